@@ -1,1 +1,28 @@
+//! The rules of wapid, and its one store.
+//!
+//! Everything outside [`store`] is pure: no I/O, no clock, no async. Time and randomness come in as
+//! arguments, so a rule can be read, tested and trusted on its own.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`clock`] | what time it is, and how to wait for it |
+//! | [`id`] | the names of things: tenants, sessions, messages, events |
+//! | [`phone`] | what a caller may write in `to` |
+//! | [`tenant`] | a customer account, its limits and its day |
+//! | [`key`] | what an API key looks like and how it is recognised |
+//! | [`session`] | where one linked number stands, and what to do next |
+//! | [`message`] | the status of a message, which only moves forward |
+//! | [`event`] | what happened, said once |
+//! | [`seal`] | secrets at rest |
+//! | [`store`] | rows, on SQLite or Postgres |
 
+pub mod clock;
+pub mod event;
+pub mod id;
+pub mod key;
+pub mod message;
+pub mod phone;
+pub mod seal;
+pub mod session;
+pub mod store;
+pub mod tenant;

@@ -1,0 +1,177 @@
+//! What a message is and where it stands. A status only moves forward.
+
+use serde::{Deserialize, Serialize};
+
+/// The longest text WhatsApp shows, in bytes of UTF-8 (WhatsApp Web's own limit is 65,536 characters).
+pub const TEXT_MAX: usize = 65_536;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(rename_all = "lowercase", type_name = "text")]
+pub enum Direction {
+    In,
+    Out,
+}
+
+/// Where a message stands. Receipts may come late and in any order; see [`Status::advance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(rename_all = "lowercase", type_name = "text")]
+pub enum Status {
+    /// An inbound message, stored.
+    Received,
+    /// Intent is committed; WhatsApp has not answered yet. After a crash it is sent again under the
+    /// same id.
+    Sending,
+    /// WhatsApp's server took it.
+    Sent,
+    /// It reached a device of the recipient.
+    Delivered,
+    Read,
+    Played,
+    /// WhatsApp refused it, for good.
+    Failed,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Played => "played",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How far along this is; stored beside the word so that one SQL comparison keeps the order.
+    pub fn rank(self) -> i64 {
+        match self {
+            Self::Received | Self::Sending => 0,
+            Self::Sent => 1,
+            Self::Delivered => 2,
+            Self::Read => 3,
+            Self::Played => 4,
+            Self::Failed => 9,
+        }
+    }
+
+    /// The status after hearing of `to`; `None` when that is no news. A message that reached
+    /// somebody can no longer fail, and a failed one stays failed.
+    #[must_use]
+    pub fn advance(self, to: Self) -> Option<Self> {
+        let fails_late = to == Self::Failed && self.rank() >= Self::Delivered.rank();
+        (to.rank() > self.rank() && self != Self::Received && !fails_late).then_some(to)
+    }
+}
+
+/// What an outgoing message says. One variant per `type` of seed 001; more arrive with media.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Content {
+    Text {
+        /// As the caller wrote it.
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        header: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        footer: Option<String>,
+    },
+}
+
+impl Content {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+        }
+    }
+
+    /// What the log shows as `message`.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text { message, .. } => message,
+        }
+    }
+
+    /// The text as WhatsApp shows it: header in bold above, footer in italics below.
+    pub fn rendered(&self) -> String {
+        match self {
+            Self::Text { message, header, footer } => {
+                let mut out = String::new();
+                if let Some(header) = header {
+                    out.push_str(&marked(header, '*'));
+                    out.push_str("\n\n");
+                }
+                out.push_str(message);
+                if let Some(footer) = footer {
+                    out.push_str("\n\n");
+                    out.push_str(&marked(footer, '_'));
+                }
+                out
+            }
+        }
+    }
+}
+
+/// WhatsApp's marks work within one line and must touch the text, so every line gets its own pair.
+fn marked(text: &str, mark: char) -> String {
+    text.lines()
+        .map(|line| match line.trim() {
+            "" => String::new(),
+            line => format!("{mark}{line}{mark}"),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// A fresh WhatsApp message id, shaped as WhatsApp Web makes them: `3EB0` and 18 upper-case hex
+/// digits, 72 random bits. Chosen before sending, and never derived from the recipient.
+pub fn new_wa_id() -> String {
+    format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Status::{Delivered, Failed, Played, Read, Received, Sending, Sent};
+
+    #[test]
+    fn a_status_never_goes_back() {
+        let all = [Received, Sending, Sent, Delivered, Read, Played, Failed];
+        for from in all {
+            for to in all {
+                if let Some(next) = from.advance(to) {
+                    assert!(next.rank() > from.rank(), "{from:?} -> {to:?}");
+                }
+            }
+        }
+        assert_eq!(Read.advance(Delivered), None);
+        assert_eq!(Sending.advance(Read), Some(Read));
+    }
+
+    #[test]
+    fn what_reached_somebody_cannot_fail_and_what_failed_stays_failed() {
+        assert_eq!(Delivered.advance(Failed), None);
+        assert_eq!(Sent.advance(Failed), Some(Failed));
+        assert_eq!(Failed.advance(Delivered), None);
+    }
+
+    #[test]
+    fn a_header_is_bold_and_a_footer_italic() {
+        let content = Content::Text {
+            message: "It is on its way.".into(),
+            header: Some("Order\nUpdate ".into()),
+            footer: Some("The Store".into()),
+        };
+        assert_eq!(content.rendered(), "*Order*\n*Update*\n\nIt is on its way.\n\n_The Store_");
+    }
+
+    #[test]
+    fn an_id_looks_like_whatsapp_webs() {
+        let id = new_wa_id();
+        assert_eq!(id.len(), 22);
+        assert!(id.starts_with("3EB0"));
+    }
+}

@@ -1,0 +1,148 @@
+//! The two engines behind one SQL text.
+//!
+//! SQLite has one writing connection and several reading ones: WAL lets readers go on while the one
+//! writer commits, and a single writer never meets `SQLITE_BUSY` inside this process. Postgres has
+//! one pool for both.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use super::{Result, StoreError};
+use crate::seal::Seal;
+
+/// What a power cut may take. Killing the process never takes anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// SQLite `synchronous=NORMAL`, Postgres `synchronous_commit=off`: a power cut may take the last
+    /// commits (SQLite: since the last checkpoint; Postgres: at most about 600 ms), never
+    /// consistency.
+    Process,
+    /// SQLite `synchronous=FULL`, Postgres `synchronous_commit=on`: what was answered survives a
+    /// power cut.
+    #[default]
+    Power,
+}
+
+/// A connected database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Db {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Runs one body against a pool for reading: `read!(db, |pool| query.fetch_all(pool).await)`.
+#[macro_export]
+macro_rules! read {
+    ($db:expr, |$pool:ident| $body:expr) => {
+        match $db {
+            $crate::store::Db::Sqlite { read: $pool, .. } => $body,
+            $crate::store::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs one body in a transaction and commits it; `?` or `return` inside rolls back.
+///
+/// `write!(db, |tx| query.execute(&mut *tx).await?)`. SQLite begins `IMMEDIATE`, so a transaction
+/// that reads before it writes cannot fail half-way because the CLI wrote in between.
+#[macro_export]
+macro_rules! write {
+    ($db:expr, |$tx:ident| $body:expr) => {
+        match $db {
+            $crate::store::Db::Sqlite { write, .. } => {
+                let mut $tx = write.begin_with("BEGIN IMMEDIATE").await?;
+                let out = $body;
+                $tx.commit().await?;
+                out
+            }
+            $crate::store::Db::Postgres(pool) => {
+                let mut $tx = pool.begin().await?;
+                let out = $body;
+                $tx.commit().await?;
+                out
+            }
+        }
+    };
+}
+
+impl Db {
+    /// # Errors
+    /// [`StoreError::UnknownEngine`] for a URL of another kind.
+    pub async fn connect(url: &str, durability: Durability) -> Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let sync = if durability == Durability::Power { "on" } else { "off" };
+            let options = PgConnectOptions::from_str(url)?.options([("synchronous_commit", sync)]);
+            let pool = PgPoolOptions::new()
+                .max_connections(16)
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_with(options)
+                .await?;
+            return Ok(Self::Postgres(pool));
+        }
+        if !url.starts_with("sqlite:") {
+            let kind = url.split(':').next().unwrap_or_default();
+            return Err(StoreError::UnknownEngine(kind.to_owned()));
+        }
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(match durability {
+                Durability::Process => SqliteSynchronous::Normal,
+                Durability::Power => SqliteSynchronous::Full,
+            })
+            .busy_timeout(Duration::from_secs(10))
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(256);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(Duration::from_secs(30))
+            .connect_with(options.clone())
+            .await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self::Sqlite { write, read })
+    }
+
+    /// Brings the schema up to date. Safe to run by several processes at once.
+    pub(super) async fn migrate(&self) -> Result<()> {
+        match self {
+            Self::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await?,
+            Self::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// A sealed canary tells a wrong master key at the start instead of at the first secret.
+    pub(super) async fn check_seal(&self, seal: &Seal) -> Result<()> {
+        const PLACE: &str = "settings:canary";
+        let fresh = seal.seal(PLACE, b"wapid");
+        let stored: Vec<u8> = crate::write!(self, |tx| {
+            sqlx::query_scalar(
+                "INSERT INTO settings (name, value) VALUES ('canary', $1)
+                 ON CONFLICT (name) DO UPDATE SET value = settings.value RETURNING value",
+            )
+            .bind(fresh)
+            .fetch_one(&mut *tx)
+            .await?
+        });
+        seal.open(PLACE, &stored).map(|_| ()).map_err(|_| StoreError::WrongMasterKey)
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Rows, on SQLite or Postgres.
+//!
+//! One use case is one method is one transaction; handlers never see a transaction. One SQL text
+//! serves both engines (`$1`, `RETURNING`, `ON CONFLICT`, integer milliseconds).
+//!
+//! [`Store`] is the unscoped store, for the operator's commands and for session tasks, which work
+//! for every tenant. What answers a caller goes through [`TenantStore`], and every query of it begins
+//! with `tenant_id = $1 AND mode = $2`.
+//!
+//! | file | rows |
+//! |---|---|
+//! | [`db`] | the two engines, pools and pragmas |
+//! | [`tenants`] | tenants and API keys |
+//! | [`sessions`] | sessions: wanted, account, end |
+//! | [`messages`] | reading the log |
+//! | [`ledger`] | writing the log: intents, results, receipts and inbound, many in one commit |
+//! | [`leases`] | which process runs which session |
+
+use crate::clock::Clock;
+use crate::id::TenantId;
+use crate::key::Mode;
+use crate::seal::{Seal, SealError};
+
+pub mod db;
+pub mod leases;
+pub mod ledger;
+pub mod messages;
+pub mod sessions;
+pub mod tenants;
+
+pub use db::{Db, Durability};
+
+/// The database said no, or holds what it should not.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    #[error("WAPID_DATABASE_URL must begin with sqlite:// or postgres://, not {0}")]
+    UnknownEngine(String),
+    #[error("this database was sealed with another WAPID_MASTER_KEY")]
+    WrongMasterKey,
+    #[error("a stored value does not read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("the store is shutting down")]
+    Closed,
+}
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// Everything wapid remembers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+    seal: Seal,
+    clock: Clock,
+    ledger: ledger::Ledger,
+    known_keys: tenants::KnownKeys,
+}
+
+/// The rows of one tenant in one mode, and no others.
+#[derive(Debug, Clone)]
+pub struct TenantStore {
+    store: Store,
+    tenant: TenantId,
+    mode: Mode,
+}
+
+impl Store {
+    /// Connects, migrates, checks the master key against the database and starts the ledger.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongMasterKey`] if the database was sealed with another key.
+    pub async fn open(url: &str, durability: Durability, master: &[u8; 32], clock: Clock) -> Result<Self> {
+        let db = Db::connect(url, durability).await?;
+        db.migrate().await?;
+        let seal = Seal::new(master);
+        db.check_seal(&seal).await?;
+        let ledger = ledger::Ledger::start(db.clone(), clock.clone());
+        Ok(Self { db, seal, clock, ledger, known_keys: tenants::KnownKeys::default() })
+    }
+
+    pub fn tenant(&self, tenant: TenantId, mode: Mode) -> TenantStore {
+        TenantStore { store: self.clone(), tenant, mode }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Finishes what the ledger has taken, then closes every connection.
+    pub async fn close(&self) {
+        self.ledger.close().await;
+        self.db.close().await;
+    }
+}
+
+impl TenantStore {
+    pub fn tenant_id(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+}
