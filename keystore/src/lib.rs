@@ -1,1 +1,194 @@
+//! The memory of a linked session: whatsapp-rust's `Backend`, in our store, on both engines.
+//!
+//! [`Keystores`] is made once per process and shared; [`Keystores::of`] gives a session its
+//! [`Keystore`], which holds nothing but the session's name: whatsapp-rust has its own caches.
+//!
+//! | file | what it keeps |
+//! |---|---|
+//! | [`signal`] | identities, ratchets, prekeys, sender keys |
+//! | [`app_sync`] | the keys and hashes of synchronised settings |
+//! | [`protocol`] | who has which device and token; what was sent, and what is not yet in the log |
+//! | [`secrets`] | the keys of votes, reactions and edits |
+//! | [`device`] | the linked device itself |
+//! | [`records`] | what is only ever found by its name |
+//! | [`statement`], [`writer`] | how it is written: many sessions, one commit |
+//!
+//! # What it promises
+//! - **Durable before it answers.** A write answers after its commit. One call is one transaction,
+//!   however many rows it has.
+//! - **In order.** A session's writes take effect in the order in which it gave them, so a crash
+//!   leaves what some prefix of them wrote.
+//! - **Sealed.** Every secret is sealed to `table:session:row`; a row copied elsewhere does not open.
+//!
+//! # Why a crash never breaks a ratchet
+//! whatsapp-rust 0.7.0 flushes its Signal cache (`wacore::store::signal_cache`,
+//! `SignalStoreCache::flush`) in several calls, each of which we commit alone: sessions, deleted
+//! sessions, consumed prekeys, identities, deleted sender keys, sender keys. With "durable" and "in
+//! order", each cut is safe:
+//! - *before sessions*: nothing happened. A receiving chain is derived again from the older record;
+//!   the server sends again what was not acknowledged. A sending chain resumes at the end of its
+//!   durable lease (`SessionRecord::reserve_sender_chain_counters`), never below it, because a send
+//!   that raises the lease waits for the flush (`Client::persist_signal_state_pre_wire`).
+//! - *between sessions and prekeys*: the session is there and the prekey is one too many; the copy
+//!   of the first message finds its session. The reverse order would lose both, so a prekey must
+//!   never go first, and within one session our lane never lets it.
+//! - *between sessions and identities*: identities are trusted on first use and noted again by the
+//!   next message (`IdentityAdapter::is_trusted_identity` is always true).
+//! - *between sessions and sender keys*: a group key that arrived inside a durable message may be
+//!   lost; the group's next message does not decrypt, whatsapp-rust asks for it again by a retry
+//!   receipt and gets the key with it. Our own sending chain has the same lease as above.
+//!
+//! This stands on what was answered staying written. Under `Durability::Process` a power cut (not a
+//! crash of the process) may take the last commits, and with them a lease.
+//!
+//! # What it does not do
+//! It does not decide who may run a session (`core::store::leases` does), and it does not prune by
+//! itself: whatsapp-rust's keepalive calls the `delete_expired_*` methods with its own clock, which
+//! is why the ages here are told by that clock (`wacore::time`) too.
 
+use std::sync::Arc;
+
+use wapid_core::id::SessionKey;
+use wapid_core::seal::{Seal, SealError};
+use wapid_core::store::Db;
+
+mod app_sync;
+mod device;
+mod protocol;
+mod records;
+mod secrets;
+mod signal;
+mod statement;
+mod writer;
+
+use statement::{Statement, storable};
+use writer::Writer;
+
+/// Inside the trait's methods, errors are whatsapp-rust's.
+type Result<T, E = wacore::store::error::StoreError> = std::result::Result<T, E>;
+
+/// The keystores of every session of this process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Keystores {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    db: Db,
+    seal: Seal,
+    writer: Writer,
+}
+
+/// One session's `Backend`. Cheap to clone; every clone is the same keystore.
+#[derive(Debug, Clone)]
+pub struct Keystore {
+    shared: Arc<Shared>,
+    session: SessionKey,
+}
+
+/// Why a keystore could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Fault {
+    #[error("keystore: {0}")]
+    Database(Arc<sqlx::Error>),
+    #[error("keystore: {0}")]
+    Sealed(#[from] SealError),
+    #[error("keystore: a stored value does not read: {0}")]
+    Unreadable(Arc<serde_json::Error>),
+    #[error("keystore: the writer has stopped")]
+    Closed,
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unreadable(Arc::new(error))
+    }
+}
+
+impl From<Fault> for wacore::store::error::StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Database(_) => Self::Database(Box::new(fault)),
+            Fault::Closed => Self::Connection(Box::new(fault)),
+            Fault::Sealed(_) | Fault::Unreadable(_) => Self::Serialization(Box::new(fault)),
+        }
+    }
+}
+
+impl Keystores {
+    /// Starts the shared writer; needs a tokio runtime. `db` must be migrated.
+    pub fn new(db: Db, seal: Seal) -> Self {
+        let writer = Writer::start(&db);
+        Self { shared: Arc::new(Shared { db, seal, writer }) }
+    }
+
+    pub fn of(&self, session: SessionKey) -> Keystore {
+        Keystore { shared: Arc::clone(&self.shared), session }
+    }
+}
+
+impl Keystore {
+    pub fn session(&self) -> &SessionKey {
+        &self.session
+    }
+
+    /// Removes everything this session remembered, in one transaction.
+    ///
+    /// Stop its link first: a client that still runs writes its memory again.
+    ///
+    /// # Errors
+    /// [`Fault`]; then nothing was removed.
+    pub async fn forget(&self) -> Result<(), Fault> {
+        const EVERYTHING: [&str; 9] = [
+            "DELETE FROM keystore_records WHERE session_key = $1",
+            "DELETE FROM keystore_prekeys WHERE session_key = $1",
+            "DELETE FROM keystore_sender_key_devices WHERE session_key = $1",
+            "DELETE FROM keystore_lid_mappings WHERE session_key = $1",
+            "DELETE FROM keystore_tc_tokens WHERE session_key = $1",
+            "DELETE FROM keystore_mutation_macs WHERE session_key = $1",
+            "DELETE FROM keystore_sent_messages WHERE session_key = $1",
+            "DELETE FROM keystore_pending_inbound WHERE session_key = $1",
+            "DELETE FROM keystore_message_secrets WHERE session_key = $1",
+        ];
+        self.commit(EVERYTHING.map(|sql| self.statement(sql)).into()).await?;
+        Ok(())
+    }
+
+    /// A statement whose `$1` is this session.
+    fn statement(&self, sql: &'static str) -> Statement {
+        Statement::new(sql).bind(self.session.as_str())
+    }
+
+    async fn commit(&self, statements: Vec<Statement>) -> Result<u64, Fault> {
+        self.shared.writer.commit(&self.session, statements).await
+    }
+
+    fn db(&self) -> &Db {
+        &self.shared.db
+    }
+
+    fn seal(&self, table: &str, row: &[&str], plain: &[u8]) -> Vec<u8> {
+        self.shared.seal.seal(&self.place(table, row), plain)
+    }
+
+    fn open(&self, table: &str, row: &[&str], sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+        Ok(self.shared.seal.open(&self.place(table, row), sealed)?)
+    }
+
+    /// The parts of a row's key end with NUL, which no part contains: no two rows share a place.
+    fn place(&self, table: &str, row: &[&str]) -> String {
+        let mut place = format!("{table}:{}:", self.session);
+        for part in row {
+            place.push_str(&storable(part));
+            place.push('\0');
+        }
+        place
+    }
+}
