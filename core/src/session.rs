@@ -18,6 +18,8 @@ use crate::clock::At;
 pub const PATIENCE_MS: i64 = 60_000;
 /// The first rest after a link gave up; doubles with each failure in a row.
 const REST_MS: i64 = 2_000;
+/// A client that rotates its offers replaces one before it is this stale.
+const OFFER_GRACE_MS: i64 = 10_000;
 /// The longest rest between tries.
 const REST_MAX_MS: i64 = 300_000;
 
@@ -55,6 +57,8 @@ pub enum Rest {
     Unreachable,
     /// WhatsApp refused the login for a passing reason (500, 503, an unknown code).
     Refused,
+    /// Another wapid process runs this session; its lease must end first.
+    HeldElsewhere,
 }
 
 /// Why a session ended. Only its owner can bring it back: by linking again, or by starting it where
@@ -94,6 +98,17 @@ pub struct Offers {
     pub code: Option<Offer>,
     /// WebAuthn request options, as WhatsApp sent them, when it gates linking by a passkey.
     pub passkey: Option<String>,
+}
+
+impl Offers {
+    fn last_expiry(&self) -> Option<At> {
+        [&self.qr, &self.code].into_iter().flatten().map(|offer| offer.expires_at).max()
+    }
+
+    /// Every offer has run out and no new one came.
+    fn are_stale(&self, now: At) -> bool {
+        self.last_expiry().is_some_and(|last| now >= last.plus_ms(OFFER_GRACE_MS))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,7 +229,7 @@ impl State {
     /// closing is normal, not an error.
     #[must_use]
     pub fn step(self, input: Input, now: At) -> (Self, Vec<Effect>) {
-        use Effect::{Announce, Close, Forget, Open, Save, WakeAt};
+        use Effect::{Announce, Close, Open, Save, WakeAt};
 
         let patience = WakeAt(now.plus_ms(PATIENCE_MS));
         match (self, input) {
@@ -230,13 +245,17 @@ impl State {
             }
             // A new QR every 20 to 60 s is not news unless it is the first.
             (Self::Linking { mut offers, since, failures }, Input::OfferedQr(offer)) => {
-                let news = if offers.qr.is_none() { vec![Announce] } else { vec![] };
+                let mut effects = vec![WakeAt(offer.expires_at.plus_ms(OFFER_GRACE_MS))];
+                if offers.qr.is_none() {
+                    effects.push(Announce);
+                }
                 offers.qr = Some(offer);
-                (Self::Linking { offers, since, failures }, news)
+                (Self::Linking { offers, since, failures }, effects)
             }
             (Self::Linking { mut offers, since, failures }, Input::OfferedCode(offer)) => {
+                let wake = WakeAt(offer.expires_at.plus_ms(OFFER_GRACE_MS));
                 offers.code = Some(offer);
-                (Self::Linking { offers, since, failures }, vec![])
+                (Self::Linking { offers, since, failures }, vec![wake])
             }
             (Self::Linking { mut offers, since, failures }, Input::PasskeyAsked(request)) => {
                 offers.passkey = Some(request);
@@ -250,6 +269,11 @@ impl State {
             (Self::Linking { offers, since, failures }, Input::Due { jitter }) => {
                 if offers == Offers::default() && now.since(since) >= PATIENCE_MS {
                     Self::rest(None, Rest::Unreachable, None, failures, jitter, now)
+                } else if offers.are_stale(now) {
+                    Self::end(End::QrExpired, None, now)
+                } else if let Some(until) = offers.last_expiry() {
+                    let wake = WakeAt(until.plus_ms(OFFER_GRACE_MS));
+                    (Self::Linking { offers, since, failures }, vec![wake])
                 } else {
                     (Self::Linking { offers, since, failures }, vec![])
                 }
@@ -289,17 +313,22 @@ impl State {
                 }
             }
             (state, Input::Over(why)) if state.is_running() => {
-                if why.unlinks() {
-                    (Self::Ended { why, account: None, since: now }, vec![Close, Forget, Save, Announce])
-                } else {
-                    let account = state.into_account();
-                    (Self::Ended { why, account, since: now }, vec![Close, Save, Announce])
-                }
+                let account = state.into_account();
+                Self::end(why, account, now)
             }
             (state, Input::Stop) if state.is_running() => {
                 (Self::Stopped { account: state.into_account(), since: now }, vec![Close, Save, Announce])
             }
             (state, _) => (state, vec![]),
+        }
+    }
+
+    fn end(why: End, account: Option<Account>, now: At) -> (Self, Vec<Effect>) {
+        use Effect::{Announce, Close, Forget, Save};
+        if why.unlinks() {
+            (Self::Ended { why, account: None, since: now }, vec![Close, Forget, Save, Announce])
+        } else {
+            (Self::Ended { why, account, since: now }, vec![Close, Save, Announce])
         }
     }
 
@@ -369,6 +398,7 @@ impl State {
                 Rest::Banned => "temporary_ban",
                 Rest::Unreachable => "unreachable",
                 Rest::Refused => "refused_by_whatsapp",
+                Rest::HeldElsewhere => "held_by_another_process",
             },
             Self::Ended { why, .. } => why.as_str(),
         }
@@ -497,8 +527,19 @@ mod tests {
     fn only_the_first_qr_is_news() {
         let linking = State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0;
         let (linking, first) = linking.step(qr(), At(1));
-        assert_eq!(first, [Effect::Announce]);
-        assert_eq!(linking.step(qr(), At(2)).1, []);
+        assert!(first.contains(&Effect::Announce));
+        assert!(!linking.step(qr(), At(2)).1.contains(&Effect::Announce));
+    }
+
+    #[test]
+    fn offers_that_ran_out_end_the_linking() {
+        let linking =
+            State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0.step(qr(), At(1)).0;
+        let early = linking.clone().step(Input::Due { jitter: 0 }, At(69_999));
+        assert_eq!(early.1, [Effect::WakeAt(At(70_000))]);
+        let (ended, effects) = linking.step(Input::Due { jitter: 0 }, At(70_000));
+        assert_eq!(ended.reason(), "qr_expired");
+        assert!(effects.contains(&Effect::Forget));
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! A live connection of one session to a WhatsApp network.
+//!
+//! Nothing here knows the store: what happens comes out as [`Signal`]s, what arrives goes through
+//! the [`Commit`] it was opened with, and WhatsApp is told of an arrival only after that returns.
+//!
+//! | file | what |
+//! |---|---|
+//! | `whatsapp` | the linked-device client; the only file that names `whatsapp_rust` |
+//! | `signals` | the client's events as [`Signal`]s |
+//! | `acks` | who waits for WhatsApp's answer to which message |
+//! | `convert` | our content to and from WhatsApp's protobuf; pure |
+//! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
+//! | `fetch` | the client's plain HTTP needs |
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use wapid_core::message::Status;
+use wapid_core::session::{Account, End, Rest};
+
+mod acks;
+mod convert;
+mod dial;
+mod fetch;
+mod signals;
+mod whatsapp;
+
+pub use dial::{Proxy, ProxyError};
+pub use whatsapp::{InFlight, Link, OpenError, Way, Wiring, check_trust};
+
+/// What a link reports of itself.
+#[derive(Debug, Clone)]
+pub enum Signal {
+    /// A QR to scan, good for this long.
+    Qr {
+        secret: String,
+        lives_ms: i64,
+    },
+    /// A code to type into the phone.
+    Code {
+        secret: String,
+        lives_ms: i64,
+    },
+    /// No code is coming; the text says why.
+    CodeRefused(String),
+    /// WebAuthn request options: WhatsApp gates this linking by a passkey.
+    Passkey(String),
+    Linked(Account),
+    Up,
+    Down,
+    Gone {
+        why: Rest,
+        lasts_ms: Option<i64>,
+    },
+    Over(End),
+    Receipt {
+        wa_ids: Vec<String>,
+        status: Status,
+        at_ms: i64,
+    },
+}
+
+/// A message that arrived, in plain words.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    pub wa_id: String,
+    pub chat: String,
+    pub sender: String,
+    /// The number of the other party, where WhatsApp or an earlier mapping names it.
+    pub phone: Option<String>,
+    pub lid: Option<String>,
+    pub sender_name: Option<String>,
+    pub from_me: bool,
+    pub is_group: bool,
+    pub kind: &'static str,
+    pub body: String,
+    pub sent_at_ms: i64,
+}
+
+/// Commits what arrived, all or nothing. WhatsApp is told only after it returns `Ok`.
+pub type Commit = Arc<dyn Fn(Vec<Arrived>) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
+
+/// What WhatsApp's server said of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Taken, at this time (milliseconds), where the server named one.
+    Taken { at_ms: Option<i64> },
+    /// Refused for good, with WhatsApp's own code.
+    Nack { code: String },
+}
+
+/// Why a transmission has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendFailure {
+    /// The connection went away; whether WhatsApp has the message is not known.
+    #[error("the connection was lost before WhatsApp answered")]
+    Lost,
+    /// It never left, and never will in this form.
+    #[error("{0}")]
+    Invalid(String),
+    /// Something went wrong on this side; trying again may help.
+    #[error("{0}")]
+    Internal(String),
+}

@@ -1,0 +1,319 @@
+//! The linked-device client, and the only file that names `whatsapp_rust`.
+//!
+//! A live link verifies WhatsApp's certificate chain, always. A sandbox link pins the sandbox's own
+//! static key in its device row, so that the client begins with Noise IK, whose trust is exactly
+//! "the peer owns that key"; its transport is in memory (or one named loopback URL) and reaches
+//! nothing else. See ARCHITECTURE.md, "Sandbox trust"; it stands on whatsapp-rust 0.7.0 internals
+//! (`handshake.rs`, `select_pattern`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+use tracing::warn;
+use wacore::net::{HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory};
+use wacore::store::traits::Backend;
+use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
+use wacore::types::events::{EventHandler, InboundMessage};
+use wacore_binary::{Jid, JidExt as _};
+use wapid_core::message::Content;
+use wapid_core::session::Rest;
+use waproto::whatsapp::device_props::PlatformType;
+use whatsapp_rust::bot::Bot;
+use whatsapp_rust::pair_code::PairCodeOptions;
+use whatsapp_rust::{Client, ClientError, InboundDurabilityHook, SendError, SendOptions, TokioRuntime};
+
+use super::acks::{AckWait, Acks};
+use super::dial::{Dial, Proxy};
+use super::fetch::Fetch;
+use super::signals::Ear;
+use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
+
+/// How long a link gets to say goodbye before it is cut.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long WhatsApp gets to confirm that a device was logged out.
+const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The version we claim where WhatsApp's own page cannot be asked: sandboxes and other test servers.
+const FIXED_VERSION: (u32, u32, u32) = (2, 3000, 1_028_000_000);
+
+/// What a link needs to open.
+pub struct Wiring {
+    pub backend: Arc<dyn Backend>,
+    pub way: Way,
+    /// Shown on the phone in its list of linked devices.
+    pub device_name: String,
+}
+
+/// Which network, and how to reach it.
+pub enum Way {
+    Live { url: String, proxy: Option<Proxy> },
+    Sandbox { transport: Arc<dyn TransportFactory>, http: Arc<dyn HttpClient>, static_key: [u8; 32] },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the way to WhatsApp cannot be used: {0}")]
+    Way(anyhow::Error),
+    #[error("the client does not start: {0}")]
+    Client(anyhow::Error),
+}
+
+/// A running client. [`Link::close`] it: dropping leaves it running.
+pub struct Link {
+    client: Arc<Client>,
+    acks: Acks,
+    /// `None` once closed.
+    running: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Link {
+    /// Builds a client on the session's keys and lets it run. Signals begin at once.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the keys do not read or the proxy cannot be used.
+    pub async fn open(
+        wiring: Wiring,
+        tell: impl Fn(Signal) + Clone + Send + Sync + 'static,
+        commit: Commit,
+    ) -> Result<Self, OpenError> {
+        let acks = Acks::default();
+        let (transport, http, pin, version) = match wiring.way {
+            Way::Live { url, proxy } => {
+                let real = url == wacore::net::WHATSAPP_WEB_WS_URL;
+                let http = Fetch::new(proxy.as_ref()).map_err(|e| OpenError::Way(e.into()))?;
+                let dial = Dial::new(&url, proxy).map_err(OpenError::Way)?;
+                let version = (!real).then_some(FIXED_VERSION);
+                (
+                    Arc::new(dial) as Arc<dyn TransportFactory>,
+                    Arc::new(http) as Arc<dyn HttpClient>,
+                    None,
+                    version,
+                )
+            }
+            Way::Sandbox { transport, http, static_key } => {
+                (transport, http, Some(static_key), Some(FIXED_VERSION))
+            }
+        };
+        let builder = Bot::builder()
+            .with_backend_arc(wiring.backend)
+            .with_transport_factory(AnyTransport(transport))
+            .with_http_client(AnyHttp(http))
+            .with_runtime(TokioRuntime)
+            .with_device_props(
+                DevicePropsOverride::new()
+                    .with_os(wiring.device_name)
+                    .with_platform_type(PlatformType::CHROME),
+            )
+            .with_inbound_durability_hook(Hook(commit))
+            .skip_history_sync();
+        let builder = match version {
+            Some(version) => builder.with_version(version),
+            None => builder,
+        };
+        let bot = builder.build().await.map_err(|e| OpenError::Client(e.into()))?;
+        let client = bot.client();
+        if let Some(key) = pin {
+            pin_static_key(&client, key).await;
+        }
+        let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
+        client.subscribe_handler(ear).detach();
+        let handle = bot.spawn();
+        let acks_at_end = acks.clone();
+        let running = tokio::spawn(async move {
+            handle.await;
+            acks_at_end.lose_all();
+            tell(Signal::Gone { why: Rest::Refused, lasts_ms: None });
+        });
+        Ok(Self { client, acks, running: Mutex::new(Some(running)) })
+    }
+
+    /// Encrypts and writes one message. The answer comes later, through [`InFlight::answer`]; what
+    /// is written first arrives first.
+    ///
+    /// # Errors
+    /// [`SendFailure`]; only `Lost` may have reached WhatsApp.
+    pub async fn transmit(&self, to: &str, content: &Content, wa_id: &str) -> Result<InFlight, SendFailure> {
+        let to: Jid =
+            to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
+        let wait = self.acks.expect(wa_id);
+        let options = SendOptions::default().with_message_id(wa_id);
+        self.client
+            .send_message_with_options(to, convert::to_wire(content), options)
+            .await
+            .map_err(failure_of)?;
+        Ok(InFlight(wait))
+    }
+
+    /// Is this number on WhatsApp? One question to the server.
+    ///
+    /// # Errors
+    /// [`SendFailure::Lost`] or [`SendFailure::Internal`].
+    pub async fn is_on_whatsapp(&self, digits: &str) -> Result<bool, SendFailure> {
+        let answer = self
+            .client
+            .contacts()
+            .is_on_whatsapp(&[Jid::pn(digits)])
+            .await
+            .map_err(|e| SendFailure::Internal(e.to_string()))?;
+        Ok(answer.first().is_some_and(|user| user.is_registered))
+    }
+
+    /// Asks for a code that links by typing it into the phone of `digits`. The code arrives as
+    /// [`Signal::Code`].
+    ///
+    /// # Errors
+    /// The reason, in words for the caller.
+    pub async fn request_code(&self, digits: &str) -> Result<(), String> {
+        self.client.cancel_pair_code().await;
+        let options = PairCodeOptions { phone_number: digits.to_owned(), ..Default::default() };
+        self.client.pair_with_code(options).await.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    /// Tells WhatsApp to remove this device, then closes. `false` when WhatsApp was out of reach;
+    /// the owner then removes the device on the phone.
+    pub async fn log_out(&self) -> bool {
+        let told = self.client.is_logged_in() && self.client.is_connected();
+        let done = tokio::time::timeout(LOGOUT_TIMEOUT, self.client.logout()).await.is_ok();
+        self.close().await;
+        told && done
+    }
+
+    /// Flushes what the client holds and ends it. Nothing of it runs on afterwards, so the same keys
+    /// may be opened again.
+    pub async fn close(&self) {
+        let Some(mut running) = self.running.lock().take() else { return };
+        let polite = async {
+            self.client.disconnect().await;
+            let _ = (&mut running).await;
+        };
+        if tokio::time::timeout(CLOSE_TIMEOUT, polite).await.is_err() {
+            warn!("A link did not close within {CLOSE_TIMEOUT:?} and was cut");
+            running.abort();
+        }
+        self.acks.lose_all();
+    }
+}
+
+/// A message that was written and not answered yet.
+pub struct InFlight(AckWait);
+
+impl InFlight {
+    /// # Errors
+    /// [`SendFailure::Lost`] when the connection ends first.
+    pub async fn answer(self) -> Result<Answer, SendFailure> {
+        self.0.wait().await
+    }
+}
+
+/// See the module doc. Repeated on every start: a crypto failure in IK makes the client drop the pin.
+async fn pin_static_key(client: &Client, key: [u8; 32]) {
+    let device = client.persistence_manager();
+    let pinned = CachedNoiseCert { key, not_before: 0, not_after: i64::MAX };
+    let chain = CachedServerCertChain { intermediate: pinned.clone(), leaf: pinned };
+    device.process_command(DeviceCommand::SetServerCertChain(chain)).await;
+    if device.get_device_snapshot().pn.is_none() {
+        // The client begins with IK only when it believes itself registered; the sandbox takes user
+        // 0 for an unregistered device and offers a QR.
+        device.process_command(DeviceCommand::SetId(Some(Jid::pn("0")))).await;
+    }
+}
+
+/// Refuses to run a binary in which a chain of another root verifies. Cargo unifies features across
+/// a workspace, so one `danger-skip-cert-chain-verify` anywhere would disarm every live session.
+///
+/// # Errors
+/// When `foreign_chain` verifies.
+pub fn check_trust(foreign_chain: &[u8], static_key: &[u8; 32]) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        wacore_noise::HandshakeUtils::verify_server_cert(foreign_chain, static_key).is_err(),
+        "this build does not verify WhatsApp's certificates (a danger-* feature is on); refusing to run"
+    );
+    Ok(())
+}
+
+fn failure_of(error: SendError) -> SendFailure {
+    match error {
+        SendError::InvalidRequest(why) => SendFailure::Invalid(why),
+        SendError::NotLoggedIn => SendFailure::Lost,
+        SendError::Client(ClientError::NotConnected | ClientError::NotLoggedIn) => SendFailure::Lost,
+        other => SendFailure::Internal(other.to_string()),
+    }
+}
+
+/// Commits what arrived before the client acknowledges it.
+struct Hook(Commit);
+
+#[async_trait]
+impl InboundDurabilityHook for Hook {
+    async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        let mut arrived = Vec::with_capacity(batch.len());
+        for message in batch {
+            arrived.extend(arrival(&client, message).await);
+        }
+        if arrived.is_empty() {
+            return Ok(());
+        }
+        (self.0)(arrived).await
+    }
+}
+
+async fn arrival(client: &Client, message: &InboundMessage) -> Option<Arrived> {
+    let (kind, body) = convert::from_wire(&message.message)?;
+    let info = &message.info;
+    let source = &info.source;
+    if source.chat.is_status_broadcast() {
+        return None;
+    }
+    let (other, alternative) = if source.is_from_me && !source.is_group {
+        (&source.chat, source.recipient_alt.as_ref().or(info.peer_recipient_pn.as_ref()))
+    } else {
+        (&source.sender, source.sender_alt.as_ref())
+    };
+    let known = [Some(other), alternative];
+    let find = |is: fn(&Jid) -> bool| {
+        known.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
+    };
+    let (mut phone, mut lid) = (find(|j| j.is_pn()), find(|j| j.is_lid()));
+    if (phone.is_none() || lid.is_none())
+        && let Ok(Some(entry)) = client.get_lid_pn_entry(other).await
+    {
+        phone.get_or_insert_with(|| entry.phone_number.to_string());
+        lid.get_or_insert_with(|| entry.lid.to_string());
+    }
+    Some(Arrived {
+        wa_id: info.id.to_string(),
+        chat: source.chat.to_non_ad().to_string(),
+        sender: source.sender.to_non_ad().to_string(),
+        phone,
+        lid,
+        sender_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
+        from_me: source.is_from_me,
+        is_group: source.is_group,
+        kind,
+        body,
+        sent_at_ms: info.timestamp.timestamp_millis(),
+    })
+}
+
+/// The builder wants a type of its own; a session's network is chosen at run time.
+struct AnyTransport(Arc<dyn TransportFactory>);
+
+#[async_trait]
+impl TransportFactory for AnyTransport {
+    async fn create_transport(
+        &self,
+    ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
+        self.0.create_transport().await
+    }
+}
+
+struct AnyHttp(Arc<dyn HttpClient>);
+
+#[async_trait]
+impl HttpClient for AnyHttp {
+    async fn execute(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
+        self.0.execute(request).await
+    }
+}
