@@ -1,0 +1,293 @@
+//! Long-lived numbers.
+//!
+//! [`Sessions`] is the only handle others hold: it starts, stops, removes and watches sessions and
+//! sends through them. Each session is one task (`task`), which alone talks to its link.
+//!
+//! | file | what |
+//! |---|---|
+//! | `task` | the task: signals and commands in, effects out |
+//! | `outbox` | what leaves, in order per chat; sent again after a lost connection |
+//! | `send` | one send as a caller sees it: check, intent, transmit, verdict |
+//! | `inbound` | commit, then acknowledge; receipts |
+//! | `numbers` | who is on WhatsApp, asked once |
+//! | `lease` | which process runs which session |
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info};
+use wapid_core::clock::At;
+use wapid_core::id::{MessageKey, SessionKey};
+use wapid_core::session::{State, Status};
+use wapid_core::store::Store;
+use wapid_core::store::sessions::SessionRow;
+use wapid_keystore::Keystores;
+use wapid_sandbox::Network;
+
+use crate::link::Link;
+
+mod inbound;
+mod lease;
+mod numbers;
+mod outbox;
+mod send;
+mod task;
+
+pub use outbox::Verdict;
+pub use send::{SendRefusal, SendRequest, Sent};
+
+/// Sessions that are brought up at the same time when the process starts.
+const RESTORE_CONCURRENCY: usize = 32;
+/// One session may hold its place in the restore queue for this long.
+const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a caller waits for a pairing code, which needs a connection first.
+const CODE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What sessions need to run.
+pub struct Parts {
+    pub store: Store,
+    pub keystores: Keystores,
+    /// The network of test sessions.
+    pub sandbox: Network,
+    /// Where live sessions dial: WhatsApp, unless a test says otherwise.
+    pub whatsapp_url: String,
+    /// Shown on the phone where a session names no device of its own.
+    pub device_name: String,
+    /// This process in leases; the same after a restart on the same data folder.
+    pub owner: String,
+}
+
+/// The running sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Sessions(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    table: RwLock<HashMap<SessionKey, Handle>>,
+    /// Messages on their way, for whoever waits for their verdict.
+    underway: Mutex<HashMap<MessageKey, watch::Sender<Option<Verdict>>>>,
+    numbers: numbers::Numbers,
+    receipts: inbound::Receipts,
+    closing: watch::Sender<bool>,
+}
+
+/// How the rest of the process reaches a session's task.
+#[derive(Clone)]
+struct Handle {
+    row: Arc<SessionRow>,
+    commands: mpsc::UnboundedSender<Command>,
+    view: watch::Receiver<View>,
+}
+
+/// What a session shows of itself.
+#[derive(Clone)]
+pub struct View {
+    pub state: State,
+    /// Why no pairing code came, if one was asked for.
+    pub code_refused: Option<String>,
+    /// Of the lease under which the session's link was opened.
+    epoch: i64,
+    link: Option<Weak<Link>>,
+}
+
+enum Command {
+    Start,
+    Stop,
+    /// Ask WhatsApp for a code that is typed into this phone.
+    RequestCode(String),
+    /// The row's settings changed (device name, proxy): used from the next connection on.
+    Refresh(Box<SessionRow>),
+    Transmit(outbox::Outgoing),
+    /// Log out, forget, delete; answers whether WhatsApp was told.
+    Remove(oneshot::Sender<bool>),
+    LeaseLost,
+    /// Close the link and end the task; the session stays wanted.
+    Shutdown(oneshot::Sender<()>),
+}
+
+/// Why a pairing code did not come.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodeRefusal {
+    #[error("the session is linked already")]
+    AlreadyLinked,
+    #[error("WhatsApp gave no pairing code: {0}")]
+    Refused(String),
+    #[error("no pairing code came in time; is WhatsApp reachable?")]
+    TimedOut,
+}
+
+impl Sessions {
+    pub fn new(parts: Parts) -> Self {
+        let receipts = inbound::Receipts::start(parts.store.clone());
+        let sessions = Self(Arc::new(Inner {
+            parts,
+            table: RwLock::default(),
+            underway: Mutex::default(),
+            numbers: numbers::Numbers::default(),
+            receipts,
+            closing: watch::Sender::new(false),
+        }));
+        tokio::spawn(lease::renew(sessions.clone()));
+        sessions
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    /// The sandbox that test sessions live in.
+    pub fn sandbox(&self) -> &Network {
+        &self.0.parts.sandbox
+    }
+
+    /// Brings every wanted session back, a bounded number at a time, and finishes removals that a
+    /// crash cut short. Returns once each has had its chance.
+    pub async fn restore(&self) -> anyhow::Result<()> {
+        let rows = self.store().all_sessions().await?;
+        let wanted = rows.iter().filter(|row| task::is_wanted(row)).count();
+        if wanted > 0 {
+            info!("Restoring {wanted} sessions");
+        }
+        futures::stream::iter(rows)
+            .for_each_concurrent(RESTORE_CONCURRENCY, |row| async move {
+                let removing = row.removing;
+                let start = task::is_wanted(&row);
+                let handle = self.adopt(row);
+                if removing {
+                    let (done, _) = oneshot::channel();
+                    let _ = handle.commands.send(Command::Remove(done));
+                } else if start {
+                    let _ = handle.commands.send(Command::Start);
+                    let settled = |view: &View| {
+                        !matches!(view.state, State::Stopped { .. } | State::Connecting { .. })
+                    };
+                    let mut view = handle.view.clone();
+                    let _ = tokio::time::timeout(RESTORE_PATIENCE, view.wait_for(settled)).await;
+                }
+            })
+            .await;
+        Ok(())
+    }
+
+    /// Starts a session, or starts it again; with a phone number, also asks for a pairing code.
+    pub async fn start(&self, row: SessionRow, phone: Option<&str>) -> Result<Option<String>, CodeRefusal> {
+        let handle = self.adopt(row);
+        let mut view = handle.view.clone();
+        let _ = handle.commands.send(Command::Start);
+        let Some(phone) = phone else { return Ok(None) };
+        if matches!(view.borrow().state, State::Ready { .. } | State::Connecting { .. }) {
+            return Err(CodeRefusal::AlreadyLinked);
+        }
+        let _ = handle.commands.send(Command::RequestCode(phone.to_owned()));
+        let answered = view.wait_for(|view| {
+            view.code_refused.is_some()
+                || matches!(&view.state, State::Linking { offers, .. } if offers.code.is_some())
+                || matches!(view.state, State::Ready { .. } | State::Ended { .. })
+        });
+        match tokio::time::timeout(CODE_PATIENCE, answered).await {
+            Ok(Ok(view)) => match (&view.state, &view.code_refused) {
+                (_, Some(why)) => Err(CodeRefusal::Refused(why.clone())),
+                (State::Linking { offers, .. }, None) => Ok(offers.code.as_ref().map(|c| c.secret.clone())),
+                (State::Ready { .. }, None) => Err(CodeRefusal::AlreadyLinked),
+                _ => Err(CodeRefusal::TimedOut),
+            },
+            _ => Err(CodeRefusal::TimedOut),
+        }
+    }
+
+    /// Takes a session offline and keeps its link to the number.
+    pub async fn stop(&self, key: &SessionKey) {
+        let Some(handle) = self.handle(key) else { return };
+        let _ = handle.commands.send(Command::Stop);
+        let mut view = handle.view.clone();
+        let _ = view.wait_for(|view| !view.state.is_running()).await;
+    }
+
+    /// Logs the device out at WhatsApp, forgets its keys and deletes the session. `false` when
+    /// WhatsApp could not be told; the device then still shows on the phone.
+    pub async fn remove(&self, row: SessionRow) -> anyhow::Result<bool> {
+        self.store().begin_removal(&row.key).await?;
+        let (tx, done) = oneshot::channel();
+        let _ = self.adopt(row).commands.send(Command::Remove(tx));
+        Ok(done.await?)
+    }
+
+    /// Where a session stands; `None` for one this process has not seen.
+    pub fn view(&self, key: &SessionKey) -> Option<View> {
+        self.handle(key).map(|handle| handle.view.borrow().clone())
+    }
+
+    /// Follows a session's standing.
+    pub fn watch(&self, key: &SessionKey) -> Option<watch::Receiver<View>> {
+        self.handle(key).map(|handle| handle.view)
+    }
+
+    /// How many sessions stand where, for metrics.
+    pub fn census(&self) -> HashMap<Status, usize> {
+        let mut census: HashMap<_, _> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
+        for handle in self.0.table.read().values() {
+            *census.entry(handle.view.borrow().state.status()).or_default() += 1;
+        }
+        census
+    }
+
+    /// Messages with intent and without a verdict, in this process.
+    pub fn underway(&self) -> usize {
+        self.0.underway.lock().len()
+    }
+
+    /// Closes every link; sessions stay wanted. Returns when all are closed.
+    pub async fn shutdown(&self) {
+        self.0.closing.send_replace(true);
+        let handles: Vec<_> = self.0.table.write().drain().map(|(_, handle)| handle).collect();
+        futures::future::join_all(handles.into_iter().map(|handle| async move {
+            let (tx, done) = oneshot::channel();
+            if handle.commands.send(Command::Shutdown(tx)).is_ok() {
+                let _ = done.await;
+            }
+        }))
+        .await;
+    }
+
+    fn handle(&self, key: &SessionKey) -> Option<Handle> {
+        self.0.table.read().get(key).cloned()
+    }
+
+    /// The task of this row, spawned if it is not running yet.
+    fn adopt(&self, row: SessionRow) -> Handle {
+        let mut table = self.0.table.write();
+        if let Some(handle) = table.get_mut(&row.key) {
+            if *handle.row != row {
+                handle.row = Arc::new(row.clone());
+                let _ = handle.commands.send(Command::Refresh(Box::new(row)));
+            }
+            return handle.clone();
+        }
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let now = self.store().clock().now();
+        let state = task::state_of(&row, now);
+        let (view_tx, view) = watch::channel(View { state: state.clone(), code_refused: None, epoch: 0, link: None });
+        let handle = Handle { row: Arc::new(row.clone()), commands, view };
+        table.insert(row.key.clone(), handle.clone());
+        let task = task::Task::new(self.clone(), row, state, view_tx, inbox);
+        tokio::spawn(async move {
+            // A panic in one session is a bug, and must not look like a healthy silence.
+            if let Err(panic) = tokio::spawn(task.run()).await {
+                error!("A session's task ended by a panic: {panic}");
+            }
+        });
+        handle
+    }
+
+    fn forget_handle(&self, key: &SessionKey) {
+        self.0.table.write().remove(key);
+    }
+
+    fn now(&self) -> At {
+        self.store().clock().now()
+    }
+}

@@ -1,0 +1,270 @@
+//! One send, as a caller sees it.
+//!
+//! Checks that change nothing come first; then intent (quota, id, row) in one transaction; then the
+//! session's task transmits; then the verdict. A caller that gives up waiting changes nothing: the
+//! message goes its way and the log tells.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use wapid_core::clock::At;
+use wapid_core::id::MessageKey;
+use wapid_core::key::Mode;
+use wapid_core::message::{Content, Status as MessageStatus, new_wa_id};
+use wapid_core::phone::Recipient;
+use wapid_core::session::{State, Status};
+use wapid_core::store::StoreError;
+use wapid_core::store::ledger::{Accepted, Idempotency, Intent, Owner, Refused};
+use wapid_core::store::messages::MessageRow;
+use wapid_core::store::sessions::SessionRow;
+
+use super::outbox::{Outgoing, Verdict};
+use super::{Command, Sessions};
+
+/// How long a caller waits for WhatsApp's answer.
+const CALLER_PATIENCE_MS: i64 = 30_000;
+/// How long the question "is this number on WhatsApp?" may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub struct SendRequest {
+    pub to: Recipient,
+    pub content: Content,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// WhatsApp's server took it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    pub wa_id: String,
+    pub at: At,
+    /// The answer to an earlier request with the same idempotency key.
+    pub repeated: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SendRefusal {
+    #[error("the session is {}: {reason}", .status.as_str())]
+    NotReady { status: Status, reason: &'static str },
+    #[error("the number is not on WhatsApp")]
+    NotOnWhatsApp,
+    #[error("Daily sent message limit reached")]
+    LimitReached { limit: i64, used: i64 },
+    #[error("this Idempotency-Key was used for a different request")]
+    KeyReused,
+    #[error("WhatsApp could not be asked about the number")]
+    CheckFailed,
+    /// Refused for good; it is in the log as failed.
+    #[error("{error}")]
+    Failed { wa_id: String, code: String, error: String },
+    /// No answer in time. The message keeps its id and is sent again until WhatsApp answers.
+    #[error("WhatsApp has not answered yet, so the outcome is unknown")]
+    OutcomeUnknown { wa_id: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Sessions {
+    /// Sends one message and waits for WhatsApp's own answer.
+    ///
+    /// # Errors
+    /// [`SendRefusal`]. All but `Failed` and `OutcomeUnknown` have changed nothing.
+    pub async fn send(&self, row: &SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
+        let started = std::time::Instant::now();
+        let result = self.send_inner(row, request).await;
+        metrics::histogram!("wapid_send_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("wapid_sends_total", "outcome" => outcome_word(&result)).increment(1);
+        result
+    }
+
+    async fn send_inner(&self, row: &SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
+        if let Some(repeat) = self.repeat_of(row, &request).await? {
+            return self.verdict_of_row(row, &repeat).await;
+        }
+        let Some(handle) = self.handle(&row.key) else {
+            return Err(SendRefusal::NotReady { status: Status::Disconnected, reason: "stopped" });
+        };
+        let (epoch, ready) = {
+            let view = handle.view.borrow();
+            if !matches!(view.state, State::Ready { .. }) {
+                let (status, reason) = (view.state.status(), view.state.reason());
+                return Err(SendRefusal::NotReady { status, reason });
+            }
+            (view.epoch, view.link.clone())
+        };
+        self.check_number(row, &request.to, ready).await?;
+
+        let wa_id = new_wa_id();
+        let intent = Intent {
+            owner: owner_of(row),
+            to: request.to.clone(),
+            content: request.content.clone(),
+            wa_id: wa_id.clone(),
+            epoch,
+            idempotency: request.idempotency,
+        };
+        let (key, created_at) = match self.store().accept(intent).await {
+            Ok(Accepted::New { key, created_at }) => (key, created_at),
+            Ok(Accepted::Repeat { key }) => return self.verdict_of_row(row, &key).await,
+            Err(Refused::LimitReached { limit, used }) => {
+                return Err(SendRefusal::LimitReached { limit, used });
+            }
+            Err(Refused::KeyReused) => return Err(SendRefusal::KeyReused),
+            Err(Refused::Store(error)) => return Err(error.into()),
+        };
+        let outgoing = Outgoing {
+            key: key.clone(),
+            wa_id: wa_id.clone(),
+            to: request.to,
+            content: request.content,
+            created_at,
+            tries: 0,
+            silences: 0,
+        };
+        let (verdict, first) = self.await_verdict(&key);
+        if first {
+            let _ = handle.commands.send(Command::Transmit(outgoing));
+        }
+        self.answer(wa_id, verdict, false).await
+    }
+
+    /// The message of an earlier request with the same idempotency key. Asked before anything else,
+    /// so that a retry is answered even while the session is away.
+    async fn repeat_of(
+        &self,
+        row: &SessionRow,
+        request: &SendRequest,
+    ) -> Result<Option<MessageKey>, SendRefusal> {
+        let Some(idempotency) = &request.idempotency else { return Ok(None) };
+        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
+        match tenant.idempotency_key(&idempotency.key).await? {
+            Some((fingerprint, key)) if fingerprint == idempotency.fingerprint => Ok(Some(key)),
+            Some(_) => Err(SendRefusal::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    async fn check_number(
+        &self,
+        row: &SessionRow,
+        to: &Recipient,
+        link: Option<std::sync::Weak<crate::link::Link>>,
+    ) -> Result<(), SendRefusal> {
+        let Recipient::Person(phone) = to else { return Ok(()) };
+        let network = match row.mode {
+            Mode::Live => "live",
+            Mode::Test => row.tenant.as_str(),
+        };
+        let now = self.now();
+        if self.0.numbers.is_known(network, phone, now) {
+            return Ok(());
+        }
+        let Some(link) = link.and_then(|link| link.upgrade()) else {
+            return Err(SendRefusal::NotReady { status: Status::Disconnected, reason: "connection_lost" });
+        };
+        match tokio::time::timeout(CHECK_TIMEOUT, link.is_on_whatsapp(phone.digits())).await {
+            Ok(Ok(true)) => {
+                self.0.numbers.remember(network, phone, now);
+                Ok(())
+            }
+            Ok(Ok(false)) => Err(SendRefusal::NotOnWhatsApp),
+            Ok(Err(_)) | Err(_) => Err(SendRefusal::CheckFailed),
+        }
+    }
+
+    /// The answer that a stored message has, or will have.
+    async fn verdict_of_row(&self, row: &SessionRow, key: &MessageKey) -> Result<Sent, SendRefusal> {
+        let underway = self.0.underway.lock().get(key).map(watch::Sender::subscribe);
+        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
+        let Some(message) = tenant.message(key).await? else {
+            // The log's retention took it; the key outlived the message.
+            return Err(SendRefusal::KeyReused);
+        };
+        if message.status == MessageStatus::Sending
+            && let Some(verdict) = underway
+        {
+            return self.answer(message.wa_id, verdict, true).await;
+        }
+        answer_of(message)
+    }
+
+    async fn answer(
+        &self,
+        wa_id: String,
+        mut verdict: watch::Receiver<Option<Verdict>>,
+        repeated: bool,
+    ) -> Result<Sent, SendRefusal> {
+        let clock = self.store().clock();
+        let verdict = tokio::select! {
+            verdict = verdict.wait_for(Option::is_some) => verdict.ok().and_then(|v| v.clone()),
+            () = clock.until(clock.now().plus_ms(CALLER_PATIENCE_MS)) => None,
+        };
+        match verdict {
+            Some(Verdict::Sent { at }) => Ok(Sent { wa_id, at, repeated }),
+            Some(Verdict::Failed { code, error }) => Err(SendRefusal::Failed { wa_id, code, error }),
+            None => Err(SendRefusal::OutcomeUnknown { wa_id }),
+        }
+    }
+
+    /// Waits for a message's verdict; `true` for the first to ask, who then has it transmitted.
+    pub(super) fn await_verdict(&self, key: &MessageKey) -> (watch::Receiver<Option<Verdict>>, bool) {
+        let mut underway = self.0.underway.lock();
+        match underway.get(key) {
+            Some(verdict) => (verdict.subscribe(), false),
+            None => {
+                let (verdict, waiting) = watch::channel(None);
+                underway.insert(key.clone(), verdict);
+                (waiting, true)
+            }
+        }
+    }
+
+    pub(super) fn resolve(&self, key: &MessageKey, verdict: Verdict) {
+        if let Some(waiting) = self.0.underway.lock().remove(key) {
+            waiting.send_replace(Some(verdict));
+        }
+    }
+
+    /// Nobody works on this message any more; its row says the rest.
+    pub(super) fn abandon(&self, key: &MessageKey) {
+        self.0.underway.lock().remove(key);
+    }
+}
+
+pub(super) fn owner_of(row: &SessionRow) -> Owner {
+    Owner {
+        tenant: row.tenant.clone(),
+        mode: row.mode,
+        session: row.key.clone(),
+        session_id: row.id.clone(),
+    }
+}
+
+fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {
+    match message.status {
+        MessageStatus::Sending => Err(SendRefusal::OutcomeUnknown { wa_id: message.wa_id }),
+        MessageStatus::Failed => Err(SendRefusal::Failed {
+            wa_id: message.wa_id,
+            code: message.error_code.unwrap_or_else(|| "SEND_FAILED".to_owned()),
+            error: message.error.unwrap_or_default(),
+        }),
+        _ => Ok(Sent {
+            wa_id: message.wa_id,
+            at: message.sent_at.unwrap_or(message.created_at),
+            repeated: true,
+        }),
+    }
+}
+
+fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
+    match result {
+        Ok(_) => "sent",
+        Err(SendRefusal::NotReady { .. }) => "not_ready",
+        Err(SendRefusal::NotOnWhatsApp) => "not_on_whatsapp",
+        Err(SendRefusal::LimitReached { .. }) => "limit_reached",
+        Err(SendRefusal::KeyReused) => "key_reused",
+        Err(SendRefusal::Failed { .. }) => "failed",
+        Err(SendRefusal::OutcomeUnknown { .. }) => "unknown",
+        Err(SendRefusal::CheckFailed | SendRefusal::Store(_)) => "error",
+    }
+}
