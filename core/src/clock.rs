@@ -34,6 +34,14 @@ impl At {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// ISO 8601 with a zone, or milliseconds since the epoch.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Ok(ms) = text.parse() {
+            return Some(Self(ms));
+        }
+        text.parse::<jiff::Timestamp>().ok().map(|stamp| Self(stamp.as_millisecond()))
+    }
+
     /// `2026-03-08T10:30:00.000Z`: always UTC, always three decimals.
     pub fn iso(self) -> String {
         jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| self.0.to_string(), |t| format!("{t:.3}"))

@@ -24,7 +24,7 @@ pub(super) async fn renew(sessions: Sessions) {
                 continue;
             }
         };
-        for (key, handle) in sessions.0.table.read().iter() {
+        for (key, handle) in &sessions.0.table.read().handles {
             if !held.contains(key) {
                 // Only a session that runs cares; the task knows.
                 let _ = handle.commands.send(Command::LeaseLost);

@@ -21,9 +21,10 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 use wapid_core::clock::At;
-use wapid_core::id::{MessageKey, SessionKey};
+use wapid_core::id::{MessageKey, SessionId, SessionKey, TenantId};
+use wapid_core::key::Mode;
 use wapid_core::session::{State, Status};
-use wapid_core::store::Store;
+use wapid_core::store::{Store, StoreError, TenantStore};
 use wapid_core::store::sessions::SessionRow;
 use wapid_keystore::Keystores;
 use wapid_sandbox::Network;
@@ -67,12 +68,19 @@ pub struct Sessions(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
-    table: RwLock<HashMap<SessionKey, Handle>>,
+    table: RwLock<Table>,
     /// Messages on their way, for whoever waits for their verdict.
     underway: Mutex<HashMap<MessageKey, watch::Sender<Option<Verdict>>>>,
     numbers: numbers::Numbers,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Table {
+    handles: HashMap<SessionKey, Handle>,
+    /// What callers call them.
+    names: HashMap<(TenantId, Mode, SessionId), SessionKey>,
 }
 
 /// How the rest of the process reaches a session's task.
@@ -92,6 +100,12 @@ pub struct View {
     /// Of the lease under which the session's link was opened.
     epoch: i64,
     link: Option<Weak<Link>>,
+}
+
+impl View {
+    fn of(state: State) -> Self {
+        Self { state, code_refused: None, epoch: 0, link: None }
+    }
 }
 
 enum Command {
@@ -221,6 +235,34 @@ impl Sessions {
         self.handle(key).map(|handle| handle.view.borrow().clone())
     }
 
+    /// Where a session stands, seen from here: one that this process never ran rests where its row
+    /// says.
+    pub fn view_of(&self, row: &SessionRow) -> View {
+        self.view(&row.key).unwrap_or_else(|| View::of(task::state_of(row, self.now())))
+    }
+
+    /// The tenant's session of that name: from memory, or from the database when another process
+    /// made it.
+    pub async fn find(&self, tenant: &TenantStore, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
+        let name = (tenant.tenant_id().clone(), tenant.mode(), id.clone());
+        let known = {
+            let table = self.0.table.read();
+            table.names.get(&name).and_then(|key| table.handles.get(key)).map(|handle| handle.row.clone())
+        };
+        match known {
+            Some(row) => Ok(Some(row.as_ref().clone())),
+            None => tenant.session(id).await,
+        }
+    }
+
+    /// The number that a session of this tenant is linked to.
+    pub fn own_number(&self, tenant: &TenantStore, id: &SessionId) -> Option<String> {
+        let table = self.0.table.read();
+        let key = table.names.get(&(tenant.tenant_id().clone(), tenant.mode(), id.clone()))?;
+        let view = table.handles.get(key)?.view.borrow();
+        view.state.account().map(|account| account.phone.clone())
+    }
+
     /// Follows a session's standing.
     pub fn watch(&self, key: &SessionKey) -> Option<watch::Receiver<View>> {
         self.handle(key).map(|handle| handle.view)
@@ -229,7 +271,7 @@ impl Sessions {
     /// How many sessions stand where, for metrics.
     pub fn census(&self) -> HashMap<Status, usize> {
         let mut census: HashMap<_, _> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
-        for handle in self.0.table.read().values() {
+        for handle in self.0.table.read().handles.values() {
             *census.entry(handle.view.borrow().state.status()).or_default() += 1;
         }
         census
@@ -243,7 +285,7 @@ impl Sessions {
     /// Closes every link; sessions stay wanted. Returns when all are closed.
     pub async fn shutdown(&self) {
         self.0.closing.send_replace(true);
-        let handles: Vec<_> = self.0.table.write().drain().map(|(_, handle)| handle).collect();
+        let handles: Vec<_> = std::mem::take(&mut *self.0.table.write()).handles.into_values().collect();
         futures::future::join_all(handles.into_iter().map(|handle| async move {
             let (tx, done) = oneshot::channel();
             if handle.commands.send(Command::Shutdown(tx)).is_ok() {
@@ -254,13 +296,13 @@ impl Sessions {
     }
 
     fn handle(&self, key: &SessionKey) -> Option<Handle> {
-        self.0.table.read().get(key).cloned()
+        self.0.table.read().handles.get(key).cloned()
     }
 
     /// The task of this row, spawned if it is not running yet.
     fn adopt(&self, row: SessionRow) -> Handle {
         let mut table = self.0.table.write();
-        if let Some(handle) = table.get_mut(&row.key) {
+        if let Some(handle) = table.handles.get_mut(&row.key) {
             if *handle.row != row {
                 handle.row = Arc::new(row.clone());
                 let _ = handle.commands.send(Command::Refresh(Box::new(row)));
@@ -270,9 +312,10 @@ impl Sessions {
         let (commands, inbox) = mpsc::unbounded_channel();
         let now = self.store().clock().now();
         let state = task::state_of(&row, now);
-        let (view_tx, view) = watch::channel(View { state: state.clone(), code_refused: None, epoch: 0, link: None });
+        let (view_tx, view) = watch::channel(View::of(state.clone()));
         let handle = Handle { row: Arc::new(row.clone()), commands, view };
-        table.insert(row.key.clone(), handle.clone());
+        table.names.insert((row.tenant.clone(), row.mode, row.id.clone()), row.key.clone());
+        table.handles.insert(row.key.clone(), handle.clone());
         let task = task::Task::new(self.clone(), row, state, view_tx, inbox);
         tokio::spawn(async move {
             // A panic in one session is a bug, and must not look like a healthy silence.
@@ -283,8 +326,10 @@ impl Sessions {
         handle
     }
 
-    fn forget_handle(&self, key: &SessionKey) {
-        self.0.table.write().remove(key);
+    fn forget_handle(&self, row: &SessionRow) {
+        let mut table = self.0.table.write();
+        table.handles.remove(&row.key);
+        table.names.remove(&(row.tenant.clone(), row.mode, row.id.clone()));
     }
 
     fn now(&self) -> At {

@@ -376,7 +376,7 @@ impl Task {
         if let Err(error) = store.remove_session(&self.row.key).await {
             error!(session.key = %self.row.key, "A session was not removed: {error}");
         }
-        self.sessions.forget_handle(&self.row.key);
+        self.sessions.forget_handle(&self.row);
         info!(session.key = %self.row.key, "Session removed");
         told
     }

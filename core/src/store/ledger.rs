@@ -132,6 +132,11 @@ impl Ledger {
         todo!("{db:?} {clock:?}")
     }
 
+    /// Operations handed in and not yet committed.
+    pub(super) fn depth(&self) -> usize {
+        todo!()
+    }
+
     /// Finishes what was handed in; later calls answer [`StoreError::Closed`].
     pub(super) async fn close(&self) {
         todo!()

@@ -71,6 +71,11 @@ impl TenantStore {
         todo!("{key}")
     }
 
+    /// The message that an unexpired idempotency key made, and the fingerprint of its request.
+    pub async fn idempotency_key(&self, key: &str) -> Result<Option<([u8; 32], MessageKey)>> {
+        todo!("{key}")
+    }
+
     /// Messages counted against today's limit, and the limit.
     pub async fn usage_today(&self) -> Result<(i64, Option<i64>)> {
         todo!()

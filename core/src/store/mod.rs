@@ -17,6 +17,7 @@
 //! | [`leases`] | which process runs which session |
 
 use crate::clock::Clock;
+use crate::read;
 use crate::id::TenantId;
 use crate::key::Mode;
 use crate::seal::{Seal, SealError};
@@ -97,6 +98,17 @@ impl Store {
 
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Does the database answer?
+    pub async fn ping(&self) -> Result<()> {
+        read!(&self.db, |pool| sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Writes handed to the ledger and not yet committed.
+    pub fn ledger_depth(&self) -> usize {
+        self.ledger.depth()
     }
 
     /// Finishes what the ledger has taken, then closes every connection.

@@ -1,0 +1,83 @@
+//! Who is calling: the only reader of credentials.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use wapid_core::id::SessionId;
+use wapid_core::key::Mode;
+use wapid_core::store::TenantStore;
+use wapid_core::store::sessions::SessionRow;
+
+use super::Api;
+use super::error::ApiError;
+
+/// An authenticated caller, with the rows of its tenant and mode and no others.
+pub struct Caller {
+    pub store: TenantStore,
+}
+
+impl Caller {
+    pub fn mode(&self) -> Mode {
+        self.store.mode()
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let key = credential(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        let store = api.sessions.store();
+        let caller = store.authenticate(key).await?.ok_or_else(ApiError::unauthorized)?;
+        Ok(Self { store: store.tenant(caller.tenant, caller.mode) })
+    }
+}
+
+fn credential(headers: &HeaderMap) -> Option<&str> {
+    if let Some(key) = headers.get("x-api-key") {
+        return key.to_str().ok().map(str::trim);
+    }
+    let bearer = headers.get(axum::http::header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = bearer.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The session named in the path, if it is the caller's. Anybody else's is 404.
+pub struct OwnSession {
+    pub row: SessionRow,
+    pub caller: Caller,
+}
+
+impl FromRequestParts<Api> for OwnSession {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        let Path(id) = Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
+        let id = SessionId::parse(&id).map_err(|_| ApiError::no_session())?;
+        let row = api.sessions.find(&caller.store, &id).await?.ok_or_else(ApiError::no_session)?;
+        Ok(Self { row, caller })
+    }
+}
+
+/// A caller with a test key, who may use the sandbox.
+pub struct Tester {
+    pub caller: Caller,
+    /// The tenant's phone book in the sandbox.
+    pub book: String,
+}
+
+impl FromRequestParts<Api> for Tester {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        match caller.mode() {
+            Mode::Test => {
+                let book = caller.store.tenant_id().to_string();
+                Ok(Self { caller, book })
+            }
+            Mode::Live => Err(ApiError::needs_test_key()),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The one map from what went wrong to status and code. Codes are public API.
+//!
+//! Every failure has seed 001's shape, `{"error":"…","code":"…"}`: unknown routes, wrong methods,
+//! malformed JSON and panics included.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+use utoipa::ToSchema;
+use wapid_core::phone::PhoneError;
+use wapid_core::store::StoreError;
+use wapid_core::store::sessions::NewSessionError;
+use wapid_sandbox::SandboxError;
+
+use crate::session::{CodeRefusal, SendRefusal};
+
+/// What a failed request answers.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Error)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// For people: what is wrong and what to do.
+    pub error: Cow<'static, str>,
+    /// For programs; stable.
+    pub code: Cow<'static, str>,
+    /// With `SENT_LIMIT_EXCEEDED` and `SESSION_LIMIT_REACHED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub used: Option<i64>,
+    /// The id under which the message is in the log, where it got that far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// With `SESSION_NOT_READY`: where the session stands and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+/// A refused request.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: Box<ErrorBody>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
+        let body = ErrorBody {
+            error: error.into(),
+            code: code.into(),
+            limit: None,
+            used: None,
+            message_id: None,
+            status: None,
+            reason: None,
+        };
+        Self { status, body: Box::new(body) }
+    }
+
+    /// The caller sent something we cannot take.
+    pub fn bad(code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, error)
+    }
+
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "Invalid or missing API key: send it in the X-API-Key header",
+        )
+    }
+
+    pub fn no_route() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such route; see /openapi.json")
+    }
+
+    pub fn no_session() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session")
+    }
+
+    pub fn no_qr() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "QR_NOT_READY",
+            "No QR is waiting to be scanned; read the session's status",
+        )
+    }
+
+    pub fn needs_test_key() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "SANDBOX_NEEDS_TEST_KEY",
+            "The sandbox answers test keys only (wapid_test_…)",
+        )
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED",
+            "This route does not take this method; see /openapi.json",
+        )
+    }
+
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            format!("The body is larger than {limit} bytes"),
+        )
+    }
+
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on our side")
+    }
+
+    pub fn slow_body() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "BODY_TIMEOUT", "The body did not arrive in time")
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(problem: StoreError) -> Self {
+        error!("A request met a store that failed: {problem}");
+        Self::internal()
+    }
+}
+
+impl From<anyhow::Error> for ApiError {
+    fn from(problem: anyhow::Error) -> Self {
+        error!("A request failed: {problem:#}");
+        Self::internal()
+    }
+}
+
+impl From<PhoneError> for ApiError {
+    fn from(problem: PhoneError) -> Self {
+        Self::bad("INVALID_RECIPIENT", sentence(&problem))
+    }
+}
+
+impl From<NewSessionError> for ApiError {
+    fn from(problem: NewSessionError) -> Self {
+        match problem {
+            NewSessionError::LimitReached { limit, used } => {
+                let mut refused = Self::bad(
+                    "SESSION_LIMIT_REACHED",
+                    format!("Your plan allows {limit} sessions; remove one or raise the limit"),
+                );
+                (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
+                refused
+            }
+            NewSessionError::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<CodeRefusal> for ApiError {
+    fn from(problem: CodeRefusal) -> Self {
+        match problem {
+            CodeRefusal::AlreadyLinked => Self::bad("ALREADY_LINKED", sentence(&problem)),
+            CodeRefusal::Refused(_) => Self::bad("PAIRING_CODE_REFUSED", sentence(&problem)),
+            CodeRefusal::TimedOut => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "PAIRING_CODE_TIMEOUT", sentence(&problem))
+            }
+        }
+    }
+}
+
+impl From<SendRefusal> for ApiError {
+    fn from(problem: SendRefusal) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            SendRefusal::NotReady { status, reason } => {
+                let mut refused = Self::bad("SESSION_NOT_READY", text);
+                (refused.body.status, refused.body.reason) = (Some(status.as_str()), Some(reason));
+                refused
+            }
+            SendRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
+            SendRefusal::LimitReached { limit, used } => {
+                let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "SENT_LIMIT_EXCEEDED", text);
+                (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
+                refused
+            }
+            SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
+            SendRefusal::CheckFailed => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)
+            }
+            SendRefusal::Failed { wa_id, code, .. } => {
+                let mut refused = Self::bad("SEND_FAILED", text);
+                refused.body.code = code.into();
+                refused.body.message_id = Some(wa_id);
+                refused
+            }
+            SendRefusal::OutcomeUnknown { wa_id } => {
+                let mut refused = Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "OUTCOME_UNKNOWN",
+                    "WhatsApp has not answered yet. The message keeps its id and is sent again until \
+                     WhatsApp answers; read its status in the message log instead of sending anew",
+                );
+                refused.body.message_id = Some(wa_id);
+                refused
+            }
+            SendRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<SandboxError> for ApiError {
+    fn from(problem: SandboxError) -> Self {
+        let status = StatusCode::from_u16(problem.status())
+            .ok()
+            .filter(|status| status.is_client_error())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            error!("The sandbox failed: {problem}");
+        }
+        Self::new(status, problem.code(), sentence(&problem))
+    }
+}
+
+/// Below the API, an error is a lowercase fragment; a caller reads a sentence.
+fn sentence(problem: &impl std::fmt::Display) -> String {
+    let text = problem.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

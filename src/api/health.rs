@@ -1,0 +1,63 @@
+//! For whoever runs it.
+
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`, `starting` or `unavailable`
+    status: &'static str,
+    version: &'static str,
+}
+
+impl Health {
+    fn new(status: &'static str) -> Json<Self> {
+        Json(Self { status, version: env!("CARGO_PKG_VERSION") })
+    }
+}
+
+/// The process is alive
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations", security(()),
+    responses((status = 200, body = Health))
+)]
+pub async fn live() -> Json<Health> {
+    Health::new("ok")
+}
+
+/// The database answers, and every session had its chance to come back
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", security(()),
+    responses((status = 200, body = Health), (status = 503, body = Health))
+)]
+pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+    if let Err(problem) = api.sessions.store().ping().await {
+        tracing::error!("The database does not answer: {problem}");
+        return (StatusCode::SERVICE_UNAVAILABLE, Health::new("unavailable"));
+    }
+    if !api.restored.load(Ordering::Acquire) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Health::new("starting"));
+    }
+    (StatusCode::OK, Health::new("ok"))
+}
+
+/// Prometheus metrics
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", security(()),
+    responses((status = 200, content_type = "text/plain", body = String))
+)]
+pub async fn scrape(State(api): State<Api>) -> String {
+    for (status, count) in api.sessions.census() {
+        metrics::gauge!("wapid_sessions", "status" => status.as_str()).set(count as f64);
+    }
+    metrics::gauge!("wapid_messages_underway").set(api.sessions.underway() as f64);
+    metrics::gauge!("wapid_ledger_queue").set(api.sessions.store().ledger_depth() as f64);
+    api.metrics.render()
+}

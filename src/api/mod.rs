@@ -1,0 +1,104 @@
+//! HTTP. The route table is here; `openapi.json` is made from it.
+//!
+//! Handlers parse, call one thing and shape the answer. Only [`caller`] reads credentials, only
+//! [`error`] knows statuses and codes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use tracing::error;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::session::Sessions;
+
+mod body;
+mod caller;
+mod error;
+mod health;
+mod messages;
+mod openapi;
+mod sandbox;
+mod send;
+mod sessions;
+
+/// A body that stops arriving is given up after this long.
+const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    pub sessions: Sessions,
+    pub metrics: PrometheusHandle,
+    pub restored: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// Every route, as documented.
+fn documented() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(sessions::create))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::status))
+        .routes(routes!(sessions::qr))
+        .routes(routes!(sessions::start))
+        .routes(routes!(sessions::stop))
+        .routes(routes!(sessions::remove))
+        .routes(routes!(sessions::disconnect))
+        .routes(routes!(send::send))
+        .routes(routes!(messages::list))
+        .routes(routes!(sandbox::create_phone, sandbox::list_phones))
+        .routes(routes!(sandbox::scan))
+        .routes(routes!(sandbox::enter_code))
+        .routes(routes!(sandbox::messages, sandbox::send))
+        .routes(routes!(sandbox::read))
+        .routes(routes!(sandbox::played))
+        .routes(routes!(sandbox::unlink))
+        .routes(routes!(sandbox::fault))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::scrape))
+}
+
+/// The API and its own description.
+pub fn router(api: Api) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document = Arc::new(document);
+    router
+        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .fallback(|| std::future::ready(error::ApiError::no_route()))
+        .method_not_allowed_fallback(|| std::future::ready(error::ApiError::method_not_allowed()))
+        .layer(DefaultBodyLimit::max(body::BODY_MAX))
+        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(api)
+}
+
+/// The description alone, for `wapid openapi` and tests.
+pub fn document() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    // The payload may hold what a caller sent; the panic hook has said where.
+    error!("A handler panicked");
+    error::ApiError::internal().into_response()
+}

@@ -1,0 +1,59 @@
+//! The head of `openapi.json`, and the answers that several routes share.
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use super::error::ErrorBody;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "wapid",
+        description = "A WhatsApp gateway. Live keys (`wapid_live_…`) work on WhatsApp, test keys (`wapid_test_…`) on the sandbox; they never see each other's objects. Every failure answers `{\"error\",\"code\"}`."
+    ),
+    modifiers(&Keys),
+    security(("apiKey" = []), ("bearer" = [])),
+    tags(
+        (name = "sessions", description = "Link numbers and watch them"),
+        (name = "messages", description = "Send, and read the log"),
+        (name = "sandbox", description = "Simulated phones, for test keys"),
+        (name = "operations", description = "For whoever runs it")
+    )
+)]
+pub struct Document;
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let header = ApiKeyValue::with_description("X-API-Key", "The tenant's API key");
+        components.add_security_scheme("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What every route of a tenant may answer besides success.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "read by utoipa only")]
+pub enum Refusals {
+    /// Something in the request is missing or invalid; `error` says what to fix
+    #[response(status = 400)]
+    Bad(#[to_schema] ErrorBody),
+    /// Invalid or missing API key
+    #[response(status = 401)]
+    Unauthorized(#[to_schema] ErrorBody),
+    /// No such object in this tenant and mode
+    #[response(status = 404)]
+    NotFound(#[to_schema] ErrorBody),
+    /// The body did not arrive in time
+    #[response(status = 408)]
+    SlowBody(#[to_schema] ErrorBody),
+    /// The body is larger than 1 MiB
+    #[response(status = 413)]
+    TooLarge(#[to_schema] ErrorBody),
+    /// Something went wrong on our side
+    #[response(status = 500)]
+    Internal(#[to_schema] ErrorBody),
+}

@@ -1,0 +1,361 @@
+//! Link a number, watch it, take it down.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::clock::At;
+use wapid_core::id::SessionId;
+use wapid_core::phone::Phone;
+use wapid_core::session::{Offer, State as Standing};
+use wapid_core::store::sessions::{SessionRow, SessionSettings};
+
+use super::Api;
+use super::body::Body;
+use super::caller::{Caller, OwnSession};
+use super::error::{ApiError, ErrorBody};
+use super::openapi::Refusals;
+use crate::link::Proxy;
+use crate::qr;
+use crate::session::View;
+
+/// The longest label and device name, in characters.
+const NAME_MAX: usize = 100;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewSession {
+    /// Any unique string of at most 128 bytes, without `/`
+    #[schema(example = "main")]
+    session_id: String,
+    /// A label for people
+    #[schema(example = "Sales Number")]
+    name: Option<String>,
+    /// Link by typing a code into the phone of this number, instead of scanning
+    #[schema(example = "+91 98765 43210")]
+    phone_number: Option<String>,
+    /// Shown on the phone in its list of linked devices
+    device_name: Option<String>,
+    /// The session's own way to WhatsApp: `http://user:password@host:port` or `socks5://host:port`.
+    /// An empty string removes it
+    proxy: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Created {
+    success: bool,
+    session_id: SessionIdText,
+    is_new: bool,
+    #[schema(example = "initializing")]
+    status: &'static str,
+    /// With `phoneNumber`: type it into the phone within 3 minutes
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairing_code: Option<String>,
+}
+
+type SessionIdText = String;
+
+/// Link a number
+///
+/// Makes the session, or starts it again. Poll its status for the QR to scan, or send `phoneNumber`
+/// and type the code that comes back.
+#[utoipa::path(
+    post, path = "/api/whatsapp/session", tag = "sessions",
+    request_body = NewSession,
+    responses((status = 200, body = Created), Refusals)
+)]
+pub async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    body: Body<NewSession>,
+) -> Result<Json<Created>, ApiError> {
+    let new = body.value;
+    let id = SessionId::parse(&new.session_id)
+        .map_err(|problem| ApiError::bad("INVALID_SESSION_ID", problem.to_string()))?;
+    let phone = new.phone_number.as_deref().map(Phone::parse).transpose()?;
+    if let Some(proxy) = new.proxy.as_deref().filter(|proxy| !proxy.is_empty()) {
+        Proxy::parse(proxy).map_err(|problem| ApiError::bad("INVALID_PROXY", problem.to_string()))?;
+    }
+    let settings = SessionSettings {
+        name: short("name", new.name)?,
+        device_name: short("deviceName", new.device_name)?,
+        proxy: new.proxy,
+    };
+    let (row, is_new) = caller.store.ensure_session(&id, settings).await?;
+    let key = row.key.clone();
+    let pairing_code = api.sessions.start(row, phone.as_ref().map(Phone::digits)).await?;
+    let status = match api.sessions.view(&key) {
+        Some(view) if !is_new => view.state.status().as_str(),
+        _ => "initializing",
+    };
+    Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code }))
+}
+
+fn short(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) => Err(ApiError::bad(
+            "INVALID_REQUEST",
+            format!("{field}: at most {NAME_MAX} characters, and no control characters"),
+        )),
+        text => Ok(text),
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// `initializing`, `qr_ready`, `passkey_required`, `authenticated`, `ready` or `disconnected`
+    #[schema(example = "qr_ready")]
+    status: &'static str,
+    session_id: SessionIdText,
+    connected: bool,
+    /// Why the status is what it is, such as `waiting_for_scan`, `logged_out` or `temporary_ban`
+    #[schema(example = "waiting_for_scan")]
+    reason: &'static str,
+    /// Since when
+    #[schema(example = "2026-03-08T10:30:00.000Z")]
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The linked number
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "919876543210")]
+    phone_number: Option<String>,
+    /// When a resting session tries again by itself
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<String>,
+    /// A PNG as a data URL
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_code: Option<String>,
+    /// The same QR as text
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairing_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairing_code_expires_at: Option<String>,
+    /// With `passkey_required`: WebAuthn request options as WhatsApp sent them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passkey_request: Option<serde_json::Value>,
+}
+
+impl Status {
+    fn of(row: &SessionRow, view: &View, now: At) -> Self {
+        let state = &view.state;
+        let offers = match state {
+            Standing::Linking { offers, .. } => Some(offers),
+            _ => None,
+        };
+        let live = |offer: Option<&Offer>| offer.filter(|offer| offer.expires_at > now).cloned();
+        let qr = live(offers.and_then(|offers| offers.qr.as_ref()));
+        let code = live(offers.and_then(|offers| offers.code.as_ref()));
+        Self {
+            status: state.status().as_str(),
+            session_id: row.id.0.clone(),
+            connected: matches!(state, Standing::Ready { .. }),
+            reason: state.reason(),
+            since: state.since().iso(),
+            name: row.name.clone(),
+            phone_number: state.account().map(|account| account.phone.clone()),
+            retry_at: match state {
+                Standing::Resting { until, .. } => Some(until.iso()),
+                _ => None,
+            },
+            qr_code: qr.as_ref().and_then(|qr| qr::png_data_url(&qr.secret)),
+            qr_expires_at: qr.as_ref().map(|qr| qr.expires_at.iso()),
+            qr_text: qr.map(|qr| qr.secret),
+            pairing_code_expires_at: code.as_ref().map(|code| code.expires_at.iso()),
+            pairing_code: code.map(|code| code.secret),
+            passkey_request: offers
+                .and_then(|offers| offers.passkey.as_deref())
+                .map(|request| serde_json::from_str(request).unwrap_or_else(|_| request.into())),
+        }
+    }
+}
+
+/// Where a session stands, and its QR
+#[utoipa::path(
+    get, path = "/api/whatsapp/session/{id}/status", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Status), Refusals)
+)]
+pub async fn status(State(api): State<Api>, session: OwnSession) -> Result<Json<Status>, ApiError> {
+    let view = api.sessions.view_of(&session.row);
+    Ok(Json(Status::of(&session.row, &view, api.sessions.store().clock().now())))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    session_id: SessionIdText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    status: &'static str,
+    connected: bool,
+    reason: &'static str,
+    since: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<String>,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SessionList {
+    sessions: Vec<Listed>,
+}
+
+/// All sessions
+#[utoipa::path(
+    get, path = "/api/whatsapp/sessions", tag = "sessions",
+    responses((status = 200, body = SessionList), Refusals)
+)]
+pub async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<SessionList>, ApiError> {
+    let listed = |row: SessionRow| {
+        let state = api.sessions.view_of(&row).state;
+        Listed {
+            status: state.status().as_str(),
+            connected: matches!(state, Standing::Ready { .. }),
+            reason: state.reason(),
+            since: state.since().iso(),
+            phone_number: state.account().map(|account| account.phone.clone()),
+            session_id: row.id.0,
+            name: row.name,
+            created_at: row.created_at.iso(),
+        }
+    };
+    let sessions = caller.store.sessions().await?.into_iter().map(listed).collect();
+    Ok(Json(SessionList { sessions }))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub struct QrQuery {
+    /// `png` (default), `svg`, `text`, or `terminal` for blocks that a terminal can show
+    format: Option<String>,
+}
+
+/// The QR alone
+///
+/// As an image, as text or drawn for a terminal. `X-Expires-At` says until when it can be scanned.
+#[utoipa::path(
+    get, path = "/api/whatsapp/session/{id}/qr", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId"), QrQuery),
+    responses(
+        (status = 200, description = "The QR", content(
+            (Vec<u8> = "image/png"), (String = "image/svg+xml"), (String = "text/plain")
+        ), headers(("X-Expires-At" = String))),
+        (status = 404, description = "No QR is waiting to be scanned (`QR_NOT_READY`), or no such session", body = ErrorBody),
+        Refusals
+    )
+)]
+pub async fn qr(
+    State(api): State<Api>,
+    session: OwnSession,
+    query: Result<Query<QrQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::bad("INVALID_PARAMETER", problem.body_text()))?;
+    let now = api.sessions.store().clock().now();
+    let offer = match api.sessions.view_of(&session.row).state {
+        Standing::Linking { offers, .. } => offers.qr.filter(|offer| offer.expires_at > now),
+        _ => None,
+    };
+    let offer = offer.ok_or_else(ApiError::no_qr)?;
+    let (kind, drawn) = match query.format.as_deref().unwrap_or("png") {
+        "png" => ("image/png", qr::png(&offer.secret)),
+        "svg" => ("image/svg+xml", qr::svg(&offer.secret).map(String::into_bytes)),
+        "text" => ("text/plain; charset=utf-8", Some(offer.secret.into_bytes())),
+        "terminal" => ("text/plain; charset=utf-8", qr::terminal(&offer.secret).map(String::into_bytes)),
+        _ => return Err(ApiError::bad("INVALID_PARAMETER", "format: png, svg, text or terminal")),
+    };
+    let drawn = drawn.ok_or_else(ApiError::internal)?;
+    let mut response = (StatusCode::OK, [(header::CONTENT_TYPE, kind)], drawn).into_response();
+    if let Ok(until) = HeaderValue::from_str(&offer.expires_at.iso()) {
+        response.headers_mut().insert(HeaderName::from_static("x-expires-at"), until);
+    }
+    Ok(response)
+}
+
+/// Bring a session back up
+///
+/// After a stop, or after another client took it over. The same as posting its id to `session`.
+#[utoipa::path(
+    post, path = "/api/whatsapp/session/{id}/start", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Changed), Refusals)
+)]
+pub async fn start(State(api): State<Api>, session: OwnSession) -> Result<Json<Changed>, ApiError> {
+    let (row, _) = session.caller.store.ensure_session(&session.row.id, SessionSettings::default()).await?;
+    api.sessions.start(row, None).await?;
+    Ok(Json(Changed::now(&api, &session.row)))
+}
+
+/// Take a session offline and keep its link
+///
+/// The device stays on the phone's list; `start` brings it back without a scan.
+#[utoipa::path(
+    post, path = "/api/whatsapp/session/{id}/stop", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Changed), Refusals)
+)]
+pub async fn stop(State(api): State<Api>, session: OwnSession) -> Result<Json<Changed>, ApiError> {
+    api.sessions.stop(&session.row.key).await;
+    Ok(Json(Changed::now(&api, &session.row)))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    success: bool,
+    session_id: SessionIdText,
+    status: &'static str,
+    reason: &'static str,
+}
+
+impl Changed {
+    fn now(api: &Api, row: &SessionRow) -> Self {
+        let state = api.sessions.view_of(row).state;
+        Self {
+            success: true,
+            session_id: row.id.0.clone(),
+            status: state.status().as_str(),
+            reason: state.reason(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Removed {
+    success: bool,
+    session_id: SessionIdText,
+    /// WhatsApp was told. When false it was out of reach: remove the device on the phone
+    logged_out: bool,
+}
+
+/// Log a number out and delete its session
+///
+/// The device disappears from the phone, its keys are forgotten, its messages stay in the log.
+#[utoipa::path(
+    delete, path = "/api/whatsapp/session/{id}", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Removed), Refusals)
+)]
+pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
+    let id = session.row.id.0.clone();
+    let logged_out = api.sessions.remove(session.row).await?;
+    Ok(Json(Removed { success: true, session_id: id, logged_out }))
+}
+
+/// Log a number out and delete its session, as a POST
+#[utoipa::path(
+    post, path = "/api/whatsapp/session/{id}/disconnect", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Removed), Refusals)
+)]
+pub async fn disconnect(api: State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
+    remove(api, session).await
+}
