@@ -1,1 +1,44 @@
+//! A WhatsApp network that runs anywhere: no phone, no internet, the real protocol.
+//!
+//! It speaks Noise, binary stanzas and Signal encryption, so an unmodified client works against it:
+//! whatsapp-rust by pinning [`Sandbox::static_key`], Baileys by trusting [`Sandbox::root_key`]. Its
+//! simulated phones hold keys, decrypt, answer with receipts, and can be told to scan, send, read
+//! and unlink; faults can be had on request. Kept in a folder, it survives a crash as WhatsApp
+//! survives ours.
+//!
+//! Inside the gateway it is a [`Sandbox`] reached in memory; alone it is served by
+//! [`Sandbox::serve`] and reached through a [`RemoteSandbox`]. Whoever does not care which holds a
+//! [`Network`].
+//!
+//! Map: `transport`, `socket` -> `conn` (frames, `noise`) -> `login`, `pair`, `code`, `iq`, `route`
+//! -> `net` (books, delivery) -> `account`, `outbox`, `phone` -> `journal`, `restore`. It knows
+//! nothing of the gateway, and does not do groups, calls or media yet.
 
+mod account;
+mod code;
+mod conn;
+mod error;
+mod fault;
+mod iq;
+mod journal;
+mod keys;
+mod limits;
+mod login;
+mod net;
+mod noise;
+mod outbox;
+mod pair;
+mod phone;
+mod qr;
+mod restore;
+mod route;
+mod sandbox;
+mod stanza;
+mod transport;
+
+pub use error::SandboxError;
+pub use fault::{Fault, FaultKind, Phase};
+pub use phone::inbox::{Inbox, InboxMessage};
+pub use phone::send::{MessageKind, PhoneMessage};
+pub use sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox, Storage};
+pub use transport::ws_transport;

@@ -1,0 +1,90 @@
+//! What can go wrong when a phone is told to do something.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("the phone does not exist in this book")]
+    PhoneNotFound,
+    #[error("the code is not one this network showed, or it has expired")]
+    QrNotValid,
+    #[error("the pairing code is wrong or has expired")]
+    CodeNotValid,
+    #[error("the phone has no such message")]
+    MessageNotFound,
+    #[error("the phone has no such linked device")]
+    DeviceNotFound,
+    #[error("the recipient is not on WhatsApp")]
+    NotOnWhatsApp,
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0} reached its limit")]
+    LimitReached(String),
+    #[error("the state could not be read or written: {0}")]
+    Storage(String),
+    #[error("the sandbox does not answer: {0}")]
+    Unreachable(String),
+}
+
+impl SandboxError {
+    /// The stable code of the control surface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::PhoneNotFound => "PHONE_NOT_FOUND",
+            Self::QrNotValid => "QR_NOT_VALID",
+            Self::CodeNotValid => "CODE_NOT_VALID",
+            Self::MessageNotFound => "MESSAGE_NOT_FOUND",
+            Self::DeviceNotFound => "DEVICE_NOT_FOUND",
+            Self::NotOnWhatsApp => "NOT_ON_WHATSAPP",
+            Self::Invalid(_) => "INVALID_REQUEST",
+            Self::LimitReached(_) => "LIMIT_REACHED",
+            Self::Storage(_) => "STORAGE",
+            Self::Unreachable(_) => "UNREACHABLE",
+        }
+    }
+
+    /// The HTTP status of the control surface.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::PhoneNotFound | Self::MessageNotFound | Self::DeviceNotFound => 404,
+            Self::QrNotValid | Self::CodeNotValid | Self::NotOnWhatsApp | Self::Invalid(_) => 400,
+            Self::LimitReached(_) => 429,
+            Self::Storage(_) => 500,
+            Self::Unreachable(_) => 502,
+        }
+    }
+
+    pub(crate) fn body(&self) -> ErrorBody {
+        ErrorBody {
+            error: match self {
+                Self::LimitReached(what) => what.clone(),
+                other => other.to_string(),
+            },
+            code: self.code().to_owned(),
+        }
+    }
+}
+
+/// An error as the control surface writes it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ErrorBody {
+    pub error: String,
+    pub code: String,
+}
+
+impl From<ErrorBody> for SandboxError {
+    fn from(body: ErrorBody) -> Self {
+        match body.code.as_str() {
+            "PHONE_NOT_FOUND" => Self::PhoneNotFound,
+            "QR_NOT_VALID" => Self::QrNotValid,
+            "CODE_NOT_VALID" => Self::CodeNotValid,
+            "MESSAGE_NOT_FOUND" => Self::MessageNotFound,
+            "DEVICE_NOT_FOUND" => Self::DeviceNotFound,
+            "NOT_ON_WHATSAPP" => Self::NotOnWhatsApp,
+            "INVALID_REQUEST" => Self::Invalid(body.error),
+            "LIMIT_REACHED" => Self::LimitReached(body.error),
+            "STORAGE" => Self::Storage(body.error),
+            _ => Self::Unreachable(body.error),
+        }
+    }
+}

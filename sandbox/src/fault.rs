@@ -1,0 +1,303 @@
+//! Trouble on request, aimed at the linked devices of one phone.
+//!
+//! Which stanza makes which event in a client is whatsapp-rust 0.7.0, src/client/node_io.rs,
+//! `handle_stream_error` and `handle_connect_failure`. Faults live in memory: a restarted sandbox
+//! has none.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A fault and its parameters; those that a kind does not use are ignored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fault {
+    pub kind: FaultKind,
+    /// Where a numbered fault strikes. By default where WhatsApp would send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// How often. Messages: once. Logins: until cleared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// How late, for `slow_ack`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+    /// The reason of a temporary ban.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u32>,
+    /// The length of a temporary ban in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The connection ends without a word.
+    Drop,
+    /// The socket stays open and nothing moves on it any more; new connections work.
+    Stall,
+    #[serde(rename = "401")]
+    Unauthorized,
+    #[serde(rename = "403")]
+    Forbidden,
+    #[serde(rename = "429")]
+    TooMany,
+    #[serde(rename = "500")]
+    Internal,
+    #[serde(rename = "503")]
+    Unavailable,
+    #[serde(rename = "515")]
+    Restart,
+    /// As if the same device had connected elsewhere.
+    Replaced,
+    /// The stream ends and logins are answered 402.
+    TemporaryBan,
+    /// The stream ends and logins are answered 405.
+    ClientOutdated,
+    /// The next messages are refused with 463.
+    #[serde(rename = "nack_463")]
+    Nack463,
+    /// The next messages are delivered and never acknowledged.
+    NeverAck,
+    /// The next messages to these devices arrive twice.
+    DuplicateDelivery,
+    /// The next messages to these devices cannot be decrypted.
+    CorruptDelivery,
+    /// Acknowledgements of messages come late.
+    SlowAck,
+    /// New connections get no answer to their first frame.
+    HandshakeStall,
+    /// New connections are closed after their first frame.
+    RefuseHandshake,
+    /// The next scan asks for a passkey instead of linking.
+    Passkey,
+    /// The phone loses its Signal sessions and must ask for messages again.
+    LoseSessions,
+    Clear,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Now, on the open stream, as `<stream:error code=…/>`.
+    Stream,
+    /// The stream ends and the next logins get `<failure reason=…/>`.
+    Login,
+}
+
+impl From<FaultKind> for Fault {
+    fn from(kind: FaultKind) -> Self {
+        Self {
+            kind,
+            phase: None,
+            count: None,
+            ms: None,
+            code: None,
+            expire: None,
+        }
+    }
+}
+
+/// What a fault does at once to the open connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strike {
+    Nothing,
+    Close,
+    Stall,
+    Replace,
+    StreamError(u16),
+    LoseSessions,
+}
+
+/// The faults waiting for something to happen.
+#[derive(Debug, Default)]
+pub(crate) struct Active {
+    login: Option<Refusal>,
+    pub handshake: Option<Handshake>,
+    nacks: u32,
+    never_acks: u32,
+    duplicates: u32,
+    corruptions: u32,
+    passkeys: u32,
+    pub slow_ack: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Stall,
+    Refuse,
+}
+
+/// `<failure reason=… code=… expire=…/>` for the next logins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub reason: u16,
+    pub ban: Option<Ban>,
+    left: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ban {
+    pub code: u32,
+    pub expire: u64,
+}
+
+impl Active {
+    pub(crate) fn apply(&mut self, fault: &Fault) -> Strike {
+        let times = fault.count.unwrap_or(1);
+        match fault.kind {
+            FaultKind::Drop => return Strike::Close,
+            FaultKind::Stall => return Strike::Stall,
+            FaultKind::Replaced => return Strike::Replace,
+            FaultKind::LoseSessions => return Strike::LoseSessions,
+            FaultKind::Unauthorized => return self.numbered(401, Phase::Stream, fault),
+            FaultKind::Forbidden => return self.numbered(403, Phase::Login, fault),
+            FaultKind::TooMany => return self.numbered(429, Phase::Stream, fault),
+            FaultKind::Internal => return self.numbered(500, Phase::Stream, fault),
+            FaultKind::Unavailable => return self.numbered(503, Phase::Stream, fault),
+            FaultKind::Restart => return self.numbered(515, Phase::Stream, fault),
+            FaultKind::TemporaryBan => {
+                let ban = Ban {
+                    code: fault.code.unwrap_or(101),
+                    expire: fault.expire.unwrap_or(3600),
+                };
+                self.login = Some(Refusal {
+                    reason: 402,
+                    ban: Some(ban),
+                    left: fault.count,
+                });
+                return Strike::Close;
+            }
+            FaultKind::ClientOutdated => {
+                self.login = Some(Refusal {
+                    reason: 405,
+                    ban: None,
+                    left: fault.count,
+                });
+                return Strike::Close;
+            }
+            FaultKind::Nack463 => self.nacks = times,
+            FaultKind::NeverAck => self.never_acks = times,
+            FaultKind::DuplicateDelivery => self.duplicates = times,
+            FaultKind::CorruptDelivery => self.corruptions = times,
+            FaultKind::Passkey => self.passkeys = times,
+            FaultKind::SlowAck => {
+                self.slow_ack = Some(Duration::from_millis(fault.ms.unwrap_or(1000)))
+            }
+            FaultKind::HandshakeStall => {
+                self.handshake = Some(Handshake::Stall);
+                return Strike::Close;
+            }
+            FaultKind::RefuseHandshake => {
+                self.handshake = Some(Handshake::Refuse);
+                return Strike::Close;
+            }
+            FaultKind::Clear => *self = Self::default(),
+        }
+        Strike::Nothing
+    }
+
+    fn numbered(&mut self, reason: u16, usual: Phase, fault: &Fault) -> Strike {
+        match fault.phase.unwrap_or(usual) {
+            Phase::Stream => Strike::StreamError(reason),
+            Phase::Login => {
+                self.login = Some(Refusal {
+                    reason,
+                    ban: None,
+                    left: fault.count,
+                });
+                Strike::Close
+            }
+        }
+    }
+
+    /// The refusal this login gets, if any; counts it.
+    pub(crate) fn refuse_login(&mut self) -> Option<Refusal> {
+        let refusal = self.login?;
+        match refusal.left {
+            Some(0) => self.login = None,
+            Some(left) => {
+                self.login = Some(Refusal {
+                    left: Some(left - 1),
+                    ..refusal
+                })
+            }
+            None => {}
+        }
+        self.login.map(|_| refusal)
+    }
+
+    pub(crate) fn nacks_message(&mut self) -> bool {
+        strike(&mut self.nacks)
+    }
+
+    pub(crate) fn swallows_ack(&mut self) -> bool {
+        strike(&mut self.never_acks)
+    }
+
+    pub(crate) fn duplicates_delivery(&mut self) -> bool {
+        strike(&mut self.duplicates)
+    }
+
+    pub(crate) fn corrupts_delivery(&mut self) -> bool {
+        strike(&mut self.corruptions)
+    }
+
+    pub(crate) fn asks_passkey(&mut self) -> bool {
+        strike(&mut self.passkeys)
+    }
+}
+
+fn strike(left: &mut u32) -> bool {
+    let strikes = *left > 0;
+    *left = left.saturating_sub(1);
+    strikes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counted_ban_ends_after_its_count() {
+        let mut active = Active::default();
+        let ban = Fault {
+            count: Some(2),
+            ..FaultKind::TemporaryBan.into()
+        };
+        assert_eq!(active.apply(&ban), Strike::Close);
+        assert_eq!(
+            active.refuse_login().map(|refusal| refusal.reason),
+            Some(402)
+        );
+        assert!(active.refuse_login().is_some());
+        assert!(active.refuse_login().is_none());
+    }
+
+    #[test]
+    fn an_uncounted_ban_lasts_until_cleared() {
+        let mut active = Active::default();
+        active.apply(&FaultKind::TemporaryBan.into());
+        assert!((0..10).all(|_| active.refuse_login().is_some()));
+        active.apply(&FaultKind::Clear.into());
+        assert!(active.refuse_login().is_none());
+    }
+
+    #[test]
+    fn kinds_have_the_names_of_the_control_surface() {
+        for name in [
+            "drop",
+            "401",
+            "515",
+            "temporary_ban",
+            "nack_463",
+            "handshake_stall",
+            "clear",
+        ] {
+            let fault: Fault =
+                serde_json::from_value(serde_json::json!({ "kind": name })).expect(name);
+            assert_eq!(serde_json::to_value(fault.kind).expect("a name"), name);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! "Who are these people?": devices, LIDs and whether a number is on WhatsApp.
+//!
+//! Shapes: wacore 0.7.0, src/iq/usync.rs. Who asks for a device list hears of its changes later.
+
+use std::sync::Arc;
+
+use wacore_binary::builder::NodeBuilder;
+use wacore_binary::{Jid, Node};
+
+use super::{Answer, BAD_REQUEST};
+use crate::account::{Account, DeviceRef};
+use crate::net::Net;
+use crate::stanza::{Read as _, now, tag};
+
+pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> Answer {
+    let question = question.ok_or(BAD_REQUEST)?;
+    let copied = |name: &str| question.text(name).unwrap_or_default().into_owned();
+    let protocols: Vec<&str> = question
+        .get_optional_child("query")
+        .map_or(&[][..], |query| query.nodes())
+        .iter()
+        .map(|protocol| &*protocol.tag)
+        .collect();
+    let users = question
+        .get_optional_child("list")
+        .map_or(&[][..], |list| list.nodes());
+    let users = users
+        .iter()
+        .map(|user| user_node(net, asker, &protocols, user));
+    let result = protocols
+        .iter()
+        .map(|name| NodeBuilder::new_dynamic((*name).to_owned()).build());
+    Ok(vec![
+        tag("usync")
+            .attr("sid", copied("sid"))
+            .attr("index", "0")
+            .attr("last", "true")
+            .attr("mode", copied("mode"))
+            .attr("context", copied("context"))
+            .children([
+                tag("result").children(result).build(),
+                tag("list").children(users).build(),
+            ])
+            .build(),
+    ])
+}
+
+/// A user is asked for by address or, in a contact query, by `+number`.
+fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> Node {
+    let jid = user.jid("jid").unwrap_or_else(|| {
+        let number = String::from_utf8_lossy(user.content_of("contact"));
+        Jid::pn(number.trim_start_matches('+'))
+    });
+    let account = net.resolve(&asker.account.book, &jid);
+    let mut answer = tag("user").attr("jid", jid.to_non_ad());
+    if let Some(account) = &account
+        && jid.is_lid()
+    {
+        answer = answer.attr("pn_jid", Jid::pn(account.phone.as_str()));
+    }
+    let children = protocols
+        .iter()
+        .filter_map(|protocol| match (*protocol, &account) {
+            ("devices", Some(account)) => Some(device_list(net, asker, account)),
+            ("lid", Some(account)) => Some(
+                tag("lid")
+                    .attr("val", Jid::lid(account.lid.as_str()))
+                    .build(),
+            ),
+            ("contact", account) => {
+                let kind = if account.is_some() { "in" } else { "out" };
+                Some(tag("contact").attr("type", kind).build())
+            }
+            ("status", _) => Some(tag("status").build()),
+            _ => None,
+        });
+    answer.children(children).build()
+}
+
+fn device_list(net: &Net, asker: &DeviceRef, account: &Arc<Account>) -> Node {
+    let mut state = account.state.lock();
+    let is_other = !Arc::ptr_eq(account, &asker.account);
+    if is_other && state.watchers.insert(asker.noise_key) {
+        let mut batch = net.journal.batch();
+        batch.put(
+            "watcher",
+            || format!("{}w/{}", account.place(), hex::encode(asker.noise_key)),
+            Vec::new,
+        );
+        net.journal.append(batch);
+    }
+    let indexes: Vec<u32> = state
+        .devices
+        .values()
+        .map(|device| device.key_index)
+        .collect();
+    let phone = tag("device").attr("id", "0").build();
+    let devices = state.devices.iter().map(|(id, device)| {
+        tag("device")
+            .attr("id", u32::from(*id))
+            .attr("key-index", device.key_index)
+            .build()
+    });
+    tag("devices")
+        .children([
+            tag("device-list")
+                .children(std::iter::once(phone).chain(devices))
+                .build(),
+            tag("key-index-list")
+                .attr("ts", now())
+                .bytes(account.keys().key_index_list(&indexes))
+                .build(),
+        ])
+        .build()
+}

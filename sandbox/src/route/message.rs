@@ -1,0 +1,180 @@
+//! A message from a device: one envelope for each device it is meant for.
+//!
+//! The network cannot read it and only sorts the envelopes (research/sandbox-protocol.md,
+//! section 2). Phones open theirs here, before the sender is acknowledged: an acknowledged message
+//! is on the phone or in the queue of a device, and stays there through a crash.
+
+use std::sync::Arc;
+
+use wacore_binary::{Jid, Node};
+
+use crate::account::{Account, DeviceRef};
+use crate::conn::Conn;
+use crate::net::{Net, QueueFull};
+use crate::phone::receive::{self, Envelope};
+use crate::stanza::{self, Read as _, now, tag};
+
+/// The sender lacks a token for this recipient, in WhatsApp's words.
+const REACH_OUT_REFUSED: &str = "463";
+const NOT_FOUND: &str = "404";
+const UNAVAILABLE: &str = "503";
+
+pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, message: &Node) {
+    let (Some(id), Some(to)) = (message.text("id"), message.jid("to")) else {
+        return;
+    };
+    if from.account.state.lock().faults.nacks_message() {
+        conn.send(&ack(&id, &to, Some(REACH_OUT_REFUSED)));
+        return;
+    }
+    let mut error = Some(NOT_FOUND);
+    for (address, sealed) in envelopes(message, &to) {
+        let Some(target) = net.resolve(&from.account.book, &address) else {
+            continue;
+        };
+        if error == Some(NOT_FOUND) {
+            error = None;
+        }
+        if address.device == 0 {
+            let envelope = Envelope {
+                from,
+                id: &id,
+                chat: &to,
+                address: &address,
+                kind: &sealed.text("type").unwrap_or_default(),
+                ciphertext: sealed.content(),
+            };
+            receive::receive(net, &target, envelope).await;
+        } else if let Err(QueueFull) = forward(net, from, &target, &address, sealed, message, &to) {
+            error = Some(UNAVAILABLE);
+        }
+    }
+    acknowledge(net, conn, from, ack(&id, &to, error));
+}
+
+/// Each address with its `<enc>`: those under `<participants>`, or the one beside it, which is for
+/// the addressee itself (peer messages and resent ones).
+fn envelopes<'a>(
+    message: &'a Node,
+    to: &'a Jid,
+) -> impl Iterator<Item = (std::borrow::Cow<'a, Jid>, &'a Node)> {
+    use std::borrow::Cow;
+    message
+        .nodes()
+        .iter()
+        .flat_map(move |child| match &*child.tag {
+            "participants" => child
+                .nodes()
+                .iter()
+                .filter_map(|participant| {
+                    Some((
+                        Cow::Owned(participant.jid("jid")?),
+                        participant.get_optional_child("enc")?,
+                    ))
+                })
+                .collect(),
+            "enc" => vec![(Cow::Borrowed(to), child)],
+            _ => Vec::new(),
+        })
+}
+
+/// What the addressed companion sees. The sender's address is in the namespace the sender used for
+/// the recipient, the other one is beside it.
+fn forward(
+    net: &Net,
+    from: &DeviceRef,
+    target: &Arc<Account>,
+    address: &Jid,
+    sealed: &Node,
+    message: &Node,
+    to: &Jid,
+) -> Result<(), QueueFull> {
+    let name = from.account.state.lock().name.clone();
+    let copied = |name: &str| message.text(name).map(|value| value.into_owned());
+    let mut forwarded = tag("message")
+        .attr("from", from.jid_like(address))
+        .attr("id", copied("id").unwrap_or_default())
+        .attr("type", copied("type").unwrap_or_else(|| "text".to_owned()))
+        .attr("t", now())
+        .attr("notify", name);
+    forwarded = if address.is_lid() {
+        let number = Jid::pn_device(from.account.phone.as_str(), from.id);
+        forwarded
+            .attr("sender_pn", number)
+            .attr("addressing_mode", "lid")
+    } else {
+        forwarded.attr(
+            "sender_lid",
+            Jid::lid_device(from.account.lid.as_str(), from.id),
+        )
+    };
+    let category = copied("category");
+    let is_own = Arc::ptr_eq(target, &from.account);
+    if is_own && category.as_deref() != Some("peer") {
+        let recipient = message.jid("recipient").unwrap_or_else(|| to.to_non_ad());
+        forwarded = forwarded.attr("recipient", recipient);
+    }
+    if let Some(category) = category {
+        forwarded = forwarded.attr("category", category);
+    }
+    if let Some(edit) = copied("edit") {
+        forwarded = forwarded.attr("edit", edit);
+    }
+    let mut sealed = sealed.clone();
+    if target.state.lock().faults.corrupts_delivery() {
+        corrupt(&mut sealed);
+    }
+    let opens_session = sealed.text("type").is_some_and(|kind| kind == "pkmsg");
+    let identity = message
+        .get_optional_child("device-identity")
+        .filter(|_| opens_session)
+        .cloned();
+    let forwarded = forwarded
+        .children(std::iter::once(sealed).chain(identity))
+        .build();
+    net.push(target, address.device, &forwarded, net.journal.batch())
+        .map(|_| ())
+}
+
+/// Spoils the last byte, which belongs to the authentication of every kind of envelope.
+pub(crate) fn corrupt(sealed: &mut Node) {
+    if let Some(wacore_binary::NodeContent::Bytes(bytes)) = &mut sealed.content
+        && let Some(last) = bytes.last_mut()
+    {
+        *last ^= 0xff;
+    }
+}
+
+fn acknowledge(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, ack: Node) {
+    let delay = {
+        let mut state = from.account.state.lock();
+        if state.faults.swallows_ack() {
+            return;
+        }
+        state.faults.slow_ack
+    };
+    let seq = net.journal.append(net.journal.batch());
+    let ack = stanza::encode(&ack);
+    match delay {
+        None => conn.send_after(seq, ack),
+        Some(delay) => {
+            let conn = Arc::clone(conn);
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                conn.send_after(seq, ack);
+            });
+        }
+    }
+}
+
+fn ack(id: &str, to: &Jid, error: Option<&'static str>) -> Node {
+    let ack = tag("ack")
+        .attr("class", "message")
+        .attr("id", id)
+        .attr("from", to.clone())
+        .attr("t", now());
+    match error {
+        Some(error) => ack.attr("error", error).build(),
+        None => ack.build(),
+    }
+}

@@ -1,0 +1,310 @@
+//! The network from outside: what can be asked of it and of its phones.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wacore::net::{HttpClient, TransportFactory};
+
+use crate::account::Account;
+use crate::code;
+use crate::error::SandboxError;
+use crate::fault::{Fault, Strike};
+use crate::journal::Journal;
+use crate::limits;
+use crate::login;
+use crate::net::Net;
+use crate::pair;
+use crate::phone::inbox::Inbox;
+use crate::phone::send::{self, PhoneMessage};
+use crate::qr;
+use crate::restore;
+use crate::route::devices;
+use crate::stanza::tag;
+use crate::transport::{Memory, NoHttp};
+
+/// The network, cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    pub(crate) net: Arc<Net>,
+    /// Ends the writer when the last clone goes.
+    _closing: Arc<Closing>,
+}
+
+/// Where the network keeps itself.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// Nowhere: it ends with the process.
+    Memory,
+    /// In `sandbox.db` of this folder.
+    Folder(PathBuf),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneInfo {
+    pub phone: String,
+    pub name: String,
+    pub lid: String,
+    /// How many devices are linked.
+    pub devices: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    pub device: u16,
+    pub platform: String,
+    pub connected: bool,
+    pub name: String,
+    /// Stanzas that wait for it.
+    pub queued: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptKind {
+    Read,
+    Played,
+}
+
+struct Closing(Journal);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Sandbox {
+    pub async fn open(storage: Storage) -> Result<Self, SandboxError> {
+        let (journal, records) = match storage {
+            Storage::Memory => (Journal::in_memory(), Vec::new()),
+            Storage::Folder(folder) => Journal::open(&folder).await?,
+        };
+        let closing = Arc::new(Closing(journal.clone()));
+        let net = restore::network(journal, records)?;
+        // A client may pin these keys at once: they must not change after a crash.
+        net.journal.settled().await;
+        Ok(Self {
+            net: Arc::new(net),
+            _closing: closing,
+        })
+    }
+
+    /// What a client that verifies certificates (XX) must trust.
+    pub fn root_key(&self) -> [u8; 32] {
+        self.net.keys.root_key()
+    }
+
+    /// What a client that pins the server (IK) must pin.
+    pub fn static_key(&self) -> [u8; 32] {
+        self.net.keys.static_key()
+    }
+
+    /// The encoded chain, which must not verify against WhatsApp's root.
+    pub fn certificate_chain(&self) -> Vec<u8> {
+        self.net.keys.chain().to_vec()
+    }
+
+    /// Connections in memory, into one phone book.
+    pub fn transport(&self, book: &str) -> Arc<dyn TransportFactory> {
+        Arc::new(Memory {
+            net: Arc::clone(&self.net),
+            book: book.to_owned(),
+        })
+    }
+
+    /// The HTTP client of a sandbox session. It can reach no network; media come later.
+    pub fn http(&self, _book: &str) -> Arc<dyn HttpClient> {
+        Arc::new(NoHttp)
+    }
+
+    /// Makes a phone. One that exists is returned, with its name changed.
+    pub async fn create_phone(
+        &self,
+        book: &str,
+        phone: &str,
+        name: &str,
+    ) -> Result<PhoneInfo, SandboxError> {
+        check_book(book)?;
+        check_phone(phone)?;
+        if name.len() > limits::NAME_BYTES {
+            return Err(SandboxError::Invalid("a name has at most 100 bytes".into()));
+        }
+        let (account, seq) = self.net.create(book, phone, name)?;
+        self.net.journal.committed(seq).await;
+        Ok(phone_info(&account))
+    }
+
+    /// The phones of a book, by number.
+    pub async fn phones(&self, book: &str) -> Vec<PhoneInfo> {
+        let accounts = self
+            .net
+            .book(book)
+            .map(|book| book.accounts())
+            .unwrap_or_default();
+        let mut phones: Vec<PhoneInfo> =
+            accounts.iter().map(|account| phone_info(account)).collect();
+        phones.sort_by(|a, b| a.phone.cmp(&b.phone));
+        phones
+    }
+
+    /// The phone scans a code, given as text or as a PNG data URL.
+    pub async fn scan(&self, book: &str, phone: &str, qr: &str) -> Result<(), SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let qr = qr.to_owned();
+        let text = tokio::task::spawn_blocking(move || qr::text(&qr)).await;
+        let text = text.map_err(|_| SandboxError::QrNotValid)??;
+        pair::scan(&self.net, &phone, &text)
+    }
+
+    /// The code of a client is typed into the phone. Returns when the client proved it right.
+    pub async fn enter_code(
+        &self,
+        book: &str,
+        phone: &str,
+        code: &str,
+    ) -> Result<(), SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        code::enter(&self.net, &phone, code).await
+    }
+
+    /// What the phone shows.
+    pub async fn messages(&self, book: &str, phone: &str) -> Result<Inbox, SandboxError> {
+        Ok(self.net.phone(book, phone)?.chats.lock().view())
+    }
+
+    /// The phone sends to somebody in its book. Returns the message id.
+    pub async fn send(
+        &self,
+        book: &str,
+        phone: &str,
+        out: PhoneMessage,
+    ) -> Result<String, SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        send::send(&self.net, &phone, out).await
+    }
+
+    /// The phone reads or plays a message it got.
+    pub async fn mark(
+        &self,
+        book: &str,
+        phone: &str,
+        message_id: &str,
+        kind: ReceiptKind,
+    ) -> Result<(), SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let kind = match kind {
+            ReceiptKind::Read => "read",
+            ReceiptKind::Played => "played",
+        };
+        send::mark(&self.net, &phone, message_id, kind).await
+    }
+
+    /// The owner unlinks one device, or all of them. Returns how many it were.
+    pub async fn unlink(
+        &self,
+        book: &str,
+        phone: &str,
+        device: Option<u16>,
+    ) -> Result<u32, SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let mut linked = send::devices_of(&phone);
+        if let Some(device) = device {
+            linked.retain(|linked| linked.id == device);
+            if linked.is_empty() {
+                return Err(SandboxError::DeviceNotFound);
+            }
+        }
+        let mut removed = 0;
+        for device in &linked {
+            removed += u32::from(devices::remove(&self.net, device));
+        }
+        self.net.journal.settled().await;
+        Ok(removed)
+    }
+
+    pub async fn devices(&self, book: &str, phone: &str) -> Result<Vec<DeviceInfo>, SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let state = phone.state.lock();
+        let devices = state.devices.iter().map(|(id, device)| DeviceInfo {
+            device: *id,
+            platform: device.platform.clone(),
+            connected: device.connection.is_some(),
+            name: state.name.clone(),
+            queued: device.outbox.entries().len(),
+        });
+        Ok(devices.collect())
+    }
+
+    /// Trouble for the linked devices of a phone.
+    pub async fn fault(&self, book: &str, phone: &str, fault: Fault) -> Result<(), SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let strike = phone.state.lock().faults.apply(&fault);
+        if strike == Strike::LoseSessions {
+            let mut batch = self.net.journal.batch();
+            let mut signal = phone.signal.lock().await;
+            for peer in signal.forget_all() {
+                batch.delete("session", || phone.session_place(&peer));
+            }
+            self.net.journal.append(batch);
+            return Ok(());
+        }
+        for device in phone.state.lock().devices.values() {
+            let Some(conn) = &device.connection else {
+                continue;
+            };
+            match strike {
+                Strike::Nothing | Strike::LoseSessions => {}
+                Strike::Close => conn.close(),
+                Strike::Stall => conn.stall(),
+                Strike::Replace => {
+                    conn.send(&login::replaced());
+                    conn.close();
+                }
+                Strike::StreamError(code) => {
+                    conn.send(&tag("stream:error").attr("code", code.to_string()).build());
+                    conn.close();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a book: its devices are unlinked, its phones are gone.
+    pub async fn remove_book(&self, book: &str) -> Result<(), SandboxError> {
+        check_book(book)?;
+        let seq = self.net.remove_book(book);
+        self.net.journal.committed(seq).await;
+        Ok(())
+    }
+}
+
+fn phone_info(account: &Account) -> PhoneInfo {
+    let state = account.state.lock();
+    PhoneInfo {
+        phone: account.phone.clone(),
+        name: state.name.clone(),
+        lid: account.lid.clone(),
+        devices: state.devices.len(),
+    }
+}
+
+/// Book names are parts of URLs and of record keys.
+pub(crate) fn check_book(book: &str) -> Result<(), SandboxError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if book.is_empty() || book.len() > limits::BOOK_BYTES || !book.chars().all(is_plain) {
+        return Err(SandboxError::Invalid(
+            "a book name has 1 to 64 letters, digits, `-`, `_` or `.`".into(),
+        ));
+    }
+    Ok(())
+}
+
+fn check_phone(phone: &str) -> Result<(), SandboxError> {
+    let has_length = (7..=15).contains(&phone.len());
+    if !has_length || phone.starts_with('0') || !phone.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(SandboxError::Invalid(
+            "a phone number has 7 to 15 digits and does not begin with 0".into(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! A linked whatsapp-rust client and the words to tell its story with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use wacore::net::TransportFactory;
+use wacore::store::traits::Backend;
+use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, InMemoryBackend};
+use wacore::types::events::{ChannelEventHandler, Event};
+use wapid_sandbox::{Inbox, Sandbox, Storage};
+use waproto::whatsapp as wa;
+use whatsapp_rust::bot::{Bot, BotHandle};
+use whatsapp_rust::{Client, Jid};
+
+/// Longer than anything here takes on a busy machine: a test that hits it is broken.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+pub const BOOK: &str = "shop";
+pub const ALICE: &str = "15550000001";
+pub const BOB: &str = "15550000002";
+pub const CAROL: &str = "15550000003";
+
+/// A network in memory with three phones in one book.
+pub async fn network() -> Sandbox {
+    let sandbox = Sandbox::open(Storage::Memory).await.expect("opens");
+    people(&sandbox).await;
+    sandbox
+}
+
+pub async fn people(sandbox: &Sandbox) {
+    for (phone, name) in [(ALICE, "Alice"), (BOB, "Bob"), (CAROL, "Carol")] {
+        sandbox
+            .create_phone(BOOK, phone, name)
+            .await
+            .expect("a phone");
+    }
+}
+
+pub struct Linked {
+    pub client: Arc<Client>,
+    events: async_channel::Receiver<Arc<Event>>,
+    /// Seen while waiting for something else.
+    seen: Mutex<Vec<Arc<Event>>>,
+    handle: Option<BotHandle>,
+}
+
+/// What a client is made of besides its network.
+pub struct Parts {
+    pub backend: Arc<dyn Backend>,
+    pub transport: Arc<dyn TransportFactory>,
+    pub pin: Option<[u8; 32]>,
+}
+
+impl Parts {
+    pub fn of(sandbox: &Sandbox) -> Self {
+        Self::in_book(sandbox, BOOK)
+    }
+
+    pub fn in_book(sandbox: &Sandbox, book: &str) -> Self {
+        Self {
+            backend: Arc::new(InMemoryBackend::new()),
+            transport: sandbox.transport(book),
+            pin: Some(sandbox.static_key()),
+        }
+    }
+
+    pub fn with(self, backend: &Arc<dyn Backend>) -> Self {
+        Self {
+            backend: Arc::clone(backend),
+            ..self
+        }
+    }
+}
+
+struct Shared(Arc<dyn TransportFactory>);
+
+#[async_trait::async_trait]
+impl TransportFactory for Shared {
+    async fn create_transport(
+        &self,
+    ) -> anyhow::Result<(
+        Arc<dyn wacore::net::Transport>,
+        async_channel::Receiver<wacore::net::TransportEvent>,
+    )> {
+        self.0.create_transport().await
+    }
+}
+
+struct NoHttp;
+
+#[async_trait::async_trait]
+impl wacore::net::HttpClient for NoHttp {
+    async fn execute(
+        &self,
+        _: wacore::net::HttpRequest,
+    ) -> anyhow::Result<wacore::net::HttpResponse> {
+        Ok(wacore::net::HttpResponse {
+            status_code: 404,
+            body: Vec::new(),
+        })
+    }
+}
+
+/// Starts a client; it offers a code or logs in, as its store says.
+pub async fn start(parts: Parts) -> Linked {
+    let bot = Bot::builder()
+        .with_backend_arc(parts.backend)
+        .with_http_client(NoHttp)
+        .with_runtime(whatsapp_rust::TokioRuntime)
+        .with_version((2, 3000, 0))
+        .with_transport_factory(Shared(parts.transport))
+        .with_wanted_pre_key_count(30)
+        .skip_history_sync()
+        .build()
+        .await
+        .expect("a client");
+    let client = bot.client();
+    client.set_force_active_delivery_receipts(true);
+    if let Some(key) = parts.pin {
+        let store = client.persistence_manager();
+        let pinned = CachedNoiseCert {
+            key,
+            not_before: 0,
+            not_after: i64::MAX,
+        };
+        let chain = CachedServerCertChain {
+            intermediate: pinned.clone(),
+            leaf: pinned,
+        };
+        store
+            .process_command(DeviceCommand::SetServerCertChain(chain))
+            .await;
+        if store.get_device_snapshot().pn.is_none() {
+            store
+                .process_command(DeviceCommand::SetId(Some(Jid::pn("0"))))
+                .await;
+        }
+    }
+    let (handler, events) = ChannelEventHandler::new();
+    client.subscribe_handler(handler).detach();
+    let handle = bot.spawn();
+    Linked {
+        client,
+        events,
+        seen: Mutex::default(),
+        handle: Some(handle),
+    }
+}
+
+/// A client linked to `phone` by QR code and online.
+pub async fn linked(sandbox: &Sandbox, phone: &str) -> Linked {
+    linked_with(sandbox, BOOK, phone, Parts::of(sandbox)).await
+}
+
+pub async fn linked_with(sandbox: &Sandbox, book: &str, phone: &str, parts: Parts) -> Linked {
+    let linked = start(parts).await;
+    let qr = linked.qr().await;
+    sandbox
+        .scan(book, phone, &qr)
+        .await
+        .expect("the code is valid");
+    linked.online().await;
+    linked
+}
+
+impl Linked {
+    /// The first event, also of those seen before, that `pick` likes. Each is picked once.
+    pub async fn wait<T>(&self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let mut seen = self.seen.lock().await;
+        for index in 0..seen.len() {
+            if let Some(picked) = pick(&seen[index]) {
+                seen.remove(index);
+                return picked;
+            }
+        }
+        let wait = async {
+            loop {
+                let event = self.events.recv().await.expect("the client lives");
+                if let Some(picked) = pick(&event) {
+                    return picked;
+                }
+                seen.push(event);
+            }
+        };
+        match tokio::time::timeout(DEADLINE, wait).await {
+            Ok(picked) => picked,
+            Err(_) => panic!("no {what} in time; seen: {:#?}", names(&seen)),
+        }
+    }
+
+    pub async fn qr(&self) -> String {
+        self.wait("QR code", |event| match event {
+            Event::PairingQrCode(qr) => Some(qr.code.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn online(&self) {
+        self.wait("connection", |event| {
+            matches!(event, Event::Connected(_)).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn text(&self, text: &str) -> Jid {
+        self.wait(text, |event| match event {
+            Event::Messages(batch) => batch
+                .iter()
+                .find(|message| message.message.conversation.as_deref() == Some(text))
+                .map(|message| message.info.source.chat.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// A receipt of this kind (`Delivered`, `Read`, `Played`) about this message.
+    pub async fn receipt(&self, kind: &str, id: &str) -> Jid {
+        self.wait(kind, |event| match event {
+            Event::Receipt(receipt)
+                if format!("{:?}", receipt.r#type).starts_with(kind)
+                    && receipt.message_ids.iter().any(|known| *known == id) =>
+            {
+                Some(receipt.source.sender.clone())
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn send(&self, to: &str, text: &str) -> String {
+        let message = wa::Message {
+            conversation: Some(text.to_owned()),
+            ..Default::default()
+        };
+        let sent = self
+            .client
+            .send_message(Jid::pn(to), message)
+            .await
+            .expect("sent");
+        sent.message_id
+    }
+
+    /// Ends the client without a word to the server.
+    pub async fn stop(mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.shutdown().await;
+        }
+    }
+}
+
+fn names(events: &[Arc<Event>]) -> Vec<String> {
+    events
+        .iter()
+        .map(|event| format!("{event:?}").chars().take(120).collect())
+        .collect()
+}
+
+/// Asks until the phone shows what is wanted.
+pub async fn shows(sandbox: &Sandbox, phone: &str, wanted: impl Fn(&Inbox) -> bool) -> Inbox {
+    let asked = async {
+        loop {
+            let inbox = sandbox.messages(BOOK, phone).await.expect("a phone");
+            if wanted(&inbox) {
+                return inbox;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    match tokio::time::timeout(DEADLINE, asked).await {
+        Ok(inbox) => inbox,
+        Err(_) => panic!("the phone shows {:#?}", sandbox.messages(BOOK, phone).await),
+    }
+}
+
+pub fn texts(inbox: &Inbox) -> Vec<&str> {
+    inbox
+        .messages
+        .iter()
+        .map(|message| message.message.as_str())
+        .collect()
+}
