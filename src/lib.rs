@@ -1,1 +1,24 @@
+//! A self-hosted, multi-tenant WhatsApp gateway.
+//!
+//! `main -> run -> api -> session -> link`; see ARCHITECTURE.md for the map and the invariants.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | every setting, from flags and environment |
+//! | [`run`] | the parts, put together and taken apart |
+//! | [`cli`] | everything but serving: tenants, keys, the sandbox alone, the demo |
+//! | [`api`] | HTTP |
+//! | [`session`] | long-lived numbers |
+//! | [`link`] | a live connection to a WhatsApp network |
+//! | [`qr`] | a QR as PNG, SVG or terminal blocks |
+//! | [`telemetry`] | logs and metrics |
+
+pub mod api;
+pub mod cli;
+pub mod config;
 pub mod link;
+pub mod qr;
+pub mod run;
+mod serve;
+pub mod session;
+pub mod telemetry;

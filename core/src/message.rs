@@ -47,17 +47,9 @@ impl Status {
     }
 
     pub fn parse(word: &str) -> Option<Self> {
-        [
-            Self::Received,
-            Self::Sending,
-            Self::Sent,
-            Self::Delivered,
-            Self::Read,
-            Self::Played,
-            Self::Failed,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == word)
+        [Self::Received, Self::Sending, Self::Sent, Self::Delivered, Self::Read, Self::Played, Self::Failed]
+            .into_iter()
+            .find(|status| status.as_str() == word)
     }
 
     /// How far along this is; stored beside the word so that one SQL comparison keeps the order.

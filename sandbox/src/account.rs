@@ -150,26 +150,12 @@ impl Account {
         );
     }
 
-    pub(crate) fn save_patch(
-        &self,
-        collection: &str,
-        version: u64,
-        patch: &[u8],
-        batch: &mut Batch,
-    ) {
-        batch.put(
-            "patch",
-            || format!("{}a/{collection}/{version:08}", self.place()),
-            || patch.to_vec(),
-        );
+    pub(crate) fn save_patch(&self, collection: &str, version: u64, patch: &[u8], batch: &mut Batch) {
+        batch.put("patch", || format!("{}a/{collection}/{version:08}", self.place()), || patch.to_vec());
     }
 
     pub(crate) fn save_session(&self, signal: &Signal, peer: &str, batch: &mut Batch) {
-        batch.put(
-            "session",
-            || self.session_place(peer),
-            || signal.record(peer),
-        );
+        batch.put("session", || self.session_place(peer), || signal.record(peer));
     }
 
     pub(crate) fn session_place(&self, peer: &str) -> String {
@@ -177,11 +163,7 @@ impl Account {
     }
 
     pub(crate) fn save_device(&self, id: u16, device: &Device, batch: &mut Batch) {
-        batch.put(
-            "device",
-            || self.device_place(id),
-            || json(&device.to_record()),
-        );
+        batch.put("device", || self.device_place(id), || json(&device.to_record()));
     }
 
     /// A device's keys for someone who begins a session, and one prekey nobody else gets.
@@ -193,21 +175,13 @@ impl Account {
     ) -> Option<(Bundle, Option<OneTime>)> {
         let device = state.devices.get_mut(&id)?;
         let bundle = device.bundle.clone()?;
-        let one_time = device.take_one_time(
-            |number| format!("{}k/{number:010}", self.device_place(id)),
-            batch,
-        );
+        let one_time =
+            device.take_one_time(|number| format!("{}k/{number:010}", self.device_place(id)), batch);
         self.save_device(id, device, batch);
         Some((bundle, one_time))
     }
 
-    pub(crate) fn add_one_time(
-        &self,
-        id: u16,
-        device: &mut Device,
-        keys: Vec<OneTime>,
-        batch: &mut Batch,
-    ) {
+    pub(crate) fn add_one_time(&self, id: u16, device: &mut Device, keys: Vec<OneTime>, batch: &mut Batch) {
         let room = limits::PREKEYS_PER_DEVICE.saturating_sub(device.one_time.len());
         let keys = &keys[..keys.len().min(room)];
         if keys.is_empty() {
@@ -217,11 +191,7 @@ impl Account {
         batch.put(
             "prekeys",
             || format!("{}k/{number:010}", self.device_place(id)),
-            || {
-                keys.iter()
-                    .flat_map(|(id, key)| id.to_be_bytes().into_iter().chain(*key))
-                    .collect()
-            },
+            || keys.iter().flat_map(|(id, key)| id.to_be_bytes().into_iter().chain(*key)).collect(),
         );
         device.restore_one_time(number, keys);
     }
@@ -257,11 +227,7 @@ impl Device {
     }
 
     /// Prekeys leave in the order they came; only how many of the first upload left is counted.
-    fn take_one_time(
-        &mut self,
-        place: impl Fn(u32) -> String,
-        batch: &mut Batch,
-    ) -> Option<OneTime> {
+    fn take_one_time(&mut self, place: impl Fn(u32) -> String, batch: &mut Batch) -> Option<OneTime> {
         let key = self.one_time.pop_front()?;
         self.taken += 1;
         if let Some(upload) = self.uploads.front()
@@ -277,11 +243,7 @@ impl Device {
 
     /// Adds an upload; what was taken from the first one before a restart stays taken.
     pub(crate) fn restore_one_time(&mut self, number: u32, keys: &[OneTime]) {
-        let skip = if self.uploads.is_empty() {
-            self.taken as usize
-        } else {
-            0
-        };
+        let skip = if self.uploads.is_empty() { self.taken as usize } else { 0 };
         self.one_time.extend(keys.iter().skip(skip));
         self.uploads.push_back(Upload {
             number,
@@ -339,22 +301,14 @@ mod tests {
         let keys: Vec<OneTime> = (0..3).map(|id| (id, [0; 32])).collect();
         let mut before = device();
         before.restore_one_time(0, &keys);
-        assert_eq!(
-            before
-                .take_one_time(|_| String::new(), &mut batch)
-                .map(|key| key.0),
-            Some(0)
-        );
+        assert_eq!(before.take_one_time(|_| String::new(), &mut batch).map(|key| key.0), Some(0));
 
         let mut after = Device::new(before.to_record());
         after.restore_one_time(0, &keys);
         after.restore_one_time(1, &[(9, [0; 32])]);
-        let taken: Vec<u32> = std::iter::from_fn(|| {
-            after
-                .take_one_time(|_| String::new(), &mut batch)
-                .map(|key| key.0)
-        })
-        .collect();
+        let taken: Vec<u32> =
+            std::iter::from_fn(|| after.take_one_time(|_| String::new(), &mut batch).map(|key| key.0))
+                .collect();
         assert_eq!(taken, [1, 2, 9]);
     }
 }

@@ -58,9 +58,7 @@ pub(crate) fn hello(net: &Net, conn: &Arc<Conn>, request: &Node) -> Option<Node>
     let book = conn.book.as_deref().unwrap_or(DEFAULT_BOOK);
     let account = net.account(book, phone.user_base())?;
     let reference = net.stanza_id().into_bytes();
-    let wrapped = request
-        .content_of("link_code_pairing_wrapped_companion_ephemeral_pub")
-        .to_vec();
+    let wrapped = request.content_of("link_code_pairing_wrapped_companion_ephemeral_pub").to_vec();
     account.state.lock().code = Some(PendingCode {
         conn: Arc::clone(conn),
         reference: reference.clone(),
@@ -77,16 +75,9 @@ pub(crate) fn hello(net: &Net, conn: &Arc<Conn>, request: &Node) -> Option<Node>
 }
 
 /// The owner types the code. Returns once the companion proved that it is the right one.
-pub(crate) async fn enter(
-    net: &Arc<Net>,
-    phone: &Arc<Account>,
-    code: &str,
-) -> Result<(), SandboxError> {
-    let code: String = code
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
+pub(crate) async fn enter(net: &Arc<Net>, phone: &Arc<Account>, code: &str) -> Result<(), SandboxError> {
+    let code: String =
+        code.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_uppercase()).collect();
     if !PairCodeUtils::validate_code(&code) {
         return Err(SandboxError::CodeNotValid);
     }
@@ -101,10 +92,7 @@ pub(crate) async fn enter(
     let public = keys::public(&ephemeral);
     let (companion, primary) = tokio::task::spawn_blocking(move || {
         let companion = PairCodeUtils::decrypt_primary_ephemeral_pub(&wrapped, &code);
-        (
-            companion,
-            PairCodeUtils::encrypt_ephemeral_pub(&public, &code),
-        )
+        (companion, PairCodeUtils::encrypt_ephemeral_pub(&public, &code))
     })
     .await
     .map_err(|_| SandboxError::CodeNotValid)?;
@@ -115,30 +103,18 @@ pub(crate) async fn enter(
         let mut state = phone.state.lock();
         let pending = state.code.as_mut().filter(|pending| pending.is_valid());
         let pending = pending.ok_or(SandboxError::CodeNotValid)?;
-        let hello = tag("link_code_companion_reg")
-            .attr("stage", "primary_hello")
-            .children([
-                leaf(
-                    "link_code_pairing_wrapped_primary_ephemeral_pub",
-                    primary.to_vec(),
-                ),
-                leaf(
-                    "primary_identity_pub",
-                    phone.keys().identity_public().to_vec(),
-                ),
-                leaf("link_code_pairing_ref", pending.reference.clone()),
-            ]);
+        let hello = tag("link_code_companion_reg").attr("stage", "primary_hello").children([
+            leaf("link_code_pairing_wrapped_primary_ephemeral_pub", primary.to_vec()),
+            leaf("primary_identity_pub", phone.keys().identity_public().to_vec()),
+            leaf("link_code_pairing_ref", pending.reference.clone()),
+        ]);
         let notification = tag("notification")
             .attr("from", server())
             .attr("type", "link_code_companion_reg")
             .attr("id", net.stanza_id())
             .attr("t", now())
             .children([hello.build()]);
-        pending.attempt = Some(Attempt {
-            ephemeral,
-            companion,
-            outcome,
-        });
+        pending.attempt = Some(Attempt { ephemeral, companion, outcome });
         pending.conn.send(&notification.build());
     }
     match tokio::time::timeout(COMPANION_ANSWER, answered).await {
@@ -155,14 +131,9 @@ pub(crate) fn finish(net: &Net, conn: &Arc<Conn>, request: &Node) -> Option<Fini
     let account = net.account(book, phone.user_base())?;
     let mut state = account.state.lock();
     let pending = state.code.as_mut().filter(|pending| {
-        Arc::ptr_eq(&pending.conn, conn)
-            && pending.reference == request.content_of("link_code_pairing_ref")
+        Arc::ptr_eq(&pending.conn, conn) && pending.reference == request.content_of("link_code_pairing_ref")
     })?;
-    let Attempt {
-        ephemeral,
-        companion,
-        outcome,
-    } = pending.attempt.take()?;
+    let Attempt { ephemeral, companion, outcome } = pending.attempt.take()?;
     let identity = stanza::key(request.content_of("companion_identity_public"))?;
     let wrapped = request.content_of("link_code_pairing_wrapped_key_bundle");
     let Some(adv_secret) = adv_secret(&account, &ephemeral, &companion, &identity, wrapped) else {
@@ -173,12 +144,7 @@ pub(crate) fn finish(net: &Net, conn: &Arc<Conn>, request: &Node) -> Option<Fini
     };
     state.code = None;
     drop(state);
-    Some(Finished {
-        account,
-        identity,
-        adv_secret,
-        outcome,
-    })
+    Some(Finished { account, identity, adv_secret, outcome })
 }
 
 pub(crate) struct Finished {
@@ -217,12 +183,7 @@ fn adv_secret(
     let randomness = bundle.get(64..96)?;
 
     let identity = PublicKey::from_djb_public_key_bytes(identity).ok()?;
-    let identities = account
-        .keys()
-        .identity
-        .private_key()
-        .calculate_agreement(&identity)
-        .ok()?;
+    let identities = account.keys().identity.private_key().calculate_agreement(&identity).ok()?;
     let mut secret = [0; 32];
     let material = [&shared[..], &identities[..], randomness].concat();
     wacore::crypto::hkdf_sha256_into(&material, None, b"adv_secret", &mut secret).ok()?;

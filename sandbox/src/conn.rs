@@ -92,12 +92,8 @@ impl Conn {
 /// Serves one connection to its end.
 pub(crate) async fn serve(net: Arc<Net>, wire: Wire, book: Option<String>) {
     let Wire { incoming, outgoing } = wire;
-    let mut frames = Frames {
-        incoming,
-        decoder: framing::FrameDecoder::new(),
-    };
-    let secured =
-        tokio::time::timeout(limits::HANDSHAKE, handshake(&net, &mut frames, &outgoing)).await;
+    let mut frames = Frames { incoming, decoder: framing::FrameDecoder::new() };
+    let secured = tokio::time::timeout(limits::HANDSHAKE, handshake(&net, &mut frames, &outgoing)).await;
     match secured {
         Ok(Ok(Some(secured))) => run(&net, secured, frames, &outgoing, book).await,
         Ok(Ok(None)) => {}
@@ -122,23 +118,15 @@ async fn handshake(
     let answer = |frame: Vec<u8>| async move {
         let frame = framing::encode_frame(&frame, None).map_err(|_| Refused::Malformed)?;
         // A client that is gone shows in the next read.
-        let _ = outgoing
-            .send(TransportEvent::DataReceived(frame.into()))
-            .await;
+        let _ = outgoing.send(TransportEvent::DataReceived(frame.into())).await;
         Ok(())
     };
     let secured = match noise::read_hello(&net.keys, header, &hello)? {
-        Hello::Known {
-            client_key,
-            noise,
-            ephemeral,
-            payload,
-        } => {
+        Hello::Known { client_key, noise, ephemeral, payload } => {
             if !is_welcome(net, client_key, frames).await {
                 return Ok(None);
             }
-            let (frame, secured) =
-                noise::answer_known(&net.keys, noise, client_key, ephemeral, &payload)?;
+            let (frame, secured) = noise::answer_known(&net.keys, noise, client_key, ephemeral, &payload)?;
             answer(frame).await?;
             secured
         }
@@ -160,9 +148,8 @@ async fn handshake(
 
 /// Applies the handshake faults of the device that is connecting.
 async fn is_welcome(net: &Net, client_key: NoiseKey, frames: &mut Frames) -> bool {
-    let fault = net
-        .device_by_key(&client_key)
-        .and_then(|device| device.account.state.lock().faults.handshake);
+    let fault =
+        net.device_by_key(&client_key).and_then(|device| device.account.state.lock().faults.handshake);
     match fault {
         None => true,
         Some(Handshake::Refuse) => false,
@@ -180,12 +167,7 @@ async fn run(
     outgoing: &Sender<TransportEvent>,
     book: Option<String>,
 ) {
-    let Secured {
-        receive,
-        send,
-        client_key,
-        payload,
-    } = secured;
+    let Secured { receive, send, client_key, payload } = secured;
     let (out, unsent) = async_channel::unbounded();
     let conn = Arc::new(Conn {
         book,
@@ -213,10 +195,7 @@ async fn read(net: &Arc<Net>, conn: &Arc<Conn>, cipher: NoiseCipher, mut frames:
             // The bytes are taken, as a kernel would take them, and nothing comes of them.
             continue;
         }
-        if cipher
-            .decrypt_in_place_with_counter(counter, &mut frame)
-            .is_err()
-        {
+        if cipher.decrypt_in_place_with_counter(counter, &mut frame).is_err() {
             return;
         }
         counter += 1;
@@ -271,15 +250,10 @@ async fn write(
         // What is ready now leaves in the same write.
         next = unsent.try_recv().ok();
         let is_full = buffer.len() >= WRITE_BYTES;
-        let must_wait =
-            matches!(&next, Some(Out::Stanza(seq, _)) if !net.journal.has_committed(*seq));
+        let must_wait = matches!(&next, Some(Out::Stanza(seq, _)) if !net.journal.has_committed(*seq));
         if is_full || must_wait || !matches!(next, Some(Out::Stanza(..))) {
             let bytes = std::mem::take(&mut buffer).freeze();
-            if outgoing
-                .send(TransportEvent::DataReceived(bytes))
-                .await
-                .is_err()
-            {
+            if outgoing.send(TransportEvent::DataReceived(bytes)).await.is_err() {
                 return;
             }
         }

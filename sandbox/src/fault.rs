@@ -88,14 +88,7 @@ pub enum Phase {
 
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            phase: None,
-            count: None,
-            ms: None,
-            code: None,
-            expire: None,
-        }
+        Self { kind, phase: None, count: None, ms: None, code: None, expire: None }
     }
 }
 
@@ -158,23 +151,12 @@ impl Active {
             FaultKind::Unavailable => return self.numbered(503, Phase::Stream, fault),
             FaultKind::Restart => return self.numbered(515, Phase::Stream, fault),
             FaultKind::TemporaryBan => {
-                let ban = Ban {
-                    code: fault.code.unwrap_or(101),
-                    expire: fault.expire.unwrap_or(3600),
-                };
-                self.login = Some(Refusal {
-                    reason: 402,
-                    ban: Some(ban),
-                    left: fault.count,
-                });
+                let ban = Ban { code: fault.code.unwrap_or(101), expire: fault.expire.unwrap_or(3600) };
+                self.login = Some(Refusal { reason: 402, ban: Some(ban), left: fault.count });
                 return Strike::Close;
             }
             FaultKind::ClientOutdated => {
-                self.login = Some(Refusal {
-                    reason: 405,
-                    ban: None,
-                    left: fault.count,
-                });
+                self.login = Some(Refusal { reason: 405, ban: None, left: fault.count });
                 return Strike::Close;
             }
             FaultKind::Nack463 => self.nacks = times,
@@ -182,9 +164,7 @@ impl Active {
             FaultKind::DuplicateDelivery => self.duplicates = times,
             FaultKind::CorruptDelivery => self.corruptions = times,
             FaultKind::Passkey => self.passkeys = times,
-            FaultKind::SlowAck => {
-                self.slow_ack = Some(Duration::from_millis(fault.ms.unwrap_or(1000)))
-            }
+            FaultKind::SlowAck => self.slow_ack = Some(Duration::from_millis(fault.ms.unwrap_or(1000))),
             FaultKind::HandshakeStall => {
                 self.handshake = Some(Handshake::Stall);
                 return Strike::Close;
@@ -202,11 +182,7 @@ impl Active {
         match fault.phase.unwrap_or(usual) {
             Phase::Stream => Strike::StreamError(reason),
             Phase::Login => {
-                self.login = Some(Refusal {
-                    reason,
-                    ban: None,
-                    left: fault.count,
-                });
+                self.login = Some(Refusal { reason, ban: None, left: fault.count });
                 Strike::Close
             }
         }
@@ -217,12 +193,7 @@ impl Active {
         let refusal = self.login?;
         match refusal.left {
             Some(0) => self.login = None,
-            Some(left) => {
-                self.login = Some(Refusal {
-                    left: Some(left - 1),
-                    ..refusal
-                })
-            }
+            Some(left) => self.login = Some(Refusal { left: Some(left - 1), ..refusal }),
             None => {}
         }
         self.login.map(|_| refusal)
@@ -262,15 +233,9 @@ mod tests {
     #[test]
     fn a_counted_ban_ends_after_its_count() {
         let mut active = Active::default();
-        let ban = Fault {
-            count: Some(2),
-            ..FaultKind::TemporaryBan.into()
-        };
+        let ban = Fault { count: Some(2), ..FaultKind::TemporaryBan.into() };
         assert_eq!(active.apply(&ban), Strike::Close);
-        assert_eq!(
-            active.refuse_login().map(|refusal| refusal.reason),
-            Some(402)
-        );
+        assert_eq!(active.refuse_login().map(|refusal| refusal.reason), Some(402));
         assert!(active.refuse_login().is_some());
         assert!(active.refuse_login().is_none());
     }
@@ -286,17 +251,8 @@ mod tests {
 
     #[test]
     fn kinds_have_the_names_of_the_control_surface() {
-        for name in [
-            "drop",
-            "401",
-            "515",
-            "temporary_ban",
-            "nack_463",
-            "handshake_stall",
-            "clear",
-        ] {
-            let fault: Fault =
-                serde_json::from_value(serde_json::json!({ "kind": name })).expect(name);
+        for name in ["drop", "401", "515", "temporary_ban", "nack_463", "handshake_stall", "clear"] {
+            let fault: Fault = serde_json::from_value(serde_json::json!({ "kind": name })).expect(name);
             assert_eq!(serde_json::to_value(fault.kind).expect("a name"), name);
         }
     }

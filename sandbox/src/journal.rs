@@ -64,11 +64,7 @@ impl Batch {
         value: impl FnOnce() -> Vec<u8>,
     ) {
         if self.is_kept {
-            self.writes.push(Write::Put {
-                kind,
-                key: key(),
-                value: value(),
-            });
+            self.writes.push(Write::Put { kind, key: key(), value: value() });
         }
     }
 
@@ -133,10 +129,7 @@ impl Journal {
                 .fetch_all(&pool)
                 .await
                 .map_err(|e| storage(&e))?;
-        let records = rows
-            .into_iter()
-            .map(|(kind, key, value)| Record { kind, key, value })
-            .collect();
+        let records = rows.into_iter().map(|(kind, key, value)| Record { kind, key, value }).collect();
 
         let kept = Arc::new(Kept {
             waiting: Mutex::default(),
@@ -148,10 +141,7 @@ impl Journal {
     }
 
     pub(crate) fn batch(&self) -> Batch {
-        Batch {
-            is_kept: self.0.is_some(),
-            writes: Vec::new(),
-        }
+        Batch { is_kept: self.0.is_some(), writes: Vec::new() }
     }
 
     /// Call it while the lock of what changed is held.
@@ -171,19 +161,13 @@ impl Journal {
     }
 
     pub(crate) fn has_committed(&self, seq: Seq) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|kept| *kept.committed.borrow() >= seq)
+        self.0.as_ref().is_none_or(|kept| *kept.committed.borrow() >= seq)
     }
 
     pub(crate) async fn committed(&self, seq: Seq) {
         if let Some(kept) = &self.0 {
             // An error means the writer is gone, which happens only when the process ends.
-            let _ = kept
-                .committed
-                .subscribe()
-                .wait_for(|done| *done >= seq)
-                .await;
+            let _ = kept.committed.subscribe().wait_for(|done| *done >= seq).await;
         }
     }
 
@@ -216,11 +200,7 @@ async fn write(kept: Arc<Kept>, pool: SqlitePool) {
     loop {
         let (writes, last, is_closed) = {
             let mut waiting = kept.waiting.lock();
-            (
-                std::mem::take(&mut waiting.writes),
-                waiting.last,
-                waiting.is_closed,
-            )
+            (std::mem::take(&mut waiting.writes), waiting.last, waiting.is_closed)
         };
         if writes.is_empty() {
             if is_closed {

@@ -24,11 +24,7 @@ pub(crate) struct ServerKeys {
 impl ServerKeys {
     pub(crate) fn generate() -> Self {
         let mut rng = rng();
-        Self::new(
-            KeyPair::generate(&mut rng),
-            KeyPair::generate(&mut rng),
-            KeyPair::generate(&mut rng),
-        )
+        Self::new(KeyPair::generate(&mut rng), KeyPair::generate(&mut rng), KeyPair::generate(&mut rng))
     }
 
     fn new(root: KeyPair, intermediate: KeyPair, noise: KeyPair) -> Self {
@@ -37,12 +33,7 @@ impl ServerKeys {
             intermediate: MessageField::some(certificate(1, 0, &intermediate, &root)),
         }
         .encode_to_vec();
-        Self {
-            root,
-            intermediate,
-            noise,
-            chain,
-        }
+        Self { root, intermediate, noise, chain }
     }
 
     /// Three private keys, one after the other.
@@ -57,9 +48,7 @@ impl ServerKeys {
         let mut pairs = bytes.chunks(32).map(pair);
         let mut next = || pairs.next().flatten();
         match (next(), next(), next()) {
-            (Some(root), Some(intermediate), Some(noise)) => {
-                Ok(Self::new(root, intermediate, noise))
-            }
+            (Some(root), Some(intermediate), Some(noise)) => Ok(Self::new(root, intermediate, noise)),
             _ => Err(SandboxError::Storage("the network keys are damaged".into())),
         }
     }
@@ -90,14 +79,9 @@ fn certificate(serial: u32, issuer: u32, subject: &KeyPair, by: &KeyPair) -> Noi
         not_after: Some(NOT_AFTER),
     }
     .encode_to_vec();
-    let signature = by
-        .private_key
-        .calculate_signature(&details, &mut rng())
-        .expect("a Curve25519 key signs anything");
-    NoiseCertificate {
-        details: Some(details),
-        signature: Some(signature.to_vec()),
-    }
+    let signature =
+        by.private_key.calculate_signature(&details, &mut rng()).expect("a Curve25519 key signs anything");
+    NoiseCertificate { details: Some(details), signature: Some(signature.to_vec()) }
 }
 
 /// A fresh generator that may be held across an await, unlike the thread's own.
@@ -106,10 +90,7 @@ pub(crate) fn rng() -> rand::rngs::StdRng {
 }
 
 pub(crate) fn public(pair: &KeyPair) -> [u8; 32] {
-    pair.public_key
-        .public_key_bytes()
-        .try_into()
-        .expect("a Curve25519 key has 32 bytes")
+    pair.public_key.public_key_bytes().try_into().expect("a Curve25519 key has 32 bytes")
 }
 
 /// The pair of a private key; `None` unless it has 32 bytes.

@@ -24,8 +24,7 @@ pub(crate) fn open(net: &Arc<Net>, conn: &Arc<Conn>, payload: &wa::ClientPayload
         return;
     }
     let device = net.device_by_key(&conn.noise_key).filter(|device| {
-        device.account.phone == user.to_string()
-            && u32::from(device.id) == payload.device.unwrap_or_default()
+        device.account.phone == user.to_string() && u32::from(device.id) == payload.device.unwrap_or_default()
     });
     match device {
         Some(device) => attach(conn, device),
@@ -51,10 +50,7 @@ fn attach(conn: &Arc<Conn>, device: DeviceRef) {
     conn.send(
         &tag("success")
             .attr("t", now())
-            .attr(
-                "lid",
-                Jid::lid_device(device.account.lid.as_str(), device.id),
-            )
+            .attr("lid", Jid::lid_device(device.account.lid.as_str(), device.id))
             .attr("props", "27")
             .attr("companion_enc_static", "")
             .attr("abprops", "0")
@@ -70,10 +66,7 @@ fn attach(conn: &Arc<Conn>, device: DeviceRef) {
 pub(crate) fn closed(net: &Net, conn: &Arc<Conn>) {
     if let Some(device) = conn.device.get()
         && let Some(entry) = device.account.state.lock().devices.get_mut(&device.id)
-        && entry
-            .connection
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, conn))
+        && entry.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, conn))
     {
         entry.connection = None;
     }
@@ -92,20 +85,14 @@ fn refuse(conn: &Conn, failure: &Node) {
 
 /// wacore 0.7.0, src/stanza/connect_failure.rs: `expire` is a duration in seconds.
 fn failure(reason: u16, refusal: Option<Refusal>) -> Node {
-    let mut failure = tag("failure")
-        .attr("reason", reason.to_string())
-        .attr("location", "frc");
+    let mut failure = tag("failure").attr("reason", reason.to_string()).attr("location", "frc");
     if let Some(ban) = refusal.and_then(|refusal| refusal.ban) {
-        failure = failure
-            .attr("code", ban.code.to_string())
-            .attr("expire", ban.expire.to_string());
+        failure = failure.attr("code", ban.code.to_string()).attr("expire", ban.expire.to_string());
     }
     failure.build()
 }
 
 /// What the older of two connections of one device hears.
 pub(crate) fn replaced() -> Node {
-    tag("stream:error")
-        .children([tag("conflict").attr("type", "replaced").build()])
-        .build()
+    tag("stream:error").children([tag("conflict").attr("type", "replaced").build()]).build()
 }

@@ -80,11 +80,7 @@ impl Net {
     pub(crate) fn resolve(&self, book: &str, jid: &Jid) -> Option<Arc<Account>> {
         let book = self.book(book)?;
         let index = book.index.read();
-        let accounts = if jid.is_lid() {
-            &index.by_lid
-        } else {
-            &index.by_phone
-        };
+        let accounts = if jid.is_lid() { &index.by_lid } else { &index.by_phone };
         accounts.get(jid.user_base()).cloned()
     }
 
@@ -151,9 +147,7 @@ impl Net {
             .chain_update([0])
             .chain_update(phone)
             .finalize();
-        let number = digest[..8]
-            .iter()
-            .fold(0, |sum: u64, byte| (sum << 8) | u64::from(*byte));
+        let number = digest[..8].iter().fold(0, |sum: u64, byte| (sum << 8) | u64::from(*byte));
         format!("{}", 100_000_000_000_000 + number % 900_000_000_000_000)
     }
 
@@ -212,11 +206,7 @@ impl Net {
         let Some(place) = device.outbox.push(node, body.clone()) else {
             return Ok(self.journal.append(batch));
         };
-        batch.put(
-            "outbox",
-            || format!("{}o/{place:016x}", to.device_place(id)),
-            || body.to_vec(),
-        );
+        batch.put("outbox", || format!("{}o/{place:016x}", to.device_place(id)), || body.to_vec());
         let seq = self.journal.append(batch);
         if let Some(conn) = &device.connection
             && conn.is_ready.load(Ordering::Relaxed)
@@ -231,20 +221,12 @@ impl Net {
 
     /// The same stanza for every device of an account but one. A full queue loses it: only
     /// receipts and notifications go this way.
-    pub(crate) fn push_to_all(
-        &self,
-        to: &Account,
-        but: Option<u16>,
-        node: &Node,
-        batch: Batch,
-    ) -> Seq {
+    pub(crate) fn push_to_all(&self, to: &Account, but: Option<u16>, node: &Node, batch: Batch) -> Seq {
         let devices: Vec<u16> = to.state.lock().devices.keys().copied().collect();
         let body = stanza::encode(node);
         let mut seq = self.journal.append(batch);
         for device in devices.into_iter().filter(|device| Some(*device) != but) {
-            if let Ok(pushed) =
-                self.push_encoded(to, device, node, body.clone(), self.journal.batch())
-            {
+            if let Ok(pushed) = self.push_encoded(to, device, node, body.clone(), self.journal.batch()) {
                 seq = pushed;
             }
         }
@@ -257,9 +239,7 @@ impl Net {
             && let Some(place) = entry.outbox.acknowledge(class, id)
         {
             let mut batch = self.journal.batch();
-            batch.delete("outbox", || {
-                format!("{}o/{place:016x}", device.account.device_place(device.id))
-            });
+            batch.delete("outbox", || format!("{}o/{place:016x}", device.account.device_place(device.id)));
             self.journal.append(batch);
         }
     }
@@ -309,8 +289,7 @@ impl Book {
 
 impl Index {
     fn insert(&mut self, account: &Arc<Account>) {
-        self.by_phone
-            .insert(account.phone.clone(), Arc::clone(account));
+        self.by_phone.insert(account.phone.clone(), Arc::clone(account));
         self.by_lid.insert(account.lid.clone(), Arc::clone(account));
     }
 }

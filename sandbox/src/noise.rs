@@ -37,12 +37,7 @@ pub(crate) struct Secured {
 /// The client's first message and what it told us already.
 pub(crate) enum Hello {
     /// IK: the client is known before anything is answered.
-    Known {
-        client_key: [u8; 32],
-        noise: NoiseHandshake,
-        ephemeral: [u8; 32],
-        payload: Vec<u8>,
-    },
+    Known { client_key: [u8; 32], noise: NoiseHandshake, ephemeral: [u8; 32], payload: Vec<u8> },
     /// XX: the client names itself in its second message.
     Unknown { ephemeral: [u8; 32] },
 }
@@ -73,29 +68,15 @@ pub(crate) fn take_header(head: &mut BytesMut) -> Result<Option<[u8; 4]>, Refuse
         return Err(Refused::Header);
     }
     let header = head.split_to(4);
-    Ok(Some(
-        header[..].try_into().expect("four bytes were split off"),
-    ))
+    Ok(Some(header[..].try_into().expect("four bytes were split off")))
 }
 
-pub(crate) fn read_hello(
-    keys: &ServerKeys,
-    header: [u8; 4],
-    frame: &[u8],
-) -> Result<Hello, Refused> {
-    let ClientHello {
-        ephemeral,
-        r#static,
-        payload,
-        ..
-    } = wa::HandshakeMessage::decode_from_slice(frame)
+pub(crate) fn read_hello(keys: &ServerKeys, header: [u8; 4], frame: &[u8]) -> Result<Hello, Refused> {
+    let ClientHello { ephemeral, r#static, payload, .. } = wa::HandshakeMessage::decode_from_slice(frame)
         .ok()
         .and_then(|message| message.client_hello.into_option())
         .ok_or(Refused::Malformed)?;
-    let ephemeral = ephemeral
-        .as_deref()
-        .and_then(stanza::key)
-        .ok_or(Refused::Malformed)?;
+    let ephemeral = ephemeral.as_deref().and_then(stanza::key).ok_or(Refused::Malformed)?;
     let (Some(sealed_static), Some(sealed_payload)) = (r#static, payload) else {
         return Ok(Hello::Unknown { ephemeral });
     };
@@ -107,12 +88,7 @@ pub(crate) fn read_hello(
         let client_key = stanza::key(&noise.decrypt(&sealed_static)?).unwrap_or_default();
         noise.mix_shared_secret(keys.static_private(), &client_key)?;
         let payload = noise.decrypt(&sealed_payload)?;
-        Ok(Hello::Known {
-            client_key,
-            noise,
-            ephemeral,
-            payload,
-        })
+        Ok(Hello::Known { client_key, noise, ephemeral, payload })
     };
     known().map_err(|_| Refused::Unauthentic)
 }
@@ -134,15 +110,7 @@ pub(crate) fn answer_known(
         let chain = noise.encrypt(keys.chain())?;
         let frame = server_hello(&ephemeral, None, chain);
         let (receive, send) = noise.finish()?;
-        Ok((
-            frame,
-            Secured {
-                receive,
-                send,
-                client_key,
-                payload,
-            },
-        ))
+        Ok((frame, Secured { receive, send, client_key, payload }))
     };
     answer().map_err(|_| Refused::Unauthentic)
 }
@@ -176,21 +144,14 @@ impl Answered {
         let opened = || -> wacore_noise::HandshakeResult<_> {
             let client_key = self.noise.decrypt(&finish.r#static.unwrap_or_default())?;
             let client_key = stanza::key(&client_key).unwrap_or_default();
-            self.noise
-                .mix_shared_secret(self.ephemeral.private_key.serialize(), &client_key)?;
+            self.noise.mix_shared_secret(self.ephemeral.private_key.serialize(), &client_key)?;
             let payload = self.noise.decrypt(&finish.payload.unwrap_or_default())?;
             let (receive, send) = self.noise.finish()?;
             Ok((receive, send, client_key, payload))
         };
         let (receive, send, client_key, payload) = opened().map_err(|_| Refused::Unauthentic)?;
-        let payload =
-            wa::ClientPayload::decode_from_slice(&payload[..]).map_err(|_| Refused::Malformed)?;
-        Ok(Secured {
-            receive,
-            send,
-            client_key,
-            payload,
-        })
+        let payload = wa::ClientPayload::decode_from_slice(&payload[..]).map_err(|_| Refused::Malformed)?;
+        Ok(Secured { receive, send, client_key, payload })
     }
 }
 

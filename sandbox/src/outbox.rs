@@ -59,12 +59,7 @@ impl Outbox {
     pub(crate) fn restore(&mut self, place: u64, node: &Node, body: Bytes) -> Option<()> {
         let class = Class::of(&node.tag)?;
         let id = node.text("id").unwrap_or_default().into();
-        self.entries.push_back(Entry {
-            place,
-            class,
-            body,
-            id,
-        });
+        self.entries.push_back(Entry { place, class, body, id });
         self.next = place + 1;
         Some(())
     }
@@ -72,10 +67,7 @@ impl Outbox {
     /// Removes the oldest entry with this id and class. Clients acknowledge nearly in order, so
     /// the search is short.
     pub(crate) fn acknowledge(&mut self, class: Class, id: &str) -> Option<u64> {
-        let index = self
-            .entries
-            .iter()
-            .position(|entry| entry.class == class && &*entry.id == id)?;
+        let index = self.entries.iter().position(|entry| entry.class == class && &*entry.id == id)?;
         let entry = self.entries.remove(index)?;
         if self.entries.is_empty() {
             // A burst must not keep its memory for the life of an idle device.
@@ -89,10 +81,7 @@ impl Outbox {
     }
 
     pub(crate) fn count(&self, class: Class) -> u64 {
-        self.entries
-            .iter()
-            .filter(|entry| entry.class == class)
-            .count() as u64
+        self.entries.iter().filter(|entry| entry.class == class).count() as u64
     }
 }
 

@@ -55,17 +55,14 @@ struct Scanned<'a> {
 }
 
 pub(crate) fn offer(net: &Net, conn: &Arc<Conn>, payload: &wa::ClientPayload) {
-    let refs: Vec<String> = (0..REFS)
-        .map(|_| format!("2@{}", BASE64.encode(rand::random::<[u8; 36]>())))
-        .collect();
+    let refs: Vec<String> =
+        (0..REFS).map(|_| format!("2@{}", BASE64.encode(rand::random::<[u8; 36]>()))).collect();
     let offer = tag("iq")
         .attr("from", server())
         .attr("type", "set")
         .attr("id", net.stanza_id())
         .attr("xmlns", "md")
-        .children([tag("pair-device")
-            .children(refs.iter().map(|text| leaf("ref", text.as_bytes())))
-            .build()])
+        .children([tag("pair-device").children(refs.iter().map(|text| leaf("ref", text.as_bytes()))).build()])
         .build();
     {
         let mut shown = net.refs.lock();
@@ -99,21 +96,13 @@ fn platform(data: &wa::client_payload::DevicePairingRegistrationData) -> String 
         .as_deref()
         .and_then(|props| wa::DeviceProps::decode_from_slice(props).ok())
         .and_then(|props| props.os)
-        .map_or_else(
-            || "unknown".to_owned(),
-            |os| os.chars().take(limits::NAME_BYTES).collect(),
-        )
+        .map_or_else(|| "unknown".to_owned(), |os| os.chars().take(limits::NAME_BYTES).collect())
 }
 
 /// The phone scans what the client shows.
 pub(crate) fn scan(net: &Arc<Net>, phone: &Arc<Account>, qr: &str) -> Result<(), SandboxError> {
     let scanned = parse(qr).ok_or(SandboxError::QrNotValid)?;
-    let conn = net
-        .refs
-        .lock()
-        .get(scanned.text)
-        .cloned()
-        .ok_or(SandboxError::QrNotValid)?;
+    let conn = net.refs.lock().get(scanned.text).cloned().ok_or(SandboxError::QrNotValid)?;
     let is_same_book = conn.book.as_ref().is_none_or(|book| *book == phone.book);
     if conn.noise_key != scanned.noise_key || !is_same_book {
         return Err(SandboxError::QrNotValid);
@@ -127,10 +116,7 @@ pub(crate) fn scan(net: &Arc<Net>, phone: &Arc<Account>, qr: &str) -> Result<(),
 
 fn parse(qr: &str) -> Option<Scanned<'_>> {
     // The newer form is a link with the old one as its fragment.
-    let body = qr
-        .trim()
-        .rsplit_once('#')
-        .map_or(qr.trim(), |(_, body)| body);
+    let body = qr.trim().rsplit_once('#').map_or(qr.trim(), |(_, body)| body);
     let mut fields = body.split(',');
     let text = fields.next()?;
     let mut bytes = || BASE64.decode(fields.next()?).ok();
@@ -151,21 +137,16 @@ pub(crate) fn link(
     identity: &[u8; 32],
 ) -> Result<(), SandboxError> {
     let mut pairing = conn.pairing.lock();
-    let pairing = pairing
-        .as_mut()
-        .filter(|pairing| pairing.awaiting.is_none())
-        .ok_or(SandboxError::QrNotValid)?;
+    let pairing =
+        pairing.as_mut().filter(|pairing| pairing.awaiting.is_none()).ok_or(SandboxError::QrNotValid)?;
     let id = {
         let mut state = phone.state.lock();
         if state.devices.len() >= limits::DEVICES_PER_PHONE {
-            return Err(SandboxError::LimitReached(
-                "the devices of this phone".into(),
-            ));
+            return Err(SandboxError::LimitReached("the devices of this phone".into()));
         }
         let id = state.next_device;
-        state.next_device = id
-            .checked_add(1)
-            .ok_or_else(|| SandboxError::LimitReached("device numbers".into()))?;
+        state.next_device =
+            id.checked_add(1).ok_or_else(|| SandboxError::LimitReached("device numbers".into()))?;
         let mut batch = net.journal.batch();
         phone.save(&state, &mut batch);
         net.journal.append(batch);
@@ -181,10 +162,7 @@ pub(crate) fn link(
         .attr("xmlns", "md")
         .children([tag("pair-success")
             .children([
-                leaf(
-                    "device-identity",
-                    phone.keys().sign_device(adv_secret, identity, key_index),
-                ),
+                leaf("device-identity", phone.keys().sign_device(adv_secret, identity, key_index)),
                 tag("biz").attr("name", "").build(),
                 tag("platform").attr("name", "android").build(),
                 tag("device")
@@ -196,11 +174,7 @@ pub(crate) fn link(
         .build();
     pairing.awaiting = Some(Awaiting {
         iq,
-        device: DeviceRef {
-            account: Arc::clone(phone),
-            id,
-            noise_key: conn.noise_key,
-        },
+        device: DeviceRef { account: Arc::clone(phone), id, noise_key: conn.noise_key },
         key_index,
     });
     conn.send(&success);

@@ -24,8 +24,7 @@ pub(crate) fn text(qr: &str) -> Result<String, SandboxError> {
 
 fn read(encoded: &str) -> Option<String> {
     let bytes = BASE64.decode(encoded).ok()?;
-    let mut reader =
-        image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Png);
+    let mut reader = image::ImageReader::with_format(std::io::Cursor::new(bytes), image::ImageFormat::Png);
     let mut limits = image::Limits::default();
     limits.max_image_width = Some(SIDE);
     limits.max_image_height = Some(SIDE);
@@ -36,8 +35,5 @@ fn read(encoded: &str) -> Option<String> {
         let (x, y) = (u32::try_from(x).unwrap_or(0), u32::try_from(y).unwrap_or(0));
         picture.get_pixel(x, y).0[0]
     });
-    prepared
-        .detect_grids()
-        .into_iter()
-        .find_map(|grid| Some(grid.decode().ok()?.1))
+    prepared.detect_grids().into_iter().find_map(|grid| Some(grid.decode().ok()?.1))
 }

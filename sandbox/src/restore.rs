@@ -21,17 +21,8 @@ const NETWORK_KEYS: &str = "network keys";
 const ENTRY_BYTES: usize = 36;
 
 /// The order matters: an account before its devices, a device before its queue.
-const ORDER: [&str; 9] = [
-    "account",
-    "device",
-    "prekeys",
-    "outbox",
-    "session",
-    "message",
-    "redelivered",
-    "patch",
-    "watcher",
-];
+const ORDER: [&str; 9] =
+    ["account", "device", "prekeys", "outbox", "session", "message", "redelivered", "patch", "watcher"];
 
 pub(crate) fn network(journal: Journal, mut records: Vec<Record>) -> Result<Net, SandboxError> {
     let keys = match records.iter().find(|record| record.kind == NETWORK_KEYS) {
@@ -74,33 +65,19 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
         "prekeys" => {
             let id: u16 = rest.next()?.parse().ok()?;
             let number = rest.nth(1)?.parse().ok()?;
-            account
-                .state
-                .lock()
-                .devices
-                .get_mut(&id)?
-                .restore_one_time(number, &one_time(&value));
+            account.state.lock().devices.get_mut(&id)?.restore_one_time(number, &one_time(&value));
             Some(())
         }
         "outbox" => {
             let id: u16 = rest.next()?.parse().ok()?;
             let place = u64::from_str_radix(rest.nth(1)?, 16).ok()?;
             let node = stanza::decode(&value)?;
-            account.state.lock().devices.get_mut(&id)?.outbox.restore(
-                place,
-                &node,
-                Bytes::from(value),
-            )
+            account.state.lock().devices.get_mut(&id)?.outbox.restore(place, &node, Bytes::from(value))
         }
         "session" => {
             // An empty record is a session that was lost on purpose.
             if !value.is_empty() {
-                account
-                    .signal
-                    .try_lock()
-                    .ok()?
-                    .restore(rest.next()?, &value)
-                    .ok()?;
+                account.signal.try_lock().ok()?.restore(rest.next()?, &value).ok()?;
             }
             Some(())
         }
@@ -111,21 +88,12 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
             Some(())
         }
         "redelivered" => {
-            account
-                .chats
-                .lock()
-                .restore_redelivered(u64::from_be_bytes(value.try_into().ok()?));
+            account.chats.lock().restore_redelivered(u64::from_be_bytes(value.try_into().ok()?));
             Some(())
         }
         "patch" => {
             let collection = rest.next()?.to_owned();
-            account
-                .state
-                .lock()
-                .collections
-                .entry(collection)
-                .or_default()
-                .push(Bytes::from(value));
+            account.state.lock().collections.entry(collection).or_default().push(Bytes::from(value));
             Some(())
         }
         "watcher" => {
@@ -140,14 +108,7 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
 fn device(net: &Net, account: &Arc<Account>, id: u16, value: &[u8]) -> Option<()> {
     let record: DeviceRecord = serde_json::from_slice(value).ok()?;
     let noise_key = record.noise_key;
-    net.index_device(
-        noise_key,
-        DeviceRef {
-            account: Arc::clone(account),
-            id,
-            noise_key,
-        },
-    );
+    net.index_device(noise_key, DeviceRef { account: Arc::clone(account), id, noise_key });
     account.state.lock().devices.insert(id, Device::new(record));
     Some(())
 }

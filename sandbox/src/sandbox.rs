@@ -83,10 +83,7 @@ impl Sandbox {
         let net = restore::network(journal, records)?;
         // A client may pin these keys at once: they must not change after a crash.
         net.journal.settled().await;
-        Ok(Self {
-            net: Arc::new(net),
-            _closing: closing,
-        })
+        Ok(Self { net: Arc::new(net), _closing: closing })
     }
 
     /// What a client that verifies certificates (XX) must trust.
@@ -106,10 +103,7 @@ impl Sandbox {
 
     /// Connections in memory, into one phone book.
     pub fn transport(&self, book: &str) -> Arc<dyn TransportFactory> {
-        Arc::new(Memory {
-            net: Arc::clone(&self.net),
-            book: book.to_owned(),
-        })
+        Arc::new(Memory { net: Arc::clone(&self.net), book: book.to_owned() })
     }
 
     /// The HTTP client of a sandbox session. It can reach no network; media come later.
@@ -118,12 +112,7 @@ impl Sandbox {
     }
 
     /// Makes a phone. One that exists is returned, with its name changed.
-    pub async fn create_phone(
-        &self,
-        book: &str,
-        phone: &str,
-        name: &str,
-    ) -> Result<PhoneInfo, SandboxError> {
+    pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
         check_book(book)?;
         check_phone(phone)?;
         if name.len() > limits::NAME_BYTES {
@@ -136,13 +125,8 @@ impl Sandbox {
 
     /// The phones of a book, by number.
     pub async fn phones(&self, book: &str) -> Vec<PhoneInfo> {
-        let accounts = self
-            .net
-            .book(book)
-            .map(|book| book.accounts())
-            .unwrap_or_default();
-        let mut phones: Vec<PhoneInfo> =
-            accounts.iter().map(|account| phone_info(account)).collect();
+        let accounts = self.net.book(book).map(|book| book.accounts()).unwrap_or_default();
+        let mut phones: Vec<PhoneInfo> = accounts.iter().map(|account| phone_info(account)).collect();
         phones.sort_by(|a, b| a.phone.cmp(&b.phone));
         phones
     }
@@ -157,12 +141,7 @@ impl Sandbox {
     }
 
     /// The code of a client is typed into the phone. Returns when the client proved it right.
-    pub async fn enter_code(
-        &self,
-        book: &str,
-        phone: &str,
-        code: &str,
-    ) -> Result<(), SandboxError> {
+    pub async fn enter_code(&self, book: &str, phone: &str, code: &str) -> Result<(), SandboxError> {
         let phone = self.net.phone(book, phone)?;
         code::enter(&self.net, &phone, code).await
     }
@@ -173,12 +152,7 @@ impl Sandbox {
     }
 
     /// The phone sends to somebody in its book. Returns the message id.
-    pub async fn send(
-        &self,
-        book: &str,
-        phone: &str,
-        out: PhoneMessage,
-    ) -> Result<String, SandboxError> {
+    pub async fn send(&self, book: &str, phone: &str, out: PhoneMessage) -> Result<String, SandboxError> {
         let phone = self.net.phone(book, phone)?;
         send::send(&self.net, &phone, out).await
     }
@@ -200,12 +174,7 @@ impl Sandbox {
     }
 
     /// The owner unlinks one device, or all of them. Returns how many it were.
-    pub async fn unlink(
-        &self,
-        book: &str,
-        phone: &str,
-        device: Option<u16>,
-    ) -> Result<u32, SandboxError> {
+    pub async fn unlink(&self, book: &str, phone: &str, device: Option<u16>) -> Result<u32, SandboxError> {
         let phone = self.net.phone(book, phone)?;
         let mut linked = send::devices_of(&phone);
         if let Some(device) = device {
@@ -292,9 +261,7 @@ fn phone_info(account: &Account) -> PhoneInfo {
 pub(crate) fn check_book(book: &str) -> Result<(), SandboxError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if book.is_empty() || book.len() > limits::BOOK_BYTES || !book.chars().all(is_plain) {
-        return Err(SandboxError::Invalid(
-            "a book name has 1 to 64 letters, digits, `-`, `_` or `.`".into(),
-        ));
+        return Err(SandboxError::Invalid("a book name has 1 to 64 letters, digits, `-`, `_` or `.`".into()));
     }
     Ok(())
 }

@@ -12,9 +12,7 @@ use wacore_binary::{Jid, Node, NodeContent, Server};
 
 /// Seconds since 1970, the time of every stanza. The sandbox waits for nothing by this clock.
 pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The address of the network itself.
@@ -37,11 +35,7 @@ pub(crate) fn encode(node: &Node) -> Bytes {
 
 pub(crate) fn decode(encoded: &[u8]) -> Option<Node> {
     let body = wacore_binary::util::unpack(encoded).ok()?;
-    Some(
-        wacore_binary::marshal::unmarshal_ref(&body)
-            .ok()?
-            .to_owned(),
-    )
+    Some(wacore_binary::marshal::unmarshal_ref(&body).ok()?.to_owned())
 }
 
 /// Reading a stanza: absent and malformed look the same, because the answer is the same.
@@ -82,10 +76,7 @@ impl Read for Node {
 
 /// A big-endian number of up to four bytes: key ids have three, registration ids four.
 pub(crate) fn number(bytes: &[u8]) -> u32 {
-    bytes
-        .iter()
-        .take(4)
-        .fold(0, |sum, byte| (sum << 8) | u32::from(*byte))
+    bytes.iter().take(4).fold(0, |sum, byte| (sum << 8) | u32::from(*byte))
 }
 
 pub(crate) fn three_bytes(number: u32) -> Vec<u8> {

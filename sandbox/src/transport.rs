@@ -15,8 +15,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use wacore::net::{
-    DisconnectReason, HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent,
-    TransportFactory,
+    DisconnectReason, HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory,
 };
 
 use crate::conn::{self, Wire};
@@ -38,15 +37,9 @@ impl TransportFactory for Memory {
     async fn create_transport(&self) -> anyhow::Result<Connection> {
         let (outgoing, events) = async_channel::bounded(CHUNKS);
         let (sent, incoming) = async_channel::bounded(CHUNKS);
-        outgoing
-            .try_send(TransportEvent::Connected)
-            .expect("the channel is new and empty");
+        outgoing.try_send(TransportEvent::Connected).expect("the channel is new and empty");
         let wire = Wire { incoming, outgoing };
-        tokio::spawn(conn::serve(
-            Arc::clone(&self.net),
-            wire,
-            Some(self.book.clone()),
-        ));
+        tokio::spawn(conn::serve(Arc::clone(&self.net), wire, Some(self.book.clone())));
         Ok((Arc::new(Pipe { sent }), events))
     }
 }
@@ -59,10 +52,7 @@ struct Pipe {
 #[async_trait]
 impl Transport for Pipe {
     async fn send(&self, data: Bytes) -> anyhow::Result<()> {
-        self.sent
-            .send(data)
-            .await
-            .map_err(|_| anyhow!("the connection is closed"))
+        self.sent.send(data).await.map_err(|_| anyhow!("the connection is closed"))
     }
 
     async fn disconnect(&self) {
@@ -72,9 +62,7 @@ impl Transport for Pipe {
 
 /// A client's connections to a sandbox at a `ws://` URL.
 pub fn ws_transport(url: &str) -> Arc<dyn TransportFactory> {
-    Arc::new(WebSocket {
-        url: url.to_owned(),
-    })
+    Arc::new(WebSocket { url: url.to_owned() })
 }
 
 struct WebSocket {
@@ -89,11 +77,7 @@ impl TransportFactory for WebSocket {
             .strip_prefix("ws://")
             .map(|rest| rest.split(['/', '?']).next().unwrap_or_default())
             .context("a sandbox is reached at a ws:// address")?;
-        let address = if authority
-            .rsplit(']')
-            .next()
-            .is_some_and(|end| end.contains(':'))
-        {
+        let address = if authority.rsplit(']').next().is_some_and(|end| end.contains(':')) {
             authority.to_owned()
         } else {
             format!("{authority}:80")
@@ -103,19 +87,13 @@ impl TransportFactory for WebSocket {
         let (socket, _) = tokio_tungstenite::client_async(&self.url, stream).await?;
         let (outgoing, events) = async_channel::bounded(CHUNKS);
         let (sent, unsent) = async_channel::bounded(CHUNKS);
-        outgoing
-            .try_send(TransportEvent::Connected)
-            .expect("the channel is new and empty");
+        outgoing.try_send(TransportEvent::Connected).expect("the channel is new and empty");
         tokio::spawn(pump(socket, unsent, outgoing));
         Ok((Arc::new(Pipe { sent }), events))
     }
 }
 
-async fn pump(
-    socket: WebSocketStream<TcpStream>,
-    unsent: Receiver<Bytes>,
-    events: Sender<TransportEvent>,
-) {
+async fn pump(socket: WebSocketStream<TcpStream>, unsent: Receiver<Bytes>, events: Sender<TransportEvent>) {
     let (mut sink, mut stream) = socket.split();
     let write = async {
         while let Ok(bytes) = unsent.recv().await {
@@ -130,11 +108,7 @@ async fn pump(
         loop {
             match stream.next().await {
                 Some(Ok(Message::Binary(bytes))) => {
-                    if events
-                        .send(TransportEvent::DataReceived(bytes))
-                        .await
-                        .is_err()
-                    {
+                    if events.send(TransportEvent::DataReceived(bytes)).await.is_err() {
                         return DisconnectReason::Unknown;
                     }
                 }
@@ -158,9 +132,6 @@ pub(crate) struct NoHttp;
 #[async_trait]
 impl HttpClient for NoHttp {
     async fn execute(&self, _: HttpRequest) -> anyhow::Result<HttpResponse> {
-        Ok(HttpResponse {
-            status_code: 404,
-            body: Vec::new(),
-        })
+        Ok(HttpResponse { status_code: 404, body: Vec::new() })
     }
 }

@@ -53,7 +53,8 @@ impl FromRequestParts<Api> for OwnSession {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, api).await?;
-        let Path(id) = Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
         let id = SessionId::parse(&id).map_err(|_| ApiError::no_session())?;
         let row = api.sessions.find(&caller.store, &id).await?.ok_or_else(ApiError::no_session)?;
         Ok(Self { row, caller })

@@ -130,7 +130,7 @@ pub async fn list(
     let (rows, total) = caller.store.messages_page(&filter, limit, (page - 1) * limit).await?;
     let next_cursor = next_cursor(&rows, limit);
     let messages = rows.into_iter().map(|row| logged(row, own)).collect();
-    let pages = Some(total.div_ceil(limit));
+    let pages = Some((total + limit - 1) / limit);
     Ok(Json(Log { messages, total: Some(total), page: Some(page), pages, next_cursor }))
 }
 

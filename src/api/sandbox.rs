@@ -72,7 +72,8 @@ pub async fn create_phone(
 )]
 pub async fn list_phones(State(api): State<Api>, tester: Tester) -> Result<Json<PhoneList>, ApiError> {
     let phones = api.sessions.sandbox().phones(&tester.book).await?;
-    let phones = phones.into_iter().map(|phone| PhoneShown { phone: phone.phone, name: phone.name }).collect();
+    let phones =
+        phones.into_iter().map(|phone| PhoneShown { phone: phone.phone, name: phone.name }).collect();
     Ok(Json(PhoneList { phones }))
 }
 
@@ -197,7 +198,7 @@ pub async fn send(
             return Err(ApiError::bad("INVALID_RECIPIENT", "to: a phone number"));
         }
     };
-    let message = PhoneMessage { to, kind: MessageKind::Text, message: new.message, id: None };
+    let message = PhoneMessage { to, kind: MessageKind::Text, text: new.message, id: None };
     let message_id = api.sessions.sandbox().send(&tester.book, &phone(&number)?, message).await?;
     Ok(Json(PhoneSent { success: true, message_id }))
 }
@@ -337,7 +338,8 @@ async fn device_of(api: &Api, tester: &Tester, session: &str) -> Result<(String,
     let row = api.sessions.find(&tester.caller.store, &id).await?.ok_or_else(ApiError::no_session)?;
     let state = api.sessions.view_of(&row).state;
     let account = state.account().or(row.account.as_ref());
-    let account = account.ok_or_else(|| ApiError::bad("NOT_LINKED", "The session is not linked to a phone"))?;
+    let account =
+        account.ok_or_else(|| ApiError::bad("NOT_LINKED", "The session is not linked to a phone"))?;
     // `5511900000001:3@s.whatsapp.net`
     let device = account
         .jid

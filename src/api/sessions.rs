@@ -96,10 +96,12 @@ pub async fn create(
 
 fn short(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
     match text {
-        Some(text) if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) => Err(ApiError::bad(
-            "INVALID_REQUEST",
-            format!("{field}: at most {NAME_MAX} characters, and no control characters"),
-        )),
+        Some(text) if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) => {
+            Err(ApiError::bad(
+                "INVALID_REQUEST",
+                format!("{field}: at most {NAME_MAX} characters, and no control characters"),
+            ))
+        }
         text => Ok(text),
     }
 }

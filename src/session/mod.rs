@@ -24,8 +24,8 @@ use wapid_core::clock::At;
 use wapid_core::id::{MessageKey, SessionId, SessionKey, TenantId};
 use wapid_core::key::Mode;
 use wapid_core::session::{State, Status};
-use wapid_core::store::{Store, StoreError, TenantStore};
 use wapid_core::store::sessions::SessionRow;
+use wapid_core::store::{Store, StoreError, TenantStore};
 use wapid_keystore::Keystores;
 use wapid_sandbox::Network;
 
@@ -176,9 +176,8 @@ impl Sessions {
                     let _ = handle.commands.send(Command::Remove(done));
                 } else if start {
                     let _ = handle.commands.send(Command::Start);
-                    let settled = |view: &View| {
-                        !matches!(view.state, State::Stopped { .. } | State::Connecting { .. })
-                    };
+                    let settled =
+                        |view: &View| !matches!(view.state, State::Stopped { .. } | State::Connecting { .. });
                     let mut view = handle.view.clone();
                     let _ = tokio::time::timeout(RESTORE_PATIENCE, view.wait_for(settled)).await;
                 }

@@ -56,7 +56,10 @@ pub enum Verdict {
 pub enum Ended {
     Settled,
     /// Unanswered: in the next connection, or at once where only the answer stayed away.
-    Again { outgoing: Outgoing, at_once: bool },
+    Again {
+        outgoing: Outgoing,
+        at_once: bool,
+    },
 }
 
 /// What a transmission needs to know of its session.

@@ -232,12 +232,7 @@ impl Sessions {
 }
 
 pub(super) fn owner_of(row: &SessionRow) -> Owner {
-    Owner {
-        tenant: row.tenant.clone(),
-        mode: row.mode,
-        session: row.key.clone(),
-        session_id: row.id.clone(),
-    }
+    Owner { tenant: row.tenant.clone(), mode: row.mode, session: row.key.clone(), session_id: row.id.clone() }
 }
 
 fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {

@@ -194,7 +194,8 @@ impl Task {
         while let Some(input) = next.take() {
             let now = self.sessions.now();
             let before = self.state.status();
-            let (state, effects) = std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input, now);
+            let (state, effects) =
+                std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input, now);
             self.state = state;
             let save = effects.contains(&Effect::Save);
             let announce = effects.contains(&Effect::Announce);
@@ -433,4 +434,3 @@ fn event_of(row: &SessionRow, state: &State, now: At) -> NewEvent {
 fn jitter() -> u16 {
     rand::random_range(0..=1000)
 }
-

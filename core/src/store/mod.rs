@@ -17,9 +17,9 @@
 //! | [`leases`] | which process runs which session |
 
 use crate::clock::Clock;
-use crate::read;
 use crate::id::TenantId;
 use crate::key::Mode;
+use crate::read;
 use crate::seal::{Seal, SealError};
 
 pub mod db;
@@ -109,6 +109,11 @@ impl Store {
     /// Writes handed to the ledger and not yet committed.
     pub fn ledger_depth(&self) -> usize {
         self.ledger.depth()
+    }
+
+    /// Deletes what has expired.
+    pub async fn tidy(&self) -> Result<()> {
+        todo!()
     }
 
     /// Finishes what the ledger has taken, then closes every connection.

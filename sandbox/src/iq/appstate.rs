@@ -22,10 +22,7 @@ pub(super) fn sync(net: &Net, device: &DeviceRef, collections: &[Node]) -> Vec<N
             .iter()
             .filter_map(|collection| {
                 let name = collection.text("name")?.into_owned();
-                let asked = collection
-                    .text("version")
-                    .and_then(|version| version.parse().ok())
-                    .unwrap_or(0);
+                let asked = collection.text("version").and_then(|version| version.parse().ok()).unwrap_or(0);
                 let Some(patch) = collection.get_optional_child("patch") else {
                     return Some(since(&state, name, asked));
                 };
@@ -43,10 +40,7 @@ pub(super) fn sync(net: &Net, device: &DeviceRef, collections: &[Node]) -> Vec<N
             .attr("type", "server_sync")
             .attr("id", net.stanza_id())
             .attr("t", now())
-            .children([tag("collection")
-                .attr("name", name)
-                .attr("version", version)
-                .build()])
+            .children([tag("collection").attr("name", name).attr("version", version).build()])
             .build();
         net.push_to_all(account, Some(device.id), &notification, net.journal.batch());
     }
@@ -89,9 +83,7 @@ fn push(
     }
     let version = patches.len() as u64 + 1;
     let mut decoded = wa::SyncdPatch::decode_from_slice(patch).map_err(|_| Conflict)?;
-    decoded.version = MessageField::some(wa::SyncdVersion {
-        version: Some(version),
-    });
+    decoded.version = MessageField::some(wa::SyncdVersion { version: Some(version) });
     let patch = Bytes::from(decoded.encode_to_vec());
     patches.push(patch.clone());
     let mut batch = net.journal.batch();
@@ -106,10 +98,7 @@ fn pushed(name: String, answer: Result<u64, Conflict>) -> Node {
         Ok(version) => collection.attr("version", version).build(),
         Err(Conflict) => collection
             .attr("type", "error")
-            .children([tag("error")
-                .attr("code", "409")
-                .attr("text", "conflict")
-                .build()])
+            .children([tag("error").attr("code", "409").attr("text", "conflict").build()])
             .build(),
     }
 }

@@ -19,10 +19,7 @@ const KEY_TYPE: u8 = 5;
 
 pub(super) fn count(device: &DeviceRef) -> Vec<Node> {
     let state = device.account.state.lock();
-    let left = state
-        .devices
-        .get(&device.id)
-        .map_or(0, |device| device.one_time.len());
+    let left = state.devices.get(&device.id).map_or(0, |device| device.one_time.len());
     vec![tag("count").attr("value", left as u64).build()]
 }
 
@@ -40,14 +37,7 @@ pub(super) fn digest(device: &DeviceRef) -> Answer {
     );
     let mut children = bundle_nodes(bundle);
     children.push(
-        tag("list")
-            .children(
-                device
-                    .one_time
-                    .iter()
-                    .map(|(id, _)| leaf("id", three_bytes(*id))),
-            )
-            .build(),
+        tag("list").children(device.one_time.iter().map(|(id, _)| leaf("id", three_bytes(*id)))).build(),
     );
     children.push(leaf("hash", hash));
     Ok(vec![tag("digest").children(children).build()])
@@ -66,20 +56,13 @@ pub(super) fn upload(net: &Net, device: &DeviceRef, iq: &Node) -> Answer {
         .get_optional_child("list")
         .map_or(&[][..], |list| list.nodes())
         .iter()
-        .filter_map(|key| {
-            Some((
-                number(key.content_of("id")),
-                stanza::key(key.content_of("value"))?,
-            ))
-        })
+        .filter_map(|key| Some((number(key.content_of("id")), stanza::key(key.content_of("value"))?)))
         .collect();
     let mut state = device.account.state.lock();
     let entry = state.devices.get_mut(&device.id).ok_or(NOT_FOUND)?;
     let mut batch = net.journal.batch();
     entry.bundle = Some(bundle);
-    device
-        .account
-        .add_one_time(device.id, entry, one_time, &mut batch);
+    device.account.add_one_time(device.id, entry, one_time, &mut batch);
     device.account.save_device(device.id, entry, &mut batch);
     net.journal.append(batch);
     Ok(Vec::new())
@@ -111,17 +94,10 @@ pub(super) fn bundles(net: &Arc<Net>, asker: &DeviceRef, users: &[Node]) -> Vec<
 
 fn user_node(net: &Net, asker: &DeviceRef, jid: Jid) -> Node {
     let Some(children) = bundle_of(net, asker, &jid) else {
-        let error = tag("error")
-            .attr("code", "404")
-            .attr("text", "item-not-found")
-            .build();
+        let error = tag("error").attr("code", "404").attr("text", "item-not-found").build();
         return tag("user").attr("jid", jid).children([error]).build();
     };
-    tag("user")
-        .attr("jid", jid)
-        .attr("t", now())
-        .children(children)
-        .build()
+    tag("user").attr("jid", jid).attr("t", now()).children(children).build()
 }
 
 fn bundle_of(net: &Net, asker: &DeviceRef, jid: &Jid) -> Option<Vec<Node>> {
@@ -160,7 +136,5 @@ fn bundle_nodes(bundle: &Bundle) -> Vec<Node> {
 }
 
 fn one_time_node((id, key): &OneTime) -> Node {
-    tag("key")
-        .children([leaf("id", three_bytes(*id)), leaf("value", *key)])
-        .build()
+    tag("key").children([leaf("id", three_bytes(*id)), leaf("value", *key)]).build()
 }

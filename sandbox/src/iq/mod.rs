@@ -47,10 +47,7 @@ fn of_stranger(net: &Arc<Net>, conn: &Arc<Conn>, iq: &Node) {
         respond(conn, iq, Ok(Vec::new()));
         return;
     };
-    if request
-        .text("stage")
-        .is_some_and(|stage| stage == "companion_hello")
-    {
+    if request.text("stage").is_some_and(|stage| stage == "companion_hello") {
         let hello = code::hello(net, conn, request);
         respond(conn, iq, hello.map(|hello| vec![hello]).ok_or(BAD_REQUEST));
     } else {
@@ -70,19 +67,11 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
     let answer = match (&*namespace, kind, name) {
         ("encrypt", "get", "count") => Ok(keys::count(device)),
         ("encrypt", "get", "digest") => keys::digest(device),
-        ("encrypt", "get", "key") => Ok(keys::bundles(
-            net,
-            device,
-            child.map_or(&[], |child| child.nodes()),
-        )),
+        ("encrypt", "get", "key") => Ok(keys::bundles(net, device, child.map_or(&[], |child| child.nodes()))),
         ("encrypt", "set", "rotate") => keys::rotate(net, device, iq),
         ("encrypt", "set", _) => keys::upload(net, device, iq),
         ("usync", ..) => usync::answer(net, device, child),
-        ("w:sync:app:state", ..) => Ok(appstate::sync(
-            net,
-            device,
-            child.map_or(&[], |child| child.nodes()),
-        )),
+        ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));
             conn.send(&device_removed());
@@ -114,18 +103,10 @@ fn respond_after(net: &Net, conn: &Conn, iq: &Node, answer: Answer) {
 
 fn response(iq: &Node, answer: Answer) -> Node {
     let from: Jid = iq.jid("to").unwrap_or_else(server);
-    let response = tag("iq")
-        .attr("from", from)
-        .attr("id", iq.text("id").unwrap_or_default().into_owned());
+    let response = tag("iq").attr("from", from).attr("id", iq.text("id").unwrap_or_default().into_owned());
     match answer {
-        Ok(children) if children.is_empty() => {
-            response.attr("type", "result").attr("t", now()).build()
-        }
-        Ok(children) => response
-            .attr("type", "result")
-            .attr("t", now())
-            .children(children)
-            .build(),
+        Ok(children) if children.is_empty() => response.attr("type", "result").attr("t", now()).build(),
+        Ok(children) => response.attr("type", "result").attr("t", now()).children(children).build(),
         Err(Refusal(code, text)) => response
             .attr("type", "error")
             .children([tag("error").attr("code", code).attr("text", text).build()])

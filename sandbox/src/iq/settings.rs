@@ -5,15 +5,7 @@ use wacore_binary::Node;
 use super::{Answer, NOT_FOUND};
 use crate::stanza::tag;
 
-const PRIVACY: [&str; 7] = [
-    "last",
-    "profile",
-    "status",
-    "online",
-    "readreceipts",
-    "groupadd",
-    "calladd",
-];
+const PRIVACY: [&str; 7] = ["last", "profile", "status", "online", "readreceipts", "groupadd", "calladd"];
 
 /// An unknown question is answered with nothing, which no client minds.
 pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
@@ -26,9 +18,7 @@ pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
                 .attr("refresh_id", "1")
                 .build(),
         ]),
-        ("privacy", "get", "privacy") => {
-            Ok(vec![tag("privacy").children(PRIVACY.map(category)).build()])
-        }
+        ("privacy", "get", "privacy") => Ok(vec![tag("privacy").children(PRIVACY.map(category)).build()]),
         ("blocklist", "get", _) => Ok(vec![tag("list").attr("dhash", "0").build()]),
         ("w:profile:picture", "get", _) => Err(NOT_FOUND),
         // Nobody is in a group yet.
@@ -39,8 +29,5 @@ pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
 }
 
 fn category(name: &'static str) -> Node {
-    tag("category")
-        .attr("name", name)
-        .attr("value", "all")
-        .build()
+    tag("category").attr("name", name).attr("value", "all").build()
 }

@@ -21,15 +21,9 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
         .iter()
         .map(|protocol| &*protocol.tag)
         .collect();
-    let users = question
-        .get_optional_child("list")
-        .map_or(&[][..], |list| list.nodes());
-    let users = users
-        .iter()
-        .map(|user| user_node(net, asker, &protocols, user));
-    let result = protocols
-        .iter()
-        .map(|name| NodeBuilder::new_dynamic((*name).to_owned()).build());
+    let users = question.get_optional_child("list").map_or(&[][..], |list| list.nodes());
+    let users = users.iter().map(|user| user_node(net, asker, &protocols, user));
+    let result = protocols.iter().map(|name| NodeBuilder::new_dynamic((*name).to_owned()).build());
     Ok(vec![
         tag("usync")
             .attr("sid", copied("sid"))
@@ -37,10 +31,7 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
             .attr("last", "true")
             .attr("mode", copied("mode"))
             .attr("context", copied("context"))
-            .children([
-                tag("result").children(result).build(),
-                tag("list").children(users).build(),
-            ])
+            .children([tag("result").children(result).build(), tag("list").children(users).build()])
             .build(),
     ])
 }
@@ -58,22 +49,16 @@ fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> N
     {
         answer = answer.attr("pn_jid", Jid::pn(account.phone.as_str()));
     }
-    let children = protocols
-        .iter()
-        .filter_map(|protocol| match (*protocol, &account) {
-            ("devices", Some(account)) => Some(device_list(net, asker, account)),
-            ("lid", Some(account)) => Some(
-                tag("lid")
-                    .attr("val", Jid::lid(account.lid.as_str()))
-                    .build(),
-            ),
-            ("contact", account) => {
-                let kind = if account.is_some() { "in" } else { "out" };
-                Some(tag("contact").attr("type", kind).build())
-            }
-            ("status", _) => Some(tag("status").build()),
-            _ => None,
-        });
+    let children = protocols.iter().filter_map(|protocol| match (*protocol, &account) {
+        ("devices", Some(account)) => Some(device_list(net, asker, account)),
+        ("lid", Some(account)) => Some(tag("lid").attr("val", Jid::lid(account.lid.as_str())).build()),
+        ("contact", account) => {
+            let kind = if account.is_some() { "in" } else { "out" };
+            Some(tag("contact").attr("type", kind).build())
+        }
+        ("status", _) => Some(tag("status").build()),
+        _ => None,
+    });
     answer.children(children).build()
 }
 
@@ -82,34 +67,18 @@ fn device_list(net: &Net, asker: &DeviceRef, account: &Arc<Account>) -> Node {
     let is_other = !Arc::ptr_eq(account, &asker.account);
     if is_other && state.watchers.insert(asker.noise_key) {
         let mut batch = net.journal.batch();
-        batch.put(
-            "watcher",
-            || format!("{}w/{}", account.place(), hex::encode(asker.noise_key)),
-            Vec::new,
-        );
+        batch.put("watcher", || format!("{}w/{}", account.place(), hex::encode(asker.noise_key)), Vec::new);
         net.journal.append(batch);
     }
-    let indexes: Vec<u32> = state
-        .devices
-        .values()
-        .map(|device| device.key_index)
-        .collect();
+    let indexes: Vec<u32> = state.devices.values().map(|device| device.key_index).collect();
     let phone = tag("device").attr("id", "0").build();
     let devices = state.devices.iter().map(|(id, device)| {
-        tag("device")
-            .attr("id", u32::from(*id))
-            .attr("key-index", device.key_index)
-            .build()
+        tag("device").attr("id", u32::from(*id)).attr("key-index", device.key_index).build()
     });
     tag("devices")
         .children([
-            tag("device-list")
-                .children(std::iter::once(phone).chain(devices))
-                .build(),
-            tag("key-index-list")
-                .attr("ts", now())
-                .bytes(account.keys().key_index_list(&indexes))
-                .build(),
+            tag("device-list").children(std::iter::once(phone).chain(devices)).build(),
+            tag("key-index-list").attr("ts", now()).bytes(account.keys().key_index_list(&indexes)).build(),
         ])
         .build()
 }

@@ -30,9 +30,7 @@ impl Account {
 
     fn push_name_patch(&self, name: &str) -> Vec<u8> {
         let keys = expand_app_state_keys(&self.keys().sync_key);
-        let setting = wa::sync_action_value::PushNameSetting {
-            name: Some(name.to_owned()),
-        };
+        let setting = wa::sync_action_value::PushNameSetting { name: Some(name.to_owned()) };
         let value = wa::SyncActionValue {
             push_name_setting: MessageField::some(setting),
             timestamp: i64::try_from(now() * 1000).ok(),
@@ -47,19 +45,14 @@ impl Account {
             &rand::random(),
             1,
         );
-        let mut hash = HashState {
-            version: 1,
-            ..Default::default()
-        };
+        let mut hash = HashState { version: 1, ..Default::default() };
         let (_, updated) = hash.update_hash(std::slice::from_ref(&mutation), |_, _| Ok(None));
         updated.expect("a first mutation replaces nothing");
         let mut patch = wa::SyncdPatch {
             version: MessageField::some(wa::SyncdVersion { version: Some(1) }),
             mutations: vec![mutation],
             snapshot_mac: Some(hash.generate_snapshot_mac(COLLECTION, &keys.snapshot_mac)),
-            key_id: MessageField::some(wa::KeyId {
-                id: Some(SYNC_KEY_ID.to_vec()),
-            }),
+            key_id: MessageField::some(wa::KeyId { id: Some(SYNC_KEY_ID.to_vec()) }),
             ..Default::default()
         };
         patch.patch_mac = Some(generate_patch_mac(&patch, COLLECTION, &keys.patch_mac, 1));

@@ -83,11 +83,7 @@ impl Chats {
     pub(crate) fn count_redelivery(&mut self, account: &Account, batch: &mut Batch) {
         self.redelivered += 1;
         let count = self.redelivered;
-        batch.put(
-            "redelivered",
-            || account.place(),
-            || count.to_be_bytes().to_vec(),
-        );
+        batch.put("redelivered", || account.place(), || count.to_be_bytes().to_vec());
     }
 
     pub(crate) fn restore(&mut self, place: u64, shown: Shown) {
@@ -110,20 +106,12 @@ impl Chats {
 
     /// The latest message with this id that fits.
     pub(crate) fn find(&self, id: &str, fits: impl Fn(&Shown) -> bool) -> Option<&Shown> {
-        self.shown
-            .iter()
-            .rev()
-            .map(|(_, shown)| shown)
-            .find(|shown| shown.message.id == id && fits(shown))
+        self.shown.iter().rev().map(|(_, shown)| shown).find(|shown| shown.message.id == id && fits(shown))
     }
 
     pub(crate) fn view(&self) -> Inbox {
         Inbox {
-            messages: self
-                .shown
-                .iter()
-                .map(|(_, shown)| shown.message.clone())
-                .collect(),
+            messages: self.shown.iter().map(|(_, shown)| shown.message.clone()).collect(),
             redelivered: self.redelivered,
         }
     }
@@ -144,11 +132,7 @@ impl Content {
     /// `None` for messages that show nothing: keys, revocations, requests between devices.
     pub(crate) fn of(message: &wa::Message) -> Option<Self> {
         let text = |kind, text: Option<&String>| {
-            Some(Self {
-                kind,
-                text: text.cloned().unwrap_or_default(),
-                media_sha256: None,
-            })
+            Some(Self { kind, text: text.cloned().unwrap_or_default(), media_sha256: None })
         };
         let media = |kind, caption: Option<&String>, sha256: Option<&Vec<u8>>| {
             Some(Self {
@@ -196,11 +180,8 @@ impl Content {
         if let Some(poll) = polls.into_iter().find_map(|poll| poll.as_option()) {
             return text("poll", poll.name.as_ref());
         }
-        let wrappers = [
-            &message.ephemeral_message,
-            &message.view_once_message,
-            &message.document_with_caption_message,
-        ];
+        let wrappers =
+            [&message.ephemeral_message, &message.view_once_message, &message.document_with_caption_message];
         let wrapped = wrappers.into_iter().find_map(|wrapper| wrapper.as_option());
         Self::of(wrapped?.message.as_option()?)
     }

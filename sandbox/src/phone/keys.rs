@@ -59,10 +59,7 @@ impl PhoneKeys {
             .try_into()
             .expect("a signature has 64 bytes");
         Self {
-            identity: IdentityKeyPair::new(
-                IdentityKey::new(identity.public_key),
-                identity.private_key,
-            ),
+            identity: IdentityKeyPair::new(IdentityKey::new(identity.public_key), identity.private_key),
             signed,
             signature,
             registration: (stanza::number(&derive(&seed, "registration")) & 0x3fff) | 1,
@@ -73,11 +70,7 @@ impl PhoneKeys {
     }
 
     pub(crate) fn identity_public(&self) -> [u8; 32] {
-        self.identity
-            .public_key()
-            .public_key_bytes()
-            .try_into()
-            .expect("a Curve25519 key has 32 bytes")
+        self.identity.public_key().public_key_bytes().try_into().expect("a Curve25519 key has 32 bytes")
     }
 
     pub(crate) fn bundle(&self) -> Bundle {
@@ -131,8 +124,7 @@ impl PhoneKeys {
             device_signature: None,
         }
         .encode_to_vec();
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(adv_secret).expect("HMAC takes keys of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(adv_secret).expect("HMAC takes keys of any length");
         mac.update(&signed);
         wa::ADVSignedDeviceIdentityHMAC {
             hmac: Some(mac.finalize().into_bytes().to_vec()),
@@ -168,8 +160,7 @@ impl PhoneKeys {
 
 fn derive(seed: &[u8; 32], purpose: &str) -> [u8; 32] {
     let mut out = [0; 32];
-    wacore::crypto::hkdf_sha256_into(seed, None, purpose.as_bytes(), &mut out)
-        .expect("HKDF yields 32 bytes");
+    wacore::crypto::hkdf_sha256_into(seed, None, purpose.as_bytes(), &mut out).expect("HKDF yields 32 bytes");
     out
 }
 

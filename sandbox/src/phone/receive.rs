@@ -34,9 +34,7 @@ pub(crate) struct Envelope<'a> {
 pub(crate) async fn receive(net: &Arc<Net>, phone: &Arc<Account>, envelope: Envelope<'_>) {
     let peer = envelope.from.peer();
     let mut signal = phone.signal.lock().await;
-    let opened = signal
-        .open(phone.keys(), &peer, envelope.kind, envelope.ciphertext)
-        .await;
+    let opened = signal.open(phone.keys(), &peer, envelope.kind, envelope.ciphertext).await;
     let mut batch = net.journal.batch();
     match opened {
         Ok(plaintext) => {
@@ -66,13 +64,7 @@ fn is_known(phone: &Account, envelope: &Envelope<'_>) -> bool {
     phone.chats.lock().has(sender, &phone.phone, envelope.id)
 }
 
-fn show(
-    net: &Net,
-    phone: &Arc<Account>,
-    envelope: &Envelope<'_>,
-    message: wa::Message,
-    mut batch: Batch,
-) {
+fn show(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>, message: wa::Message, mut batch: Batch) {
     let is_own = Arc::ptr_eq(phone, &envelope.from.account);
     let (to, message) = if is_own {
         // What a companion sent to others reaches its own phone wrapped with the destination.
@@ -82,9 +74,8 @@ fn show(
         };
         let destination = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
         let chat = destination.as_ref().unwrap_or(envelope.chat);
-        let to = net
-            .resolve(&phone.book, chat)
-            .map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone());
+        let to =
+            net.resolve(&phone.book, chat).map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone());
         (to, sent.message.into_option().unwrap_or_default())
     } else {
         (phone.phone.clone(), message)

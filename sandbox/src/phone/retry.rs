@@ -53,16 +53,9 @@ pub(super) fn ask(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>) {
         receipt = receipt.attr("recipient", envelope.chat.to_non_ad());
     }
     let registration = leaf("registration", phone.keys().registration.to_be_bytes());
-    let receipt = receipt
-        .children([retry, registration, keys_node(phone)])
-        .build();
+    let receipt = receipt.children([retry, registration, keys_node(phone)]).build();
     // A device with a full queue reads nothing either way.
-    let _ = net.push(
-        &envelope.from.account,
-        envelope.from.id,
-        &receipt,
-        net.journal.batch(),
-    );
+    let _ = net.push(&envelope.from.account, envelope.from.id, &receipt, net.journal.batch());
 }
 
 fn keys_node(phone: &Account) -> Node {
@@ -77,12 +70,7 @@ fn keys_node(phone: &Account) -> Node {
         .children([
             leaf("type", [5]),
             leaf("identity", keys.identity_public()),
-            tag("key")
-                .children([
-                    leaf("id", three_bytes(id)),
-                    leaf("value", public(&one_time)),
-                ])
-                .build(),
+            tag("key").children([leaf("id", three_bytes(id)), leaf("value", public(&one_time))]).build(),
             skey.build(),
         ])
         .build()
@@ -94,10 +82,7 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
         return;
     };
     let id = retry.text("id").unwrap_or_default();
-    let count = retry
-        .text("count")
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1);
+    let count = retry.text("count").and_then(|count| count.parse().ok()).unwrap_or(1);
     if count > MAX_REQUESTS {
         return;
     }
@@ -105,10 +90,7 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
     let Some((bundle, one_time)) = keys_of(net, to, receipt) else {
         return;
     };
-    if let Err(error) = signal
-        .begin(phone.keys(), &to.peer(), &bundle, one_time)
-        .await
-    {
+    if let Err(error) = signal.begin(phone.keys(), &to.peer(), &bundle, one_time).await {
         debug!(%error, "A companion asked for a message with keys that do not work");
         return;
     }
@@ -116,11 +98,7 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
         welcome::send(net, to, &mut signal, part, &id).await;
         return;
     }
-    let sent = phone
-        .chats
-        .lock()
-        .find(&id, |shown| !shown.sent.is_empty())
-        .cloned();
+    let sent = phone.chats.lock().find(&id, |shown| !shown.sent.is_empty()).cloned();
     let Some(sent) = sent else {
         debug!("A companion asked for a message its sender does not have");
         return;
@@ -140,19 +118,14 @@ fn keys_of(net: &Net, device: &DeviceRef, receipt: &Node) -> Option<(Bundle, Opt
             signed: stanza::key(signed.content_of("value"))?,
             signature: signed.content_of("signature").to_vec(),
         };
-        let one_time = keys.get_optional_child("key").and_then(|key| {
-            Some((
-                number(key.content_of("id")),
-                stanza::key(key.content_of("value"))?,
-            ))
-        });
+        let one_time = keys
+            .get_optional_child("key")
+            .and_then(|key| Some((number(key.content_of("id")), stanza::key(key.content_of("value"))?)));
         return Some((bundle, one_time));
     }
     let mut state = device.account.state.lock();
     let mut batch = net.journal.batch();
-    let taken = device
-        .account
-        .take_bundle(&mut state, device.id, &mut batch);
+    let taken = device.account.take_bundle(&mut state, device.id, &mut batch);
     net.journal.append(batch);
     taken
 }

@@ -43,25 +43,16 @@ pub enum MessageKind {
 
 impl PhoneMessage {
     pub fn text(to: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            to: to.into(),
-            kind: MessageKind::Text,
-            text: text.into(),
-            id: None,
-        }
+        Self { to: to.into(), kind: MessageKind::Text, text: text.into(), id: None }
     }
 
     fn check(&self) -> Result<(), SandboxError> {
         let id_bytes = self.id.as_ref().map_or(1, String::len);
         if self.text.is_empty() || self.text.len() > limits::TEXT_BYTES {
-            return Err(SandboxError::Invalid(
-                "a text has between 1 and 65536 bytes".into(),
-            ));
+            return Err(SandboxError::Invalid("a text has between 1 and 65536 bytes".into()));
         }
         if id_bytes == 0 || id_bytes > limits::MESSAGE_ID_BYTES {
-            return Err(SandboxError::Invalid(
-                "a message id has between 1 and 128 bytes".into(),
-            ));
+            return Err(SandboxError::Invalid("a message id has between 1 and 128 bytes".into()));
         }
         Ok(())
     }
@@ -73,16 +64,9 @@ pub(crate) async fn send(
     out: PhoneMessage,
 ) -> Result<String, SandboxError> {
     out.check()?;
-    let to = net
-        .account(&phone.book, &out.to)
-        .ok_or(SandboxError::NotOnWhatsApp)?;
-    let id = out
-        .id
-        .unwrap_or_else(|| format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>())));
-    let message = wa::Message {
-        conversation: Some(out.text.clone()),
-        ..Default::default()
-    };
+    let to = net.account(&phone.book, &out.to).ok_or(SandboxError::NotOnWhatsApp)?;
+    let id = out.id.unwrap_or_else(|| format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>())));
+    let message = wa::Message { conversation: Some(out.text.clone()), ..Default::default() };
     let mut shown = Shown {
         message: InboxMessage {
             id: id.clone(),
@@ -102,10 +86,7 @@ pub(crate) async fn send(
     let is_to_self = Arc::ptr_eq(phone, &to);
     if !is_to_self {
         let theirs = Shown {
-            message: InboxMessage {
-                from_me: false,
-                ..shown.message.clone()
-            },
+            message: InboxMessage { from_me: false, ..shown.message.clone() },
             is_lid: false,
             sent: Vec::new(),
         };
@@ -116,16 +97,9 @@ pub(crate) async fn send(
 
     let mut signal = phone.signal.lock().await;
     let own = devices_of(phone);
-    let theirs = if is_to_self {
-        Vec::new()
-    } else {
-        devices_of(&to)
-    };
+    let theirs = if is_to_self { Vec::new() } else { devices_of(&to) };
     for device in theirs.iter().chain(&own) {
-        if to_device(net, phone, &mut signal, device, &shown, None)
-            .await
-            .is_err()
-        {
+        if to_device(net, phone, &mut signal, device, &shown, None).await.is_err() {
             return Err(SandboxError::LimitReached("the queue of a device".into()));
         }
     }
@@ -155,11 +129,7 @@ pub(super) async fn to_device(
 ) -> Result<(), QueueFull> {
     let is_own = Arc::ptr_eq(phone, &device.account);
     let recipient = Jid::pn(shown.message.to.as_str());
-    let plaintext = if is_own {
-        device_sent(&recipient, &shown.sent)
-    } else {
-        shown.sent.clone()
-    };
+    let plaintext = if is_own { device_sent(&recipient, &shown.sent) } else { shown.sent.clone() };
     let name = phone.state.lock().name.clone();
     let mut stanza = tag("message")
         .attr("from", Jid::pn(phone.phone.as_str()))
@@ -171,20 +141,13 @@ pub(super) async fn to_device(
     if is_own {
         stanza = stanza.attr("recipient", recipient);
     }
-    let Some((mut sealed, batch)) = seal(net, phone, signal, device, &plaintext, retry).await
-    else {
+    let Some((mut sealed, batch)) = seal(net, phone, signal, device, &plaintext, retry).await else {
         return Ok(());
     };
     if device.account.state.lock().faults.corrupts_delivery() {
         corrupt(&mut sealed);
     }
-    net.push(
-        &device.account,
-        device.id,
-        &stanza.children([sealed]).build(),
-        batch,
-    )
-    .map(|_| ())
+    net.push(&device.account, device.id, &stanza.children([sealed]).build(), batch).map(|_| ())
 }
 
 fn device_sent(recipient: &Jid, sent: &[u8]) -> Vec<u8> {
@@ -216,21 +179,15 @@ pub(super) async fn seal(
         let (bundle, one_time) = {
             let mut state = device.account.state.lock();
             let mut batch = net.journal.batch();
-            let taken = device
-                .account
-                .take_bundle(&mut state, device.id, &mut batch)?;
+            let taken = device.account.take_bundle(&mut state, device.id, &mut batch)?;
             net.journal.append(batch);
             taken
         };
         let begun = signal.begin(phone.keys(), &peer, &bundle, one_time).await;
-        begun
-            .inspect_err(|error| debug!(%error, "A device's keys do not work"))
-            .ok()?;
+        begun.inspect_err(|error| debug!(%error, "A device's keys do not work")).ok()?;
     }
     let sealed = signal.seal(phone.keys(), &peer, plaintext).await;
-    let sealed = sealed
-        .inspect_err(|error| debug!(%error, "A phone cannot encrypt"))
-        .ok()?;
+    let sealed = sealed.inspect_err(|error| debug!(%error, "A phone cannot encrypt")).ok()?;
     phone.save_session(signal, &peer, &mut batch);
     let mut enc = tag("enc").attr("v", "2").attr("type", sealed.kind);
     if let Some(count) = retry {
@@ -246,20 +203,12 @@ pub(crate) async fn mark(
     message_id: &str,
     kind: &'static str,
 ) -> Result<(), SandboxError> {
-    let found = phone
-        .chats
-        .lock()
-        .find(message_id, |shown| !shown.message.from_me)
-        .cloned();
+    let found = phone.chats.lock().find(message_id, |shown| !shown.message.from_me).cloned();
     let shown = found.ok_or(SandboxError::MessageNotFound)?;
     let Some(sender) = net.account(&phone.book, &shown.message.from) else {
         return Ok(());
     };
-    let like = if shown.is_lid {
-        Jid::lid("")
-    } else {
-        Jid::pn("")
-    };
+    let like = if shown.is_lid { Jid::lid("") } else { Jid::pn("") };
     let receipt = tag("receipt")
         .attr("from", phone.jid_like(&like, 0))
         .attr("id", message_id)

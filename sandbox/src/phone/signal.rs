@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use wacore_libsignal::protocol::{
-    CiphertextMessage, Direction, GenericSignedPreKey, IdentityChange, IdentityKey,
-    IdentityKeyPair, IdentityKeyStore, PreKeyBundle, PreKeyId, PreKeyRecord, PreKeySignalMessage,
-    PreKeyStore, ProtocolAddress, PublicKey, SessionRecord, SessionStore, SignalMessage,
-    SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore, Timestamp,
-    UsePQRatchet, message_decrypt, message_encrypt, process_prekey_bundle,
+    CiphertextMessage, Direction, GenericSignedPreKey, IdentityChange, IdentityKey, IdentityKeyPair,
+    IdentityKeyStore, PreKeyBundle, PreKeyId, PreKeyRecord, PreKeySignalMessage, PreKeyStore,
+    ProtocolAddress, PublicKey, SessionRecord, SessionStore, SignalMessage, SignalProtocolError,
+    SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore, Timestamp, UsePQRatchet, message_decrypt,
+    message_encrypt, process_prekey_bundle,
 };
 
 use super::keys::{Bundle, OneTime, PhoneKeys, SIGNED_PREKEY_ID};
@@ -33,8 +33,7 @@ pub(crate) struct Sealed {
 
 impl Signal {
     pub(crate) fn restore(&mut self, peer: &str, record: &[u8]) -> Result<()> {
-        self.sessions
-            .insert(peer.into(), SessionRecord::deserialize(record)?);
+        self.sessions.insert(peer.into(), SessionRecord::deserialize(record)?);
         Ok(())
     }
 
@@ -48,10 +47,7 @@ impl Signal {
 
     /// The session as the journal keeps it; empty when there is none.
     pub(crate) fn record(&self, peer: &str) -> Vec<u8> {
-        self.sessions
-            .get(peer)
-            .and_then(|record| record.serialize().ok())
-            .unwrap_or_default()
+        self.sessions.get(peer).and_then(|record| record.serialize().ok()).unwrap_or_default()
     }
 
     /// Begins a session from a device's bundle, in place of any there was.
@@ -89,12 +85,7 @@ impl Signal {
         Ok(())
     }
 
-    pub(crate) async fn seal(
-        &mut self,
-        keys: &PhoneKeys,
-        peer: &str,
-        plaintext: &[u8],
-    ) -> Result<Sealed> {
+    pub(crate) async fn seal(&mut self, keys: &PhoneKeys, peer: &str, plaintext: &[u8]) -> Result<Sealed> {
         let sealed = message_encrypt(
             &pad(plaintext),
             &address(peer),
@@ -106,10 +97,7 @@ impl Signal {
             CiphertextMessage::PreKeySignalMessage(_) => "pkmsg",
             _ => "msg",
         };
-        Ok(Sealed {
-            kind,
-            ciphertext: sealed.serialize().to_vec(),
-        })
+        Ok(Sealed { kind, ciphertext: sealed.serialize().to_vec() })
     }
 
     pub(crate) async fn open(
@@ -170,11 +158,7 @@ impl SessionStore for Sessions<'_> {
         Ok(self.0.contains_key(address.name()))
     }
 
-    async fn store_session(
-        &mut self,
-        address: &ProtocolAddress,
-        record: SessionRecord,
-    ) -> Result<()> {
+    async fn store_session(&mut self, address: &ProtocolAddress, record: SessionRecord) -> Result<()> {
         self.0.insert(address.name().into(), record);
         Ok(())
     }
@@ -193,20 +177,11 @@ impl IdentityKeyStore for Own<'_> {
         Ok(self.0.registration)
     }
 
-    async fn save_identity(
-        &mut self,
-        _: &ProtocolAddress,
-        _: &IdentityKey,
-    ) -> Result<IdentityChange> {
+    async fn save_identity(&mut self, _: &ProtocolAddress, _: &IdentityKey) -> Result<IdentityChange> {
         Ok(IdentityChange::NewOrUnchanged)
     }
 
-    async fn is_trusted_identity(
-        &self,
-        _: &ProtocolAddress,
-        _: &IdentityKey,
-        _: Direction,
-    ) -> Result<bool> {
+    async fn is_trusted_identity(&self, _: &ProtocolAddress, _: &IdentityKey, _: Direction) -> Result<bool> {
         Ok(true)
     }
 
@@ -236,19 +211,10 @@ impl SignedPreKeyStore for Own<'_> {
         if u32::from(id) != SIGNED_PREKEY_ID {
             return Err(SignalProtocolError::InvalidSignedPreKeyId);
         }
-        Ok(SignedPreKeyRecord::new(
-            id,
-            Timestamp::from_epoch_millis(0),
-            &self.0.signed,
-            &self.0.signature,
-        ))
+        Ok(SignedPreKeyRecord::new(id, Timestamp::from_epoch_millis(0), &self.0.signed, &self.0.signature))
     }
 
-    async fn save_signed_pre_key(
-        &mut self,
-        _: SignedPreKeyId,
-        _: &SignedPreKeyRecord,
-    ) -> Result<()> {
+    async fn save_signed_pre_key(&mut self, _: SignedPreKeyId, _: &SignedPreKeyRecord) -> Result<()> {
         Ok(())
     }
 }

@@ -14,8 +14,8 @@ use waproto::whatsapp as wa;
 use waproto::whatsapp::history_sync::HistorySyncType;
 use waproto::whatsapp::message::{
     AppStateSyncKey, AppStateSyncKeyData, AppStateSyncKeyFingerprint, AppStateSyncKeyId,
-    AppStateSyncKeyShare, HistorySyncNotification, HistorySyncType as NotificationType,
-    ProtocolMessage, protocol_message,
+    AppStateSyncKeyShare, HistorySyncNotification, HistorySyncType as NotificationType, ProtocolMessage,
+    protocol_message,
 };
 
 use super::keys::SYNC_KEY_ID;
@@ -49,10 +49,7 @@ pub(crate) async fn greet(net: &Arc<Net>, device: &DeviceRef) {
     }
     let mut signal = account.signal.lock().await;
     for (number, part) in PARTS.into_iter().enumerate() {
-        let id = format!(
-            "{ID_PREFIX}{number}{}",
-            hex::encode_upper(rand::random::<[u8; 8]>())
-        );
+        let id = format!("{ID_PREFIX}{number}{}", hex::encode_upper(rand::random::<[u8; 8]>()));
         send(net, device, &mut signal, part, &id).await;
     }
     let state = account.state.lock();
@@ -73,19 +70,14 @@ pub(super) async fn send(net: &Net, device: &DeviceRef, signal: &mut Signal, par
     let message = wa::Message {
         protocol_message: MessageField::some(match part {
             Part::AppStateKey => key_share(account),
-            Part::FirstHistory => history(
-                account,
-                HistorySyncType::INITIAL_BOOTSTRAP,
-                NotificationType::INITIAL_BOOTSTRAP,
-            ),
-            Part::RecentHistory => {
-                history(account, HistorySyncType::RECENT, NotificationType::RECENT)
+            Part::FirstHistory => {
+                history(account, HistorySyncType::INITIAL_BOOTSTRAP, NotificationType::INITIAL_BOOTSTRAP)
             }
+            Part::RecentHistory => history(account, HistorySyncType::RECENT, NotificationType::RECENT),
         }),
         ..Default::default()
     };
-    let Some((enc, batch)) =
-        send::seal(net, account, signal, device, &message.encode_to_vec(), None).await
+    let Some((enc, batch)) = send::seal(net, account, signal, device, &message.encode_to_vec(), None).await
     else {
         return;
     };
@@ -135,11 +127,7 @@ fn key_share(account: &Account) -> ProtocolMessage {
 }
 
 /// A phone of the sandbox remembers nothing from before: a history with its owner's name only.
-fn history(
-    account: &Account,
-    kind: HistorySyncType,
-    announced: NotificationType,
-) -> ProtocolMessage {
+fn history(account: &Account, kind: HistorySyncType, announced: NotificationType) -> ProtocolMessage {
     let own_name = wa::Pushname {
         id: Some(format!("{}@s.whatsapp.net", account.phone)),
         pushname: Some(account.state.lock().name.clone()),
@@ -153,9 +141,7 @@ fn history(
         ..Default::default()
     };
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    packed
-        .write_all(&history.encode_to_vec())
-        .expect("a vector takes all that is written");
+    packed.write_all(&history.encode_to_vec()).expect("a vector takes all that is written");
     let packed = packed.finish().expect("a vector takes all that is written");
     ProtocolMessage {
         r#type: Some(protocol_message::Type::HistorySyncNotification),

@@ -40,11 +40,7 @@ pub(crate) fn remove(net: &Net, device: &DeviceRef) -> bool {
 fn announce(net: &Net, account: &Arc<Account>, change: &'static str, device: u16, key_index: u32) {
     let (indexes, watchers) = {
         let state = account.state.lock();
-        let indexes: Vec<u32> = state
-            .devices
-            .values()
-            .map(|device| device.key_index)
-            .collect();
+        let indexes: Vec<u32> = state.devices.values().map(|device| device.key_index).collect();
         (indexes, state.watchers.clone())
     };
     let subject = tag("device")
@@ -52,10 +48,7 @@ fn announce(net: &Net, account: &Arc<Account>, change: &'static str, device: u16
         .attr("lid", Jid::lid_device(account.lid.as_str(), device))
         .attr("key-index", key_index)
         .build();
-    let list = tag("key-index-list")
-        .attr("ts", now())
-        .bytes(account.keys().key_index_list(&indexes))
-        .build();
+    let list = tag("key-index-list").attr("ts", now()).bytes(account.keys().key_index_list(&indexes)).build();
     let change = tag(change).children([subject, list]).build();
     let notification: Node = tag("notification")
         .attr("from", Jid::pn(account.phone.as_str()))
@@ -68,11 +61,6 @@ fn announce(net: &Net, account: &Arc<Account>, change: &'static str, device: u16
     net.push_to_all(account, Some(device), &notification, net.journal.batch());
     for watcher in watchers.iter().filter_map(|key| net.device_by_key(key)) {
         // A device with a full queue asks again when it connects.
-        let _ = net.push(
-            &watcher.account,
-            watcher.id,
-            &notification,
-            net.journal.batch(),
-        );
+        let _ = net.push(&watcher.account, watcher.id, &notification, net.journal.batch());
     }
 }

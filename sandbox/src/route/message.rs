@@ -59,23 +59,17 @@ fn envelopes<'a>(
     to: &'a Jid,
 ) -> impl Iterator<Item = (std::borrow::Cow<'a, Jid>, &'a Node)> {
     use std::borrow::Cow;
-    message
-        .nodes()
-        .iter()
-        .flat_map(move |child| match &*child.tag {
-            "participants" => child
-                .nodes()
-                .iter()
-                .filter_map(|participant| {
-                    Some((
-                        Cow::Owned(participant.jid("jid")?),
-                        participant.get_optional_child("enc")?,
-                    ))
-                })
-                .collect(),
-            "enc" => vec![(Cow::Borrowed(to), child)],
-            _ => Vec::new(),
-        })
+    message.nodes().iter().flat_map(move |child| match &*child.tag {
+        "participants" => child
+            .nodes()
+            .iter()
+            .filter_map(|participant| {
+                Some((Cow::Owned(participant.jid("jid")?), participant.get_optional_child("enc")?))
+            })
+            .collect(),
+        "enc" => vec![(Cow::Borrowed(to), child)],
+        _ => Vec::new(),
+    })
 }
 
 /// What the addressed companion sees. The sender's address is in the namespace the sender used for
@@ -99,14 +93,9 @@ fn forward(
         .attr("notify", name);
     forwarded = if address.is_lid() {
         let number = Jid::pn_device(from.account.phone.as_str(), from.id);
-        forwarded
-            .attr("sender_pn", number)
-            .attr("addressing_mode", "lid")
+        forwarded.attr("sender_pn", number).attr("addressing_mode", "lid")
     } else {
-        forwarded.attr(
-            "sender_lid",
-            Jid::lid_device(from.account.lid.as_str(), from.id),
-        )
+        forwarded.attr("sender_lid", Jid::lid_device(from.account.lid.as_str(), from.id))
     };
     let category = copied("category");
     let is_own = Arc::ptr_eq(target, &from.account);
@@ -125,15 +114,9 @@ fn forward(
         corrupt(&mut sealed);
     }
     let opens_session = sealed.text("type").is_some_and(|kind| kind == "pkmsg");
-    let identity = message
-        .get_optional_child("device-identity")
-        .filter(|_| opens_session)
-        .cloned();
-    let forwarded = forwarded
-        .children(std::iter::once(sealed).chain(identity))
-        .build();
-    net.push(target, address.device, &forwarded, net.journal.batch())
-        .map(|_| ())
+    let identity = message.get_optional_child("device-identity").filter(|_| opens_session).cloned();
+    let forwarded = forwarded.children(std::iter::once(sealed).chain(identity)).build();
+    net.push(target, address.device, &forwarded, net.journal.batch()).map(|_| ())
 }
 
 /// Spoils the last byte, which belongs to the authentication of every kind of envelope.
@@ -168,11 +151,7 @@ fn acknowledge(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, ack: Node) {
 }
 
 fn ack(id: &str, to: &Jid, error: Option<&'static str>) -> Node {
-    let ack = tag("ack")
-        .attr("class", "message")
-        .attr("id", id)
-        .attr("from", to.clone())
-        .attr("t", now());
+    let ack = tag("ack").attr("class", "message").attr("id", id).attr("from", to.clone()).attr("t", now());
     match error {
         Some(error) => ack.attr("error", error).build(),
         None => ack.build(),

@@ -21,9 +21,7 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receip
     let kind = receipt.text("type");
     let is_retry = kind.as_deref() == Some("retry");
     if !is_retry {
-        let others = receipt
-            .get_optional_child("list")
-            .map_or(&[][..], |list| list.nodes());
+        let others = receipt.get_optional_child("list").map_or(&[][..], |list| list.nodes());
         net.acknowledge(from, Class::Message, &id);
         for id in others.iter().filter_map(|item| item.text("id")) {
             net.acknowledge(from, Class::Message, &id);
@@ -38,19 +36,11 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receip
             // Receipts may be lost: the next one says the same.
             let _ = net.push(&target, to.device, &forwarded, net.journal.batch());
         } else if !Arc::ptr_eq(&target, &from.account) {
-            net.push_to_all(
-                &target,
-                None,
-                &forwarded(from, receipt, &to),
-                net.journal.batch(),
-            );
+            net.push_to_all(&target, None, &forwarded(from, receipt, &to), net.journal.batch());
         }
     }
 
-    let mut ack = tag("ack")
-        .attr("class", "receipt")
-        .attr("id", &*id)
-        .attr("from", to);
+    let mut ack = tag("ack").attr("class", "receipt").attr("id", &*id).attr("from", to);
     if let Some(kind) = kind {
         ack = ack.attr("type", &*kind);
     }

@@ -26,29 +26,14 @@ async fn a_phone_and_a_client_talk() {
     let id = alice.send(CAROL, "hi carol").await;
     alice.receipt("Delivered", &id).await;
     let inbox = shows(&sandbox, CAROL, |inbox| !inbox.messages.is_empty()).await;
-    assert_eq!(
-        (
-            inbox.messages[0].from.as_str(),
-            inbox.messages[0].to.as_str()
-        ),
-        (ALICE, CAROL)
-    );
+    assert_eq!((inbox.messages[0].from.as_str(), inbox.messages[0].to.as_str()), (ALICE, CAROL));
     assert_eq!(inbox.messages[0].id, id);
 
-    sandbox
-        .mark(BOOK, CAROL, &id, ReceiptKind::Read)
-        .await
-        .expect("read");
+    sandbox.mark(BOOK, CAROL, &id, ReceiptKind::Read).await.expect("read");
     alice.receipt("Read", &id).await;
-    sandbox
-        .mark(BOOK, CAROL, &id, ReceiptKind::Played)
-        .await
-        .expect("played");
+    sandbox.mark(BOOK, CAROL, &id, ReceiptKind::Played).await.expect("played");
     alice.receipt("Played", &id).await;
 
-    sandbox
-        .send(BOOK, CAROL, PhoneMessage::text(ALICE, "hi alice"))
-        .await
-        .expect("sent");
+    sandbox.send(BOOK, CAROL, PhoneMessage::text(ALICE, "hi alice")).await.expect("sent");
     alice.text("hi alice").await;
 }

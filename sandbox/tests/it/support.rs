@@ -30,10 +30,7 @@ pub async fn network() -> Sandbox {
 
 pub async fn people(sandbox: &Sandbox) {
     for (phone, name) in [(ALICE, "Alice"), (BOB, "Bob"), (CAROL, "Carol")] {
-        sandbox
-            .create_phone(BOOK, phone, name)
-            .await
-            .expect("a phone");
+        sandbox.create_phone(BOOK, phone, name).await.expect("a phone");
     }
 }
 
@@ -66,10 +63,7 @@ impl Parts {
     }
 
     pub fn with(self, backend: &Arc<dyn Backend>) -> Self {
-        Self {
-            backend: Arc::clone(backend),
-            ..self
-        }
+        Self { backend: Arc::clone(backend), ..self }
     }
 }
 
@@ -79,10 +73,8 @@ struct Shared(Arc<dyn TransportFactory>);
 impl TransportFactory for Shared {
     async fn create_transport(
         &self,
-    ) -> anyhow::Result<(
-        Arc<dyn wacore::net::Transport>,
-        async_channel::Receiver<wacore::net::TransportEvent>,
-    )> {
+    ) -> anyhow::Result<(Arc<dyn wacore::net::Transport>, async_channel::Receiver<wacore::net::TransportEvent>)>
+    {
         self.0.create_transport().await
     }
 }
@@ -91,14 +83,8 @@ struct NoHttp;
 
 #[async_trait::async_trait]
 impl wacore::net::HttpClient for NoHttp {
-    async fn execute(
-        &self,
-        _: wacore::net::HttpRequest,
-    ) -> anyhow::Result<wacore::net::HttpResponse> {
-        Ok(wacore::net::HttpResponse {
-            status_code: 404,
-            body: Vec::new(),
-        })
+    async fn execute(&self, _: wacore::net::HttpRequest) -> anyhow::Result<wacore::net::HttpResponse> {
+        Ok(wacore::net::HttpResponse { status_code: 404, body: Vec::new() })
     }
 }
 
@@ -119,33 +105,17 @@ pub async fn start(parts: Parts) -> Linked {
     client.set_force_active_delivery_receipts(true);
     if let Some(key) = parts.pin {
         let store = client.persistence_manager();
-        let pinned = CachedNoiseCert {
-            key,
-            not_before: 0,
-            not_after: i64::MAX,
-        };
-        let chain = CachedServerCertChain {
-            intermediate: pinned.clone(),
-            leaf: pinned,
-        };
-        store
-            .process_command(DeviceCommand::SetServerCertChain(chain))
-            .await;
+        let pinned = CachedNoiseCert { key, not_before: 0, not_after: i64::MAX };
+        let chain = CachedServerCertChain { intermediate: pinned.clone(), leaf: pinned };
+        store.process_command(DeviceCommand::SetServerCertChain(chain)).await;
         if store.get_device_snapshot().pn.is_none() {
-            store
-                .process_command(DeviceCommand::SetId(Some(Jid::pn("0"))))
-                .await;
+            store.process_command(DeviceCommand::SetId(Some(Jid::pn("0")))).await;
         }
     }
     let (handler, events) = ChannelEventHandler::new();
     client.subscribe_handler(handler).detach();
     let handle = bot.spawn();
-    Linked {
-        client,
-        events,
-        seen: Mutex::default(),
-        handle: Some(handle),
-    }
+    Linked { client, events, seen: Mutex::default(), handle: Some(handle) }
 }
 
 /// A client linked to `phone` by QR code and online.
@@ -156,10 +126,7 @@ pub async fn linked(sandbox: &Sandbox, phone: &str) -> Linked {
 pub async fn linked_with(sandbox: &Sandbox, book: &str, phone: &str, parts: Parts) -> Linked {
     let linked = start(parts).await;
     let qr = linked.qr().await;
-    sandbox
-        .scan(book, phone, &qr)
-        .await
-        .expect("the code is valid");
+    sandbox.scan(book, phone, &qr).await.expect("the code is valid");
     linked.online().await;
     linked
 }
@@ -198,10 +165,7 @@ impl Linked {
     }
 
     pub async fn online(&self) {
-        self.wait("connection", |event| {
-            matches!(event, Event::Connected(_)).then_some(())
-        })
-        .await;
+        self.wait("connection", |event| matches!(event, Event::Connected(_)).then_some(())).await;
     }
 
     pub async fn text(&self, text: &str) -> Jid {
@@ -230,15 +194,8 @@ impl Linked {
     }
 
     pub async fn send(&self, to: &str, text: &str) -> String {
-        let message = wa::Message {
-            conversation: Some(text.to_owned()),
-            ..Default::default()
-        };
-        let sent = self
-            .client
-            .send_message(Jid::pn(to), message)
-            .await
-            .expect("sent");
+        let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
+        let sent = self.client.send_message(Jid::pn(to), message).await.expect("sent");
         sent.message_id
     }
 
@@ -251,10 +208,7 @@ impl Linked {
 }
 
 fn names(events: &[Arc<Event>]) -> Vec<String> {
-    events
-        .iter()
-        .map(|event| format!("{event:?}").chars().take(120).collect())
-        .collect()
+    events.iter().map(|event| format!("{event:?}").chars().take(120).collect()).collect()
 }
 
 /// Asks until the phone shows what is wanted.
@@ -275,9 +229,5 @@ pub async fn shows(sandbox: &Sandbox, phone: &str, wanted: impl Fn(&Inbox) -> bo
 }
 
 pub fn texts(inbox: &Inbox) -> Vec<&str> {
-    inbox
-        .messages
-        .iter()
-        .map(|message| message.message.as_str())
-        .collect()
+    inbox.messages.iter().map(|message| message.message.as_str()).collect()
 }

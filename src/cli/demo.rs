@@ -1,0 +1,138 @@
+//! A tour on the sandbox: link a number, send, get an answer. Leaves the gateway up.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use wapid_core::clock::Clock;
+use wapid_core::key::Mode;
+use wapid_core::store::tenants::NewTenant;
+
+use super::client::Client;
+use super::{link, serve};
+use crate::config::Config;
+use crate::run::Gateway;
+
+const TENANT: &str = "demo";
+const SHOP: &str = "5511900000001";
+const ANA: &str = "5511900000002";
+/// Each step of the tour takes well under a second on any machine.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub async fn tour(config: &Config) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config, Clock::System).await?;
+    let url = format!("http://{}", gateway.address);
+    let key = test_key(&gateway).await?;
+    let api = Client::new(url.clone(), key.clone())?;
+
+    println!(
+        "wapid is up: {url}\nA tour on the sandbox, a WhatsApp network of its own. No phone, no internet.\n"
+    );
+
+    println!("1. Two phones join the sandbox: the shop's and Ana's");
+    for (phone, name) in [(SHOP, "The Shop"), (ANA, "Ana")] {
+        api.post("/api/sandbox/phones", json!({"phone": phone, "name": name})).await?;
+    }
+
+    println!("2. The shop links its number: POST /api/whatsapp/session {{\"sessionId\":\"main\"}}");
+    api.post("/api/whatsapp/session", json!({"sessionId": "main"})).await?;
+    let status = until(&api, "/api/whatsapp/session/main/status", |s| {
+        s["status"] == "ready" || s["qrText"].is_string()
+    })
+    .await?;
+    if let Some(qr) = status["qrText"].as_str() {
+        link::draw(qr);
+        println!("\n3. The shop's phone scans it");
+        api.post(&format!("/api/sandbox/phones/{SHOP}/scan"), json!({"qr": qr})).await?;
+    } else {
+        println!("3. It is linked since an earlier tour: no scan needed");
+    }
+    let status = until(&api, "/api/whatsapp/session/main/status", |s| s["status"] == "ready").await?;
+    println!("   ready as {}", status["phoneNumber"].as_str().unwrap_or_default());
+
+    println!("4. An app sends an OTP: POST /api/whatsapp/session/main/send");
+    let otp = json!({
+        "to": ANA, "header": "Verification Code", "message": "Your OTP is *123456*.", "footer": "The Shop"
+    });
+    let sent = api.post("/api/whatsapp/session/main/send", otp).await?;
+    println!("   {sent}");
+
+    println!("5. Ana's phone decrypts and shows it, and Ana answers");
+    let id = sent["messageId"].clone();
+    let inbox = until(&api, &format!("/api/sandbox/phones/{ANA}/messages"), |inbox| {
+        inbox["messages"].as_array().is_some_and(|all| all.iter().any(|message| message["id"] == id))
+    })
+    .await?;
+    let shown = inbox["messages"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
+    for line in shown["message"].as_str().unwrap_or_default().lines() {
+        println!("   | {line}");
+    }
+    api.post(&format!("/api/sandbox/phones/{ANA}/read"), json!({"messageId": id})).await?;
+    let answer = json!({"to": SHOP, "type": "text", "message": "Thank you!"});
+    let answer = api.post(&format!("/api/sandbox/phones/{ANA}/messages"), answer).await?;
+
+    println!("6. The message log: GET /api/whatsapp/messages");
+    let log = until(&api, "/api/whatsapp/messages?limit=5", |log| {
+        let has = |want: &Value, status: &str| {
+            log["messages"].as_array().is_some_and(|all| {
+                all.iter().any(|message| message["messageId"] == *want && message["status"] == status)
+            })
+        };
+        has(&id, "read") && has(&answer["messageId"], "received")
+    })
+    .await?;
+    for message in log["messages"].as_array().into_iter().flatten().take(2) {
+        let field = |name: &str| message[name].as_str().unwrap_or_default().replace('\n', " / ");
+        println!(
+            "   {:<3} {:<9} {:<14} {}",
+            field("direction"),
+            field("status"),
+            field("phone"),
+            field("message")
+        );
+    }
+
+    println!(
+        "\nThe gateway stays up; stop it with Ctrl-C. Go on by hand:\n\n  \
+         export KEY={key}\n  \
+         curl {url}/api/whatsapp/session/main/send -H \"X-API-Key: $KEY\" \\\n    \
+         -d '{{\"to\":\"{ANA}\",\"message\":\"Hello from curl\"}}'\n  \
+         curl {url}/api/sandbox/phones/{ANA}/messages -H \"X-API-Key: $KEY\"\n"
+    );
+    serve::asked_to_stop().await?;
+    gateway.stop().await;
+    Ok(())
+}
+
+async fn test_key(gateway: &Gateway) -> anyhow::Result<String> {
+    let store = &gateway.store;
+    if let Some(tenant) = store.find_tenant(TENANT).await? {
+        let (_, key) = store.create_key(&tenant.id, Mode::Test, Some("demo")).await?;
+        return Ok(key.reveal().to_owned());
+    }
+    let new = NewTenant {
+        id: None,
+        name: TENANT.to_owned(),
+        time_zone: "UTC".to_owned(),
+        daily_limit: None,
+        session_limit: None,
+    };
+    let (_, _, test) = store.create_tenant(new).await?;
+    Ok(test.reveal().to_owned())
+}
+
+/// Asks until the answer is what we wait for.
+async fn until(api: &Client, path: &str, is: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    let asked = async {
+        loop {
+            let answer = api.get(path).await?;
+            if is(&answer) {
+                return anyhow::Ok(answer);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(STEP_TIMEOUT, asked)
+        .await
+        .with_context(|| format!("{path} did not come to what was expected"))?
+}

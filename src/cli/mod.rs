@@ -1,0 +1,106 @@
+//! Commands.
+//!
+//! | file | commands |
+//! |---|---|
+//! | `serve` | the gateway (the default), and the sandbox alone |
+//! | `admin` | tenants and keys, straight on the database; a running gateway need not stop |
+//! | `link` | link a number from a terminal, through a running gateway |
+//! | `demo` | a tour on the sandbox |
+//! | `client` | the small HTTP client that the last two share |
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use wapid_core::key::Mode;
+
+use crate::config::Config;
+use crate::telemetry;
+
+mod admin;
+mod client;
+mod demo;
+mod link;
+mod serve;
+
+/// Turns any WhatsApp number into an HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "wapid", version, about, propagate_version = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway (the default)
+    Serve,
+    /// A tour on the sandbox: link, send, reply; leaves the gateway up
+    Demo,
+    /// Link a number: draws the QR here and follows it until the session is ready
+    Link(link::LinkArguments),
+    /// Customer accounts
+    #[command(subcommand)]
+    Tenant(admin::TenantCommand),
+    /// API keys
+    #[command(subcommand)]
+    Key(admin::KeyCommand),
+    /// The sandbox network alone, over WebSocket, for any client
+    Sandbox {
+        #[arg(long = "listen", id = "sandbox_listen", default_value = "127.0.0.1:7810")]
+        listen: SocketAddr,
+        /// Keep state here across restarts; without it, in memory
+        #[arg(long)]
+        folder: Option<PathBuf>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask a gateway whether it is ready; for container health checks
+    Health {
+        /// Of the gateway; by default the one that WAPID_LISTEN names
+        #[arg(long)]
+        url: Option<String>,
+    },
+    /// Print the OpenAPI description
+    Openapi,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeChoice {
+    Live,
+    Test,
+}
+
+impl From<ModeChoice> for Mode {
+    fn from(choice: ModeChoice) -> Self {
+        match choice {
+            ModeChoice::Live => Self::Live,
+            ModeChoice::Test => Self::Test,
+        }
+    }
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// In words for whoever typed them.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    telemetry::start_logs()?;
+    let config = arguments.config;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::gateway(&config).await,
+        Command::Demo => demo::tour(&config).await,
+        Command::Link(arguments) => link::link(&config, arguments).await,
+        Command::Tenant(command) => admin::tenant(&config, command).await,
+        Command::Key(command) => admin::key(&config, command).await,
+        Command::Sandbox { listen, folder, json } => serve::sandbox(listen, folder, json).await,
+        Command::Health { url } => serve::health(&config, url).await,
+        Command::Openapi => {
+            println!("{}", serde_json::to_string_pretty(&crate::api::document())?);
+            Ok(())
+        }
+    }
+}

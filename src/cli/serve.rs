@@ -1,0 +1,101 @@
+//! The gateway, the sandbox alone, and the health check.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use wapid_core::clock::Clock;
+use wapid_core::id::TenantId;
+use wapid_core::store::Store;
+use wapid_core::store::tenants::{NewTenant, NewTenantError};
+use wapid_sandbox::{Sandbox, Storage};
+
+use super::client;
+use crate::config::Config;
+use crate::run::Gateway;
+
+/// The tenant of a first start.
+const FIRST_TENANT: &str = "default";
+
+pub async fn gateway(config: &Config) -> anyhow::Result<()> {
+    let gateway = Gateway::start(config, Clock::System).await?;
+    println!("wapid {} is up: http://{}", env!("CARGO_PKG_VERSION"), gateway.address);
+    greet(&gateway.store).await?;
+    asked_to_stop().await?;
+    println!("Stopping");
+    gateway.stop().await;
+    Ok(())
+}
+
+/// On an empty database, makes a tenant and shows its keys, once.
+async fn greet(store: &Store) -> anyhow::Result<()> {
+    if !store.tenants().await?.is_empty() {
+        return Ok(());
+    }
+    let first = NewTenant {
+        id: Some(TenantId(FIRST_TENANT.to_owned())),
+        name: FIRST_TENANT.to_owned(),
+        time_zone: "UTC".to_owned(),
+        daily_limit: None,
+        session_limit: None,
+    };
+    match store.create_tenant(first).await {
+        Ok((_, live, test)) => {
+            println!(
+                "\nThis is the first start. The keys of tenant `{FIRST_TENANT}` are shown once:\n\n  \
+                 live  {}\n  test  {}\n\n\
+                 The test key works on the sandbox: no phone needed. Try `wapid demo`, or the README.",
+                live.reveal(),
+                test.reveal()
+            );
+            Ok(())
+        }
+        // Somebody was faster, and has the keys.
+        Err(NewTenantError::NameTaken(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Returns on Ctrl-C or SIGTERM.
+pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+pub async fn sandbox(listen: SocketAddr, folder: Option<PathBuf>, json: bool) -> anyhow::Result<()> {
+    let storage = folder.map_or(Storage::Memory, Storage::Folder);
+    let sandbox = Sandbox::open(storage).await.context("the sandbox does not open")?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let (root, key) = (hex::encode(sandbox.root_key()), hex::encode(sandbox.static_key()));
+    if json {
+        let line = serde_json::json!({"listen": address.to_string(), "rootKey": root, "staticKey": key});
+        println!("{line}");
+    } else {
+        println!(
+            "The sandbox listens on ws://{address}/ws/chat; its phones are under http://{address}/control/\n\n  \
+             root key    {root}   (trust it in Baileys or whatsmeow)\n  \
+             static key  {key}   (WAPID_SANDBOX_KEY)\n\n\
+             A gateway uses it with WAPID_SANDBOX_URL=http://{address} WAPID_SANDBOX_KEY={key}"
+        );
+    }
+    tokio::select! {
+        served = sandbox.serve(listener) => served.context("the sandbox stopped"),
+        stopped = asked_to_stop() => stopped,
+    }
+}
+
+pub async fn health(config: &Config, url: Option<String>) -> anyhow::Result<()> {
+    let url = url.unwrap_or_else(|| client::base_url(config));
+    let answer = client::http()?.get(format!("{url}/readyz")).send().await;
+    let status = answer.with_context(|| format!("{url} does not answer"))?.status();
+    anyhow::ensure!(status.is_success(), "{url} is not ready ({status})");
+    println!("ready");
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Every setting. Flags win over environment variables, which win over defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use secrecy::{ExposeSecret as _, SecretString};
+use wapid_core::store::Durability;
+
+/// The settings of a gateway.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Where to listen for HTTP
+    #[arg(long, global = true, env = "WAPID_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// Everything that wapid keeps on disk
+    #[arg(long, global = true, env = "WAPID_DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+
+    /// `sqlite://path` or `postgres://…`; unset: SQLite in the data folder
+    #[arg(long, global = true, env = "WAPID_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<SecretString>,
+
+    /// 64 hex digits that seal every secret; unset: made once and kept in the data folder
+    #[arg(long, global = true, env = "WAPID_MASTER_KEY", hide_env_values = true)]
+    pub master_key: Option<SecretString>,
+
+    /// What an answered request survives: `power` (a power cut too) or `process` (any crash of
+    /// wapid, and faster)
+    #[arg(long, global = true, env = "WAPID_DURABILITY", default_value = "power")]
+    pub durability: DurabilityChoice,
+
+    /// A sandbox in another process instead of the embedded one
+    #[arg(long, global = true, env = "WAPID_SANDBOX_URL", requires = "sandbox_key")]
+    pub sandbox_url: Option<String>,
+
+    /// The static key of that sandbox, in hex; `wapid sandbox` prints it
+    #[arg(long, global = true, env = "WAPID_SANDBOX_KEY")]
+    pub sandbox_key: Option<String>,
+
+    /// Shown on phones in the list of linked devices
+    #[arg(long, global = true, env = "WAPID_DEVICE_NAME", default_value = "wapid")]
+    pub device_name: String,
+
+    /// Where live sessions dial. Certificates are verified whatever it says
+    #[arg(
+        long,
+        global = true,
+        env = "WAPID_WHATSAPP_URL",
+        default_value = "wss://web.whatsapp.com/ws/chat",
+        hide = true
+    )]
+    pub whatsapp_url: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DurabilityChoice {
+    Power,
+    Process,
+}
+
+impl From<DurabilityChoice> for Durability {
+    fn from(choice: DurabilityChoice) -> Self {
+        match choice {
+            DurabilityChoice::Power => Self::Power,
+            DurabilityChoice::Process => Self::Process,
+        }
+    }
+}
+
+impl Config {
+    /// The database: named, or in the data folder.
+    pub fn database_url(&self) -> String {
+        self.database_url.as_ref().map_or_else(
+            || format!("sqlite://{}", self.data_dir.join("wapid.db").display()),
+            |url| url.expose_secret().to_owned(),
+        )
+    }
+
+    /// The data folder, made if need be, for our user alone.
+    ///
+    /// # Errors
+    /// When it cannot be made or written.
+    pub fn prepare_data_dir(&self) -> anyhow::Result<()> {
+        let dir = &self.data_dir;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        restrict(dir, 0o700).with_context(|| format!("cannot write {}", dir.display()))
+    }
+
+    /// The key that seals secrets: from the environment, or from `master.key`, made on the first
+    /// start with mode 0600.
+    ///
+    /// # Errors
+    /// When it is not 64 hex digits, or the file cannot be read or made.
+    pub fn master_key(&self) -> anyhow::Result<[u8; 32]> {
+        if let Some(text) = &self.master_key {
+            return parse_key(text.expose_secret()).context("WAPID_MASTER_KEY");
+        }
+        let path = self.data_dir.join("master.key");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => parse_key(&text).with_context(|| path.display().to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let fresh = hex::encode(rand::random::<[u8; 32]>());
+                write_secret(&path, &fresh).with_context(|| format!("cannot make {}", path.display()))?;
+                // Read back: another process may have been first.
+                let text = std::fs::read_to_string(&path)?;
+                parse_key(&text)
+            }
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+
+    /// This gateway's name in leases: the same for a data folder across restarts.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made.
+    pub fn instance(&self) -> anyhow::Result<String> {
+        let path = self.data_dir.join("instance");
+        if !path.exists() {
+            let fresh = format!("gw_{}", hex::encode(rand::random::<[u8; 8]>()));
+            write_secret(&path, &fresh).with_context(|| format!("cannot make {}", path.display()))?;
+        }
+        Ok(std::fs::read_to_string(&path)?.trim().to_owned())
+    }
+}
+
+fn parse_key(text: &str) -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key).context("a master key is 64 hex digits")?;
+    Ok(key)
+}
+
+/// Whole or not at all, readable by us alone, and the first writer wins.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let draft = path.with_extension(format!("new{}", std::process::id()));
+    {
+        let mut file = std::fs::File::create(&draft)?;
+        restrict(&draft, 0o600)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+    }
+    let placed = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    match placed {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn config(dir: &Path) -> Config {
+        Cli::parse_from(["wapid", "--data-dir", dir.to_str().unwrap()]).config
+    }
+
+    #[test]
+    fn a_master_key_is_made_once_and_kept_for_us_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        let key = config.master_key().unwrap();
+        assert_eq!(config.master_key().unwrap(), key);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(dir.path().join("master.key")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_bad_master_key_is_refused_and_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        config.master_key = Some("secret-but-short".to_owned().into());
+        let error = format!("{:#}", config.master_key().unwrap_err());
+        assert!(error.contains("WAPID_MASTER_KEY") && !error.contains("secret-but-short"), "{error}");
+    }
+
+    #[test]
+    fn an_instance_keeps_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = config(dir.path());
+        assert_eq!(config.instance().unwrap(), config.instance().unwrap());
+    }
+}

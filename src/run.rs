@@ -1,0 +1,163 @@
+//! The parts of a gateway, put together and taken apart.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use wapid_core::clock::Clock;
+use wapid_core::store::Store;
+use wapid_keystore::Keystores;
+use wapid_sandbox::{Network, RemoteSandbox, Sandbox, Storage};
+
+use crate::api::{self, Api};
+use crate::config::Config;
+use crate::session::{Parts, Sessions};
+use crate::{link, serve, telemetry};
+
+/// How often expired things are tidied away.
+const TIDY_EVERY: Duration = Duration::from_secs(3600);
+
+/// A running gateway.
+pub struct Gateway {
+    pub address: SocketAddr,
+    pub store: Store,
+    pub sessions: Sessions,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    restored: Arc<AtomicBool>,
+    _lock: Option<std::fs::File>,
+}
+
+impl Gateway {
+    /// Starts everything and begins to listen. Sessions come back in the background; `/readyz` says
+    /// when they had their chance.
+    ///
+    /// # Errors
+    /// Says which part did not start and what to do about it.
+    pub async fn start(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+        // Both reqwest and the WhatsApp client take the process's provider; the first caller wins.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        config.prepare_data_dir()?;
+        let lock = lock_data_dir(&config.data_dir)?;
+        let store = open_store(config, clock).await?;
+        let sandbox = open_sandbox(config).await?;
+        let sessions = Sessions::new(Parts {
+            keystores: Keystores::new(store.db().clone(), store.seal().clone()),
+            store: store.clone(),
+            sandbox,
+            whatsapp_url: config.whatsapp_url.clone(),
+            device_name: config.device_name.clone(),
+            owner: config.instance()?,
+        });
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; set WAPID_LISTEN", config.listen))?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let restored = Arc::new(AtomicBool::new(false));
+        let api = Api {
+            sessions: sessions.clone(),
+            metrics: telemetry::start_metrics(),
+            restored: restored.clone(),
+        };
+        let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
+        tokio::spawn(restore(sessions.clone(), restored.clone()));
+        tokio::spawn(tidy(store.clone(), stop.clone()));
+        Ok(Self { address, store, sessions, stop, server, restored, _lock: lock })
+    }
+
+    /// Every wanted session had its chance to come back.
+    pub fn is_restored(&self) -> bool {
+        self.restored.load(Ordering::Acquire)
+    }
+
+    /// Answers what is in progress, closes every link, commits, and ends: within 10 s.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        if let Err(error) = self.server.await {
+            error!("The server ended by a panic: {error}");
+        }
+        self.sessions.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+/// Opens the store as the settings say. The CLI uses it too, beside a running gateway.
+///
+/// # Errors
+/// When the database or the master key does not open.
+pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    config.prepare_data_dir()?;
+    let master = config.master_key()?;
+    let store = Store::open(&config.database_url(), config.durability.into(), &master, clock).await;
+    store.context("the database does not open; see WAPID_DATABASE_URL and WAPID_MASTER_KEY")
+}
+
+async fn open_sandbox(config: &Config) -> anyhow::Result<Network> {
+    let network = match (&config.sandbox_url, &config.sandbox_key) {
+        (Some(url), Some(key)) => {
+            let mut pinned = [0; 32];
+            hex::decode_to_slice(key, &mut pinned).context("WAPID_SANDBOX_KEY is 64 hex digits")?;
+            Network::Remote(RemoteSandbox::new(url, pinned).context("WAPID_SANDBOX_URL")?)
+        }
+        _ => {
+            let folder = config.data_dir.join("sandbox");
+            let sandbox =
+                Sandbox::open(Storage::Folder(folder)).await.context("the sandbox does not open")?;
+            Network::Embedded(sandbox)
+        }
+    };
+    check_trust().await?;
+    Ok(network)
+}
+
+/// A chain signed by a root that is not WhatsApp's must not verify in this binary.
+///
+/// # Errors
+/// When it does.
+pub async fn check_trust() -> anyhow::Result<()> {
+    let stranger = Sandbox::open(Storage::Memory).await?;
+    link::check_trust(&stranger.certificate_chain(), &stranger.static_key())
+}
+
+/// One gateway per data folder: two would run the same sessions under one name.
+fn lock_data_dir(dir: &Path) -> anyhow::Result<Option<std::fs::File>> {
+    let file = std::fs::File::create(dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            anyhow::bail!("another wapid runs on {}; set WAPID_DATA_DIR", dir.display())
+        }
+        // Some network file systems have no locks; leases still keep two gateways apart.
+        Err(std::fs::TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+async fn restore(sessions: Sessions, restored: Arc<AtomicBool>) {
+    let started = std::time::Instant::now();
+    while let Err(error) = sessions.restore().await {
+        error!("Sessions could not be read and are tried again: {error:#}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    restored.store(true, Ordering::Release);
+    info!("Up after {:.1?}", started.elapsed());
+}
+
+async fn tidy(store: Store, stop: CancellationToken) {
+    loop {
+        if let Err(error) = store.tidy().await {
+            error!("Expired rows were not tidied away: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
