@@ -1,0 +1,407 @@
+//! A gateway with its sandbox, in this process, and a caller's view of it.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use wapid::config::Config;
+use wapid::run::Gateway;
+use wapid_core::clock::Clock;
+use wapid_core::store::tenants::NewTenant;
+
+/// How long anything may take before a test gives up on it.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Which engine a test runs on. Every promise holds on both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs one async body as two tests, one per engine.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($(#[$meta:meta])* async fn $name:ident($app:ident: $ty:ty) $body:block) => {
+        mod $name {
+            use super::*;
+            async fn story($app: $ty) $body
+
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                story($crate::app::TestApp::on($crate::app::Engine::Sqlite).await).await;
+            }
+
+            $(#[$meta])*
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                story($crate::app::TestApp::on($crate::app::Engine::Postgres).await).await;
+            }
+        }
+    };
+}
+
+/// A database of one test, dropped with it.
+pub struct Database {
+    pub url: String,
+    admin: Option<(String, String)>,
+}
+
+impl Database {
+    /// # Panics
+    /// On Postgres without `WAPID_TEST_POSTGRES`: `./test` starts one.
+    pub async fn new(engine: Engine, dir: &std::path::Path) -> Self {
+        if engine == Engine::Sqlite {
+            return Self { url: format!("sqlite://{}", dir.join("wapid.db").display()), admin: None };
+        }
+        let server = std::env::var("WAPID_TEST_POSTGRES")
+            .expect("WAPID_TEST_POSTGRES names a Postgres server; `./test` starts one and sets it");
+        let name = format!("wapid_it_{}", hex::encode(rand::random::<[u8; 8]>()));
+        execute(&server, format!("CREATE DATABASE {name}")).await;
+        let mut url = url::Url::parse(&server).expect("WAPID_TEST_POSTGRES is a URL");
+        url.set_path(&name);
+        Self { url: url.into(), admin: Some((server, name)) }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.admin.take() else { return };
+        // A thread of its own: a runtime may be ending around us.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(execute(&server, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")));
+            }
+        });
+        let _ = dropped.join();
+    }
+}
+
+async fn execute(server: &str, sql: String) {
+    use sqlx::{AssertSqlSafe, Connection as _};
+    let mut connection = sqlx::PgConnection::connect(server).await.expect("the test Postgres answers");
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the statement is right");
+}
+
+/// A running gateway.
+pub struct TestApp {
+    gateway: Option<Gateway>,
+    pub config: Config,
+    pub clock: Clock,
+    pub dir: tempfile::TempDir,
+    pub database: Database,
+}
+
+#[derive(clap::Parser)]
+struct Settings {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// A gateway's settings for a test, on a free port.
+pub fn settings(dir: &std::path::Path, database_url: &str) -> Config {
+    let dir = dir.to_str().expect("a temporary path is UTF-8");
+    let arguments = ["wapid", "--data-dir", dir, "--database-url", database_url, "--listen", "127.0.0.1:0"];
+    Settings::parse_from(arguments).config
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::on(Engine::Sqlite).await
+    }
+
+    pub async fn on(engine: Engine) -> Self {
+        Self::with(engine, |_| {}).await
+    }
+
+    /// With settings of its own.
+    pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let database = Database::new(engine, dir.path()).await;
+        let mut config = settings(dir.path(), &database.url);
+        change(&mut config);
+        let mut app = Self { gateway: None, config, clock: Clock::System, dir, database };
+        app.start().await;
+        app
+    }
+
+    /// Starts the gateway (again), on the same data.
+    pub async fn start(&mut self) {
+        let gateway = Gateway::start(&self.config, self.clock.clone()).await.expect("the gateway starts");
+        self.gateway = Some(gateway);
+    }
+
+    /// Stops it as SIGTERM does.
+    pub async fn stop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.stop().await;
+        }
+    }
+
+    pub fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().expect("the gateway runs")
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.gateway().address)
+    }
+
+    /// A tenant without limits, with its keys.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        self.tenant_with(name, "UTC", None, None).await
+    }
+
+    pub async fn tenant_with(
+        &self,
+        name: &str,
+        time_zone: &str,
+        daily_limit: Option<i64>,
+        session_limit: Option<i64>,
+    ) -> Tenant {
+        let new = NewTenant {
+            id: None,
+            name: name.to_owned(),
+            time_zone: time_zone.to_owned(),
+            daily_limit,
+            session_limit,
+        };
+        let (tenant, live, test) = self.gateway().store.create_tenant(new).await.expect("a tenant");
+        Tenant {
+            id: tenant.id.to_string(),
+            live_key: live.reveal().to_owned(),
+            test: Caller::new(self.url(), test.reveal()),
+            live: Caller::new(self.url(), live.reveal()),
+        }
+    }
+}
+
+/// A tenant's two callers.
+pub struct Tenant {
+    pub id: String,
+    pub live_key: String,
+    pub test: Caller,
+    pub live: Caller,
+}
+
+impl Tenant {
+    /// Puts a phone on the sandbox and links a session to it by QR.
+    pub async fn linked(&self, session: &str, phone: &str) -> Session<'_> {
+        self.phone(phone).await;
+        self.test.post("/api/whatsapp/session", json!({"sessionId": session})).await.ok();
+        let session = Session { caller: &self.test, id: session.to_owned(), phone: phone.to_owned() };
+        let status = session.until_status("qr_ready").await;
+        self.test
+            .post(&format!("/api/sandbox/phones/{phone}/scan"), json!({"qr": status["qrText"]}))
+            .await
+            .ok();
+        session.until_ready().await;
+        session
+    }
+
+    pub async fn phone<'a>(&'a self, phone: &str) -> Phone<'a> {
+        self.test.post("/api/sandbox/phones", json!({"phone": phone, "name": "Somebody"})).await.ok();
+        Phone { caller: &self.test, phone: phone.to_owned() }
+    }
+}
+
+/// A session of a test tenant.
+pub struct Session<'a> {
+    pub caller: &'a Caller,
+    pub id: String,
+    pub phone: String,
+}
+
+impl Session<'_> {
+    pub fn path(&self, tail: &str) -> String {
+        format!("/api/whatsapp/session/{}{tail}", self.id)
+    }
+
+    pub async fn status(&self) -> Value {
+        self.caller.get(&self.path("/status")).await.ok()
+    }
+
+    pub async fn until_status(&self, word: &str) -> Value {
+        until(&format!("status {word}"), || async {
+            let status = self.status().await;
+            (status["status"] == word).then_some(status)
+        })
+        .await
+    }
+
+    pub async fn until_reason(&self, word: &str) -> Value {
+        until(&format!("reason {word}"), || async {
+            let status = self.status().await;
+            (status["reason"] == word).then_some(status)
+        })
+        .await
+    }
+
+    pub async fn until_ready(&self) -> Value {
+        self.until_status("ready").await
+    }
+
+    pub async fn send(&self, to: &str, message: &str) -> Answer {
+        self.caller.post(&self.path("/send"), json!({"to": to, "message": message})).await
+    }
+
+    pub async fn fault(&self, kind: &str) {
+        self.fault_with(json!({"kind": kind})).await;
+    }
+
+    pub async fn fault_with(&self, mut fault: Value) {
+        fault["sessionId"] = self.id.clone().into();
+        fault["phone"] = self.phone.clone().into();
+        self.caller.post("/api/sandbox/faults", fault).await.ok();
+    }
+
+    /// The log's row of a message, once it has that status.
+    pub async fn until_logged(&self, message_id: &str, status: &str) -> Value {
+        until(&format!("{message_id} {status}"), || async {
+            let log = self.caller.get("/api/whatsapp/messages?limit=100").await.ok();
+            let rows = log["messages"].as_array().expect("messages");
+            rows.iter().find(|row| row["messageId"] == message_id && row["status"] == status).cloned()
+        })
+        .await
+    }
+}
+
+/// A phone of the sandbox.
+pub struct Phone<'a> {
+    caller: &'a Caller,
+    pub phone: String,
+}
+
+impl Phone<'_> {
+    pub fn path(&self, tail: &str) -> String {
+        format!("/api/sandbox/phones/{}{tail}", self.phone)
+    }
+
+    pub async fn inbox(&self) -> Value {
+        self.caller.get(&self.path("/messages")).await.ok()
+    }
+
+    /// Waits until the phone shows this text, and answers with the message.
+    pub async fn until_shows(&self, text: &str) -> Value {
+        until(&format!("the phone shows {text:?}"), || async {
+            let inbox = self.inbox().await;
+            let shown = inbox["messages"].as_array().expect("messages");
+            shown.iter().find(|message| message["message"] == text).cloned()
+        })
+        .await
+    }
+
+    pub async fn send(&self, to: &str, text: &str) -> String {
+        let sent = json!({"to": to, "type": "text", "message": text});
+        let answer = self.caller.post(&self.path("/messages"), sent).await.ok();
+        answer["messageId"].as_str().expect("an id").to_owned()
+    }
+}
+
+/// Somebody with a key.
+#[derive(Clone)]
+pub struct Caller {
+    http: reqwest::Client,
+    pub url: String,
+    pub key: String,
+}
+
+/// What the gateway answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    /// The body of a success.
+    #[track_caller]
+    pub fn ok(&self) -> Value {
+        assert!(self.status.is_success(), "{}: {}", self.status, self.text);
+        self.json()
+    }
+
+    /// Asserts the seed's error shape, this status and this code; answers the body.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> Value {
+        assert_eq!((self.status.as_u16(), self.code().as_str()), (status, code), "{}", self.text);
+        self.json()
+    }
+
+    /// The code of an error in the seed's shape.
+    #[track_caller]
+    pub fn code(&self) -> String {
+        let body = self.json();
+        let error = body["error"].as_str().unwrap_or_else(|| panic!("no error text: {}", self.text));
+        assert!(!error.is_empty());
+        body["code"].as_str().unwrap_or_else(|| panic!("no code: {}", self.text)).to_owned()
+    }
+}
+
+impl Caller {
+    pub fn new(url: String, key: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE * 2).build().expect("a client");
+        Self { http, url, key: key.to_owned() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, &[], None).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, &[], None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url)).header("X-API-Key", &self.key);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        let answer = request.send().await.expect("the gateway answers");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Answer { status, headers, text: answer.text().await.expect("a body") }
+    }
+}
+
+/// Asks until there is an answer; gives up after 30 s, naming what it waited for.
+#[track_caller]
+pub fn until<T, F, Fut>(what: &str, mut ask: F) -> impl Future<Output = T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    let (what, caller) = (what.to_owned(), std::panic::Location::caller());
+    async move {
+        let started = Instant::now();
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}, at {caller}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Another tenant's object, or another mode's, is 404 on every route.
+//!
+//! The routes come from `openapi.json`, so a new one is walked on the day it is added: a path
+//! parameter that this test does not know fails it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+/// Whatever a route might read of a body; the path points at an object of A.
+fn body() -> Value {
+    json!({
+        "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
+        "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_finds_nothing_on_any_route() {
+    let app = TestApp::new().await;
+    let a = app.tenant("a").await;
+    let session = a.linked("main", "5511900000001").await;
+    a.phone("5511900000002").await;
+    session.send("5511900000002", "private").await.ok();
+    let before = snapshot(&a.test).await;
+    let b = app.tenant("b").await;
+
+    let document = a.test.get("/openapi.json").await.ok();
+    let mut walked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys() {
+            let names_an_object = path.contains('{');
+            let filled = path.replace("{id}", "main").replace("{phone}", "5511900000001");
+            assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
+            let method: Method = method.to_uppercase().parse().expect("a method");
+            for stranger in [&b.test, &b.live, &a.live] {
+                let bytes = body().to_string().into_bytes();
+                let answer = stranger.call(method.clone(), &filled, &[], Some(bytes)).await;
+                assert!(!answer.text.contains("private"), "{method} {path} shows another's message");
+                if names_an_object {
+                    assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
+                    answer.code();
+                }
+                walked += 1;
+            }
+            let nobody = crate::app::Caller::new(app.url(), "wapid_live_nobody");
+            let answer = nobody.call(method.clone(), &filled, &[], Some(body().to_string().into_bytes())).await;
+            let public = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());
+            assert!(public || answer.status == 401, "{method} {path} without a key: {}", answer.text);
+        }
+    }
+    assert!(walked > 40, "only {walked} requests: does openapi.json list the routes?");
+    assert_eq!(snapshot(&a.test).await, before, "a stranger changed something of A's");
+}
+
+/// Objects named in a body are the caller's own as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_cannot_name_anothers_session_in_a_body() {
+    let app = TestApp::new().await;
+    let a = app.tenant("a").await;
+    let session = a.linked("main", "5511900000001").await;
+    let b = app.tenant("b").await;
+    b.phone("5511900000001").await;
+    let fault = json!({"sessionId": "main", "kind": "drop"});
+    b.test.post("/api/sandbox/faults", fault).await.refused(404, "SESSION_NOT_FOUND");
+    let unlink = json!({"sessionId": "main"});
+    b.test.post("/api/sandbox/phones/5511900000001/unlink", unlink).await.refused(404, "SESSION_NOT_FOUND");
+    // B's phone of the same number is another phone: it cannot scan A's QR, nor read A's messages.
+    a.test.post("/api/whatsapp/session", json!({"sessionId": "second"})).await.ok();
+    let second = crate::app::Session { caller: &a.test, id: "second".into(), phone: String::new() };
+    let qr = second.until_status("qr_ready").await["qrText"].clone();
+    b.test.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.refused(400, "QR_NOT_VALID");
+    assert_eq!(session.status().await["status"], "ready");
+}
+
+async fn snapshot(caller: &crate::app::Caller) -> (Value, Value, Value) {
+    (
+        caller.get("/api/whatsapp/sessions").await.ok(),
+        caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
+        caller.get("/api/sandbox/phones").await.ok(),
+    )
+}

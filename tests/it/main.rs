@@ -1,0 +1,20 @@
+//! The gateway as its users meet it: HTTP on one side, phones of the sandbox on the other.
+//!
+//! One file per promise. A test arranges through [`app::TestApp`], acts through the public door and
+//! asserts on what a user would see. Nothing sleeps to synchronise; [`app::until`] waits for a
+//! condition with a deadline.
+
+mod app;
+mod architecture;
+mod bad_input;
+mod cli;
+mod crash;
+mod faults;
+mod isolation;
+mod linking;
+mod log;
+mod openapi;
+mod operations;
+mod proxy;
+mod sending;
+mod trust;
