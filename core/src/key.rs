@@ -108,6 +108,6 @@ mod tests {
     #[test]
     fn a_key_prints_without_its_secret() {
         let key = ApiKey::new(Mode::Test);
-        assert!(format!("{key:?}").len() < 30);
+        assert_eq!(format!("{key:?}"), format!("ApiKey(wapid_test_{}…)", key.public()));
     }
 }
