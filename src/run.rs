@@ -152,7 +152,7 @@ async fn restore(sessions: Sessions, restored: Arc<AtomicBool>) {
 
 async fn tidy(store: Store, stop: CancellationToken) {
     loop {
-        if let Err(error) = store.tidy().await {
+        if let Err(error) = store.tidy(store.clock().now()).await {
             error!("Expired rows were not tidied away: {error}");
         }
         tokio::select! {

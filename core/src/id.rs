@@ -78,6 +78,14 @@ id!(
     SessionId
 );
 
+impl MessageKey {
+    /// Not after any key of a row created at `at` or later, and after all earlier ones.
+    pub fn first_at(at: crate::clock::At) -> Self {
+        let first = Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0);
+        Self(format!("msg_{}", first.to_string().to_lowercase()))
+    }
+}
+
 /// Why a session id was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionIdError {

@@ -1,14 +1,15 @@
 -- Tenants, keys, sessions, messages, usage, events, leases.
 -- Ids are text, times are integer milliseconds since the epoch, booleans are booleans.
+-- What is compared or sorted is COLLATE "C": bytes, as in SQLite, and far cheaper than a locale.
 
 CREATE TABLE settings (
-    name  TEXT PRIMARY KEY,
+    name  TEXT COLLATE "C" PRIMARY KEY,
     value BYTEA NOT NULL
 );
 
 CREATE TABLE tenants (
-    id            TEXT PRIMARY KEY,
-    name          TEXT NOT NULL,
+    id            TEXT COLLATE "C" PRIMARY KEY,
+    name          TEXT COLLATE "C" NOT NULL,
     time_zone     TEXT NOT NULL,
     daily_limit   BIGINT,
     session_limit BIGINT,
@@ -17,11 +18,11 @@ CREATE TABLE tenants (
 CREATE UNIQUE INDEX tenants_by_name ON tenants (name);
 
 CREATE TABLE api_keys (
-    id           TEXT PRIMARY KEY,
-    tenant_id    TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode         TEXT NOT NULL,
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    tenant_id    TEXT COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    mode         TEXT COLLATE "C" NOT NULL,
     label        TEXT,
-    public       TEXT NOT NULL,
+    public       TEXT COLLATE "C" NOT NULL,
     hash         BYTEA NOT NULL,
     created_at   BIGINT NOT NULL,
     expires_at   BIGINT,
@@ -31,11 +32,11 @@ CREATE INDEX api_keys_by_public ON api_keys (public);
 CREATE INDEX api_keys_by_tenant ON api_keys (tenant_id, mode);
 
 CREATE TABLE sessions (
-    key         TEXT PRIMARY KEY,
-    tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode        TEXT NOT NULL,
-    session_id  TEXT NOT NULL,
-    name        TEXT,
+    key         TEXT COLLATE "C" PRIMARY KEY,
+    tenant_id   TEXT COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    mode        TEXT COLLATE "C" NOT NULL,
+    session_id  TEXT COLLATE "C" NOT NULL,
+    name        TEXT COLLATE "C",
     device_name TEXT,
     proxy       BYTEA,             -- sealed: may hold a password
     wanted      BOOLEAN NOT NULL, -- should it run?
@@ -49,17 +50,17 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_by_id ON sessions (tenant_id, mode, session_id);
 
 CREATE TABLE messages (
-    key          TEXT PRIMARY KEY, -- msg_ULID: sorts by creation
-    tenant_id    TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode         TEXT NOT NULL,
-    session_key  TEXT NOT NULL,   -- outlives its session, as the log does
-    session_id   TEXT NOT NULL,
+    tenant_id    TEXT COLLATE "C" NOT NULL,
+    mode         TEXT COLLATE "C" NOT NULL,
+    key          TEXT COLLATE "C" NOT NULL, -- msg_ULID of created_at: sorts by creation
+    session_key  TEXT COLLATE "C" NOT NULL, -- outlives its session, as the log does
+    session_id   TEXT COLLATE "C" NOT NULL,
     direction    TEXT NOT NULL,   -- in | out
     origin       TEXT NOT NULL,   -- api | phone | contact
-    wa_id        TEXT NOT NULL,
-    chat         TEXT NOT NULL,   -- JID
-    sender       TEXT NOT NULL,   -- JID; '' for our own
-    phone        TEXT,            -- the other party's digits, where known
+    wa_id        TEXT COLLATE "C" NOT NULL,
+    chat         TEXT COLLATE "C" NOT NULL, -- JID
+    sender       TEXT COLLATE "C" NOT NULL, -- JID; '' for our own
+    phone        TEXT COLLATE "C",          -- the other party's digits, where known
     lid          TEXT,
     sender_name  TEXT,
     kind         TEXT NOT NULL,
@@ -67,58 +68,62 @@ CREATE TABLE messages (
     content      TEXT,            -- JSON of core::message::Content, for a resend
     status       TEXT NOT NULL,
     rank         BIGINT NOT NULL, -- of status; only grows
+    pending      BOOLEAN NOT NULL, -- sending: the outcome is not known
+    claimed_epoch BIGINT,         -- of the lease that sends it
+    counted_on   TEXT,            -- the local day whose quota it took
     error_code   TEXT,
     error        TEXT,
-    claimed_epoch BIGINT,
     created_at   BIGINT NOT NULL,
     sent_at      BIGINT,
     delivered_at BIGINT,
-    read_at      BIGINT
-);
+    read_at      BIGINT,
+    PRIMARY KEY (tenant_id, mode, key)
+) WITH (fillfactor = 85);
 -- WhatsApp's own identity of a message: chat, sender, id.
 CREATE UNIQUE INDEX messages_by_wa_id ON messages (session_key, wa_id, chat, sender);
-CREATE INDEX messages_by_tenant ON messages (tenant_id, mode, key);
 CREATE INDEX messages_by_session ON messages (tenant_id, mode, session_id, key);
 CREATE INDEX messages_by_phone ON messages (tenant_id, mode, phone, key);
-CREATE INDEX messages_unsettled ON messages (session_key, key) WHERE status = 'sending';
+-- Not by status: Postgres would then rewrite every index entry of a row with each receipt.
+CREATE INDEX messages_pending ON messages (session_key, key) WHERE pending;
 
 CREATE TABLE idempotency_keys (
-    tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode        TEXT NOT NULL,
-    key         TEXT NOT NULL,
-    fingerprint BYTEA NOT NULL,   -- SHA-256 of route and canonical body
+    tenant_id   TEXT COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    mode        TEXT COLLATE "C" NOT NULL,
+    key         TEXT COLLATE "C" NOT NULL,
+    fingerprint TEXT NOT NULL,   -- SHA-256 of route and canonical body, in hex
     message_key TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
     expires_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, mode, key)
 );
 CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at);
 
 CREATE TABLE daily_usage (
-    tenant_id TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode      TEXT NOT NULL,
-    day       TEXT NOT NULL,     -- the tenant's local day
+    tenant_id TEXT COLLATE "C" NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    mode      TEXT COLLATE "C" NOT NULL,
+    day       TEXT COLLATE "C" NOT NULL,     -- the tenant's local day
     used      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, mode, day)
 );
 
 CREATE TABLE events (
-    id          TEXT PRIMARY KEY, -- evt_ULID
-    tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
-    mode        TEXT NOT NULL,
-    session_key TEXT NOT NULL,
-    session_id  TEXT NOT NULL,
-    seq         BIGINT NOT NULL,  -- within the session, without gaps
+    tenant_id   TEXT COLLATE "C" NOT NULL,
+    mode        TEXT COLLATE "C" NOT NULL,
+    id          TEXT COLLATE "C" NOT NULL, -- evt_ULID
+    session_key TEXT COLLATE "C" NOT NULL,
+    session_id  TEXT COLLATE "C" NOT NULL,
+    seq         BIGINT NOT NULL, -- within the session, without gaps
     kind        TEXT NOT NULL,
     version     BIGINT NOT NULL,
     occurred_at BIGINT NOT NULL,
-    data        TEXT NOT NULL     -- compact JSON
+    data        TEXT NOT NULL,   -- compact JSON
+    PRIMARY KEY (tenant_id, mode, id)
 );
 CREATE UNIQUE INDEX events_by_seq ON events (session_key, seq);
-CREATE INDEX events_by_tenant ON events (tenant_id, mode, id);
 
 CREATE TABLE leases (
-    name  TEXT PRIMARY KEY,
-    owner TEXT NOT NULL,
+    name  TEXT COLLATE "C" PRIMARY KEY,
+    owner TEXT COLLATE "C" NOT NULL,
     until BIGINT NOT NULL,
     epoch BIGINT NOT NULL        -- grows with every change of owner: the fencing token
 );

@@ -49,17 +49,17 @@ CREATE TABLE sessions (
 CREATE UNIQUE INDEX sessions_by_id ON sessions (tenant_id, mode, session_id);
 
 CREATE TABLE messages (
-    key          TEXT PRIMARY KEY, -- msg_ULID: sorts by creation
-    tenant_id    TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    tenant_id    TEXT NOT NULL,
     mode         TEXT NOT NULL,
-    session_key  TEXT NOT NULL,   -- outlives its session, as the log does
+    key          TEXT NOT NULL, -- msg_ULID of created_at: sorts by creation
+    session_key  TEXT NOT NULL, -- outlives its session, as the log does
     session_id   TEXT NOT NULL,
     direction    TEXT NOT NULL,   -- in | out
     origin       TEXT NOT NULL,   -- api | phone | contact
     wa_id        TEXT NOT NULL,
-    chat         TEXT NOT NULL,   -- JID
-    sender       TEXT NOT NULL,   -- JID; '' for our own
-    phone        TEXT,            -- the other party's digits, where known
+    chat         TEXT NOT NULL, -- JID
+    sender       TEXT NOT NULL, -- JID; '' for our own
+    phone        TEXT,          -- the other party's digits, where known
     lid          TEXT,
     sender_name  TEXT,
     kind         TEXT NOT NULL,
@@ -67,27 +67,31 @@ CREATE TABLE messages (
     content      TEXT,            -- JSON of core::message::Content, for a resend
     status       TEXT NOT NULL,
     rank         BIGINT NOT NULL, -- of status; only grows
+    pending      BOOLEAN NOT NULL, -- sending: the outcome is not known
+    claimed_epoch BIGINT,         -- of the lease that sends it
+    counted_on   TEXT,            -- the local day whose quota it took
     error_code   TEXT,
     error        TEXT,
-    claimed_epoch BIGINT,
     created_at   BIGINT NOT NULL,
     sent_at      BIGINT,
     delivered_at BIGINT,
-    read_at      BIGINT
-) WITHOUT ROWID;
+    read_at      BIGINT,
+    PRIMARY KEY (tenant_id, mode, key)
+);
 -- WhatsApp's own identity of a message: chat, sender, id.
 CREATE UNIQUE INDEX messages_by_wa_id ON messages (session_key, wa_id, chat, sender);
-CREATE INDEX messages_by_tenant ON messages (tenant_id, mode, key);
 CREATE INDEX messages_by_session ON messages (tenant_id, mode, session_id, key);
 CREATE INDEX messages_by_phone ON messages (tenant_id, mode, phone, key);
-CREATE INDEX messages_unsettled ON messages (session_key, key) WHERE status = 'sending';
+-- Not by status: Postgres would then rewrite every index entry of a row with each receipt.
+CREATE INDEX messages_pending ON messages (session_key, key) WHERE pending;
 
 CREATE TABLE idempotency_keys (
     tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     mode        TEXT NOT NULL,
     key         TEXT NOT NULL,
-    fingerprint BLOB NOT NULL,   -- SHA-256 of route and canonical body
+    fingerprint TEXT NOT NULL,   -- SHA-256 of route and canonical body, in hex
     message_key TEXT NOT NULL,
+    created_at  BIGINT NOT NULL,
     expires_at  BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, mode, key)
 ) WITHOUT ROWID;
@@ -102,19 +106,19 @@ CREATE TABLE daily_usage (
 ) WITHOUT ROWID;
 
 CREATE TABLE events (
-    id          TEXT PRIMARY KEY, -- evt_ULID
-    tenant_id   TEXT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+    tenant_id   TEXT NOT NULL,
     mode        TEXT NOT NULL,
+    id          TEXT NOT NULL, -- evt_ULID
     session_key TEXT NOT NULL,
     session_id  TEXT NOT NULL,
-    seq         BIGINT NOT NULL,  -- within the session, without gaps
+    seq         BIGINT NOT NULL, -- within the session, without gaps
     kind        TEXT NOT NULL,
     version     BIGINT NOT NULL,
     occurred_at BIGINT NOT NULL,
-    data        TEXT NOT NULL     -- compact JSON
-) WITHOUT ROWID;
+    data        TEXT NOT NULL,   -- compact JSON
+    PRIMARY KEY (tenant_id, mode, id)
+);
 CREATE UNIQUE INDEX events_by_seq ON events (session_key, seq);
-CREATE INDEX events_by_tenant ON events (tenant_id, mode, id);
 
 CREATE TABLE leases (
     name  TEXT PRIMARY KEY,

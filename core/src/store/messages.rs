@@ -1,7 +1,11 @@
 //! Reading the message log.
 
-use serde_json::Value;
+use std::fmt::Write as _;
 
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+use super::tx::{self, values};
 use super::{Result, TenantStore};
 use crate::clock::At;
 use crate::id::{MessageKey, SessionId};
@@ -46,6 +50,62 @@ pub struct MessageFilter {
     pub to: Option<At>,
 }
 
+macro_rules! columns {
+    () => {
+        "key, session_id, direction, origin, wa_id, chat, sender, phone, lid, sender_name, kind, body, status, \
+         error_code, error, created_at, sent_at, delivered_at, read_at"
+    };
+}
+
+const ONE: &str =
+    concat!("SELECT ", columns!(), " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3");
+
+const USAGE: &str = "SELECT used FROM daily_usage WHERE tenant_id = $1 AND mode = $2 AND day = $3";
+
+const EVENTS: &str = "SELECT id, session_id, seq, kind, occurred_at, data FROM events
+     WHERE tenant_id = $1 AND mode = $2 AND id > $3 ORDER BY id LIMIT $4";
+
+/// The `WHERE` of a filter, written with just the conditions it has, so that each has its index.
+struct Where {
+    sql: String,
+    values: Vec<tx::Value>,
+}
+
+impl Where {
+    fn of(tenant: &TenantStore, filter: &MessageFilter) -> Self {
+        let mut it = Self {
+            sql: "WHERE tenant_id = $1 AND mode = $2".into(),
+            values: values![tenant.tenant.as_str(), tenant.mode.as_str()],
+        };
+        let MessageFilter { session, direction, status, phone, from, to } = filter;
+        if let Some(session) = session {
+            it.and("session_id =", session.as_str());
+        }
+        if let Some(phone) = phone {
+            it.and("phone =", phone.digits());
+        }
+        if let Some(direction) = direction {
+            it.and("direction =", direction.as_str());
+        }
+        if let Some(status) = status {
+            it.and("status =", status.as_str());
+        }
+        // A key begins with its row's `created_at`, and keys are indexed.
+        if let Some(from) = from {
+            it.and("key >=", MessageKey::first_at(*from).0);
+        }
+        if let Some(to) = to {
+            it.and("key <", MessageKey::first_at(*to).0);
+        }
+        it
+    }
+
+    fn and(&mut self, condition: &str, value: impl Into<tx::Value>) {
+        self.values.push(value.into());
+        let _ = write!(self.sql, " AND {condition} ${}", self.values.len());
+    }
+}
+
 impl TenantStore {
     /// Newest first: rows `offset..offset + limit`, and how many there are in all.
     pub async fn messages_page(
@@ -54,7 +114,20 @@ impl TenantStore {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<MessageRow>, i64)> {
-        todo!("{filter:?} {limit} {offset}")
+        let Where { sql, mut values } = Where::of(self, filter);
+        let db = &self.store.db;
+        let count = format!("SELECT COUNT(*) FROM messages {sql}");
+        let total: Vec<(i64,)> = db.rows(AssertSqlSafe(count), values.clone()).await?;
+        values.extend(values![limit, offset]);
+        let n = values.len();
+        let page = format!(
+            concat!("SELECT ", columns!(), " FROM messages {} ORDER BY key DESC LIMIT ${} OFFSET ${}"),
+            sql,
+            n - 1,
+            n
+        );
+        let rows = db.rows(AssertSqlSafe(page), values).await?;
+        Ok((rows, total.first().map_or(0, |(total,)| *total)))
     }
 
     /// Newest first, older than `before`. Costs the same however deep it reads.
@@ -64,25 +137,64 @@ impl TenantStore {
         before: Option<&MessageKey>,
         limit: i64,
     ) -> Result<Vec<MessageRow>> {
-        todo!("{filter:?} {before:?} {limit}")
+        let mut filter = Where::of(self, filter);
+        if let Some(before) = before {
+            filter.and("key <", before.as_str());
+        }
+        let Where { sql, mut values } = filter;
+        values.extend(values![limit]);
+        let page = format!(
+            concat!("SELECT ", columns!(), " FROM messages {} ORDER BY key DESC LIMIT ${}"),
+            sql,
+            values.len()
+        );
+        Ok(self.store.db.rows(AssertSqlSafe(page), values).await?)
     }
 
     pub async fn message(&self, key: &MessageKey) -> Result<Option<MessageRow>> {
-        todo!("{key}")
+        let values = values![self.tenant.as_str(), self.mode.as_str(), key.as_str()];
+        Ok(self.store.db.rows(ONE, values).await?.pop())
     }
 
     /// The message that an unexpired idempotency key made, and the fingerprint of its request.
     pub async fn idempotency_key(&self, key: &str) -> Result<Option<([u8; 32], MessageKey)>> {
-        todo!("{key}")
+        const FIND: &str = "SELECT fingerprint, message_key FROM idempotency_keys
+            WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
+        let now = self.store.clock.now();
+        let found: Option<(Vec<u8>, MessageKey)> = crate::read!(&self.store.db, |pool| {
+            sqlx::query_as(FIND).bind(&self.tenant).bind(self.mode).bind(key).bind(now).fetch_optional(pool).await
+        })?;
+        // A fingerprint of another length is no fingerprint of ours: it matches nothing.
+        Ok(found.map(|(fingerprint, message)| (fingerprint.try_into().unwrap_or_default(), message)))
     }
 
     /// Messages counted against today's limit, and the limit.
     pub async fn usage_today(&self) -> Result<(i64, Option<i64>)> {
-        todo!()
+        let Some(tenant) = self.store.find_tenant(self.tenant.as_str()).await? else { return Ok((0, None)) };
+        let day = crate::tenant::local_day(self.store.clock.now(), &tenant.time_zone);
+        let values = values![self.tenant.as_str(), self.mode.as_str(), day];
+        let used: Vec<(i64,)> = self.store.db.rows(USAGE, values).await?;
+        Ok((used.first().map_or(0, |(used,)| *used), tenant.daily_limit))
     }
 
-    /// Events after `after`, oldest first: `(id, session, kind, occurred_at, data)` as stored.
+    /// Events after `after`, oldest first, each as
+    /// `{"id","sessionId","seq","kind","occurredAt","data"}` with the time in milliseconds.
     pub async fn events_after(&self, after: Option<&str>, limit: i64) -> Result<Vec<Value>> {
-        todo!("{after:?} {limit}")
+        let values = values![self.tenant.as_str(), self.mode.as_str(), after.unwrap_or_default(), limit];
+        let rows: Vec<(String, String, i64, String, i64, String)> =
+            self.store.db.rows(EVENTS, values).await?;
+        rows.into_iter()
+            .map(|(id, session, seq, kind, occurred_at, data)| {
+                let data: Value = serde_json::from_str(&data)?;
+                Ok(json!({
+                    "id": id,
+                    "sessionId": session,
+                    "seq": seq,
+                    "kind": kind,
+                    "occurredAt": occurred_at,
+                    "data": data,
+                }))
+            })
+            .collect()
     }
 }

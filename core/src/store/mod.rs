@@ -15,8 +15,9 @@
 //! | [`messages`] | reading the log |
 //! | [`ledger`] | writing the log: intents, results, receipts and inbound, many in one commit |
 //! | [`leases`] | which process runs which session |
+//! | `tx` | one transaction and one list of values for either engine |
 
-use crate::clock::Clock;
+use crate::clock::{At, Clock};
 use crate::id::TenantId;
 use crate::key::Mode;
 use crate::read;
@@ -28,6 +29,7 @@ pub mod ledger;
 pub mod messages;
 pub mod sessions;
 pub mod tenants;
+mod tx;
 
 pub use db::{Db, Durability};
 
@@ -46,6 +48,9 @@ pub enum StoreError {
     WrongMasterKey,
     #[error("a stored value does not read: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// The commit that this was to be part of; every other member got the same answer.
+    #[error(transparent)]
+    Commit(std::sync::Arc<StoreError>),
     #[error("the store is shutting down")]
     Closed,
 }
@@ -111,9 +116,23 @@ impl Store {
         self.ledger.depth()
     }
 
-    /// Deletes what has expired.
-    pub async fn tidy(&self) -> Result<()> {
-        todo!()
+    /// Deletes what nobody needs any more, in bounded steps, so that it never holds up the ledger for
+    /// long; answers how many rows. Call it every hour or so.
+    pub async fn tidy(&self, now: At) -> Result<u64> {
+        const STEP: i64 = 500;
+        const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
+            (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
+             ORDER BY expires_at LIMIT $2)";
+        let mut deleted = 0;
+        loop {
+            let step = crate::write!(&self.db, |tx| {
+                sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()
+            });
+            deleted += step;
+            if step == 0 {
+                return Ok(deleted);
+            }
+        }
     }
 
     /// Finishes what the ledger has taken, then closes every connection.

@@ -1,8 +1,9 @@
 //! Sessions: wanted, account, end. Never whether one is ready.
 
+use super::ledger::{Outcome, Owner, Settlement};
+use super::tx::{Tx, Value, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::event::NewEvent;
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::session::{Account, End};
@@ -50,8 +51,122 @@ pub struct Saved {
 pub enum NewSessionError {
     #[error("the plan allows {limit} sessions")]
     LimitReached { limit: i64, used: i64 },
+    /// DELETE was accepted and is not finished.
+    #[error("the session is being removed")]
+    Removing,
     #[error(transparent)]
     Store(#[from] super::StoreError),
+}
+
+impl From<sqlx::Error> for NewSessionError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A session as it lies in the table.
+#[derive(Debug, sqlx::FromRow)]
+struct Stored {
+    key: SessionKey,
+    tenant_id: TenantId,
+    mode: Mode,
+    session_id: SessionId,
+    name: Option<String>,
+    device_name: Option<String>,
+    proxy: Option<Vec<u8>>,
+    wanted: bool,
+    removing: bool,
+    account: Option<String>,
+    ended: Option<String>,
+    created_at: At,
+    linked_at: Option<At>,
+}
+
+impl Stored {
+    fn open(self, store: &Store) -> Result<SessionRow> {
+        let proxy = match self.proxy {
+            Some(sealed) => {
+                let plain = store.seal.open(&proxy_place(&self.key), &sealed)?;
+                Some(String::from_utf8(plain).map_err(|_| crate::seal::SealError)?)
+            }
+            None => None,
+        };
+        Ok(SessionRow {
+            key: self.key,
+            tenant: self.tenant_id,
+            mode: self.mode,
+            id: self.session_id,
+            name: self.name,
+            device_name: self.device_name,
+            proxy,
+            wanted: self.wanted,
+            removing: self.removing,
+            account: self.account.as_deref().map(serde_json::from_str).transpose()?,
+            ended: self.ended.as_deref().map(serde_json::from_str).transpose()?,
+            created_at: self.created_at,
+            linked_at: self.linked_at,
+        })
+    }
+}
+
+fn proxy_place(key: &SessionKey) -> String {
+    format!("session:{key}:proxy")
+}
+
+macro_rules! columns {
+    () => {
+        "key, tenant_id, mode, session_id, name, device_name, proxy, wanted, removing, account, ended, \
+         created_at, linked_at"
+    };
+}
+
+/// Changes nothing and holds the tenant's row, so that two new sessions are counted one after the
+/// other.
+const LOCK_LIMIT: &str =
+    "UPDATE tenants SET session_limit = session_limit WHERE id = $1 RETURNING session_limit";
+
+const COUNT: &str = "SELECT COUNT(*) FROM sessions WHERE tenant_id = $1 AND mode = $2 AND NOT removing";
+
+const ONE: &str =
+    concat!("SELECT ", columns!(), " FROM sessions WHERE tenant_id = $1 AND mode = $2 AND session_id = $3");
+
+const ALL_OF_TENANT: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM sessions WHERE tenant_id = $1 AND mode = $2 AND NOT removing ORDER BY session_id"
+);
+
+const CHANGE: &str = concat!(
+    "UPDATE sessions SET wanted = TRUE, name = COALESCE($4, name), device_name = COALESCE($5, device_name),
+         proxy = COALESCE($6, proxy)
+     WHERE tenant_id = $1 AND mode = $2 AND session_id = $3 AND NOT removing RETURNING ",
+    columns!()
+);
+
+const INSERT: &str = concat!(
+    "INSERT INTO sessions (tenant_id, mode, session_id, name, device_name, proxy, key, wanted, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8) RETURNING ",
+    columns!()
+);
+
+const ALL: &str = concat!("SELECT ", columns!(), " FROM sessions ORDER BY tenant_id, mode, session_id");
+
+const BY_KEY: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE key = $1");
+
+/// `linked_at` is when this account was linked, whatever else is saved later.
+const SAVE: &str = "UPDATE sessions SET wanted = $2, ended = $4, account = $3,
+         linked_at = CASE WHEN $3 IS NULL THEN NULL WHEN account = $3 THEN linked_at ELSE $5 END
+     WHERE key = $1";
+
+const BEGIN_REMOVAL: &str = "UPDATE sessions SET removing = TRUE, wanted = FALSE WHERE key = $1";
+
+/// What the ledger does for [`Store::save_session`].
+pub(super) async fn save(tx: &mut Tx<'_>, key: &SessionKey, saved: Option<&Saved>, now: At) -> Result<()> {
+    let Some(saved) = saved else { return Ok(()) };
+    let account: Value = saved.account.as_ref().map(serde_json::to_string).transpose()?.into();
+    let ended: Value = saved.ended.as_ref().map(serde_json::to_string).transpose()?.into();
+    tx.run(SAVE, vec![key.as_str().into(), saved.wanted.into(), account, ended, now.into()]).await?;
+    Ok(())
 }
 
 impl TenantStore {
@@ -62,48 +177,103 @@ impl TenantStore {
         id: &SessionId,
         settings: SessionSettings,
     ) -> Result<(SessionRow, bool), NewSessionError> {
-        todo!("{id} {settings:?}")
+        let store = &self.store;
+        let SessionSettings { name, device_name, proxy } = settings;
+        let seal = |key: &SessionKey| {
+            proxy.as_ref().map(|proxy| store.seal.seal(&proxy_place(key), proxy.as_bytes()))
+        };
+        let mut tx = store.db.begin().await?;
+        let limit: Vec<(Option<i64>,)> = tx.rows(LOCK_LIMIT, values![self.tenant.as_str()]).await?;
+        let mut place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
+        let found: Option<Stored> = tx.rows(ONE, place.clone()).await?.pop();
+        let is_new = found.is_none();
+        let (sql, key) = match found {
+            Some(row) if row.removing => return Err(NewSessionError::Removing),
+            Some(row) => (CHANGE, row.key),
+            None => (INSERT, SessionKey::new()),
+        };
+        if is_new && let Some((Some(limit),)) = limit.first() {
+            let used: Vec<(i64,)> = tx.rows(COUNT, place[..2].to_vec()).await?;
+            let used = used.first().map_or(0, |(used,)| *used);
+            if used >= *limit {
+                return Err(NewSessionError::LimitReached { limit: *limit, used });
+            }
+        }
+        place.extend(values![name, device_name, seal(&key)]);
+        if is_new {
+            place.extend(values![key.as_str(), store.clock.now()]);
+        }
+        let row: Option<Stored> = tx.rows(sql, place).await?.pop();
+        tx.commit().await?;
+        let row = row.ok_or(sqlx::Error::RowNotFound)?;
+        Ok((row.open(store)?, is_new))
     }
 
+    /// Also one that is being removed; [`SessionRow::removing`] says so.
     pub async fn session(&self, id: &SessionId) -> Result<Option<SessionRow>> {
-        todo!("{id}")
+        let row: Option<Stored> = crate::read!(&self.store.db, |pool| {
+            sqlx::query_as(ONE).bind(&self.tenant).bind(self.mode).bind(id).fetch_optional(pool).await?
+        });
+        row.map(|row| row.open(&self.store)).transpose()
     }
 
     /// By `session_id`, those being removed left out.
     pub async fn sessions(&self) -> Result<Vec<SessionRow>> {
-        todo!()
+        let rows: Vec<Stored> = crate::read!(&self.store.db, |pool| {
+            sqlx::query_as(ALL_OF_TENANT).bind(&self.tenant).bind(self.mode).fetch_all(pool).await?
+        });
+        rows.into_iter().map(|row| row.open(&self.store)).collect()
     }
 }
 
 impl Store {
     /// Every session of every tenant, for the start of the process.
     pub async fn all_sessions(&self) -> Result<Vec<SessionRow>> {
-        todo!()
+        let rows: Vec<Stored> = crate::read!(&self.db, |pool| sqlx::query_as(ALL).fetch_all(pool).await?);
+        rows.into_iter().map(|row| row.open(self)).collect()
     }
 
     pub async fn session_by_key(&self, key: &SessionKey) -> Result<Option<SessionRow>> {
-        todo!("{key}")
-    }
-
-    /// Writes what changed and the event that says so, in one transaction. Either may be missing.
-    pub async fn save_session(
-        &self,
-        key: &SessionKey,
-        saved: Option<Saved>,
-        event: Option<NewEvent>,
-    ) -> Result<()> {
-        todo!("{key} {saved:?} {event:?}")
+        let row: Option<Stored> =
+            crate::read!(&self.db, |pool| sqlx::query_as(BY_KEY).bind(key).fetch_optional(pool).await?);
+        row.map(|row| row.open(self)).transpose()
     }
 
     /// Marks a session for removal; it is finished by [`Self::remove_session`], if need be after a
-    /// crash.
+    /// crash. From here on nothing new is accepted for it.
     pub async fn begin_removal(&self, key: &SessionKey) -> Result<()> {
-        todo!("{key}")
+        crate::write!(&self.db, |tx| {
+            sqlx::query(BEGIN_REMOVAL).bind(key).execute(&mut *tx).await?;
+        });
+        Ok(())
     }
 
-    /// Deletes the session's row. Its messages stay in the log. The keystore's rows are the
-    /// keystore's to delete, before this.
+    /// Deletes the session's row. Its messages stay in the log; those whose outcome is not known fail
+    /// now, because nobody is left to send them. The keystore's rows are the keystore's to delete,
+    /// before this.
     pub async fn remove_session(&self, key: &SessionKey) -> Result<()> {
-        todo!("{key}")
+        let Some(session) = self.session_by_key(key).await? else { return Ok(()) };
+        self.begin_removal(key).await?;
+        let owner = Owner {
+            tenant: session.tenant,
+            mode: session.mode,
+            session: session.key,
+            session_id: session.id,
+        };
+        // No lease has this epoch, so a task that still runs somewhere cannot settle any of these.
+        let epoch = i64::MAX;
+        for message in self.unsettled(key, epoch).await? {
+            let outcome = Outcome::Failed {
+                code: "SESSION_REMOVED".into(),
+                error: "the session was removed before WhatsApp answered".into(),
+            };
+            let at = self.clock.now();
+            self.settle(Settlement { owner: owner.clone(), key: message.key, epoch, outcome, at }).await?;
+        }
+        crate::write!(&self.db, |tx| {
+            sqlx::query("DELETE FROM sessions WHERE key = $1").bind(key).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM leases WHERE name = $1").bind(key).execute(&mut *tx).await?;
+        });
+        Ok(())
     }
 }

@@ -6,16 +6,42 @@
 //! batch fails, its members are tried one by one, so that one bad row never takes others with it.
 //!
 //! Each event is written in the transaction of its cause and numbered within its session.
+//!
+//! | file | what it writes |
+//! |---|---|
+//! | `task` | the queue, the batches and who gets which answer |
+//! | `batch` | one transaction: the phases in order |
+//! | `accept` | intents: idempotency keys, quota, rows |
+//! | `settle` | results and receipts |
+//! | `receive` | what arrived |
+//! | `events` | events, numbered |
 
+use tokio::sync::{mpsc, oneshot};
+
+use super::sessions::Saved;
 use super::{Db, Result, Store, StoreError};
 use crate::clock::{At, Clock};
+use crate::event::NewEvent;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::message::{Content, Status};
 use crate::phone::{Phone, Recipient};
 
+mod accept;
+mod batch;
+mod events;
+mod receive;
+mod settle;
+mod task;
+
+use batch::{Done, Op};
+use task::Waiting;
+
+/// How many calls wait in line before callers wait to get into it.
+const LINE: usize = 4_096;
+
 /// Whose message it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Owner {
     pub tenant: TenantId,
     pub mode: Mode,
@@ -59,6 +85,12 @@ pub enum Refused {
     LimitReached { limit: i64, used: i64 },
     #[error("the Idempotency-Key was used for a different request")]
     KeyReused,
+    /// Gone, being removed, or another tenant's.
+    #[error("there is no such session")]
+    NoSession,
+    /// The intent's epoch is older than the session's lease.
+    #[error("another process runs this session now")]
+    LeaseLost,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -125,52 +157,111 @@ pub struct Unsettled {
 
 /// The writer's handle. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Ledger;
+pub struct Ledger {
+    line: mpsc::Sender<Waiting>,
+}
 
 impl Ledger {
     pub(super) fn start(db: Db, clock: Clock) -> Self {
-        todo!("{db:?} {clock:?}")
+        let (line, inbox) = mpsc::channel(LINE);
+        tokio::spawn(task::run(db, clock, inbox));
+        Self { line }
     }
 
     /// Operations handed in and not yet committed.
     pub(super) fn depth(&self) -> usize {
-        todo!()
+        self.line.max_capacity() - self.line.capacity()
     }
 
     /// Finishes what was handed in; later calls answer [`StoreError::Closed`].
     pub(super) async fn close(&self) {
-        todo!()
+        // An error means that it is closed already.
+        let _ = self.hand_in(Op::Close).await;
+    }
+
+    async fn hand_in(&self, op: Op) -> Result<Done> {
+        let (reply, answer) = oneshot::channel();
+        self.line.send(Waiting { op, reply }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
+/// Calls are written even when nobody waits for the answer any more: what a cancelled caller handed
+/// in is committed all the same.
 impl Store {
     /// Quota, idempotency key, message row and id, in one transaction.
     ///
     /// # Errors
     /// [`Refused`]; then nothing was written.
     pub async fn accept(&self, intent: Intent) -> Result<Accepted, Refused> {
-        todo!("{intent:?}")
+        match self.ledger.hand_in(Op::Accept(intent)).await? {
+            Done::Accept(result) => result,
+            other => unreachable!("an intent is answered as one, not with {other:?}"),
+        }
     }
 
     /// The result of a transmission, its counters and its event. A message that already moved on
     /// (a receipt overtook the ack) keeps its status.
     pub async fn settle(&self, settlement: Settlement) -> Result<()> {
-        todo!("{settlement:?}")
+        self.ledger.hand_in(Op::Settle(settlement)).await.map(drop)
     }
 
     /// Moves statuses forward; a receipt for an unknown or further message changes nothing.
     pub async fn note_receipt(&self, news: ReceiptNews) -> Result<()> {
-        todo!("{news:?}")
+        self.ledger.hand_in(Op::Receipt(news)).await.map(drop)
     }
 
     /// Stores what arrived, once each; answers which were new. WhatsApp is told only after this
-    /// returns.
+    /// returns. What arrives for a session that is gone is not stored.
     pub async fn receive(&self, inbound: Vec<Inbound>) -> Result<Vec<bool>> {
-        todo!("{inbound:?}")
+        match self.ledger.hand_in(Op::Receive(inbound)).await? {
+            Done::Receive(new) => Ok(new),
+            other => unreachable!("what arrived is answered as that, not with {other:?}"),
+        }
+    }
+
+    /// Writes what changed of a session and the event that says so, in one transaction. Either may be
+    /// missing. A session that is gone stays gone.
+    pub async fn save_session(
+        &self,
+        key: &SessionKey,
+        saved: Option<Saved>,
+        event: Option<NewEvent>,
+    ) -> Result<()> {
+        self.ledger.hand_in(Op::Save { key: key.clone(), saved, event }).await.map(drop)
     }
 
     /// The session's messages with intent but no result, oldest first, now claimed by `epoch`.
     pub async fn unsettled(&self, session: &SessionKey, epoch: i64) -> Result<Vec<Unsettled>> {
-        todo!("{session} {epoch}")
+        const CLAIM: &str = "UPDATE messages SET claimed_epoch = $2
+             WHERE session_key = $1 AND pending AND claimed_epoch <= $2
+             RETURNING key, wa_id, chat, content, created_at";
+        let mut rows: Vec<UnsettledRow> = crate::write!(&self.db, |tx| {
+            sqlx::query_as(CLAIM).bind(session).bind(epoch).fetch_all(&mut *tx).await?
+        });
+        rows.sort_by(|a, b| a.key.cmp(&b.key));
+        rows.into_iter().map(UnsettledRow::read).collect()
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct UnsettledRow {
+    key: MessageKey,
+    wa_id: String,
+    chat: String,
+    content: String,
+    created_at: At,
+}
+
+impl UnsettledRow {
+    fn read(self) -> Result<Unsettled> {
+        use serde::de::Error;
+        Ok(Unsettled {
+            to: Recipient::parse(&self.chat).map_err(serde_json::Error::custom)?,
+            content: serde_json::from_str(&self.content)?,
+            key: self.key,
+            wa_id: self.wa_id,
+            created_at: self.created_at,
+        })
     }
 }

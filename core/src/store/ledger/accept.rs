@@ -1,0 +1,304 @@
+//! Intents: is it our session, was it asked before, is there quota left; then the row.
+//!
+//! Each question is one statement for the whole batch. The idempotency key and the quota are *taken*
+//! by the statement that asks, so no other process can take them in between; what is refused after
+//! that is given back in the same transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::batch::{Done, Op, Workbench, members};
+use super::{Accepted, Intent, Owner, Refused, Result};
+use crate::clock::At;
+use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
+use crate::key::Mode;
+use crate::phone::{Phone, Recipient};
+use crate::store::tx::{Tx, Value, values};
+use crate::tenant::local_day;
+
+const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
+    SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit, l.epoch
+    FROM v
+    JOIN sessions s ON s.tenant_id = v.tenant_id AND s.mode = v.mode AND s.key = v.session_key
+    JOIN tenants t ON t.id = s.tenant_id
+    LEFT JOIN leases l ON l.name = s.key";
+
+/// A row that is answered is ours: new, or in place of one that had expired.
+const TAKE_KEY: &str =
+    "WITH v (tenant_id, mode, key, fingerprint, message_key, created_at, expires_at) AS ({rows})
+    INSERT INTO idempotency_keys (tenant_id, mode, key, fingerprint, message_key, created_at, expires_at)
+    SELECT v.tenant_id, v.mode, v.key, v.fingerprint, v.message_key, v.created_at, v.expires_at
+    FROM v WHERE v.key IS NOT NULL
+    ON CONFLICT (tenant_id, mode, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+        message_key = excluded.message_key, created_at = excluded.created_at, expires_at = excluded.expires_at
+    WHERE idempotency_keys.expires_at <= excluded.created_at
+    RETURNING tenant_id, mode, key";
+
+const KEY_TAKEN: &str = "WITH v (tenant_id, mode, key) AS ({rows})
+    SELECT k.tenant_id, k.mode, k.key, k.fingerprint, k.message_key
+    FROM v JOIN idempotency_keys k ON k.tenant_id = v.tenant_id AND k.mode = v.mode AND k.key = v.key";
+
+const LEAVE_KEY: &str = "WITH v (tenant_id, mode, key) AS ({rows})
+    DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN (SELECT v.tenant_id, v.mode, v.key FROM v)";
+
+/// Locks the day's row, also against other processes.
+const TAKE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
+    INSERT INTO daily_usage (tenant_id, mode, day, used)
+    SELECT v.tenant_id, v.mode, v.day, v.n FROM v WHERE v.day IS NOT NULL
+    ON CONFLICT (tenant_id, mode, day) DO UPDATE SET used = daily_usage.used + excluded.used
+    RETURNING tenant_id, mode, used";
+
+const LEAVE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
+    UPDATE daily_usage SET used = daily_usage.used - v.n FROM v
+    WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
+
+const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, wa_id, chat, phone, lid, kind, body,
+        content, claimed_epoch, counted_on, created_at) AS ({rows})
+    INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
+        phone, lid, kind, body, content, status, rank, pending, claimed_epoch, counted_on, created_at)
+    SELECT v.tenant_id, v.mode, v.key, v.session_key, v.session_id, 'out', 'api', v.wa_id, v.chat, '',
+        v.phone, v.lid, v.kind, v.body, v.content, 'sending', 0, TRUE, v.claimed_epoch, v.counted_on, v.created_at
+    FROM v WHERE v.key IS NOT NULL";
+
+/// What the database knows of an intent's owner.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct KnownOwner {
+    tenant_id: TenantId,
+    mode: Mode,
+    key: SessionKey,
+    session_id: SessionId,
+    removing: bool,
+    time_zone: String,
+    daily_limit: Option<i64>,
+    epoch: Option<i64>,
+}
+
+/// Those of `owners` that exist.
+pub(super) async fn owners(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    owners: HashSet<&Owner>,
+) -> Result<HashMap<Owner, KnownOwner>> {
+    let rows = owners
+        .iter()
+        .map(|owner| values![owner.tenant.as_str(), owner.mode.as_str(), owner.session.as_str()])
+        .collect();
+    let known = tx.many::<KnownOwner>(&mut bench.texts, OWNERS, rows).await?;
+    let key = |known: &KnownOwner| Owner {
+        tenant: known.tenant_id.clone(),
+        mode: known.mode,
+        session: known.key.clone(),
+        session_id: known.session_id.clone(),
+    };
+    Ok(known.into_iter().map(|known| (key(&known), known)).collect())
+}
+
+/// An intent on its way to a row.
+struct Candidate<'a> {
+    place: usize,
+    intent: &'a Intent,
+    key: MessageKey,
+    created_at: At,
+    day: String,
+    daily_limit: Option<i64>,
+}
+
+type Account<'a> = (&'a str, &'static str);
+
+impl Candidate<'_> {
+    /// Whose quota it takes.
+    fn account(&self) -> Account<'_> {
+        (self.intent.owner.tenant.as_str(), self.intent.owner.mode.as_str())
+    }
+}
+
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    ops: &[Op],
+    done: &mut [Done],
+) -> Result<()> {
+    let owners = owners(tx, bench, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
+    let mut days: HashMap<&str, String> = HashMap::new();
+    let mut candidates = Vec::new();
+    for (place, intent) in members!(ops, Accept) {
+        let owner = match owners.get(&intent.owner) {
+            Some(owner) if !owner.removing => owner,
+            _ => {
+                done[place] = Done::Accept(Err(Refused::NoSession));
+                continue;
+            }
+        };
+        if owner.epoch.is_some_and(|epoch| epoch > intent.epoch) {
+            done[place] = Done::Accept(Err(Refused::LeaseLost));
+            continue;
+        }
+        let (key, created_at) = bench.ids.message(now);
+        let day = days.entry(&owner.time_zone).or_insert_with(|| local_day(now, &owner.time_zone)).clone();
+        candidates.push(Candidate { place, intent, key, created_at, day, daily_limit: owner.daily_limit });
+    }
+    let candidates = take_keys(tx, bench, candidates, done).await?;
+    let candidates = take_quota(tx, bench, candidates, done).await?;
+    let rows = candidates.iter().map(row).collect::<Result<_>>()?;
+    tx.run_many(&mut bench.texts, INSERT, rows).await?;
+    for one in candidates {
+        done[one.place] = Done::Accept(Ok(Accepted::New { key: one.key, created_at: one.created_at }));
+    }
+    Ok(())
+}
+
+fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
+    let intent = one.intent;
+    let lid = match &intent.to {
+        Recipient::Hidden(lid) => Some(lid.as_str()),
+        Recipient::Person(_) | Recipient::Group(_) => None,
+    };
+    Ok(values![
+        intent.owner.tenant.as_str(),
+        intent.owner.mode.as_str(),
+        one.key.as_str(),
+        intent.owner.session.as_str(),
+        intent.owner.session_id.as_str(),
+        intent.wa_id.as_str(),
+        intent.to.jid(),
+        intent.to.phone().map(Phone::digits),
+        lid,
+        intent.content.kind(),
+        intent.content.text(),
+        serde_json::to_string(&intent.content)?,
+        intent.epoch,
+        one.day.as_str(),
+        one.created_at,
+    ])
+}
+
+/// Leaves those whose idempotency key, if any, was free; answers the others.
+async fn take_keys<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    candidates: Vec<Candidate<'a>>,
+    done: &mut [Done],
+) -> Result<Vec<Candidate<'a>>> {
+    type Name<'a> = (&'a str, &'static str, &'a str);
+    fn name<'a>(intent: &'a Intent) -> Option<Name<'a>> {
+        let key = intent.idempotency.as_ref()?;
+        Some((intent.owner.tenant.as_str(), intent.owner.mode.as_str(), key.key.as_str()))
+    }
+    // The first of each key asks for all; sorted, so that two processes lock in the same order.
+    let mut first: BTreeMap<Name<'_>, Vec<Value>> = BTreeMap::new();
+    for one in &candidates {
+        if let (Some(name), Some(key)) = (name(one.intent), &one.intent.idempotency) {
+            first.entry(name).or_insert_with(|| {
+                values![
+                    name.0,
+                    name.1,
+                    name.2,
+                    hex::encode(key.fingerprint),
+                    one.key.as_str(),
+                    one.created_at,
+                    key.expires_at,
+                ]
+            });
+        }
+    }
+    if first.is_empty() {
+        return Ok(candidates);
+    }
+    let names: Vec<Name<'_>> = first.keys().copied().collect();
+    let taken: Vec<(String, String, String)> =
+        tx.many(&mut bench.texts, TAKE_KEY, first.into_values().collect()).await?;
+    let mut taken: HashSet<Name<'_>> = names
+        .iter()
+        .filter(|n| taken.iter().any(|t| (t.0.as_str(), t.1.as_str(), t.2.as_str()) == **n))
+        .copied()
+        .collect();
+    let others = names.iter().filter(|n| !taken.contains(*n)).map(|n| values![n.0, n.1, n.2]).collect();
+    let others: Vec<(String, String, String, String, String)> =
+        tx.many(&mut bench.texts, KEY_TAKEN, others).await?;
+    let others: HashMap<(&str, &str, &str), (&str, &str)> = others
+        .iter()
+        .map(|(tenant, mode, key, print, message)| {
+            ((tenant.as_str(), mode.as_str(), key.as_str()), (print.as_str(), message.as_str()))
+        })
+        .collect();
+
+    let mut left = Vec::with_capacity(candidates.len());
+    for one in candidates {
+        let (Some(name), Some(key)) = (name(one.intent), &one.intent.idempotency) else {
+            left.push(one);
+            continue;
+        };
+        if taken.remove(&name) {
+            left.push(one);
+            continue;
+        }
+        done[one.place] = match others.get(&name) {
+            // Its fate is that of the first one, which is not decided yet.
+            None => Done::NotYet,
+            Some((print, message)) if *print == hex::encode(key.fingerprint) => {
+                Done::Accept(Ok(Accepted::Repeat { key: MessageKey((*message).to_owned()) }))
+            }
+            Some(_) => Done::Accept(Err(Refused::KeyReused)),
+        };
+    }
+    Ok(left)
+}
+
+/// Leaves those for whom there is quota, first come, first served; answers the others and frees their
+/// idempotency keys.
+async fn take_quota<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    candidates: Vec<Candidate<'a>>,
+    done: &mut [Done],
+) -> Result<Vec<Candidate<'a>>> {
+    struct Day<'a> {
+        day: &'a str,
+        limit: Option<i64>,
+        wanted: i64,
+        granted: i64,
+        used: i64,
+    }
+    let mut accounts: BTreeMap<Account<'_>, Day<'_>> = BTreeMap::new();
+    for one in &candidates {
+        let day = Day { day: &one.day, limit: one.daily_limit, wanted: 0, granted: 0, used: 0 };
+        accounts.entry(one.account()).or_insert(day).wanted += 1;
+    }
+    let rows =
+        accounts.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.day, day.wanted]).collect();
+    let taken: Vec<(String, Mode, i64)> = tx.many(&mut bench.texts, TAKE_QUOTA, rows).await?;
+    for (tenant, mode, used) in &taken {
+        let Some(day) = accounts.get_mut(&(tenant.as_str(), mode.as_str())) else { continue };
+        let before = used - day.wanted;
+        day.granted = day.limit.map_or(day.wanted, |limit| (limit - before).clamp(0, day.wanted));
+        day.used = before + day.granted;
+    }
+    let over = accounts
+        .iter()
+        .filter(|(_, day)| day.granted < day.wanted)
+        .map(|((tenant, mode), day)| values![*tenant, *mode, day.day, day.wanted - day.granted])
+        .collect();
+    tx.run_many(&mut bench.texts, LEAVE_QUOTA, over).await?;
+
+    let mut granted: HashMap<Account<'_>, i64> = HashMap::new();
+    let mut refused: HashSet<usize> = HashSet::new();
+    let mut keys = BTreeSet::new();
+    for one in &candidates {
+        let day = &accounts[&one.account()];
+        let count = granted.entry(one.account()).or_default();
+        if *count < day.granted {
+            *count += 1;
+            continue;
+        }
+        let limit = day.limit.unwrap_or(i64::MAX);
+        done[one.place] = Done::Accept(Err(Refused::LimitReached { limit, used: day.used }));
+        refused.insert(one.place);
+        if let Some(key) = &one.intent.idempotency {
+            let (tenant, mode) = one.account();
+            keys.insert((tenant, mode, key.key.as_str()));
+        }
+    }
+    let keys = keys.into_iter().map(|(tenant, mode, key)| values![tenant, mode, key]).collect();
+    tx.run_many(&mut bench.texts, LEAVE_KEY, keys).await?;
+    Ok(candidates.into_iter().filter(|one| !refused.contains(&one.place)).collect())
+}

@@ -1,0 +1,113 @@
+//! One transaction: everything that waited, in phases, each phase in order of arrival.
+//!
+//! Those who wait together asked at the same time, so any order between them is a true one. This one
+//! lets a message exist before its result and its receipts.
+
+use ulid::Ulid;
+
+use super::events::Events;
+use super::{Accepted, Inbound, Intent, ReceiptNews, Refused, Result, Settlement, accept, receive, settle};
+use crate::clock::At;
+use crate::event::NewEvent;
+use crate::id::{EventId, MessageKey, SessionKey};
+use crate::store::sessions::{self, Saved};
+use crate::store::tx::{Texts, Tx};
+
+/// What can be asked of the ledger.
+#[derive(Debug)]
+pub(super) enum Op {
+    Accept(Intent),
+    Settle(Settlement),
+    Receipt(ReceiptNews),
+    Receive(Vec<Inbound>),
+    Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
+    Close,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Done {
+    Accept(Result<Accepted, Refused>),
+    Receive(Vec<bool>),
+    Written,
+    /// It depends on another member of its batch: ask again in the next one.
+    NotYet,
+}
+
+/// What the ledger keeps from batch to batch.
+#[derive(Debug, Default)]
+pub(super) struct Workbench {
+    pub texts: Texts,
+    pub ids: Ids,
+}
+
+/// Ids in the order of their rows, also within a millisecond and when the clock is set back.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    last: Ulid,
+}
+
+impl Ids {
+    /// A key, and the moment it names: the row's `created_at`.
+    pub(super) fn message(&mut self, now: At) -> (MessageKey, At) {
+        let id = self.next(now);
+        let at = At(i64::try_from(id.timestamp_ms()).expect("a ULID's time has 48 bits"));
+        (MessageKey(format!("msg_{}", id.to_string().to_lowercase())), at)
+    }
+
+    pub(super) fn event(&mut self, now: At) -> EventId {
+        EventId(format!("evt_{}", self.next(now).to_string().to_lowercase()))
+    }
+
+    fn next(&mut self, now: At) -> Ulid {
+        let ms = u64::try_from(now.0).unwrap_or(0);
+        self.last = match self.last.increment() {
+            Some(next) if ms <= self.last.timestamp_ms() => next,
+            _ => Ulid::from_parts(ms.max(self.last.timestamp_ms()), rand::random()),
+        };
+        self.last
+    }
+}
+
+/// Writes all of `ops`; one answer for each.
+pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: &[Op]) -> Result<Vec<Done>> {
+    let mut done: Vec<Done> = ops.iter().map(|_| Done::Written).collect();
+    let mut events = Events::default();
+    for op in ops {
+        if let Op::Save { key, saved, event } = op {
+            sessions::save(tx, key, saved.as_ref(), now).await?;
+            events.extend(event.as_ref().map(|event| (key.clone(), event.clone())));
+        }
+    }
+    receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
+    accept::write(tx, bench, now, ops, &mut done).await?;
+    settle::write_results(tx, bench, ops, &mut done, &mut events).await?;
+    settle::write_receipts(tx, bench, ops, &mut events).await?;
+    events.write(tx, bench, now).await?;
+    Ok(done)
+}
+
+/// The members of one kind, each with its place in the batch.
+macro_rules! members {
+    ($ops:expr, $kind:ident) => {
+        $ops.iter().enumerate().filter_map(|(place, op)| match op {
+            $crate::store::ledger::batch::Op::$kind(it) => Some((place, it)),
+            _ => None,
+        })
+    };
+}
+pub(super) use members;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_only_grow_even_when_the_clock_is_set_back() {
+        let mut ids = Ids::default();
+        let made: Vec<_> = [5_000, 5_000, 4_000, 5_001].iter().map(|&now| ids.message(At(now))).collect();
+        assert!(made.is_sorted());
+        assert_eq!(made[2].1, At(5_000));
+        assert_eq!(made[3].1, At(5_001));
+    }
+}

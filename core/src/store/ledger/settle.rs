@@ -1,0 +1,152 @@
+//! Results and receipts: a status moves forward, at most once per step, and says so in an event.
+//!
+//! The rule is `Status::advance`; here it is one comparison of ranks inside the `UPDATE`, so that two
+//! processes cannot both take the same step.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::batch::{Done, Op, Workbench, members};
+use super::events::{Events, Moved};
+use super::{Outcome, Result};
+use crate::clock::At;
+use crate::id::MessageKey;
+use crate::message::Status;
+use crate::store::tx::{Tx, values};
+
+/// `rank < 2`: what reached somebody can no longer fail.
+const SETTLE: &str =
+    "WITH v (tenant_id, mode, message_key, epoch, next, next_rank, moment, code, problem) AS ({rows})
+    UPDATE messages SET status = v.next, rank = v.next_rank, pending = FALSE,
+        sent_at = CASE WHEN v.next_rank = 1 THEN v.moment ELSE messages.sent_at END,
+        error_code = v.code, error = v.problem
+    FROM v
+    WHERE messages.tenant_id = v.tenant_id AND messages.mode = v.mode AND messages.key = v.message_key
+        AND messages.direction = 'out' AND messages.rank < v.next_rank AND messages.rank < 2
+        AND messages.claimed_epoch <= v.epoch
+    RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
+        messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
+        messages.counted_on";
+
+/// A message that was delivered was sent, and one that was read was delivered, whether or not we were
+/// told.
+const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, next_rank, moment) AS ({rows})
+    UPDATE messages SET status = v.next, rank = v.next_rank, pending = FALSE,
+        sent_at = COALESCE(messages.sent_at, v.moment),
+        delivered_at = COALESCE(messages.delivered_at, v.moment),
+        read_at = CASE WHEN v.next_rank >= 3 THEN COALESCE(messages.read_at, v.moment)
+            ELSE messages.read_at END
+    FROM v
+    WHERE messages.tenant_id = v.tenant_id AND messages.mode = v.mode
+        AND messages.session_key = v.session AND messages.wa_id = v.id
+        AND messages.direction = 'out' AND messages.rank < v.next_rank
+    RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
+        messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
+        messages.counted_on";
+
+const GIVE_BACK: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
+    UPDATE daily_usage SET used = CASE WHEN daily_usage.used > v.n THEN daily_usage.used - v.n ELSE 0 END
+    FROM v
+    WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
+
+/// The results of transmissions.
+pub(super) async fn write_results(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    ops: &[Op],
+    done: &mut [Done],
+    events: &mut Events,
+) -> Result<()> {
+    let mut first: HashSet<&MessageKey> = HashSet::new();
+    let mut rows = Vec::new();
+    let mut at: Vec<(&MessageKey, At)> = Vec::new();
+    for (place, settlement) in members!(ops, Settle) {
+        // One statement cannot take two steps with one row.
+        if !first.insert(&settlement.key) {
+            done[place] = Done::NotYet;
+            continue;
+        }
+        let (status, code, problem) = match &settlement.outcome {
+            Outcome::Sent => (Status::Sent, None, None),
+            Outcome::Failed { code, error } => (Status::Failed, Some(code.as_str()), Some(error.as_str())),
+        };
+        at.push((&settlement.key, settlement.at));
+        rows.push(values![
+            settlement.owner.tenant.as_str(),
+            settlement.owner.mode.as_str(),
+            settlement.key.as_str(),
+            settlement.epoch,
+            status.as_str(),
+            status.rank(),
+            settlement.at,
+            code,
+            problem,
+        ]);
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let moved: HashMap<MessageKey, Moved> = tx
+        .many::<Moved>(&mut bench.texts, SETTLE, rows)
+        .await?
+        .into_iter()
+        .map(|moved| (moved.key.clone(), moved))
+        .collect();
+    events.extend(at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| moved.event(*at))));
+    give_back(tx, bench, moved.values().filter(|moved| moved.status == Status::Failed)).await
+}
+
+/// Returns the quota of what failed, to the day it was taken from.
+async fn give_back(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    failed: impl Iterator<Item = &Moved>,
+) -> Result<()> {
+    let mut days: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
+    for moved in failed {
+        if let Some(day) = &moved.counted_on {
+            *days.entry((moved.tenant_id.as_str(), moved.mode.as_str(), day)).or_default() += 1;
+        }
+    }
+    let rows = days.into_iter().map(|((tenant, mode, day), n)| values![tenant, mode, day, n]).collect();
+    tx.run_many(&mut bench.texts, GIVE_BACK, rows).await?;
+    Ok(())
+}
+
+/// What recipients' devices said, nearest step first, so that each step that happened is told.
+pub(super) async fn write_receipts(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    ops: &[Op],
+    events: &mut Events,
+) -> Result<()> {
+    for status in [Status::Delivered, Status::Read, Status::Played] {
+        let mut seen: HashSet<(&str, &str)> = HashSet::new();
+        let mut rows = Vec::new();
+        let mut at: Vec<(&str, &str, At)> = Vec::new();
+        for (_, news) in members!(ops, Receipt).filter(|(_, news)| news.status == status) {
+            let session = news.owner.session.as_str();
+            for wa_id in news.wa_ids.iter().filter(|id| seen.insert((session, id))) {
+                at.push((session, wa_id, news.at));
+                rows.push(values![
+                    news.owner.tenant.as_str(),
+                    news.owner.mode.as_str(),
+                    session,
+                    wa_id.as_str(),
+                    status.as_str(),
+                    status.rank(),
+                    news.at,
+                ]);
+            }
+        }
+        if rows.is_empty() {
+            continue;
+        }
+        let moved = tx.many::<Moved>(&mut bench.texts, ADVANCE, rows).await?;
+        let moved: HashMap<(&str, &str), &Moved> =
+            moved.iter().map(|moved| ((moved.session_key.as_str(), moved.wa_id.as_str()), moved)).collect();
+        events.extend(
+            at.iter().filter_map(|(session, id, at)| moved.get(&(*session, *id)).map(|m| m.event(*at))),
+        );
+    }
+    Ok(())
+}

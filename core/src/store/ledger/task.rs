@@ -1,0 +1,182 @@
+//! The one task that writes the log, and the line in front of it.
+//!
+//! While a commit runs, calls queue up; when it is done they are the next batch. A batch that the
+//! database refuses because of one bad member is tried again member by member. A database that is
+//! not there refuses the whole batch at once, and the next batch finds out whether it is back.
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, SqlitePool};
+use tokio::sync::{mpsc, oneshot};
+
+use super::batch::{self, Done, Op, Workbench};
+use super::{Db, Result, StoreError};
+use crate::clock::Clock;
+use crate::store::tx::Tx;
+
+/// The most calls in one commit. A commit of so many takes some 20 ms, which is as long as anybody
+/// should hold up everybody.
+const BATCH_MAX: usize = 512;
+
+/// A call in line, and who waits for it.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub op: Op,
+    pub reply: oneshot::Sender<Result<Done>>,
+}
+
+impl Waiting {
+    fn answer(self, with: Result<Done>) {
+        // Whoever asked may be gone; what was written stays written.
+        let _ = self.reply.send(with);
+    }
+}
+
+/// Runs until the last handle is dropped or somebody closes the ledger.
+pub(super) async fn run(db: Db, clock: Clock, mut inbox: mpsc::Receiver<Waiting>) {
+    let mut desk = Desk { line: Line::to(db), clock, bench: Workbench::default() };
+    let mut waiting = Vec::new();
+    let mut closing = Vec::new();
+    loop {
+        if waiting.is_empty() && inbox.recv_many(&mut waiting, BATCH_MAX).await == 0 {
+            break;
+        }
+        for goodbye in waiting.extract_if(.., |one| matches!(one.op, Op::Close)) {
+            inbox.close();
+            closing.push(goodbye);
+        }
+        waiting = desk.commit(waiting).await;
+        // Those who were put off go first, together with whoever came meanwhile.
+        while waiting.len() < BATCH_MAX
+            && let Ok(next) = inbox.try_recv()
+        {
+            waiting.push(next);
+        }
+    }
+    for goodbye in closing {
+        goodbye.answer(Ok(Done::Written));
+    }
+}
+
+struct Desk {
+    line: Line,
+    clock: Clock,
+    bench: Workbench,
+}
+
+impl Desk {
+    /// Commits a batch and answers its members; returns those that must wait for the next one.
+    async fn commit(&mut self, batch: Vec<Waiting>) -> Vec<Waiting> {
+        let (ops, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.op, one.reply)).unzip();
+        let result = self.write(&ops).await;
+        let members = ops.into_iter().zip(replies).map(|(op, reply)| Waiting { op, reply });
+        match result {
+            Ok(done) => {
+                let mut put_off = Vec::new();
+                for (one, done) in members.zip(done) {
+                    match done {
+                        Done::NotYet => put_off.push(one),
+                        done => one.answer(Ok(done)),
+                    }
+                }
+                put_off
+            }
+            Err(error) if replies_may_differ(&error) && members.len() > 1 => {
+                tracing::debug!(%error, "A batch of {} was refused; trying them one by one", members.len());
+                for one in members {
+                    let result = self.write(std::slice::from_ref(&one.op)).await;
+                    one.answer(result.map(|mut done| done.pop().expect("one call has one answer")));
+                }
+                Vec::new()
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for one in members {
+                    one.answer(Err(StoreError::Commit(Arc::clone(&error))));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    async fn write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
+        let result = self.try_write(ops).await;
+        if let Err(error) = &result {
+            self.line.after(error);
+        }
+        result
+    }
+
+    async fn try_write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
+        let now = self.clock.now();
+        let mut tx = self.line.begin().await?;
+        let done = batch::write(&mut tx, &mut self.bench, now, ops).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+}
+
+/// Is it the fault of one member, rather than of the database as a whole?
+fn replies_may_differ(error: &StoreError) -> bool {
+    let StoreError::Database(sqlx::Error::Database(error)) = error else {
+        return !matches!(error, StoreError::Database(_) | StoreError::Closed);
+    };
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // 08 connection, 53 out of resources, 57 operator intervention, 58 system error.
+        return !["08", "53", "57", "58"].iter().any(|class| code.starts_with(class));
+    }
+    // SQLite's primary code is the low byte: busy, locked, out of memory, read-only, I/O, corrupt,
+    // full, cannot open.
+    !code.parse().is_ok_and(|code: u32| [5, 6, 7, 8, 10, 11, 13, 14].contains(&(code & 0xff)))
+}
+
+/// The ledger's own way to the database.
+enum Line {
+    /// The writing connection is everybody's: SQLite has one writer.
+    Sqlite(SqlitePool),
+    /// One connection for ever, because a pool asks it for a sign of life before and after each use.
+    Postgres { options: Box<PgConnectOptions>, connection: Option<PgConnection> },
+}
+
+impl Line {
+    fn to(db: Db) -> Self {
+        match db {
+            Db::Sqlite { write, .. } => Self::Sqlite(write),
+            Db::Postgres(pool) => {
+                // Every statement of the ledger finds rows by an index. Plans are made once, perhaps
+                // while a table was still empty, so the ways that only suit small tables are shut.
+                let options = (*pool.connect_options()).clone().statement_cache_capacity(256).options([
+                    ("plan_cache_mode", "force_generic_plan"),
+                    ("enable_seqscan", "off"),
+                    ("enable_hashjoin", "off"),
+                    ("enable_mergejoin", "off"),
+                ]);
+                Self::Postgres { options: Box::new(options), connection: None }
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> sqlx::Result<Tx<'_>> {
+        match self {
+            Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
+            Self::Postgres { options, connection } => {
+                if connection.is_none() {
+                    *connection = Some(PgConnection::connect_with(options).await?);
+                }
+                let connection = connection.as_mut().expect("connected above");
+                Ok(Tx::Postgres(connection.begin().await?))
+            }
+        }
+    }
+
+    /// After an error that may have broken the connection, the next batch gets a new one.
+    fn after(&mut self, error: &StoreError) {
+        if let Self::Postgres { connection, .. } = self
+            && !replies_may_differ(error)
+        {
+            *connection = None;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What the store promises, on both engines.
+//!
+//! Postgres comes from `WAPID_TEST_POSTGRES`, a server where databases may be made
+//! (`tests/support/postgres.sh start DIR` prints one). Without it the Postgres half fails, unless
+//! `WAPID_TEST_SQLITE_ONLY=1` says that this is meant.
+
+mod accept;
+mod crash;
+mod events;
+mod fixture;
+mod isolation;
+mod leases;
+mod messages;
+mod open;
+mod receive;
+mod sessions;
+mod settle;
+mod tenants;
