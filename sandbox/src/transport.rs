@@ -14,6 +14,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use wacore::net::{
     DisconnectReason, HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent,
     TransportFactory,
@@ -21,6 +22,7 @@ use wacore::net::{
 
 use crate::conn::{self, Wire};
 use crate::net::Net;
+use crate::socket::BUFFER_BYTES;
 
 /// Chunks under way in each direction of one connection. A chunk holds many small stanzas.
 pub(crate) const CHUNKS: usize = 16;
@@ -100,7 +102,11 @@ impl TransportFactory for WebSocket {
         };
         let stream = TcpStream::connect(&address).await?;
         stream.set_nodelay(true)?;
-        let (socket, _) = tokio_tungstenite::client_async(&self.url, stream).await?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES);
+        let (socket, _) =
+            tokio_tungstenite::client_async_with_config(&self.url, stream, Some(config)).await?;
         let (outgoing, events) = async_channel::bounded(CHUNKS);
         let (sent, unsent) = async_channel::bounded(CHUNKS);
         outgoing
