@@ -15,8 +15,10 @@
 //! nothing of the gateway, and does not do groups, calls or media yet.
 
 mod account;
+mod client;
 mod code;
 mod conn;
+mod control;
 mod error;
 mod fault;
 mod iq;
@@ -25,6 +27,7 @@ mod keys;
 mod limits;
 mod login;
 mod net;
+mod network;
 mod noise;
 mod outbox;
 mod pair;
@@ -33,11 +36,14 @@ mod qr;
 mod restore;
 mod route;
 mod sandbox;
+mod socket;
 mod stanza;
 mod transport;
 
+pub use client::RemoteSandbox;
 pub use error::SandboxError;
 pub use fault::{Fault, FaultKind, Phase};
+pub use network::Network;
 pub use phone::inbox::{Inbox, InboxMessage};
 pub use phone::send::{MessageKind, PhoneMessage};
 pub use sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox, Storage};

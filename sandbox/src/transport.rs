@@ -14,12 +14,14 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use wacore::net::{
     DisconnectReason, HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory,
 };
 
 use crate::conn::{self, Wire};
 use crate::net::Net;
+use crate::socket::BUFFER_BYTES;
 
 /// Chunks under way in each direction of one connection. A chunk holds many small stanzas.
 pub(crate) const CHUNKS: usize = 16;
@@ -84,7 +86,11 @@ impl TransportFactory for WebSocket {
         };
         let stream = TcpStream::connect(&address).await?;
         stream.set_nodelay(true)?;
-        let (socket, _) = tokio_tungstenite::client_async(&self.url, stream).await?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER_BYTES)
+            .write_buffer_size(BUFFER_BYTES);
+        let (socket, _) =
+            tokio_tungstenite::client_async_with_config(&self.url, stream, Some(config)).await?;
         let (outgoing, events) = async_channel::bounded(CHUNKS);
         let (sent, unsent) = async_channel::bounded(CHUNKS);
         outgoing.try_send(TransportEvent::Connected).expect("the channel is new and empty");

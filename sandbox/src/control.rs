@@ -1,0 +1,273 @@
+//! The control surface of a sandbox that runs alone: tell the phones what to do over HTTP.
+//!
+//! Handlers parse, call one thing and shape the answer; every failure is `{"error","code"}`.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::error::{ErrorBody, SandboxError};
+use crate::fault::Fault;
+use crate::limits;
+use crate::phone::inbox::Inbox;
+use crate::phone::send::PhoneMessage;
+use crate::sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox};
+use crate::socket;
+
+impl Sandbox {
+    /// Clients at `/ws/chat`, control under `/control`.
+    pub fn router(&self) -> axum::Router {
+        let phone = axum::Router::new()
+            .route("/scan", post(scan))
+            .route("/enter-code", post(enter_code))
+            .route("/messages", get(messages).post(send))
+            .route("/read", post(read))
+            .route("/played", post(played))
+            .route("/unlink", post(unlink))
+            .route("/devices", get(devices));
+        axum::Router::new()
+            .route("/", get(about))
+            .route("/ws/chat", get(socket::connect))
+            .route("/control/keys", get(keys))
+            .route("/control/{book}", axum::routing::delete(remove_book))
+            .route("/control/{book}/phones", get(phones).post(create_phone))
+            .nest("/control/{book}/phones/{phone}", phone)
+            .route("/control/{book}/faults", post(fault))
+            .fallback(|| async { not_found() })
+            .method_not_allowed_fallback(|| async { not_found() })
+            .layer(DefaultBodyLimit::max(limits::CONTROL_BODY_BYTES))
+            .with_state(self.clone())
+    }
+}
+
+/// A refusal on its way out.
+pub(crate) struct Refused(pub SandboxError);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+        (status, Json(self.0.body())).into_response()
+    }
+}
+
+impl From<SandboxError> for Refused {
+    fn from(error: SandboxError) -> Self {
+        Self(error)
+    }
+}
+
+type Answer<T> = Result<Json<T>, Refused>;
+type Phone = Path<(String, String)>;
+
+fn not_found() -> Response {
+    let body = ErrorBody {
+        error: "there is nothing here".into(),
+        code: "NOT_FOUND".into(),
+    };
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+/// Bodies are parsed by hand so that a malformed one is refused like everything else.
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| Refused(SandboxError::Invalid(error.to_string())))
+}
+
+fn done() -> Json<serde_json::Value> {
+    Json(json!({}))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Keys {
+    pub root_key: String,
+    pub static_key: String,
+}
+
+async fn about(State(sandbox): State<Sandbox>) -> String {
+    format!(
+        "wapid sandbox: a WhatsApp network at /ws/chat, root key {}\n",
+        hex::encode(sandbox.root_key())
+    )
+}
+
+async fn keys(State(sandbox): State<Sandbox>) -> Json<Keys> {
+    Json(Keys {
+        root_key: hex::encode(sandbox.root_key()),
+        static_key: hex::encode(sandbox.static_key()),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct NewPhone {
+    pub phone: String,
+    #[serde(default)]
+    pub name: String,
+}
+
+async fn create_phone(
+    State(sandbox): State<Sandbox>,
+    Path(book): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<PhoneInfo>), Refused> {
+    let NewPhone { phone, name } = parse(&body)?;
+    Ok((
+        StatusCode::CREATED,
+        Json(sandbox.create_phone(&book, &phone, &name).await?),
+    ))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Phones {
+    pub phones: Vec<PhoneInfo>,
+}
+
+async fn phones(State(sandbox): State<Sandbox>, Path(book): Path<String>) -> Json<Phones> {
+    Json(Phones {
+        phones: sandbox.phones(&book).await,
+    })
+}
+
+async fn remove_book(
+    State(sandbox): State<Sandbox>,
+    Path(book): Path<String>,
+) -> Answer<serde_json::Value> {
+    sandbox.remove_book(&book).await?;
+    Ok(done())
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Scan {
+    pub qr: String,
+}
+
+async fn scan(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    body: Bytes,
+) -> Answer<serde_json::Value> {
+    let Scan { qr } = parse(&body)?;
+    sandbox.scan(&book, &phone, &qr).await?;
+    Ok(done())
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EnterCode {
+    pub code: String,
+}
+
+async fn enter_code(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    body: Bytes,
+) -> Answer<serde_json::Value> {
+    let EnterCode { code } = parse(&body)?;
+    sandbox.enter_code(&book, &phone, &code).await?;
+    Ok(done())
+}
+
+async fn messages(State(sandbox): State<Sandbox>, Path((book, phone)): Phone) -> Answer<Inbox> {
+    Ok(Json(sandbox.messages(&book, &phone).await?))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Sent {
+    pub id: String,
+}
+
+async fn send(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    body: Bytes,
+) -> Answer<Sent> {
+    let message: PhoneMessage = parse(&body)?;
+    let id = sandbox.send(&book, &phone, message).await?;
+    Ok(Json(Sent { id }))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Mark {
+    pub message_id: String,
+}
+
+async fn read(
+    State(sandbox): State<Sandbox>,
+    Path(phone): Phone,
+    body: Bytes,
+) -> Answer<serde_json::Value> {
+    mark(&sandbox, phone, &body, ReceiptKind::Read).await
+}
+
+async fn played(
+    State(sandbox): State<Sandbox>,
+    Path(phone): Phone,
+    body: Bytes,
+) -> Answer<serde_json::Value> {
+    mark(&sandbox, phone, &body, ReceiptKind::Played).await
+}
+
+async fn mark(
+    sandbox: &Sandbox,
+    (book, phone): (String, String),
+    body: &Bytes,
+    kind: ReceiptKind,
+) -> Answer<serde_json::Value> {
+    let Mark { message_id } = parse(body)?;
+    sandbox.mark(&book, &phone, &message_id, kind).await?;
+    Ok(done())
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Unlink {
+    #[serde(default)]
+    pub device: Option<u16>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Unlinked {
+    pub unlinked: u32,
+}
+
+async fn unlink(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    body: Bytes,
+) -> Answer<Unlinked> {
+    let Unlink { device } = parse(&body)?;
+    let unlinked = sandbox.unlink(&book, &phone, device).await?;
+    Ok(Json(Unlinked { unlinked }))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Devices {
+    pub devices: Vec<DeviceInfo>,
+}
+
+async fn devices(State(sandbox): State<Sandbox>, Path((book, phone)): Phone) -> Answer<Devices> {
+    let devices = sandbox.devices(&book, &phone).await?;
+    Ok(Json(Devices { devices }))
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FaultAt {
+    pub phone: String,
+    #[serde(flatten)]
+    pub fault: Fault,
+}
+
+async fn fault(
+    State(sandbox): State<Sandbox>,
+    Path(book): Path<String>,
+    body: Bytes,
+) -> Answer<serde_json::Value> {
+    let FaultAt { phone, fault } = parse(&body)?;
+    sandbox.fault(&book, &phone, fault).await?;
+    Ok(done())
+}

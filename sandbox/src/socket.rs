@@ -1,0 +1,96 @@
+//! The network over WebSocket: what `wapid sandbox` listens with.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt as _;
+use futures::{SinkExt as _, StreamExt as _};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use wacore::net::TransportEvent;
+
+use crate::conn::{self, Wire};
+use crate::control;
+use crate::limits;
+use crate::net::Net;
+use crate::sandbox::{Sandbox, check_book};
+use crate::transport::CHUNKS;
+
+/// Enough for small stanzas without a second read. The default of 128 KiB would be most of what an
+/// idle connection costs.
+pub(crate) const BUFFER_BYTES: usize = 4096;
+
+#[derive(Deserialize)]
+pub(crate) struct Connect {
+    book: Option<String>,
+}
+
+pub(crate) async fn connect(
+    State(sandbox): State<Sandbox>,
+    Query(Connect { book }): Query<Connect>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if let Some(Err(error)) = book.as_deref().map(check_book) {
+        return control::Refused(error).into_response();
+    }
+    upgrade
+        .max_message_size(limits::FRAME_BYTES)
+        .max_frame_size(limits::FRAME_BYTES)
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .on_upgrade(move |socket| serve(sandbox.net, socket, book))
+}
+
+async fn serve(net: Arc<Net>, socket: WebSocket, book: Option<String>) {
+    let (mut sink, mut stream) = socket.split();
+    let (received, incoming) = async_channel::bounded(CHUNKS);
+    let (outgoing, unsent) = async_channel::bounded(CHUNKS);
+    let read = async move {
+        while let Some(Ok(message)) = stream.next().await {
+            match message {
+                Message::Binary(bytes) => {
+                    if received.send(bytes).await.is_err() {
+                        return;
+                    }
+                }
+                Message::Close(_) => return,
+                _ => {}
+            }
+        }
+    };
+    let write = async move {
+        while let Ok(TransportEvent::DataReceived(bytes)) = unsent.recv().await {
+            if sink.send(Message::Binary(bytes)).await.is_err() {
+                return;
+            }
+        }
+        // The client may be gone already.
+        let _ = sink.close().await;
+    };
+    let wire = Wire { incoming, outgoing };
+    // The client's leaving closes `received`, which ends the connection, which ends `write`.
+    tokio::join!(
+        async {
+            tokio::select! {
+                () = read => std::future::pending().await,
+                () = write => {}
+            }
+        },
+        conn::serve(net, wire, book),
+    );
+}
+
+impl Sandbox {
+    /// Serves clients and control calls until the listener fails.
+    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
+        // Without it the second of two small stanzas waits for an acknowledgement of the first.
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "A connection keeps Nagle's algorithm");
+            }
+        });
+        axum::serve(listener, self.router()).await
+    }
+}
