@@ -221,9 +221,7 @@ fn op() -> impl Strategy<Value = Op> {
         few((key(), bytes())).prop_map(StorePendingInboundBatch),
         few(key()).prop_map(DeletePendingInboundBatch),
         (key(), any::<u8>()).prop_map(|(k, s)| PutMsgSecret(k, s)),
-        few((key(), any::<u8>(), time.clone(), time.clone())).prop_map(|rows| {
-            PutMsgSecrets(rows.into_iter().map(|(k, s, until, at)| (k, s, until, at)).collect())
-        }),
+        few((key(), any::<u8>(), time.clone(), time.clone())).prop_map(PutMsgSecrets),
         key().prop_map(GetMsgSecret),
         key().prop_map(GetMsgSecretWithTs),
         time.prop_map(DeleteExpiredMsgSecrets),
