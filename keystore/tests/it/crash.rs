@@ -52,6 +52,14 @@ enum Care {
     Bare,
 }
 
+/// The instant of a kill.
+enum End {
+    /// This long after the device is ready.
+    After(Duration),
+    /// The moment it has said so many things: whatever it answered for must be durable by now.
+    AtLine(u32),
+}
+
 on_both_engines!(a_device_killed_at_any_instant_loses_nothing_and_reuses_no_key);
 
 async fn a_device_killed_at_any_instant_loses_nothing_and_reuses_no_key(database: &Database) {
@@ -72,9 +80,13 @@ async fn kill_again_and_again(database: &Database, care: Care) {
     let session = SessionKey::new();
     let keystore = database.keystores().of(session.clone());
     let mut world = World::around(Peer::over(Arc::new(keystore)).await, care).await;
-    for _ in 0..kills {
-        let lifetime = Duration::from_micros(rand::rng().random_range(0..150_000));
-        world.live(&database.url, &session, lifetime).await;
+    for nth in 0..kills {
+        let end = if nth % 2 == 0 {
+            End::After(Duration::from_micros(rand::rng().random_range(0..150_000)))
+        } else {
+            End::AtLine(rand::rng().random_range(1..100))
+        };
+        world.live(&database.url, &session, end).await;
     }
     world.settle(&database.url, &session).await;
     eprintln!(
@@ -128,13 +140,23 @@ impl World {
         }
     }
 
-    /// Starts the device, talks to it, and kills it `lifetime` after it is ready.
-    async fn live(&mut self, url: &str, session: &SessionKey, lifetime: Duration) {
+    /// Starts the device, talks to it, and kills it.
+    async fn live(&mut self, url: &str, session: &SessionKey, end: End) {
         let mut link = Link::start(url, session, self.care).await;
         self.redeliver(&mut link).await;
-        let end = Instant::now() + lifetime;
-        while let Ok(line) = tokio::time::timeout_at(end, link.lines.next_line()).await {
+        let (deadline, mut lines_left) = match end {
+            End::After(lifetime) => (Instant::now() + lifetime, u32::MAX),
+            End::AtLine(nth) => (Instant::now() + NEVER, nth),
+        };
+        while let Ok(line) = tokio::time::timeout_at(deadline, link.lines.next_line()).await {
+            lines_left -= 1;
+            if lines_left == 0 {
+                link.child.start_kill().unwrap();
+            }
             self.hear(&line.unwrap().expect("the device lives until it is killed")).await;
+            if lines_left == 0 {
+                break;
+            }
             while self.unacked.len() < WINDOW {
                 let phone = self.some_phone().await;
                 self.send(&mut link, phone).await;
