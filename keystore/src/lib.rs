@@ -5,13 +5,13 @@
 //!
 //! | file | what it keeps |
 //! |---|---|
-//! | [`signal`] | identities, ratchets, prekeys, sender keys |
-//! | [`app_sync`] | the keys and hashes of synchronised settings |
-//! | [`protocol`] | who has which device and token; what was sent, and what is not yet in the log |
-//! | [`secrets`] | the keys of votes, reactions and edits |
-//! | [`device`] | the linked device itself |
-//! | [`records`] | what is only ever found by its name |
-//! | [`statement`], [`writer`] | how it is written: many sessions, one commit |
+//! | `signal` | identities, ratchets, prekeys, sender keys |
+//! | `app_sync` | the keys and hashes of synchronised settings |
+//! | `protocol` | who has which device and token; what was sent, and what is not yet in the log |
+//! | `secrets` | the keys of votes, reactions and edits |
+//! | `device` | the linked device itself |
+//! | `records` | what is only ever found by its name |
+//! | `statement`, `writer` | how it is written: many sessions, one commit |
 //!
 //! # What it promises
 //! - **Durable before it answers.** A write answers after its commit. One call is one transaction,
@@ -20,15 +20,15 @@
 //!   leaves what some prefix of them wrote.
 //! - **Sealed.** Every secret is sealed to `table:session:row`; a row copied elsewhere does not open.
 //!
-//! # Why a crash never breaks a ratchet
+//! # Why a crash inside a flush breaks no ratchet
 //! whatsapp-rust 0.7.0 flushes its Signal cache (`wacore::store::signal_cache`,
 //! `SignalStoreCache::flush`) in several calls, each of which we commit alone: sessions, deleted
 //! sessions, consumed prekeys, identities, deleted sender keys, sender keys. With "durable" and "in
 //! order", each cut is safe:
-//! - *before sessions*: nothing happened. A receiving chain is derived again from the older record;
-//!   the server sends again what was not acknowledged. A sending chain resumes at the end of its
-//!   durable lease (`SessionRecord::reserve_sender_chain_counters`), never below it, because a send
-//!   that raises the lease waits for the flush (`Client::persist_signal_state_pre_wire`).
+//! - *before sessions*: a receiving chain is derived again from the older record, and the server
+//!   sends again what was not acknowledged. A sending chain resumes at the end of its durable lease
+//!   (`SessionRecord::reserve_sender_chain_counters`), never below it, because a send that raises the
+//!   lease waits for the flush (`Client::persist_signal_state_pre_wire`).
 //! - *between sessions and prekeys*: the session is there and the prekey is one too many; the copy
 //!   of the first message finds its session. The reverse order would lose both, so a prekey must
 //!   never go first, and within one session our lane never lets it.
@@ -40,6 +40,14 @@
 //!
 //! This stands on what was answered staying written. Under `Durability::Process` a power cut (not a
 //! crash of the process) may take the last commits, and with them a lease.
+//!
+//! # What only the caller can do
+//! **Flush between a receive and the next send** (`Client::flush_pending_signal_state`). A received
+//! message may bring a new ratchet key of ours, and the reply on it is covered by the lease, so
+//! whatsapp-rust sends it up to 25 ms before that key is handed to us
+//! (`SessionRecord::rebase_lease_after_sender_chain_reset`). Killed in between, the session cannot
+//! read what the other side answers, until a retry receipt builds a new one. `tests/it/crash.rs` proves
+//! both: with the flush it never happens, without it a few kills are enough.
 //!
 //! # What it does not do
 //! It does not decide who may run a session (`core::store::leases` does), and it does not prune by
