@@ -7,9 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wacore::net::{HttpClient, TransportFactory};
 
-use crate::control::{
-    Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, Sent, Unlink, Unlinked,
-};
+use crate::control::{Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, Sent, Unlink, Unlinked};
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
 use crate::phone::inbox::Inbox;
@@ -31,9 +29,7 @@ impl RemoteSandbox {
     /// `url` is the `http://` address the sandbox listens at; `static_key` is what its clients pin.
     pub fn new(url: &str, static_key: [u8; 32]) -> Result<Self, SandboxError> {
         if !url.starts_with("http://") {
-            return Err(SandboxError::Invalid(
-                "a sandbox is reached at an http:// address".into(),
-            ));
+            return Err(SandboxError::Invalid("a sandbox is reached at an http:// address".into()));
         }
         // A TLS configuration that trusts nobody: reqwest wants one, a sandbox needs none.
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -49,11 +45,7 @@ impl RemoteSandbox {
             .timeout(PATIENCE)
             .build()
             .map_err(|error| SandboxError::Unreachable(error.to_string()))?;
-        Ok(Self {
-            http,
-            url: url.trim_end_matches('/').into(),
-            static_key,
-        })
+        Ok(Self { http, url: url.trim_end_matches('/').into(), static_key })
     }
 
     pub fn static_key(&self) -> [u8; 32] {
@@ -70,16 +62,8 @@ impl RemoteSandbox {
         Arc::new(NoHttp)
     }
 
-    pub async fn create_phone(
-        &self,
-        book: &str,
-        phone: &str,
-        name: &str,
-    ) -> Result<PhoneInfo, SandboxError> {
-        let body = NewPhone {
-            phone: phone.to_owned(),
-            name: name.to_owned(),
-        };
+    pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
+        let body = NewPhone { phone: phone.to_owned(), name: name.to_owned() };
         self.post(&self.in_book(book, "phones")?, &body).await
     }
 
@@ -89,41 +73,19 @@ impl RemoteSandbox {
     }
 
     pub async fn scan(&self, book: &str, phone: &str, qr: &str) -> Result<(), SandboxError> {
-        self.tell(
-            &self.of_phone(book, phone, "scan")?,
-            &Scan { qr: qr.to_owned() },
-        )
-        .await
+        self.tell(&self.of_phone(book, phone, "scan")?, &Scan { qr: qr.to_owned() }).await
     }
 
-    pub async fn enter_code(
-        &self,
-        book: &str,
-        phone: &str,
-        code: &str,
-    ) -> Result<(), SandboxError> {
-        self.tell(
-            &self.of_phone(book, phone, "enter-code")?,
-            &EnterCode {
-                code: code.to_owned(),
-            },
-        )
-        .await
+    pub async fn enter_code(&self, book: &str, phone: &str, code: &str) -> Result<(), SandboxError> {
+        self.tell(&self.of_phone(book, phone, "enter-code")?, &EnterCode { code: code.to_owned() }).await
     }
 
     pub async fn messages(&self, book: &str, phone: &str) -> Result<Inbox, SandboxError> {
         self.get(&self.of_phone(book, phone, "messages")?).await
     }
 
-    pub async fn send(
-        &self,
-        book: &str,
-        phone: &str,
-        out: PhoneMessage,
-    ) -> Result<String, SandboxError> {
-        let sent: Sent = self
-            .post(&self.of_phone(book, phone, "messages")?, &out)
-            .await?;
+    pub async fn send(&self, book: &str, phone: &str, out: PhoneMessage) -> Result<String, SandboxError> {
+        let sent: Sent = self.post(&self.of_phone(book, phone, "messages")?, &out).await?;
         Ok(sent.id)
     }
 
@@ -138,24 +100,11 @@ impl RemoteSandbox {
             ReceiptKind::Read => "read",
             ReceiptKind::Played => "played",
         };
-        self.tell(
-            &self.of_phone(book, phone, action)?,
-            &Mark {
-                message_id: message_id.to_owned(),
-            },
-        )
-        .await
+        self.tell(&self.of_phone(book, phone, action)?, &Mark { message_id: message_id.to_owned() }).await
     }
 
-    pub async fn unlink(
-        &self,
-        book: &str,
-        phone: &str,
-        device: Option<u16>,
-    ) -> Result<u32, SandboxError> {
-        let answer: Unlinked = self
-            .post(&self.of_phone(book, phone, "unlink")?, &Unlink { device })
-            .await?;
+    pub async fn unlink(&self, book: &str, phone: &str, device: Option<u16>) -> Result<u32, SandboxError> {
+        let answer: Unlinked = self.post(&self.of_phone(book, phone, "unlink")?, &Unlink { device }).await?;
         Ok(answer.unlinked)
     }
 
@@ -165,10 +114,7 @@ impl RemoteSandbox {
     }
 
     pub async fn fault(&self, book: &str, phone: &str, fault: Fault) -> Result<(), SandboxError> {
-        let body = FaultAt {
-            phone: phone.to_owned(),
-            fault,
-        };
+        let body = FaultAt { phone: phone.to_owned(), fault };
         self.tell(&self.in_book(book, "faults")?, &body).await
     }
 
@@ -195,11 +141,7 @@ impl RemoteSandbox {
         self.call(self.http.get(url)).await
     }
 
-    async fn post<T: DeserializeOwned>(
-        &self,
-        url: &str,
-        body: &impl Serialize,
-    ) -> Result<T, SandboxError> {
+    async fn post<T: DeserializeOwned>(&self, url: &str, body: &impl Serialize) -> Result<T, SandboxError> {
         self.call(self.http.post(url).json(body)).await
     }
 
@@ -207,12 +149,8 @@ impl RemoteSandbox {
         self.post::<serde_json::Value>(url, body).await.map(|_| ())
     }
 
-    async fn call<T: DeserializeOwned>(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<T, SandboxError> {
-        let unreachable =
-            |error: reqwest::Error| SandboxError::Unreachable(error.without_url().to_string());
+    async fn call<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, SandboxError> {
+        let unreachable = |error: reqwest::Error| SandboxError::Unreachable(error.without_url().to_string());
         let response = request.send().await.map_err(unreachable)?;
         if response.status().is_success() {
             return response.json().await.map_err(unreachable);

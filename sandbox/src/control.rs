@@ -66,10 +66,7 @@ type Answer<T> = Result<Json<T>, Refused>;
 type Phone = Path<(String, String)>;
 
 fn not_found() -> Response {
-    let body = ErrorBody {
-        error: "there is nothing here".into(),
-        code: "NOT_FOUND".into(),
-    };
+    let body = ErrorBody { error: "there is nothing here".into(), code: "NOT_FOUND".into() };
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
@@ -91,17 +88,11 @@ pub(crate) struct Keys {
 }
 
 async fn about(State(sandbox): State<Sandbox>) -> String {
-    format!(
-        "wapid sandbox: a WhatsApp network at /ws/chat, root key {}\n",
-        hex::encode(sandbox.root_key())
-    )
+    format!("wapid sandbox: a WhatsApp network at /ws/chat, root key {}\n", hex::encode(sandbox.root_key()))
 }
 
 async fn keys(State(sandbox): State<Sandbox>) -> Json<Keys> {
-    Json(Keys {
-        root_key: hex::encode(sandbox.root_key()),
-        static_key: hex::encode(sandbox.static_key()),
-    })
+    Json(Keys { root_key: hex::encode(sandbox.root_key()), static_key: hex::encode(sandbox.static_key()) })
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,10 +108,7 @@ async fn create_phone(
     body: Bytes,
 ) -> Result<(StatusCode, Json<PhoneInfo>), Refused> {
     let NewPhone { phone, name } = parse(&body)?;
-    Ok((
-        StatusCode::CREATED,
-        Json(sandbox.create_phone(&book, &phone, &name).await?),
-    ))
+    Ok((StatusCode::CREATED, Json(sandbox.create_phone(&book, &phone, &name).await?)))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,15 +117,10 @@ pub(crate) struct Phones {
 }
 
 async fn phones(State(sandbox): State<Sandbox>, Path(book): Path<String>) -> Json<Phones> {
-    Json(Phones {
-        phones: sandbox.phones(&book).await,
-    })
+    Json(Phones { phones: sandbox.phones(&book).await })
 }
 
-async fn remove_book(
-    State(sandbox): State<Sandbox>,
-    Path(book): Path<String>,
-) -> Answer<serde_json::Value> {
+async fn remove_book(State(sandbox): State<Sandbox>, Path(book): Path<String>) -> Answer<serde_json::Value> {
     sandbox.remove_book(&book).await?;
     Ok(done())
 }
@@ -181,11 +164,7 @@ pub(crate) struct Sent {
     pub id: String,
 }
 
-async fn send(
-    State(sandbox): State<Sandbox>,
-    Path((book, phone)): Phone,
-    body: Bytes,
-) -> Answer<Sent> {
+async fn send(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Sent> {
     let message: PhoneMessage = parse(&body)?;
     let id = sandbox.send(&book, &phone, message).await?;
     Ok(Json(Sent { id }))
@@ -197,11 +176,7 @@ pub(crate) struct Mark {
     pub message_id: String,
 }
 
-async fn read(
-    State(sandbox): State<Sandbox>,
-    Path(phone): Phone,
-    body: Bytes,
-) -> Answer<serde_json::Value> {
+async fn read(State(sandbox): State<Sandbox>, Path(phone): Phone, body: Bytes) -> Answer<serde_json::Value> {
     mark(&sandbox, phone, &body, ReceiptKind::Read).await
 }
 
@@ -235,11 +210,7 @@ pub(crate) struct Unlinked {
     pub unlinked: u32,
 }
 
-async fn unlink(
-    State(sandbox): State<Sandbox>,
-    Path((book, phone)): Phone,
-    body: Bytes,
-) -> Answer<Unlinked> {
+async fn unlink(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Unlinked> {
     let Unlink { device } = parse(&body)?;
     let unlinked = sandbox.unlink(&book, &phone, device).await?;
     Ok(Json(Unlinked { unlinked }))

@@ -54,12 +54,7 @@ impl Network {
         }
     }
 
-    pub async fn create_phone(
-        &self,
-        book: &str,
-        phone: &str,
-        name: &str,
-    ) -> Result<PhoneInfo, SandboxError> {
+    pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.create_phone(book, phone, name).await,
             Self::Remote(sandbox) => sandbox.create_phone(book, phone, name).await,
@@ -73,12 +68,7 @@ impl Network {
         }
     }
 
-    pub async fn enter_code(
-        &self,
-        book: &str,
-        phone: &str,
-        code: &str,
-    ) -> Result<(), SandboxError> {
+    pub async fn enter_code(&self, book: &str, phone: &str, code: &str) -> Result<(), SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.enter_code(book, phone, code).await,
             Self::Remote(sandbox) => sandbox.enter_code(book, phone, code).await,
@@ -92,12 +82,7 @@ impl Network {
         }
     }
 
-    pub async fn send(
-        &self,
-        book: &str,
-        phone: &str,
-        out: PhoneMessage,
-    ) -> Result<String, SandboxError> {
+    pub async fn send(&self, book: &str, phone: &str, out: PhoneMessage) -> Result<String, SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.send(book, phone, out).await,
             Self::Remote(sandbox) => sandbox.send(book, phone, out).await,
@@ -117,12 +102,7 @@ impl Network {
         }
     }
 
-    pub async fn unlink(
-        &self,
-        book: &str,
-        phone: &str,
-        device: Option<u16>,
-    ) -> Result<u32, SandboxError> {
+    pub async fn unlink(&self, book: &str, phone: &str, device: Option<u16>) -> Result<u32, SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.unlink(book, phone, device).await,
             Self::Remote(sandbox) => sandbox.unlink(book, phone, device).await,

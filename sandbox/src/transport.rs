@@ -86,9 +86,8 @@ impl TransportFactory for WebSocket {
         };
         let stream = TcpStream::connect(&address).await?;
         stream.set_nodelay(true)?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER_BYTES)
-            .write_buffer_size(BUFFER_BYTES);
+        let config =
+            WebSocketConfig::default().read_buffer_size(BUFFER_BYTES).write_buffer_size(BUFFER_BYTES);
         let (socket, _) =
             tokio_tungstenite::client_async_with_config(&self.url, stream, Some(config)).await?;
         let (outgoing, events) = async_channel::bounded(CHUNKS);

@@ -167,6 +167,10 @@ impl From<NewSessionError> for ApiError {
                 (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
                 refused
             }
+            NewSessionError::Removing => Self::bad(
+                "SESSION_BEING_REMOVED",
+                "The session of this id is being removed; try again in a moment",
+            ),
             NewSessionError::Store(problem) => problem.into(),
         }
     }

@@ -82,7 +82,7 @@ impl Sessions {
             return self.verdict_of_row(row, &repeat).await;
         }
         let Some(handle) = self.handle(&row.key) else {
-            return Err(SendRefusal::NotReady { status: Status::Disconnected, reason: "stopped" });
+            return Err(not_ready("stopped"));
         };
         let (epoch, ready) = {
             let view = handle.view.borrow();
@@ -110,6 +110,8 @@ impl Sessions {
                 return Err(SendRefusal::LimitReached { limit, used });
             }
             Err(Refused::KeyReused) => return Err(SendRefusal::KeyReused),
+            Err(Refused::NoSession) => return Err(not_ready("removed")),
+            Err(Refused::LeaseLost) => return Err(not_ready("held_by_another_process")),
             Err(Refused::Store(error)) => return Err(error.into()),
         };
         let outgoing = Outgoing {
@@ -160,7 +162,7 @@ impl Sessions {
             return Ok(());
         }
         let Some(link) = link.and_then(|link| link.upgrade()) else {
-            return Err(SendRefusal::NotReady { status: Status::Disconnected, reason: "connection_lost" });
+            return Err(not_ready("connection_lost"));
         };
         match tokio::time::timeout(CHECK_TIMEOUT, link.is_on_whatsapp(phone.digits())).await {
             Ok(Ok(true)) => {
@@ -233,6 +235,11 @@ impl Sessions {
 
 pub(super) fn owner_of(row: &SessionRow) -> Owner {
     Owner { tenant: row.tenant.clone(), mode: row.mode, session: row.key.clone(), session_id: row.id.clone() }
+}
+
+/// The session went away between the question and the answer.
+fn not_ready(reason: &'static str) -> SendRefusal {
+    SendRefusal::NotReady { status: Status::Disconnected, reason }
 }
 
 fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {

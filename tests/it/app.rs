@@ -120,11 +120,20 @@ impl TestApp {
 
     /// With settings of its own.
     pub async fn with(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::build(engine, Clock::System, change).await
+    }
+
+    /// With a clock that the test turns.
+    pub async fn with_clock(engine: Engine, clock: Clock) -> Self {
+        Self::build(engine, clock, |_| {}).await
+    }
+
+    pub async fn build(engine: Engine, clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let database = Database::new(engine, dir.path()).await;
         let mut config = settings(dir.path(), &database.url);
         change(&mut config);
-        let mut app = Self { gateway: None, config, clock: Clock::System, dir, database };
+        let mut app = Self { gateway: None, config, clock, dir, database };
         app.start().await;
         app
     }
@@ -388,7 +397,17 @@ impl Caller {
 
 /// Asks until there is an answer; gives up after 30 s, naming what it waited for.
 #[track_caller]
-pub fn until<T, F, Fut>(what: &str, mut ask: F) -> impl Future<Output = T>
+pub fn until<T, F, Fut>(what: &str, ask: F) -> impl Future<Output = T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Option<T>>,
+{
+    until_within(DEADLINE, what, ask)
+}
+
+/// The same with a deadline of its own, for what the protocol itself makes slow.
+#[track_caller]
+pub fn until_within<T, F, Fut>(deadline: Duration, what: &str, mut ask: F) -> impl Future<Output = T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
@@ -400,7 +419,7 @@ where
             if let Some(answer) = ask().await {
                 return answer;
             }
-            assert!(started.elapsed() < DEADLINE, "waited {DEADLINE:?} for {what}, at {caller}");
+            assert!(started.elapsed() < deadline, "waited {deadline:?} for {what}, at {caller}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

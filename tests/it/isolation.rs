@@ -45,7 +45,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
                 walked += 1;
             }
             let nobody = crate::app::Caller::new(app.url(), "wapid_live_nobody");
-            let answer = nobody.call(method.clone(), &filled, &[], Some(body().to_string().into_bytes())).await;
+            let answer =
+                nobody.call(method.clone(), &filled, &[], Some(body().to_string().into_bytes())).await;
             let public = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());
             assert!(public || answer.status == 401, "{method} {path} without a key: {}", answer.text);
         }
@@ -70,7 +71,10 @@ async fn a_stranger_cannot_name_anothers_session_in_a_body() {
     a.test.post("/api/whatsapp/session", json!({"sessionId": "second"})).await.ok();
     let second = crate::app::Session { caller: &a.test, id: "second".into(), phone: String::new() };
     let qr = second.until_status("qr_ready").await["qrText"].clone();
-    b.test.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.refused(400, "QR_NOT_VALID");
+    b.test
+        .post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr}))
+        .await
+        .refused(400, "QR_NOT_VALID");
     assert_eq!(session.status().await["status"], "ready");
 }
 

@@ -52,10 +52,12 @@ async fn a_session_is_linked_by_a_code() {
     let code = made["pairingCode"].as_str().expect("a code");
     assert_eq!(code.len(), 8);
 
-    let wrong = shop.test.post("/api/sandbox/phones/5511900000001/enter-code", json!({"code": "WRONG123"})).await;
+    let wrong =
+        shop.test.post("/api/sandbox/phones/5511900000001/enter-code", json!({"code": "WRONG123"})).await;
     wrong.refused(400, "CODE_NOT_VALID");
     shop.test.post("/api/sandbox/phones/5511900000001/enter-code", json!({"code": code})).await.ok();
-    let session = crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
+    let session =
+        crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
     assert_eq!(session.until_ready().await["phoneNumber"], "5511900000001");
 
     let again = json!({"sessionId": "main", "phoneNumber": "5511900000001"});
@@ -91,7 +93,8 @@ async fn an_unscanned_qr_ends_the_linking_and_a_new_start_offers_another() {
     let shop = app.tenant("shop").await;
     shop.phone("5511900000001").await;
     shop.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let session = crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
+    let session =
+        crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
     let first = session.until_status("qr_ready").await["qrText"].clone();
     // The phone scans a QR of another time.
     let stale = json!({"qr": "2@stale,AAAA,AAAA,AAAA,1"});
@@ -102,7 +105,10 @@ async fn an_unscanned_qr_ends_the_linking_and_a_new_start_offers_another() {
     shop.test.post(&session.path("/start"), json!({})).await.ok();
     let second = session.until_status("qr_ready").await["qrText"].clone();
     assert_ne!(first, second);
-    shop.test.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": first})).await.refused(400, "QR_NOT_VALID");
+    shop.test
+        .post("/api/sandbox/phones/5511900000001/scan", json!({"qr": first}))
+        .await
+        .refused(400, "QR_NOT_VALID");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,11 +186,8 @@ async fn the_phone_unlinks_the_device_and_the_session_says_so() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", "5511900000001").await;
-    let unlinked = shop
-        .test
-        .post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"}))
-        .await
-        .ok();
+    let unlinked =
+        shop.test.post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"})).await.ok();
     assert_eq!(unlinked["unlinked"], 1);
     let status = session.until_reason("logged_out").await;
     assert_eq!(status["status"], "disconnected");

@@ -68,8 +68,13 @@ async fn every_spelling_of_a_number_reaches_the_same_phone() {
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", SHOP).await;
     let ana = shop.phone(ANA).await;
-    let spellings =
-        ["5511900000002", "+5511900000002", "+55 (11) 90000-0002", "5511900000002@s.whatsapp.net", "5511900000002@c.us"];
+    let spellings = [
+        "5511900000002",
+        "+5511900000002",
+        "+55 (11) 90000-0002",
+        "5511900000002@s.whatsapp.net",
+        "5511900000002@c.us",
+    ];
     for spelling in spellings {
         session.send(spelling, spelling).await.ok();
         ana.until_shows(spelling).await;

@@ -162,7 +162,13 @@ impl TenantStore {
             WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
         let now = self.store.clock.now();
         let found: Option<(Vec<u8>, MessageKey)> = crate::read!(&self.store.db, |pool| {
-            sqlx::query_as(FIND).bind(&self.tenant).bind(self.mode).bind(key).bind(now).fetch_optional(pool).await
+            sqlx::query_as(FIND)
+                .bind(&self.tenant)
+                .bind(self.mode)
+                .bind(key)
+                .bind(now)
+                .fetch_optional(pool)
+                .await
         })?;
         // A fingerprint of another length is no fingerprint of ours: it matches nothing.
         Ok(found.map(|(fingerprint, message)| (fingerprint.try_into().unwrap_or_default(), message)))

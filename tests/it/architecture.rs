@@ -1,0 +1,93 @@
+//! Imports point one way. A new arrow fails here, and is either a mistake or a line in ARCHITECTURE.md.
+
+use std::path::{Path, PathBuf};
+
+fn rust_files(dir: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// Lines of code that name `what`, in files under `under`, except in `allowed`.
+fn offenders(under: &str, what: &str, allowed: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = vec![];
+    rust_files(&root.join(under), &mut files);
+    assert!(!files.is_empty(), "{under} has no files");
+    let mut found = vec![];
+    for file in files {
+        let name = file.strip_prefix(root).expect("under the root").to_string_lossy().into_owned();
+        if allowed.iter().any(|allowed| name.starts_with(allowed)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).expect("a readable file");
+        for (number, line) in text.lines().enumerate() {
+            let code = line.trim_start();
+            if !code.starts_with("//") && code.contains(what) {
+                found.push(format!("{name}:{}: {code}", number + 1));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_point_one_way() {
+    // (under, must not name, except in)
+    let rules: &[(&str, &str, &[&str])] = &[
+        ("src", "whatsapp_rust::", &["src/link/whatsapp.rs"]),
+        ("src", "sqlx::", &[]),
+        ("src/link", "crate::session", &[]),
+        ("src/link", "crate::api", &[]),
+        ("src/link", "wapid_core::store", &[]),
+        ("src/link", "wapid_sandbox", &[]),
+        ("src/session", "crate::api", &[]),
+        ("src/api", "crate::link", &["src/api/sessions.rs"]),
+        ("src/api", "crate::run", &[]),
+        ("src/api", "crate::cli", &[]),
+        ("src/api", "wacore", &[]),
+        ("src/session", "wacore", &[]),
+        ("core/src", "wapid", &[]),
+        ("core/src", "wacore", &[]),
+        ("core/src", "axum", &[]),
+        ("keystore/src", "wapid_sandbox", &[]),
+        ("keystore/src", "whatsapp_rust", &[]),
+        ("sandbox/src", "wapid_core", &[]),
+        ("sandbox/src", "wapid_keystore", &[]),
+        ("sandbox/src", "whatsapp_rust", &[]),
+    ];
+    let mut found = vec![];
+    for (under, what, allowed) in rules {
+        for line in offenders(under, what, allowed) {
+            found.push(format!("{under} must not name {what}: {line}"));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn handlers_never_hold_the_unscoped_rows() {
+    // What a caller reaches goes through `TenantStore`; `Store` itself is for the caller's key, the
+    // clock and health.
+    for method in ["all_sessions", "session_by_key", "save_session", "accept(", "settle(", "receive("] {
+        let found = offenders("src/api", method, &[]);
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_migrations() {
+    let names = |engine: &str| {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+        let mut names: Vec<_> =
+            std::fs::read_dir(dir).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}

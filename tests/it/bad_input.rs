@@ -1,0 +1,144 @@
+//! Rubbish gets the seed's error shape, a stable code and a 4xx, and changes no row.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Caller, TestApp};
+
+/// Everything that a tenant's requests could have changed.
+async fn rows(app: &TestApp) -> Vec<i64> {
+    let pool = sqlx::SqlitePool::connect(&app.database.url).await.expect("the database opens");
+    let mut counts = vec![];
+    for table in ["tenants", "api_keys", "sessions", "messages", "idempotency_keys", "daily_usage", "events", "leases"] {
+        let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        counts.push(sqlx::query_scalar(count).fetch_one(&pool).await.expect("a count"));
+    }
+    counts
+}
+
+async fn send(caller: &Caller, path: &str, body: &[u8]) -> u16 {
+    let answer = caller.call(Method::POST, path, &[], Some(body.to_vec())).await;
+    assert!(answer.status.is_client_error(), "{path} {}: {}", String::from_utf8_lossy(&body[..body.len().min(80)]), answer.text);
+    let code = answer.code();
+    assert!(code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{code}");
+    answer.status.as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rubbish_is_refused_everywhere_and_changes_nothing() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.linked("main", "5511900000001").await;
+    shop.phone("5511900000002").await;
+    let before = rows(&app).await;
+
+    let deep = "[".repeat(100_000);
+    let huge = format!(r#"{{"to":"5511900000002","message":"{}"}}"#, "x".repeat(2 << 20));
+    let bodies: Vec<Vec<u8>> = [
+        "", "{", "}", "null", "true", "42", "\"text\"", "[]", "[1,2]", "{}", "{\"to\":}", "{\"to\":\"5511900000002\"",
+        "{'to':'x'}", "{\"to\":\"5511900000002\",}", "\u{feff}{}", "{}{}", &deep, &huge,
+        "{\"to\":1,\"message\":\"x\"}", "{\"to\":null,\"message\":\"x\"}", "{\"to\":[],\"message\":\"x\"}",
+        "{\"to\":\"5511900000002\",\"message\":7}", "{\"to\":\"5511900000002\",\"message\":{}}",
+        "{\"to\":\"5511900000002\"}", "{\"to\":\"5511900000002\",\"message\":\"\"}",
+        "{\"to\":\"5511900000002\",\"message\":\"x\",\"type\":\"carrier-pigeon\"}",
+        "{\"to\":\"5511900000002\",\"message\":\"x\",\"type\":\"image\",\"mediaBase64\":\"%%%\"}",
+        "{\"to\":\"5511900000002\",\"message\":\"x\",\"header\":5}",
+    ]
+    .iter()
+    .map(|body| body.as_bytes().to_vec())
+    .chain([vec![0xff, 0xfe, 0x00], vec![0; 64], b"{\"to\":\"\xff\"}".to_vec()])
+    .collect();
+    let routes = [
+        "/api/whatsapp/session/main/send",
+        "/api/whatsapp/session",
+        "/api/sandbox/phones",
+        "/api/sandbox/phones/5511900000001/scan",
+        "/api/sandbox/phones/5511900000001/enter-code",
+        "/api/sandbox/phones/5511900000001/messages",
+        "/api/sandbox/phones/5511900000001/read",
+        "/api/sandbox/phones/5511900000001/unlink",
+        "/api/sandbox/faults",
+    ];
+    for route in routes {
+        for body in &bodies {
+            send(&shop.test, route, body).await;
+        }
+    }
+
+    let numbers: [&str; 16] = [
+        "", "+", "0", "abc", "12", "1234567890123456", "+0 11", "5511900000002@", "@s.whatsapp.net",
+        "5511900000002@evil.example", "5511900000002@g.us@g.us", "status@broadcast", "٥٥١١٩٠٠٠٠٠٠٠٢", "5511\u{0}900000002",
+        "'; DROP TABLE messages;--", "999999999999",
+    ];
+    for to in numbers {
+        let body = json!({"to": to, "message": "x"}).to_string();
+        send(&shop.test, "/api/whatsapp/session/main/send", body.as_bytes()).await;
+        let body = json!({"phone": to, "name": "x"}).to_string();
+        send(&shop.test, "/api/sandbox/phones", body.as_bytes()).await;
+    }
+    let long = "x".repeat(200);
+    let sessions: [Value; 8] = [
+        json!(""), json!("a/b"), json!(" a"), json!("a\nb"), json!("x".repeat(129)), json!(1), json!(null), json!({}),
+    ];
+    for id in sessions {
+        send(&shop.test, "/api/whatsapp/session", json!({"sessionId": id}).to_string().as_bytes()).await;
+    }
+    for extra in [
+        json!({"sessionId": "new", "name": long}),
+        json!({"sessionId": "new", "deviceName": "a\u{7}b"}),
+        json!({"sessionId": "new", "proxy": "ftp://x"}),
+        json!({"sessionId": "new", "proxy": "socks5://nohost"}),
+        json!({"sessionId": "new", "phoneNumber": "12"}),
+    ] {
+        send(&shop.test, "/api/whatsapp/session", extra.to_string().as_bytes()).await;
+    }
+    for qr in ["", "x", "2@a,b,c", "data:image/png;base64,%%%", "data:image/png;base64,AAAA", "data:text/html,x"] {
+        send(&shop.test, "/api/sandbox/phones/5511900000001/scan", json!({"qr": qr}).to_string().as_bytes()).await;
+    }
+    assert_eq!(rows(&app).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_routes_methods_and_keys_have_the_shape_too() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    for path in ["/", "/nothing", "/api", "/api/whatsapp", "/api/whatsapp/session/x/nothing", "/api/whatsapp/session//send", "/%ff"] {
+        let answer = shop.test.get(path).await;
+        assert!([404, 405].contains(&answer.status.as_u16()), "{path}: {}", answer.text);
+        answer.code();
+    }
+    let wrong = shop.test.call(Method::PUT, "/api/whatsapp/sessions", &[], None).await;
+    wrong.refused(405, "METHOD_NOT_ALLOWED");
+    assert!(wrong.headers.contains_key("allow"));
+    shop.test.get("/api/whatsapp/session/nobody/status").await.refused(404, "SESSION_NOT_FOUND");
+    shop.test.get("/api/whatsapp/session/%F0%28%8C%28/status").await.refused(404, "SESSION_NOT_FOUND");
+
+    for key in ["", "x", "wapid_live_", "wapid_test_0000000000000000000000000000000000000000000000", &shop.live_key[..40]] {
+        let nobody = Caller::new(app.url(), key);
+        nobody.get("/api/whatsapp/sessions").await.refused(401, "UNAUTHORIZED");
+    }
+    let bare = reqwest::get(format!("{}/api/whatsapp/sessions", app.url())).await.expect("an answer");
+    assert_eq!(bare.status(), 401);
+    assert_eq!(bare.headers()["www-authenticate"], "Bearer realm=\"wapid\"");
+    let bearer = format!("Bearer {}", shop.test.key);
+    let nameless = Caller::new(app.url(), "");
+    let answer = reqwest::Client::new()
+        .get(format!("{}/api/whatsapp/sessions", nameless.url))
+        .header("authorization", bearer)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 200);
+}
+
+/// A client that sends its headers or its body one byte a minute does not hold a connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_never_finishes_its_headers_is_hung_up_on() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let app = TestApp::new().await;
+    let mut socket = tokio::net::TcpStream::connect(app.gateway().address).await.expect("a connection");
+    socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("a start");
+    let mut rest = vec![];
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), socket.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the connection was still open after 20 s");
+}

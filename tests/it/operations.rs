@@ -1,0 +1,128 @@
+//! For whoever runs it: health, metrics, a graceful end, and logs that tell no secret.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+
+use crate::app::{Caller, TestApp, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_readiness_and_metrics_say_the_truth() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    shop.phone("5511900000002").await;
+    session.send("5511900000002", "counted").await.ok();
+    assert_eq!(shop.test.get("/healthz").await.ok()["status"], "ok");
+    until("ready", || async { shop.test.get("/readyz").await.status.is_success().then_some(()) }).await;
+    let metrics = shop.test.get("/metrics").await.text;
+    assert!(metrics.contains("wapid_sessions{status=\"ready\"} 1"), "{metrics}");
+    assert!(metrics.contains("wapid_sends_total{outcome=\"sent\"}"), "{metrics}");
+    for name in ["wapid_send_seconds_bucket", "wapid_messages_underway", "wapid_ledger_queue"] {
+        assert!(metrics.contains(name), "{name}");
+    }
+    assert!(!metrics.contains("5511900000"), "a phone number is in the metrics");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_finishes_what_is_in_progress_within_10_s() {
+    let mut app = TestApp::new().await;
+    let (url, key, answer) = {
+        let shop = app.tenant("shop").await;
+        let session = shop.linked("main", "5511900000001").await;
+        shop.phone("5511900000002").await;
+        session.send("5511900000002", "warm").await.ok();
+        session.fault_with(json!({"kind": "slow_ack", "ms": 1000})).await;
+        let (caller, path) = (shop.test.clone(), session.path("/send"));
+        let send = tokio::spawn(async move {
+            caller.post(&path, json!({"to": "5511900000002", "message": "in progress"})).await
+        });
+        until("the send is underway", || async {
+            let log = shop.test.get("/api/whatsapp/messages?status=sending").await.ok();
+            (log["total"] == 1).then_some(())
+        })
+        .await;
+        (shop.test.url.clone(), shop.test.key.clone(), send)
+    };
+    let started = Instant::now();
+    app.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    answer.await.expect("an answer").ok();
+    let gone = reqwest::Client::new().get(format!("{url}/healthz")).send().await;
+    assert!(gone.is_err(), "still listening");
+    drop(key);
+}
+
+/// Everything a gateway writes to its log while it works, at the most talkative level that is ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_number_or_text_is_logged() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wapid"))
+        .env("WAPID_DATA_DIR", dir.path())
+        .env("WAPID_LISTEN", "127.0.0.1:0")
+        .env("WAPID_LOG", "off,wapid=trace,wapid_core=trace,wapid_keystore=trace,wapid_sandbox=trace,sqlx=warn")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("wapid starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut log = child.stderr.take().expect("a pipe");
+    let log = tokio::spawn(async move {
+        let mut text = String::new();
+        let _ = log.read_to_string(&mut text).await;
+        text
+    });
+    let (mut url, mut live, mut test) = (String::new(), String::new(), String::new());
+    while test.is_empty() {
+        let line = lines.next_line().await.expect("UTF-8").expect("a line");
+        let last = line.split_whitespace().last().unwrap_or_default().to_owned();
+        match line.split_whitespace().next() {
+            Some("wapid") => url = last,
+            Some("live") => live = last,
+            Some("test") => test = last,
+            _ => {}
+        }
+    }
+    let caller = Caller::new(url, &test);
+    for phone in ["5511900000001", "5511900000002"] {
+        caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
+    }
+    let proxyless = json!({"sessionId": "main", "name": "label"});
+    caller.post("/api/whatsapp/session", proxyless).await.ok();
+    let qr = until("a QR", || async {
+        caller.get("/api/whatsapp/session/main/status").await.ok()["qrText"].as_str().map(str::to_owned)
+    })
+    .await;
+    caller.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
+    until("ready", || async {
+        (caller.get("/api/whatsapp/session/main/status").await.ok()["status"] == "ready").then_some(())
+    })
+    .await;
+    let send = json!({"to": "5511900000002", "message": "PLANTED-TEXT"});
+    caller.post("/api/whatsapp/session/main/send", send).await.ok();
+    let nobody = json!({"to": "5511912345678", "message": "PLANTED-TEXT"});
+    caller.post("/api/whatsapp/session/main/send", nobody).await.refused(400, "NOT_ON_WHATSAPP");
+    let answer = json!({"to": "5511900000001", "type": "text", "message": "PLANTED-ANSWER"});
+    caller.post("/api/sandbox/phones/5511900000002/messages", answer).await.ok();
+    until("it arrives", || async {
+        (caller.get("/api/whatsapp/messages?direction=in").await.ok()["total"] == 1).then_some(())
+    })
+    .await;
+    caller.delete("/api/whatsapp/session/main").await.ok();
+    let master = std::fs::read_to_string(dir.path().join("master.key")).expect("a master key");
+    child.kill().await.expect("ours");
+    let log = log.await.expect("a log");
+    assert!(log.contains("Session is ready"), "the log is empty: {log}");
+    let secrets = [&*live, &*test, &qr[..40], "PLANTED", "5511900000001", "5511900000002", "5511912345678", master.trim()];
+    for secret in secrets {
+        assert!(!log.contains(secret), "the log tells {secret}");
+    }
+    for entry in std::fs::read_dir(dir.path()).expect("a folder").flatten() {
+        let bytes = std::fs::read(entry.path()).unwrap_or_default();
+        let has = |needle: &str| bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+        assert!(!has(&live) && !has(&test), "{:?} holds a key", entry.path());
+    }
+}
