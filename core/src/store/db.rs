@@ -114,10 +114,19 @@ impl Db {
     /// Brings the schema up to date. Safe to run by several processes at once.
     pub(super) async fn migrate(&self) -> Result<()> {
         match self {
-            Self::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await?,
-            Self::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await?,
+            Self::Sqlite { write, .. } => {
+                let steps = sqlx::migrate!("../migrations/sqlite");
+                // sqlx locks only Postgres here. Two processes may take the same step; the second one
+                // is refused, and finds it done when it looks again.
+                for _ in steps.iter() {
+                    if steps.run(write).await.is_ok() {
+                        return Ok(());
+                    }
+                }
+                Ok(steps.run(write).await?)
+            }
+            Self::Postgres(pool) => Ok(sqlx::migrate!("../migrations/postgres").run(pool).await?),
         }
-        Ok(())
     }
 
     /// A sealed canary tells a wrong master key at the start instead of at the first secret.

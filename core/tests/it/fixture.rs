@@ -52,15 +52,21 @@ pub struct TestDb {
 }
 
 enum Home {
-    Folder(tempfile::TempDir),
-    Server { admin: String, name: String },
+    /// Deleted when the last clone goes.
+    Folder {
+        _folder: tempfile::TempDir,
+    },
+    Server {
+        admin: String,
+        name: String,
+    },
 }
 
 impl TestDb {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("wapid.db").display());
-        Self { url, clock: Clock::manual(START), home: Arc::new(Home::Folder(folder)) }
+        Self { url, clock: Clock::manual(START), home: Arc::new(Home::Folder { _folder: folder }) }
     }
 
     pub async fn postgres() -> Option<Self> {
@@ -106,7 +112,7 @@ impl TestDb {
     }
 
     pub fn is_sqlite(&self) -> bool {
-        matches!(*self.home, Home::Folder(_))
+        matches!(*self.home, Home::Folder { .. })
     }
 }
 

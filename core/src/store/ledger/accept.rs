@@ -15,7 +15,7 @@ use crate::phone::{Phone, Recipient};
 use crate::store::tx::{Tx, Value, values};
 use crate::tenant::local_day;
 
-const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
+pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
     SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit, l.epoch
     FROM v
     JOIN sessions s ON s.tenant_id = v.tenant_id AND s.mode = v.mode AND s.key = v.session_key
@@ -33,11 +33,11 @@ const TAKE_KEY: &str =
     WHERE idempotency_keys.expires_at <= excluded.created_at
     RETURNING tenant_id, mode, key";
 
-const KEY_TAKEN: &str = "WITH v (tenant_id, mode, key) AS ({rows})
+pub(super) const KEY_TAKEN: &str = "WITH v (tenant_id, mode, key) AS ({rows})
     SELECT k.tenant_id, k.mode, k.key, k.fingerprint, k.message_key
     FROM v JOIN idempotency_keys k ON k.tenant_id = v.tenant_id AND k.mode = v.mode AND k.key = v.key";
 
-const LEAVE_KEY: &str = "WITH v (tenant_id, mode, key) AS ({rows})
+pub(super) const LEAVE_KEY: &str = "WITH v (tenant_id, mode, key) AS ({rows})
     DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN (SELECT v.tenant_id, v.mode, v.key FROM v)";
 
 /// Locks the day's row, also against other processes.
@@ -47,7 +47,7 @@ const TAKE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
     ON CONFLICT (tenant_id, mode, day) DO UPDATE SET used = daily_usage.used + excluded.used
     RETURNING tenant_id, mode, used";
 
-const LEAVE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
+pub(super) const LEAVE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
     UPDATE daily_usage SET used = daily_usage.used - v.n FROM v
     WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
 

@@ -15,7 +15,7 @@ use crate::store::tx::{Tx, values};
 
 /// Raises the counter of each session by what this batch adds to it. The row stays locked until the
 /// commit, so numbers become visible in order, also with several processes.
-const NUMBER: &str = "WITH v (session_key, n) AS ({rows})
+pub(super) const NUMBER: &str = "WITH v (session_key, n) AS ({rows})
     UPDATE sessions SET event_seq = sessions.event_seq + v.n FROM v WHERE sessions.key = v.session_key
     RETURNING sessions.key, sessions.event_seq, sessions.tenant_id, sessions.mode, sessions.session_id";
 

@@ -233,9 +233,6 @@ impl Store {
 
     /// The session's messages with intent but no result, oldest first, now claimed by `epoch`.
     pub async fn unsettled(&self, session: &SessionKey, epoch: i64) -> Result<Vec<Unsettled>> {
-        const CLAIM: &str = "UPDATE messages SET claimed_epoch = $2
-             WHERE session_key = $1 AND pending AND claimed_epoch <= $2
-             RETURNING key, wa_id, chat, content, created_at";
         let mut rows: Vec<UnsettledRow> = crate::write!(&self.db, |tx| {
             sqlx::query_as(CLAIM).bind(session).bind(epoch).fetch_all(&mut *tx).await?
         });
@@ -243,6 +240,10 @@ impl Store {
         rows.into_iter().map(UnsettledRow::read).collect()
     }
 }
+
+const CLAIM: &str = "UPDATE messages SET claimed_epoch = $2
+     WHERE session_key = $1 AND pending AND claimed_epoch <= $2
+     RETURNING key, wa_id, chat, content, created_at";
 
 #[derive(sqlx::FromRow)]
 struct UnsettledRow {
@@ -263,5 +264,43 @@ impl UnsettledRow {
             wa_id: self.wa_id,
             created_at: self.created_at,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+
+    use super::{CLAIM, accept, events, receive, settle};
+
+    /// A batch must cost the same however long the log is.
+    #[tokio::test]
+    async fn every_statement_finds_its_rows_by_a_whole_index() {
+        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::migrate!("../migrations/sqlite").run(&mut db).await.unwrap();
+        for (sql, columns) in [
+            (accept::OWNERS, 3),
+            (accept::KEY_TAKEN, 3),
+            (accept::LEAVE_KEY, 3),
+            (accept::LEAVE_QUOTA, 4),
+            (events::NUMBER, 2),
+            (receive::INSERT, 19),
+            (settle::SETTLE, 9),
+            (settle::ADVANCE, 7),
+            (settle::GIVE_BACK, 4),
+            (CLAIM, 0),
+        ] {
+            let row = format!("({})", vec!["NULL"; columns].join(","));
+            let sql = sql.replace("{rows}", &format!("VALUES {row},{row}"));
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(explain).fetch_all(&mut db).await.unwrap();
+            for (.., step) in plan {
+                let partly = step.ends_with("(tenant_id=? AND mode=?)");
+                let scan =
+                    step.starts_with("SCAN ") && !step.starts_with("SCAN v") && !step.contains("CONSTANT");
+                assert!(!partly && !scan, "{sql}: {step}");
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::store::tx::{Tx, values};
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
 /// their id alone: ours are never two.
-const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
+pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
         phone, lid, sender_name, kind, body, status, rank, created_at, sent_at) AS ({rows})
     INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
         phone, lid, sender_name, kind, body, status, rank, pending, created_at, sent_at)
@@ -131,9 +131,9 @@ fn event(key: &MessageKey, inbound: &Inbound) -> (SessionKey, NewEvent) {
             "from": from,
             "phone": phone,
             "lid": inbound.lid,
-            "senderName": inbound.sender_name,
+            "senderName": inbound.sender_name.as_deref().map(storable),
             "type": inbound.kind,
-            "body": inbound.body,
+            "body": storable(&inbound.body),
             "isGroup": inbound.is_group,
             "hasMedia": false,
             "timestamp": inbound.sent_at.seconds(),
