@@ -284,6 +284,9 @@ impl State {
             (Self::Connecting { account, .. }, Input::Up) => {
                 (Self::Ready { account, since: now }, vec![Announce])
             }
+            // The client noticed a dead socket, or the server restarted the stream, and it came back
+            // without a word in between.
+            (Self::Ready { account, .. }, Input::Up) => (Self::Ready { account, since: now }, vec![]),
             (Self::Ready { account, .. }, Input::Down) => {
                 let next =
                     Self::Connecting { account, trying: Trying::Reconnecting, since: now, failures: 0 };

@@ -2,16 +2,18 @@
 //!
 //! The content type is not asked for: the seed's own samples include `curl -d`, which names another.
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body as Stream, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
 /// What a request may carry, in bytes. A text of 65,536 bytes fits however it is escaped.
 pub const BODY_MAX: usize = 1 << 20;
+/// A larger body is read on and thrown away up to here, so that the caller hears our answer: who is
+/// cut off while writing sees a broken connection instead.
+const DRAIN_MAX: usize = 64 << 20;
 
 /// The body as `T`, and the bytes it came from, for a fingerprint.
 pub struct Body<T> {
@@ -22,8 +24,8 @@ pub struct Body<T> {
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| refuse(&rejection))?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request.into_body()).await?;
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|problem| explain(&problem))?;
         reader.end().map_err(|_| ApiError::bad("INVALID_JSON", "There is something after the JSON body"))?;
@@ -31,12 +33,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-fn refuse(rejection: &BytesRejection) -> ApiError {
-    match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(BODY_MAX),
-        StatusCode::REQUEST_TIMEOUT => ApiError::slow_body(),
-        _ => ApiError::bad("INVALID_BODY", "The body could not be read"),
+async fn read(body: Stream) -> Result<Bytes, ApiError> {
+    let mut chunks = body.into_data_stream();
+    let (mut kept, mut seen) = (Vec::new(), 0);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::slow_body())?;
+        seen += chunk.len();
+        if seen <= BODY_MAX {
+            kept.extend_from_slice(&chunk);
+        } else if seen > DRAIN_MAX {
+            break;
+        }
     }
+    if seen > BODY_MAX { Err(ApiError::too_large(BODY_MAX)) } else { Ok(kept.into()) }
 }
 
 fn explain(problem: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {

@@ -107,6 +107,7 @@ pub struct Log {
 
 /// The message log, newest first
 #[utoipa::path(
+    operation_id = "list_messages",
     get, path = "/api/whatsapp/messages", tag = "messages", params(LogQuery),
     responses((status = 200, body = Log), Refusals)
 )]

@@ -48,6 +48,7 @@ const NAME_MAX: usize = 100;
 ///
 /// Numbers that nobody created are not on WhatsApp.
 #[utoipa::path(
+    operation_id = "sandbox_create_phone",
     post, path = "/api/sandbox/phones", tag = "sandbox", request_body = NewPhone,
     responses((status = 200, body = PhoneShown), Refusals)
 )]
@@ -67,6 +68,7 @@ pub async fn create_phone(
 
 /// The phones of this tenant
 #[utoipa::path(
+    operation_id = "sandbox_list_phones",
     get, path = "/api/sandbox/phones", tag = "sandbox",
     responses((status = 200, body = PhoneList), Refusals)
 )]
@@ -90,6 +92,7 @@ pub struct Scan {
 
 /// The phone scans a QR
 #[utoipa::path(
+    operation_id = "sandbox_scan",
     post, path = "/api/sandbox/phones/{phone}/scan", tag = "sandbox", request_body = Scan,
     params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
 )]
@@ -111,6 +114,7 @@ pub struct EnterCode {
 
 /// The phone's owner types a pairing code
 #[utoipa::path(
+    operation_id = "sandbox_enter_code",
     post, path = "/api/sandbox/phones/{phone}/enter-code", tag = "sandbox", request_body = EnterCode,
     params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
 )]
@@ -149,6 +153,7 @@ pub struct InboxMessage {
 
 /// What the phone shows, oldest first
 #[utoipa::path(
+    operation_id = "sandbox_messages",
     get, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox",
     params(("phone" = String, Path)), responses((status = 200, body = InboxShown), Refusals)
 )]
@@ -179,6 +184,7 @@ pub struct PhoneSent {
 
 /// The phone's owner writes a message
 #[utoipa::path(
+    operation_id = "sandbox_send",
     post, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox", request_body = PhoneSends,
     params(("phone" = String, Path)), responses((status = 200, body = PhoneSent), Refusals)
 )]
@@ -211,6 +217,7 @@ pub struct Seen {
 
 /// The phone's owner reads a message
 #[utoipa::path(
+    operation_id = "sandbox_read",
     post, path = "/api/sandbox/phones/{phone}/read", tag = "sandbox", request_body = Seen,
     params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
 )]
@@ -225,6 +232,7 @@ pub async fn read(
 
 /// The phone's owner plays a message
 #[utoipa::path(
+    operation_id = "sandbox_played",
     post, path = "/api/sandbox/phones/{phone}/played", tag = "sandbox", request_body = Seen,
     params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
 )]
@@ -263,6 +271,7 @@ pub struct Unlinked {
 
 /// The phone's owner removes a linked device
 #[utoipa::path(
+    operation_id = "sandbox_unlink",
     post, path = "/api/sandbox/phones/{phone}/unlink", tag = "sandbox", request_body = Unlink,
     params(("phone" = String, Path)), responses((status = 200, body = Unlinked), Refusals)
 )]
@@ -307,6 +316,7 @@ pub struct NewFault {
 
 /// Make trouble for a session
 #[utoipa::path(
+    operation_id = "sandbox_fault",
     post, path = "/api/sandbox/faults", tag = "sandbox", request_body = NewFault,
     responses((status = 200, body = Done), Refusals)
 )]

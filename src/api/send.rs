@@ -60,6 +60,7 @@ pub struct Sent {
 /// Answers once WhatsApp's server has taken the message. With an `Idempotency-Key`, a repeated
 /// request within 24 hours answers with the first one's message and sends nothing.
 #[utoipa::path(
+    operation_id = "send_message",
     post, path = "/api/whatsapp/session/{id}/send", tag = "messages",
     params(
         ("id" = String, Path, description = "Your sessionId"),

@@ -63,6 +63,7 @@ type SessionIdText = String;
 /// Makes the session, or starts it again. Poll its status for the QR to scan, or send `phoneNumber`
 /// and type the code that comes back.
 #[utoipa::path(
+    operation_id = "create_session",
     post, path = "/api/whatsapp/session", tag = "sessions",
     request_body = NewSession,
     responses((status = 200, body = Created), Refusals)
@@ -182,6 +183,7 @@ impl Status {
 
 /// Where a session stands, and its QR
 #[utoipa::path(
+    operation_id = "session_status",
     get, path = "/api/whatsapp/session/{id}/status", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Status), Refusals)
@@ -213,6 +215,7 @@ pub struct SessionList {
 
 /// All sessions
 #[utoipa::path(
+    operation_id = "list_sessions",
     get, path = "/api/whatsapp/sessions", tag = "sessions",
     responses((status = 200, body = SessionList), Refusals)
 )]
@@ -244,6 +247,7 @@ pub struct QrQuery {
 ///
 /// As an image, as text or drawn for a terminal. `X-Expires-At` says until when it can be scanned.
 #[utoipa::path(
+    operation_id = "session_qr",
     get, path = "/api/whatsapp/session/{id}/qr", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId"), QrQuery),
     responses(
@@ -285,6 +289,7 @@ pub async fn qr(
 ///
 /// After a stop, or after another client took it over. The same as posting its id to `session`.
 #[utoipa::path(
+    operation_id = "start_session",
     post, path = "/api/whatsapp/session/{id}/start", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Changed), Refusals)
@@ -299,6 +304,7 @@ pub async fn start(State(api): State<Api>, session: OwnSession) -> Result<Json<C
 ///
 /// The device stays on the phone's list; `start` brings it back without a scan.
 #[utoipa::path(
+    operation_id = "stop_session",
     post, path = "/api/whatsapp/session/{id}/stop", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Changed), Refusals)
@@ -342,6 +348,7 @@ pub struct Removed {
 ///
 /// The device disappears from the phone, its keys are forgotten, its messages stay in the log.
 #[utoipa::path(
+    operation_id = "delete_session",
     delete, path = "/api/whatsapp/session/{id}", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Removed), Refusals)
@@ -354,6 +361,7 @@ pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<
 
 /// Log a number out and delete its session, as a POST
 #[utoipa::path(
+    operation_id = "disconnect_session",
     post, path = "/api/whatsapp/session/{id}/disconnect", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Removed), Refusals)

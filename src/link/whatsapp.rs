@@ -7,6 +7,7 @@
 //! (`handshake.rs`, `select_pattern`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -35,6 +36,8 @@ use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long WhatsApp gets to confirm that a device was logged out.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a live server takes at most to answer a small question.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The version we claim where WhatsApp's own page cannot be asked: sandboxes and other test servers.
 const FIXED_VERSION: (u32, u32, u32) = (2, 3000, 1_028_000_000);
 
@@ -66,6 +69,9 @@ pub struct Link {
     acks: Acks,
     /// `None` once closed.
     running: Mutex<Option<JoinHandle<()>>>,
+    /// Something arrived since the Signal state was last known to be written down.
+    unflushed: Arc<AtomicBool>,
+    tell: Arc<dyn Fn(Signal) + Send + Sync>,
 }
 
 impl Link {
@@ -79,6 +85,7 @@ impl Link {
         commit: Commit,
     ) -> Result<Self, OpenError> {
         let acks = Acks::default();
+        let unflushed = Arc::new(AtomicBool::new(false));
         let (transport, http, pin, version) = match wiring.way {
             Way::Live { url, proxy } => {
                 let real = url == wacore::net::WHATSAPP_WEB_WS_URL;
@@ -106,7 +113,7 @@ impl Link {
                     .with_os(wiring.device_name)
                     .with_platform_type(PlatformType::CHROME),
             )
-            .with_inbound_durability_hook(Hook(commit))
+            .with_inbound_durability_hook(Hook { commit, unflushed: unflushed.clone() })
             .skip_history_sync();
         let builder = match version {
             Some(version) => builder.with_version(version),
@@ -121,12 +128,14 @@ impl Link {
         client.subscribe_handler(ear).detach();
         let handle = bot.spawn();
         let acks_at_end = acks.clone();
+        let tell: Arc<dyn Fn(Signal) + Send + Sync> = Arc::new(tell);
+        let tell_end = tell.clone();
         let running = tokio::spawn(async move {
             handle.await;
             acks_at_end.lose_all();
-            tell(Signal::Gone { why: Rest::Refused, lasts_ms: None });
+            tell_end(Signal::Gone { why: Rest::Refused, lasts_ms: None });
         });
-        Ok(Self { client, acks, running: Mutex::new(Some(running)) })
+        Ok(Self { client, acks, running: Mutex::new(Some(running)), unflushed, tell })
     }
 
     /// Encrypts and writes one message. The answer comes later, through [`InFlight::answer`]; what
@@ -137,6 +146,7 @@ impl Link {
     pub async fn transmit(&self, to: &str, content: &Content, wa_id: &str) -> Result<InFlight, SendFailure> {
         let to: Jid =
             to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
+        self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
         self.client
@@ -144,6 +154,36 @@ impl Link {
             .await
             .map_err(failure_of)?;
         Ok(InFlight(wait))
+    }
+
+    /// A received message may have given us a new ratchet key, which whatsapp-rust 0.7.0 lets a reply
+    /// use up to 25 ms before it is in the keystore. Killed in between, we would use the key's
+    /// counters twice and the chat would break (`keystore/tests/it/crash.rs` shows it). So the first
+    /// message after a receive waits for that write.
+    async fn write_down_ratchets(&self) -> Result<(), SendFailure> {
+        if self.unflushed.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.client.flush_pending_signal_state().await
+        {
+            self.unflushed.store(true, Ordering::Release);
+            return Err(SendFailure::Internal(error.to_string()));
+        }
+        Ok(())
+    }
+
+    /// Is anybody there? One cheap question; a socket that does not answer it is dead, and is
+    /// replaced at once. The client's own keepalive needs 30 to 45 s to find out.
+    pub async fn probe(&self) -> bool {
+        let Some(own) = self.client.pn() else { return false };
+        let question = [own.to_non_ad()];
+        let contacts = self.client.contacts();
+        let answered = tokio::time::timeout(PROBE_TIMEOUT, contacts.is_on_whatsapp(&question)).await;
+        let alive = matches!(answered, Ok(Ok(_)));
+        if !alive {
+            (self.tell)(Signal::Down);
+            self.acks.lose_all();
+            self.client.reconnect_immediately().await;
+        }
+        alive
     }
 
     /// Is this number on WhatsApp? One question to the server.
@@ -243,11 +283,15 @@ fn failure_of(error: SendError) -> SendFailure {
 }
 
 /// Commits what arrived before the client acknowledges it.
-struct Hook(Commit);
+struct Hook {
+    commit: Commit,
+    unflushed: Arc<AtomicBool>,
+}
 
 #[async_trait]
 impl InboundDurabilityHook for Hook {
     async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        self.unflushed.store(true, Ordering::Release);
         let mut arrived = Vec::with_capacity(batch.len());
         for message in batch {
             arrived.extend(arrival(&client, message).await);
@@ -255,7 +299,7 @@ impl InboundDurabilityHook for Hook {
         if arrived.is_empty() {
             return Ok(());
         }
-        (self.0)(arrived).await
+        (self.commit)(arrived).await
     }
 }
 

@@ -17,6 +17,12 @@ pub(super) async fn renew(sessions: Sessions) {
             () = clock.until(next) => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
+        // Those that held a lease before we ask: one that is claimed meanwhile is not in the answer.
+        let holding: Vec<_> = {
+            let table = sessions.0.table.read();
+            let open = |handle: &&super::Handle| handle.view.borrow().link.is_some();
+            table.handles.values().filter(open).map(|h| (h.clone(), h.view.borrow().epoch)).collect()
+        };
         let held: HashSet<_> = match sessions.store().renew_leases(&sessions.0.parts.owner).await {
             Ok(held) => held.into_iter().collect(),
             Err(error) => {
@@ -24,10 +30,9 @@ pub(super) async fn renew(sessions: Sessions) {
                 continue;
             }
         };
-        for (key, handle) in &sessions.0.table.read().handles {
-            if !held.contains(key) {
-                // Only a session that runs cares; the task knows.
-                let _ = handle.commands.send(Command::LeaseLost);
+        for (handle, epoch) in holding {
+            if !held.contains(&handle.row.key) {
+                let _ = handle.commands.send(Command::LeaseLost { epoch });
             }
         }
     }

@@ -118,7 +118,10 @@ enum Command {
     Transmit(outbox::Outgoing),
     /// Log out, forget, delete; answers whether WhatsApp was told.
     Remove(oneshot::Sender<bool>),
-    LeaseLost,
+    /// The lease of this epoch is another process's now.
+    LeaseLost {
+        epoch: i64,
+    },
     /// Close the link and end the task; the session stays wanted.
     Shutdown(oneshot::Sender<()>),
 }

@@ -22,6 +22,8 @@ use crate::link::{Answer, InFlight, Link, SendFailure};
 /// Chats that are written to at the same time. A cold recipient costs two round trips before its
 /// first message; others need not wait for them.
 const WRITING_MAX: usize = 16;
+/// After this much silence we ask whether anybody is there at all.
+const PROBE_AFTER_MS: i64 = 8_000;
 /// WhatsApp answers within a second or not at all; then the message is sent again. Doubles with each
 /// try, up to 64 times this.
 const ANSWER_PATIENCE_MS: i64 = 30_000;
@@ -55,11 +57,20 @@ pub enum Verdict {
 /// How a written message ended.
 pub enum Ended {
     Settled,
-    /// Unanswered: in the next connection, or at once where only the answer stayed away.
+    /// Unanswered; written again.
     Again {
         outgoing: Outgoing,
-        at_once: bool,
+        when: Again,
     },
+}
+
+/// When an unanswered message is written again.
+#[derive(Debug, Clone, Copy)]
+pub enum Again {
+    /// The connection stands; only the answer stayed away.
+    Now,
+    /// On a connection after this one, which may have come already.
+    After(u64),
 }
 
 /// What a transmission needs to know of its session.
@@ -70,13 +81,23 @@ pub struct Context {
     pub epoch: i64,
 }
 
+struct Written {
+    chat: String,
+    outgoing: Outgoing,
+    connection: u64,
+    link: Arc<Link>,
+    result: Result<InFlight, SendFailure>,
+}
+
 #[derive(Default)]
 pub struct Outbox {
     waiting: HashMap<String, BTreeMap<MessageKey, Outgoing>>,
     /// Chats with something to write and nobody writing.
     ready: VecDeque<String>,
     writing_to: HashSet<String>,
-    writing: JoinSet<(String, Outgoing, Result<InFlight, SendFailure>)>,
+    writing: JoinSet<Written>,
+    /// Counts connections; what was lost on an older one may go at once.
+    connection: u64,
     unanswered: JoinSet<Ended>,
 }
 
@@ -97,16 +118,17 @@ impl Outbox {
         {
             let Some(outgoing) = self.take_first(&chat) else { continue };
             self.writing_to.insert(chat.clone());
-            let link = link.clone();
+            let (link, connection) = (link.clone(), self.connection);
             self.writing.spawn(async move {
-                let written = link.transmit(&chat, &outgoing.content, &outgoing.wa_id).await;
-                (chat, outgoing, written)
+                let result = link.transmit(&chat, &outgoing.content, &outgoing.wa_id).await;
+                Written { chat, outgoing, connection, link, result }
             });
         }
     }
 
     /// A new connection: whatever waits may be written.
     pub fn reconnected(&mut self) {
+        self.connection += 1;
         self.ready = self.waiting.keys().filter(|chat| !self.writing_to.contains(*chat)).cloned().collect();
     }
 
@@ -114,12 +136,12 @@ impl Outbox {
     pub async fn progress(&mut self, context: &Context) {
         tokio::select! {
             Some(written) = self.writing.join_next() => match written {
-                Ok((chat, outgoing, result)) => self.written(chat, outgoing, result, context),
+                Ok(written) => self.written(written, context),
                 Err(panic) => self.recover_from(&panic),
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
-                Ok(Ended::Again { outgoing, at_once }) => self.again(outgoing, at_once),
+                Ok(Ended::Again { outgoing, when }) => self.again(outgoing, when),
                 Err(panic) => error!("A message's task ended by a panic: {panic}"),
             },
             else => std::future::pending().await,
@@ -135,27 +157,23 @@ impl Outbox {
         first
     }
 
-    fn written(
-        &mut self,
-        chat: String,
-        mut outgoing: Outgoing,
-        result: Result<InFlight, SendFailure>,
-        context: &Context,
-    ) {
+    fn written(&mut self, written: Written, context: &Context) {
+        let Written { chat, mut outgoing, connection, link, result } = written;
         self.writing_to.remove(&chat);
         if self.waiting.contains_key(&chat) {
             self.ready.push_back(chat);
         }
         match result {
             Ok(in_flight) => {
-                self.unanswered.spawn(await_answer(context.clone(), outgoing, in_flight));
+                let answer = await_answer(context.clone(), outgoing, in_flight, link, connection);
+                self.unanswered.spawn(answer);
             }
-            Err(SendFailure::Lost) => self.again(outgoing, false),
+            Err(SendFailure::Lost) => self.again(outgoing, Again::After(connection)),
             Err(SendFailure::Internal(why)) if outgoing.tries + 1 < TRIES_MAX => {
                 outgoing.tries += 1;
                 warn!(message.key = %outgoing.key, "A message did not leave and is tried again");
                 tracing::debug!("{why}");
-                self.again(outgoing, true);
+                self.again(outgoing, Again::Now);
             }
             Err(SendFailure::Internal(_)) => {
                 let error = "the message could not be sent".to_owned();
@@ -167,9 +185,13 @@ impl Outbox {
         }
     }
 
-    fn again(&mut self, outgoing: Outgoing, at_once: bool) {
+    fn again(&mut self, outgoing: Outgoing, when: Again) {
         let chat = outgoing.to.jid();
         self.waiting.entry(chat.clone()).or_default().insert(outgoing.key.clone(), outgoing);
+        let at_once = match when {
+            Again::Now => true,
+            Again::After(connection) => connection < self.connection,
+        };
         if at_once && !self.writing_to.contains(&chat) && !self.ready.contains(&chat) {
             self.ready.push_back(chat);
         }
@@ -186,11 +208,23 @@ impl Outbox {
     }
 }
 
-async fn await_answer(context: Context, mut outgoing: Outgoing, in_flight: InFlight) -> Ended {
+async fn await_answer(
+    context: Context,
+    mut outgoing: Outgoing,
+    in_flight: InFlight,
+    link: Arc<Link>,
+    connection: u64,
+) -> Ended {
     let clock = context.sessions.store().clock().clone();
     let patience = ANSWER_PATIENCE_MS << outgoing.silences.min(6);
+    let probed = async {
+        clock.until(clock.now().plus_ms(PROBE_AFTER_MS)).await;
+        link.probe().await;
+        std::future::pending::<()>().await;
+    };
     let answer = tokio::select! {
         answer = in_flight.answer() => answer,
+        () = probed => unreachable!("a probe only makes a dead connection answer by its end"),
         () = clock.until(clock.now().plus_ms(patience)) => {
             outgoing.silences += 1;
             let too_old = clock.now().since(outgoing.created_at) > RESEND_WINDOW_MS;
@@ -198,7 +232,7 @@ async fn await_answer(context: Context, mut outgoing: Outgoing, in_flight: InFli
                 let error = "WhatsApp did not answer for a day".to_owned();
                 return give_up(context, outgoing, "OUTCOME_UNKNOWN", error).await;
             }
-            return Ended::Again { outgoing, at_once: true };
+            return Ended::Again { outgoing, when: Again::Now };
         }
     };
     match answer {
@@ -210,7 +244,7 @@ async fn await_answer(context: Context, mut outgoing: Outgoing, in_flight: InFli
             let (name, error) = nack(&code);
             give_up(context, outgoing, name, error).await
         }
-        Err(_) => Ended::Again { outgoing, at_once: false },
+        Err(_) => Ended::Again { outgoing, when: Again::After(connection) },
     }
 }
 

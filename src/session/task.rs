@@ -135,11 +135,11 @@ impl Task {
             }
             Command::Refresh(row) => self.row = *row,
             Command::Transmit(outgoing) => self.outbox.push(outgoing),
-            Command::LeaseLost if self.link.is_some() => {
+            Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
                 warn!(session.key = %self.row.key, "Lost the lease on a session; closing its link");
                 self.step(Input::Gone { why: Rest::HeldElsewhere, until: None, jitter: jitter() }).await;
             }
-            Command::LeaseLost => {}
+            Command::LeaseLost { .. } => {}
             Command::Remove(_) | Command::Shutdown(_) => unreachable!("run() takes these itself"),
         }
     }

@@ -9,7 +9,9 @@ use crate::app::{Caller, TestApp};
 async fn rows(app: &TestApp) -> Vec<i64> {
     let pool = sqlx::SqlitePool::connect(&app.database.url).await.expect("the database opens");
     let mut counts = vec![];
-    for table in ["tenants", "api_keys", "sessions", "messages", "idempotency_keys", "daily_usage", "events", "leases"] {
+    for table in
+        ["tenants", "api_keys", "sessions", "messages", "idempotency_keys", "daily_usage", "events", "leases"]
+    {
         let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
         counts.push(sqlx::query_scalar(count).fetch_one(&pool).await.expect("a count"));
     }
@@ -18,7 +20,12 @@ async fn rows(app: &TestApp) -> Vec<i64> {
 
 async fn send(caller: &Caller, path: &str, body: &[u8]) -> u16 {
     let answer = caller.call(Method::POST, path, &[], Some(body.to_vec())).await;
-    assert!(answer.status.is_client_error(), "{path} {}: {}", String::from_utf8_lossy(&body[..body.len().min(80)]), answer.text);
+    assert!(
+        answer.status.is_client_error(),
+        "{path} {}: {}",
+        String::from_utf8_lossy(&body[..body.len().min(80)]),
+        answer.text
+    );
     let code = answer.code();
     assert!(code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{code}");
     answer.status.as_u16()
@@ -35,11 +42,31 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
     let deep = "[".repeat(100_000);
     let huge = format!(r#"{{"to":"5511900000002","message":"{}"}}"#, "x".repeat(2 << 20));
     let bodies: Vec<Vec<u8>> = [
-        "", "{", "}", "null", "true", "42", "\"text\"", "[]", "[1,2]", "{}", "{\"to\":}", "{\"to\":\"5511900000002\"",
-        "{'to':'x'}", "{\"to\":\"5511900000002\",}", "\u{feff}{}", "{}{}", &deep, &huge,
-        "{\"to\":1,\"message\":\"x\"}", "{\"to\":null,\"message\":\"x\"}", "{\"to\":[],\"message\":\"x\"}",
-        "{\"to\":\"5511900000002\",\"message\":7}", "{\"to\":\"5511900000002\",\"message\":{}}",
-        "{\"to\":\"5511900000002\"}", "{\"to\":\"5511900000002\",\"message\":\"\"}",
+        "",
+        "{",
+        "}",
+        "null",
+        "true",
+        "42",
+        "\"text\"",
+        "[]",
+        "[1,2]",
+        "{}",
+        "{\"to\":}",
+        "{\"to\":\"5511900000002\"",
+        "{'to':'x'}",
+        "{\"to\":\"5511900000002\",}",
+        "\u{feff}{}",
+        "{}{}",
+        &deep,
+        &huge,
+        "{\"to\":1,\"message\":\"x\"}",
+        "{\"to\":null,\"message\":\"x\"}",
+        "{\"to\":[],\"message\":\"x\"}",
+        "{\"to\":\"5511900000002\",\"message\":7}",
+        "{\"to\":\"5511900000002\",\"message\":{}}",
+        "{\"to\":\"5511900000002\"}",
+        "{\"to\":\"5511900000002\",\"message\":\"\"}",
         "{\"to\":\"5511900000002\",\"message\":\"x\",\"type\":\"carrier-pigeon\"}",
         "{\"to\":\"5511900000002\",\"message\":\"x\",\"type\":\"image\",\"mediaBase64\":\"%%%\"}",
         "{\"to\":\"5511900000002\",\"message\":\"x\",\"header\":5}",
@@ -66,9 +93,22 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
     }
 
     let numbers: [&str; 16] = [
-        "", "+", "0", "abc", "12", "1234567890123456", "+0 11", "5511900000002@", "@s.whatsapp.net",
-        "5511900000002@evil.example", "5511900000002@g.us@g.us", "status@broadcast", "٥٥١١٩٠٠٠٠٠٠٠٢", "5511\u{0}900000002",
-        "'; DROP TABLE messages;--", "999999999999",
+        "",
+        "+",
+        "0",
+        "abc",
+        "12",
+        "1234567890123456",
+        "+0 11",
+        "5511900000002@",
+        "@s.whatsapp.net",
+        "5511900000002@evil.example",
+        "5511900000002@g.us@g.us",
+        "status@broadcast",
+        "٥٥١١٩٠٠٠٠٠٠٠٢",
+        "5511\u{0}900000002",
+        "'; DROP TABLE messages;--",
+        "999999999999",
     ];
     for to in numbers {
         let body = json!({"to": to, "message": "x"}).to_string();
@@ -78,7 +118,14 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
     }
     let long = "x".repeat(200);
     let sessions: [Value; 8] = [
-        json!(""), json!("a/b"), json!(" a"), json!("a\nb"), json!("x".repeat(129)), json!(1), json!(null), json!({}),
+        json!(""),
+        json!("a/b"),
+        json!(" a"),
+        json!("a\nb"),
+        json!("x".repeat(129)),
+        json!(1),
+        json!(null),
+        json!({}),
     ];
     for id in sessions {
         send(&shop.test, "/api/whatsapp/session", json!({"sessionId": id}).to_string().as_bytes()).await;
@@ -92,8 +139,11 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
     ] {
         send(&shop.test, "/api/whatsapp/session", extra.to_string().as_bytes()).await;
     }
-    for qr in ["", "x", "2@a,b,c", "data:image/png;base64,%%%", "data:image/png;base64,AAAA", "data:text/html,x"] {
-        send(&shop.test, "/api/sandbox/phones/5511900000001/scan", json!({"qr": qr}).to_string().as_bytes()).await;
+    for qr in
+        ["", "x", "2@a,b,c", "data:image/png;base64,%%%", "data:image/png;base64,AAAA", "data:text/html,x"]
+    {
+        send(&shop.test, "/api/sandbox/phones/5511900000001/scan", json!({"qr": qr}).to_string().as_bytes())
+            .await;
     }
     assert_eq!(rows(&app).await, before);
 }
@@ -102,7 +152,15 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
 async fn unknown_routes_methods_and_keys_have_the_shape_too() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
-    for path in ["/", "/nothing", "/api", "/api/whatsapp", "/api/whatsapp/session/x/nothing", "/api/whatsapp/session//send", "/%ff"] {
+    for path in [
+        "/",
+        "/nothing",
+        "/api",
+        "/api/whatsapp",
+        "/api/whatsapp/session/x/nothing",
+        "/api/whatsapp/session//send",
+        "/%ff",
+    ] {
         let answer = shop.test.get(path).await;
         assert!([404, 405].contains(&answer.status.as_u16()), "{path}: {}", answer.text);
         answer.code();
@@ -113,7 +171,13 @@ async fn unknown_routes_methods_and_keys_have_the_shape_too() {
     shop.test.get("/api/whatsapp/session/nobody/status").await.refused(404, "SESSION_NOT_FOUND");
     shop.test.get("/api/whatsapp/session/%F0%28%8C%28/status").await.refused(404, "SESSION_NOT_FOUND");
 
-    for key in ["", "x", "wapid_live_", "wapid_test_0000000000000000000000000000000000000000000000", &shop.live_key[..40]] {
+    for key in [
+        "",
+        "x",
+        "wapid_live_",
+        "wapid_test_0000000000000000000000000000000000000000000000",
+        &shop.live_key[..40],
+    ] {
         let nobody = Caller::new(app.url(), key);
         nobody.get("/api/whatsapp/sessions").await.refused(401, "UNAUTHORIZED");
     }

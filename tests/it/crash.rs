@@ -59,7 +59,12 @@ impl Home {
     }
 
     async fn create_tenant(&self) -> (String, String) {
-        let made = self.command().args(["tenant", "create", "--name", "shop", "--json"]).output().await.expect("output");
+        let made = self
+            .command()
+            .args(["tenant", "create", "--name", "shop", "--json"])
+            .output()
+            .await
+            .expect("output");
         let keys: Value = serde_json::from_slice(&made.stdout).expect("one line of JSON");
         let text = |name: &str| keys[name].as_str().expect(name).to_owned();
         (text("tenantId"), text("testKey"))
@@ -144,7 +149,11 @@ async fn survives(home: Home) {
         .map(|phone| {
             let (caller, phone) = (caller.clone(), phone.clone());
             tokio::spawn(async move {
-                let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(40)).build().expect("a client");
+                let http = reqwest::Client::builder()
+                    .no_proxy()
+                    .timeout(Duration::from_secs(40))
+                    .build()
+                    .expect("a client");
                 let mut ids = vec![];
                 for i in 0..MESSAGES / SENDERS {
                     ids.push(insist(&http, &caller, &phone, &format!("{phone} {i}")).await);
@@ -188,11 +197,20 @@ async fn survives(home: Home) {
             (inbox["messages"].as_array()?.len() >= wanted).then_some(inbox)
         })
         .await;
-        let shown: Vec<_> =
-            inbox["messages"].as_array().expect("messages").iter().map(|m| m["message"].as_str().expect("text").to_owned()).collect();
+        let shown: Vec<_> = inbox["messages"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(|m| m["message"].as_str().expect("text").to_owned())
+            .collect();
         let expected: Vec<_> = (0..wanted).map(|i| format!("{phone} {i}")).collect();
         assert_eq!(shown, expected, "not each once and in order");
-        let ids: Vec<_> = inbox["messages"].as_array().expect("messages").iter().map(|m| m["id"].as_str().expect("id").to_owned()).collect();
+        let ids: Vec<_> = inbox["messages"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(|m| m["id"].as_str().expect("id").to_owned())
+            .collect();
         assert_eq!(&ids, &sent[phone], "an answer named another id than the phone shows");
         redelivered += inbox["redelivered"].as_i64().expect("a number");
     }

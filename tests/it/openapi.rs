@@ -17,8 +17,12 @@ async fn every_operation_names_its_answers_and_every_reference_leads_somewhere()
         for (method, operation) in methods.as_object().expect("methods") {
             let name = format!("{method} {path}");
             assert!(ids.insert(operation["operationId"].to_string()), "{name}: operationId is used twice");
-            assert!(operation["summary"].is_string() || operation["description"].is_string(), "{name}: no words");
-            let answers: Vec<_> = operation["responses"].as_object().expect("responses").keys().cloned().collect();
+            assert!(
+                operation["summary"].is_string() || operation["description"].is_string(),
+                "{name}: no words"
+            );
+            let answers: Vec<_> =
+                operation["responses"].as_object().expect("responses").keys().cloned().collect();
             assert!(answers.iter().any(|status| status == "200"), "{name}: {answers:?}");
             if path.starts_with("/api/") {
                 for status in ["400", "401", "404", "500"] {

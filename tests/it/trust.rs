@@ -25,7 +25,8 @@ async fn a_live_session_refuses_a_foreign_chain() {
     let shop = app.tenant("shop").await;
     shop.live.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
     let status = || async { shop.live.get("/api/whatsapp/session/main/status").await.ok() };
-    until("the link is trying", || async { (status().await["status"] == "initializing").then_some(()) }).await;
+    until("the link is trying", || async { (status().await["status"] == "initializing").then_some(()) })
+        .await;
     // The other side would offer a QR within milliseconds: the test sessions of this suite get theirs
     // from the very same server code.
     let control = shop.test.post("/api/whatsapp/session", json!({"sessionId": "control"})).await;
@@ -54,7 +55,15 @@ async fn the_self_test_passes_in_this_build() {
 fn no_danger_feature_is_in_the_tree() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let tree = std::process::Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--edges", "features,normal,dev,build", "--manifest-path", manifest, "--offline"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "features,normal,dev,build",
+            "--manifest-path",
+            manifest,
+            "--offline",
+        ])
         .output()
         .expect("cargo runs");
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));

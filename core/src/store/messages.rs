@@ -161,7 +161,7 @@ impl TenantStore {
         const FIND: &str = "SELECT fingerprint, message_key FROM idempotency_keys
             WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
         let now = self.store.clock.now();
-        let found: Option<(Vec<u8>, MessageKey)> = crate::read!(&self.store.db, |pool| {
+        let found: Option<(String, MessageKey)> = crate::read!(&self.store.db, |pool| {
             sqlx::query_as(FIND)
                 .bind(&self.tenant)
                 .bind(self.mode)
@@ -170,8 +170,12 @@ impl TenantStore {
                 .fetch_optional(pool)
                 .await
         })?;
-        // A fingerprint of another length is no fingerprint of ours: it matches nothing.
-        Ok(found.map(|(fingerprint, message)| (fingerprint.try_into().unwrap_or_default(), message)))
+        Ok(found.map(|(print, message)| {
+            let mut fingerprint = [0; 32];
+            // What is no fingerprint of ours stays zero, and matches nothing.
+            let _ = hex::decode_to_slice(print, &mut fingerprint);
+            (fingerprint, message)
+        }))
     }
 
     /// Messages counted against today's limit, and the limit.
