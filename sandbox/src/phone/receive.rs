@@ -70,24 +70,25 @@ fn show(
     net: &Net,
     phone: &Arc<Account>,
     envelope: &Envelope<'_>,
-    message: wa::Message,
+    mut message: wa::Message,
     mut batch: Batch,
 ) {
     let is_own = Arc::ptr_eq(phone, &envelope.from.account);
-    let (to, message) = if is_own {
+    let (chat, message) = match message.device_sent_message.take() {
         // What a companion sent to others reaches its own phone wrapped with the destination.
-        let Some(sent) = message.device_sent_message.into_option() else {
-            net.journal.append(batch);
-            return;
-        };
-        let destination = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
-        let chat = destination.as_ref().unwrap_or(envelope.chat);
-        let to = net
-            .resolve(&phone.book, chat)
-            .map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone());
-        (to, sent.message.into_option().unwrap_or_default())
+        Some(sent) if is_own => {
+            let chat = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
+            (chat, sent.message.into_option().unwrap_or_default())
+        }
+        // Sent again it is not wrapped (wacore 0.7.0, src/send/dm.rs): the stanza says for whom.
+        _ => (None, message),
+    };
+    let to = if is_own {
+        let chat = chat.as_ref().unwrap_or(envelope.chat);
+        let known = net.resolve(&phone.book, chat);
+        known.map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone())
     } else {
-        (phone.phone.clone(), message)
+        phone.phone.clone()
     };
     if let Some(content) = Content::of(&message) {
         let shown = Shown {

@@ -2,5 +2,12 @@
 
 mod support;
 
+mod books;
+mod control;
+mod crash;
+mod delivery;
+mod faults;
 mod messages;
 mod pairing;
+mod retries;
+mod trust;
