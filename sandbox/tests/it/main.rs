@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod delivery;
 mod faults;
+mod measure;
 mod messages;
 mod pairing;
 mod retries;
