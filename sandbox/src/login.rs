@@ -71,10 +71,7 @@ pub(crate) fn closed(net: &Net, conn: &Arc<Conn>) {
         entry.connection = None;
     }
     if let Some(pairing) = conn.pairing.lock().take() {
-        let mut refs = net.refs.lock();
-        for text in &pairing.refs {
-            refs.remove(text);
-        }
+        pairing.withdraw(net);
     }
 }
 

@@ -32,11 +32,21 @@ const SETTLE_BEFORE_RESTART: Duration = Duration::from_millis(100);
 
 /// A connection that may become a device.
 pub(crate) struct Pairing {
-    pub refs: Vec<String>,
+    refs: Vec<String>,
     /// The keys a client registers with; one that pinned our key uploads them later.
     bundle: Option<Bundle>,
     platform: String,
     awaiting: Option<Awaiting>,
+}
+
+impl Pairing {
+    /// Its codes are no longer valid.
+    pub(crate) fn withdraw(&self, net: &Net) {
+        let mut shown = net.refs.lock();
+        for text in &self.refs {
+            shown.remove(text);
+        }
+    }
 }
 
 /// `pair-success` was sent and the device must counter-sign.
@@ -199,16 +209,19 @@ pub(crate) fn answered(net: &Arc<Net>, conn: &Arc<Conn>, node: &Node) {
         debug!("A client refused to be linked");
         return;
     };
+    // The codes of this connection are used up: it is a device now.
+    let Some(pairing) = guard.take() else { return };
+    drop(guard);
+    pairing.withdraw(net);
     let record = DeviceRecord {
         key_index: awaiting.key_index,
         noise_key: conn.noise_key,
-        platform: pairing.platform.clone(),
+        platform: pairing.platform,
         signed_identity,
-        bundle: pairing.bundle.take(),
+        bundle: pairing.bundle,
         taken: 0,
         is_welcomed: false,
     };
-    drop(guard);
     add_device(net, &awaiting.device, Device::new(record));
     restart_soon(net, conn);
 }

@@ -146,9 +146,11 @@ impl Sandbox {
         code::enter(&self.net, &phone, code).await
     }
 
-    /// What the phone shows.
+    /// What the phone shows, as it would still show it after a crash.
     pub async fn messages(&self, book: &str, phone: &str) -> Result<Inbox, SandboxError> {
-        Ok(self.net.phone(book, phone)?.chats.lock().view())
+        let inbox = self.net.phone(book, phone)?.chats.lock().view();
+        self.net.journal.settled().await;
+        Ok(inbox)
     }
 
     /// The phone sends to somebody in its book. Returns the message id.

@@ -49,14 +49,13 @@ async fn serve(net: Arc<Net>, socket: WebSocket, book: Option<String>) {
     let (outgoing, unsent) = async_channel::bounded(CHUNKS);
     let read = async move {
         while let Some(Ok(message)) = stream.next().await {
-            match message {
-                Message::Binary(bytes) => {
-                    if received.send(bytes).await.is_err() {
-                        return;
-                    }
-                }
-                Message::Close(_) => return,
-                _ => {}
+            let is_open = match message {
+                Message::Binary(bytes) => received.send(bytes).await.is_ok(),
+                Message::Close(_) => false,
+                _ => true,
+            };
+            if !is_open {
+                return;
             }
         }
     };

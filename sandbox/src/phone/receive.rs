@@ -34,7 +34,9 @@ pub(crate) struct Envelope<'a> {
 pub(crate) async fn receive(net: &Arc<Net>, phone: &Arc<Account>, envelope: Envelope<'_>) {
     let peer = envelope.from.peer();
     let mut signal = phone.signal.lock().await;
-    let opened = signal.open(phone.keys(), &peer, envelope.kind, envelope.ciphertext).await;
+    let opened = signal
+        .open(phone.keys(), &peer, envelope.kind, envelope.ciphertext)
+        .await;
     let mut batch = net.journal.batch();
     match opened {
         Ok(plaintext) => {
@@ -64,21 +66,29 @@ fn is_known(phone: &Account, envelope: &Envelope<'_>) -> bool {
     phone.chats.lock().has(sender, &phone.phone, envelope.id)
 }
 
-fn show(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>, message: wa::Message, mut batch: Batch) {
+fn show(
+    net: &Net,
+    phone: &Arc<Account>,
+    envelope: &Envelope<'_>,
+    mut message: wa::Message,
+    mut batch: Batch,
+) {
     let is_own = Arc::ptr_eq(phone, &envelope.from.account);
-    let (to, message) = if is_own {
+    let (chat, message) = match message.device_sent_message.take() {
         // What a companion sent to others reaches its own phone wrapped with the destination.
-        let Some(sent) = message.device_sent_message.into_option() else {
-            net.journal.append(batch);
-            return;
-        };
-        let destination = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
-        let chat = destination.as_ref().unwrap_or(envelope.chat);
-        let to =
-            net.resolve(&phone.book, chat).map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone());
-        (to, sent.message.into_option().unwrap_or_default())
+        Some(sent) if is_own => {
+            let chat = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
+            (chat, sent.message.into_option().unwrap_or_default())
+        }
+        // Sent again it is not wrapped (wacore 0.7.0, src/send/dm.rs): the stanza says for whom.
+        _ => (None, message),
+    };
+    let to = if is_own {
+        let chat = chat.as_ref().unwrap_or(envelope.chat);
+        let known = net.resolve(&phone.book, chat);
+        known.map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone())
     } else {
-        (phone.phone.clone(), message)
+        phone.phone.clone()
     };
     if let Some(content) = Content::of(&message) {
         let shown = Shown {

@@ -100,28 +100,21 @@ fn key_share(account: &Account) -> ProtocolMessage {
         raw_id: Some(keys.raw_id()),
         current_index: Some(1),
         device_indexes: vec![0, 1],
-        ..Default::default()
     };
     let data = AppStateSyncKeyData {
         key_data: Some(keys.sync_key.to_vec()),
         fingerprint: MessageField::some(fingerprint),
         timestamp: Some(millis()),
-        ..Default::default()
     };
     let key = AppStateSyncKey {
         key_id: MessageField::some(AppStateSyncKeyId {
             key_id: Some(SYNC_KEY_ID.to_vec()),
-            ..Default::default()
         }),
         key_data: MessageField::some(data),
-        ..Default::default()
     };
     ProtocolMessage {
         r#type: Some(protocol_message::Type::AppStateSyncKeyShare),
-        app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare {
-            keys: vec![key],
-            ..Default::default()
-        }),
+        app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare { keys: vec![key] }),
         ..Default::default()
     }
 }
@@ -131,7 +124,6 @@ fn history(account: &Account, kind: HistorySyncType, announced: NotificationType
     let own_name = wa::Pushname {
         id: Some(format!("{}@s.whatsapp.net", account.phone)),
         pushname: Some(account.state.lock().name.clone()),
-        ..Default::default()
     };
     let history = wa::HistorySync {
         sync_type: kind,

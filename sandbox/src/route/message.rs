@@ -27,6 +27,7 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         conn.send(&ack(&id, &to, Some(REACH_OUT_REFUSED)));
         return;
     }
+    let recipient = message.jid("recipient");
     let mut error = Some(NOT_FOUND);
     for (address, sealed) in envelopes(message, &to) {
         let Some(target) = net.resolve(&from.account.book, &address) else {
@@ -39,7 +40,7 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
             let envelope = Envelope {
                 from,
                 id: &id,
-                chat: &to,
+                chat: recipient.as_ref().unwrap_or(&to),
                 address: &address,
                 kind: &sealed.text("type").unwrap_or_default(),
                 ciphertext: sealed.content(),
@@ -119,12 +120,16 @@ fn forward(
     net.push(target, address.device, &forwarded, net.journal.batch()).map(|_| ())
 }
 
-/// Spoils the last byte, which belongs to the authentication of every kind of envelope.
+/// How far from its end every kind of envelope is still authenticated: a plain one ends with its
+/// MAC of 8 bytes, one that opens a session has up to 11 bytes of key ids after it.
+const AUTHENTICATED: usize = 12;
+
+/// Spoils an envelope so that it parses and does not authenticate.
 pub(crate) fn corrupt(sealed: &mut Node) {
     if let Some(wacore_binary::NodeContent::Bytes(bytes)) = &mut sealed.content
-        && let Some(last) = bytes.last_mut()
+        && let Some(at) = bytes.len().checked_sub(AUTHENTICATED)
     {
-        *last ^= 0xff;
+        bytes[at] ^= 0xff;
     }
 }
 

@@ -2,5 +2,13 @@
 
 mod support;
 
+mod books;
+mod control;
+mod crash;
+mod delivery;
+mod faults;
+mod measure;
 mod messages;
 mod pairing;
+mod retries;
+mod trust;

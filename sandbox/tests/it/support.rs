@@ -90,6 +90,11 @@ impl wacore::net::HttpClient for NoHttp {
 
 /// Starts a client; it offers a code or logs in, as its store says.
 pub async fn start(parts: Parts) -> Linked {
+    // `RUST_LOG=debug` shows what the client and the network think. Set once for all tests.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
     let bot = Bot::builder()
         .with_backend_arc(parts.backend)
         .with_http_client(NoHttp)
@@ -133,21 +138,28 @@ pub async fn linked_with(sandbox: &Sandbox, book: &str, phone: &str, parts: Part
 
 impl Linked {
     /// The first event, also of those seen before, that `pick` likes. Each is picked once.
-    pub async fn wait<T>(&self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+    pub async fn wait<T>(&self, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let (index, picked) = self.find(what, pick).await;
+        self.seen.lock().await.remove(index);
+        picked
+    }
+
+    /// The same, but an event stays: one of messages or receipts carries several.
+    async fn find<T>(&self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> (usize, T) {
         let mut seen = self.seen.lock().await;
-        for index in 0..seen.len() {
-            if let Some(picked) = pick(&seen[index]) {
-                seen.remove(index);
-                return picked;
+        for (index, event) in seen.iter().enumerate() {
+            if let Some(picked) = pick(event) {
+                return (index, picked);
             }
         }
         let wait = async {
             loop {
                 let event = self.events.recv().await.expect("the client lives");
-                if let Some(picked) = pick(&event) {
-                    return picked;
-                }
+                let picked = pick(&event);
                 seen.push(event);
+                if let Some(picked) = picked {
+                    return (seen.len() - 1, picked);
+                }
             }
         };
         match tokio::time::timeout(DEADLINE, wait).await {
@@ -169,7 +181,7 @@ impl Linked {
     }
 
     pub async fn text(&self, text: &str) -> Jid {
-        self.wait(text, |event| match event {
+        self.find(text, |event| match event {
             Event::Messages(batch) => batch
                 .iter()
                 .find(|message| message.message.conversation.as_deref() == Some(text))
@@ -177,11 +189,12 @@ impl Linked {
             _ => None,
         })
         .await
+        .1
     }
 
     /// A receipt of this kind (`Delivered`, `Read`, `Played`) about this message.
     pub async fn receipt(&self, kind: &str, id: &str) -> Jid {
-        self.wait(kind, |event| match event {
+        self.find(kind, |event| match event {
             Event::Receipt(receipt)
                 if format!("{:?}", receipt.r#type).starts_with(kind)
                     && receipt.message_ids.iter().any(|known| *known == id) =>
@@ -191,12 +204,49 @@ impl Linked {
             _ => None,
         })
         .await
+        .1
     }
 
     pub async fn send(&self, to: &str, text: &str) -> String {
         let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
         let sent = self.client.send_message(Jid::pn(to), message).await.expect("sent");
         sent.message_id
+    }
+
+    /// Sends with an id of the caller's choice, as the gateway does after a crash.
+    pub async fn send_as(&self, to: &str, text: &str, id: &str) {
+        self.try_send_as(to, text, id).await.expect("sent");
+    }
+
+    pub async fn try_send_as(&self, to: &str, text: &str, id: &str) -> anyhow::Result<()> {
+        let message = wa::Message {
+            conversation: Some(text.to_owned()),
+            ..Default::default()
+        };
+        let options = whatsapp_rust::SendOptions::default().with_message_id(id);
+        self.client
+            .send_message_with_options(Jid::pn(to), message, options)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits for an event that is not expected to come.
+    pub async fn wait_quietly(&self, wanted: impl Fn(&Event) -> bool) {
+        while let Ok(event) = self.events.recv().await {
+            if wanted(&event) {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Everything that `pick` likes among the events so far.
+    pub async fn take_seen<T>(&self, pick: impl Fn(&Event) -> Option<T>) -> Vec<T> {
+        let mut seen = self.seen.lock().await;
+        while let Ok(event) = self.events.try_recv() {
+            seen.push(event);
+        }
+        seen.iter().filter_map(|event| pick(event)).collect()
     }
 
     /// Ends the client without a word to the server.
