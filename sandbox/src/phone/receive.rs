@@ -34,9 +34,7 @@ pub(crate) struct Envelope<'a> {
 pub(crate) async fn receive(net: &Arc<Net>, phone: &Arc<Account>, envelope: Envelope<'_>) {
     let peer = envelope.from.peer();
     let mut signal = phone.signal.lock().await;
-    let opened = signal
-        .open(phone.keys(), &peer, envelope.kind, envelope.ciphertext)
-        .await;
+    let opened = signal.open(phone.keys(), &peer, envelope.kind, envelope.ciphertext).await;
     let mut batch = net.journal.batch();
     match opened {
         Ok(plaintext) => {

@@ -107,9 +107,7 @@ fn key_share(account: &Account) -> ProtocolMessage {
         timestamp: Some(millis()),
     };
     let key = AppStateSyncKey {
-        key_id: MessageField::some(AppStateSyncKeyId {
-            key_id: Some(SYNC_KEY_ID.to_vec()),
-        }),
+        key_id: MessageField::some(AppStateSyncKeyId { key_id: Some(SYNC_KEY_ID.to_vec()) }),
         key_data: MessageField::some(data),
     };
     ProtocolMessage {

@@ -23,9 +23,7 @@ async fn the_sandbox_process() {
     let (Ok(folder), Ok(port)) = (std::env::var(FOLDER), std::env::var(PORT)) else {
         return;
     };
-    let sandbox = Sandbox::open(Storage::Folder(folder.into()))
-        .await
-        .expect("opens");
+    let sandbox = Sandbox::open(Storage::Folder(folder.into())).await.expect("opens");
     let address = ("127.0.0.1", port.parse().expect("a port"));
     let listener = TcpListener::bind(address).await.expect("the port is free");
     sandbox.serve(listener).await.expect("serves");
@@ -42,30 +40,18 @@ impl Process {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // The keys are made before the process starts, so that its key is known.
-        let opened = Sandbox::open(Storage::Folder(folder.path().into()))
-            .await
-            .expect("opens");
+        let opened = Sandbox::open(Storage::Folder(folder.path().into())).await.expect("opens");
         let key = opened.static_key();
         drop(opened);
         let port = std::net::TcpListener::bind(("127.0.0.1", 0))
             .and_then(|listener| listener.local_addr())
             .expect("a port")
             .port();
-        let sandbox =
-            RemoteSandbox::new(&format!("http://127.0.0.1:{port}"), key).expect("a client");
-        let process = Self {
-            child: spawn(folder.path(), port),
-            folder,
-            port,
-            sandbox,
-        };
+        let sandbox = RemoteSandbox::new(&format!("http://127.0.0.1:{port}"), key).expect("a client");
+        let process = Self { child: spawn(folder.path(), port), folder, port, sandbox };
         process.ready().await;
         for phone in [ALICE, CAROL] {
-            process
-                .sandbox
-                .create_phone(BOOK, phone, "Somebody")
-                .await
-                .expect("a phone");
+            process.sandbox.create_phone(BOOK, phone, "Somebody").await.expect("a phone");
         }
         process
     }
@@ -76,9 +62,7 @@ impl Process {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(DEADLINE, ready)
-            .await
-            .expect("the process serves");
+        tokio::time::timeout(DEADLINE, ready).await.expect("the process serves");
     }
 
     /// SIGKILL, which is what `kill` of a child is on Unix.
@@ -103,10 +87,7 @@ impl Process {
     async fn linked(&self, phone: &str, backend: &Arc<dyn Backend>) -> Linked {
         let linked = start(self.parts(backend)).await;
         let qr = linked.qr().await;
-        self.sandbox
-            .scan(BOOK, phone, &qr)
-            .await
-            .expect("a valid code");
+        self.sandbox.scan(BOOK, phone, &qr).await.expect("a valid code");
         linked.online().await;
         linked
     }
@@ -154,20 +135,9 @@ async fn what_was_acknowledged_survives_and_nothing_is_shown_twice() {
             process.restart().await;
             alice.online().await;
             let acknowledged = acknowledged(&alice).await;
-            let inbox = process
-                .sandbox
-                .messages(BOOK, CAROL)
-                .await
-                .expect("a phone");
-            let shown: HashSet<&str> = inbox
-                .messages
-                .iter()
-                .map(|message| message.id.as_str())
-                .collect();
-            let lost: Vec<&String> = acknowledged
-                .iter()
-                .filter(|id| !shown.contains(id.as_str()))
-                .collect();
+            let inbox = process.sandbox.messages(BOOK, CAROL).await.expect("a phone");
+            let shown: HashSet<&str> = inbox.messages.iter().map(|message| message.id.as_str()).collect();
+            let lost: Vec<&String> = acknowledged.iter().filter(|id| !shown.contains(id.as_str())).collect();
             assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
         }
     }
@@ -177,43 +147,28 @@ async fn what_was_acknowledged_survives_and_nothing_is_shown_twice() {
     }
     let all = async {
         loop {
-            let inbox = process
-                .sandbox
-                .messages(BOOK, CAROL)
-                .await
-                .expect("a phone");
+            let inbox = process.sandbox.messages(BOOK, CAROL).await.expect("a phone");
             if inbox.messages.len() >= MESSAGES && inbox.redelivered > 0 {
                 return inbox;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let inbox = tokio::time::timeout(DEADLINE, all)
-        .await
-        .expect("all arrive");
+    let inbox = tokio::time::timeout(DEADLINE, all).await.expect("all arrive");
     let once: HashSet<&str> = texts(&inbox).into_iter().collect();
     assert_eq!((once.len(), inbox.messages.len()), (MESSAGES, MESSAGES));
 
     let (before, messages) = (inbox.redelivered, inbox.messages);
     process.kill();
     process.restart().await;
-    let inbox = process
-        .sandbox
-        .messages(BOOK, CAROL)
-        .await
-        .expect("a phone");
-    assert!(
-        inbox.redelivered >= before && inbox.messages == messages,
-        "the phone forgot"
-    );
+    let inbox = process.sandbox.messages(BOOK, CAROL).await.expect("a phone");
+    assert!(inbox.redelivered >= before && inbox.messages == messages, "the phone forgot");
 }
 
 async fn acknowledged(device: &Linked) -> Vec<String> {
     device
         .take_seen(|event| match event {
-            Event::ServerAck(ack)
-                if ack.error.is_none() && ack.class.as_deref() == Some("message") =>
-            {
+            Event::ServerAck(ack) if ack.error.is_none() && ack.class.as_deref() == Some("message") => {
                 Some(ack.id.clone())
             }
             _ => None,
@@ -226,11 +181,7 @@ async fn what_waits_for_a_device_survives() {
     let mut process = Process::start().await;
     let backend: Arc<dyn Backend> = Arc::new(InMemoryBackend::new());
     let alice = process.linked(ALICE, &backend).await;
-    process
-        .sandbox
-        .send(BOOK, CAROL, PhoneMessage::text(ALICE, "before"))
-        .await
-        .expect("sent");
+    process.sandbox.send(BOOK, CAROL, PhoneMessage::text(ALICE, "before")).await.expect("sent");
     alice.text("before").await;
     alice.stop().await;
     for number in 0..10 {
@@ -244,11 +195,7 @@ async fn what_waits_for_a_device_survives() {
         alice.text(&format!("waits {number}")).await;
     }
     // The sessions survived on both sides.
-    process
-        .sandbox
-        .send(BOOK, CAROL, PhoneMessage::text(ALICE, "after"))
-        .await
-        .expect("sent");
+    process.sandbox.send(BOOK, CAROL, PhoneMessage::text(ALICE, "after")).await.expect("sent");
     alice.text("after").await;
     let id = alice.send(CAROL, "thanks").await;
     alice.receipt("Delivered", &id).await;

@@ -27,10 +27,7 @@ async fn a_device_that_was_away_gets_what_waited() {
     let alice = linked_with(&sandbox, BOOK, ALICE, Parts::of(&sandbox).with(&backend)).await;
     alice.stop().await;
     for text in ["one", "two", "three"] {
-        sandbox
-            .send(BOOK, CAROL, PhoneMessage::text(ALICE, text))
-            .await
-            .expect("sent");
+        sandbox.send(BOOK, CAROL, PhoneMessage::text(ALICE, text)).await.expect("sent");
     }
     let alice = start(Parts::of(&sandbox).with(&backend)).await;
     for text in ["one", "two", "three"] {
@@ -56,10 +53,7 @@ async fn a_second_device_sees_both_sides() {
     bob.send(ALICE, "before").await;
     first.text("before").await;
     let second = linked(&sandbox, ALICE).await;
-    bob.wait("device list", |event| {
-        matches!(event, Event::DeviceListUpdate(_)).then_some(())
-    })
-    .await;
+    bob.wait("device list", |event| matches!(event, Event::DeviceListUpdate(_)).then_some(())).await;
     bob.send(ALICE, "to both").await;
     first.text("to both").await;
     second.text("to both").await;
@@ -78,18 +72,12 @@ async fn a_second_device_sees_both_sides() {
             _ => None,
         })
         .await;
-    sandbox
-        .send(BOOK, ALICE, PhoneMessage::text(BOB, "from the phone"))
-        .await
-        .expect("sent");
+    sandbox.send(BOOK, ALICE, PhoneMessage::text(BOB, "from the phone")).await.expect("sent");
     bob.text("from the phone").await;
     first.text("from the phone").await;
     second.text("from the phone").await;
     let inbox = shows(&sandbox, BOB, |inbox| inbox.messages.len() == 4).await;
-    assert_eq!(
-        texts(&inbox),
-        ["before", "to both", "from the first", "from the phone"]
-    );
+    assert_eq!(texts(&inbox), ["before", "to both", "from the first", "from the phone"]);
     assert_eq!(inbox.redelivered, 0);
 }
 
@@ -98,26 +86,14 @@ async fn an_unlinked_device_is_logged_out() {
     let sandbox = network().await;
     let backend: Arc<dyn Backend> = Arc::new(InMemoryBackend::new());
     let alice = linked_with(&sandbox, BOOK, ALICE, Parts::of(&sandbox).with(&backend)).await;
-    assert_eq!(
-        sandbox.unlink(BOOK, ALICE, None).await.expect("unlinked"),
-        1
-    );
+    assert_eq!(sandbox.unlink(BOOK, ALICE, None).await.expect("unlinked"), 1);
     assert!(!logged_out(&alice).await, "it was told on the stream");
-    assert!(
-        sandbox
-            .devices(BOOK, ALICE)
-            .await
-            .expect("a phone")
-            .is_empty()
-    );
+    assert!(sandbox.devices(BOOK, ALICE).await.expect("a phone").is_empty());
     alice.stop().await;
 
     let again = start(Parts::of(&sandbox).with(&backend)).await;
     assert!(logged_out(&again).await, "it was told at login");
-    let missing = sandbox
-        .unlink(BOOK, ALICE, Some(7))
-        .await
-        .expect_err("no such device");
+    let missing = sandbox.unlink(BOOK, ALICE, Some(7)).await.expect_err("no such device");
     assert_eq!(missing.code(), "DEVICE_NOT_FOUND");
 }
 
@@ -127,16 +103,9 @@ async fn a_device_logs_itself_out() {
     let alice = linked(&sandbox, ALICE).await;
     alice.client.logout().await;
     let gone = async {
-        while !sandbox
-            .devices(BOOK, ALICE)
-            .await
-            .expect("a phone")
-            .is_empty()
-        {
+        while !sandbox.devices(BOOK, ALICE).await.expect("a phone").is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(crate::support::DEADLINE, gone)
-        .await
-        .expect("the device is gone");
+    tokio::time::timeout(crate::support::DEADLINE, gone).await.expect("the device is gone");
 }

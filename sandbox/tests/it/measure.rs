@@ -27,13 +27,8 @@ async fn text_per_second() {
                 alice.send(to, &format!("{what} {number}")).await;
             }
             let last = format!("{what} {}", MESSAGES - 1);
-            shows(&sandbox, to, |inbox| {
-                inbox
-                    .messages
-                    .last()
-                    .is_some_and(|message| message.message == last)
-            })
-            .await;
+            shows(&sandbox, to, |inbox| inbox.messages.last().is_some_and(|message| message.message == last))
+                .await;
             let rate = MESSAGES as f64 / since.elapsed().as_secs_f64();
             println!("{name}: {rate:.0} messages/s to {what}");
         }
@@ -49,10 +44,7 @@ async fn memory_per_idle_device() {
     let mut devices = Vec::new();
     for number in 0..DEVICES {
         let phone = format!("1666{number:07}");
-        sandbox
-            .create_phone(BOOK, &phone, "Idle")
-            .await
-            .expect("a phone");
+        sandbox.create_phone(BOOK, &phone, "Idle").await.expect("a phone");
         devices.push(linked(&sandbox, &phone).await);
     }
     let each = (resident() - before) / DEVICES;
@@ -61,12 +53,6 @@ async fn memory_per_idle_device() {
 
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .expect("a process has memory");
-    line.split_whitespace()
-        .nth(1)
-        .and_then(|kib| kib.parse().ok())
-        .expect("a number")
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a process has memory");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
 }

@@ -41,17 +41,9 @@ async fn a_client_links_by_picture() {
     let code = qrcode::QrCode::new(qr.as_bytes()).expect("fits");
     let picture = code.render::<image::Luma<u8>>().build();
     let mut png = std::io::Cursor::new(Vec::new());
-    picture
-        .write_to(&mut png, image::ImageFormat::Png)
-        .expect("encodes");
-    let url = format!(
-        "data:image/png;base64,{}",
-        BASE64_STANDARD.encode(png.into_inner())
-    );
-    sandbox
-        .scan(BOOK, ALICE, &url)
-        .await
-        .expect("a readable picture");
+    picture.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
+    let url = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png.into_inner()));
+    sandbox.scan(BOOK, ALICE, &url).await.expect("a readable picture");
     alice.online().await;
 }
 
@@ -61,28 +53,13 @@ async fn what_is_not_a_code_on_show_does_not_link() {
     let alice = start(Parts::of(&sandbox)).await;
     let qr = alice.qr().await;
     let other_keys = qr.replacen(',', ",AAAA", 1);
-    for bad in [
-        "",
-        "hello",
-        "data:image/png;base64,AAAA",
-        "2@AAAA,AAAA,AAAA,AAAA",
-        other_keys.as_str(),
-    ] {
-        let refused = sandbox
-            .scan(BOOK, ALICE, bad)
-            .await
-            .expect_err("not a code");
+    for bad in ["", "hello", "data:image/png;base64,AAAA", "2@AAAA,AAAA,AAAA,AAAA", other_keys.as_str()] {
+        let refused = sandbox.scan(BOOK, ALICE, bad).await.expect_err("not a code");
         assert_eq!(refused.code(), "QR_NOT_VALID");
     }
-    let nobody = sandbox
-        .scan(BOOK, "15559999999", &qr)
-        .await
-        .expect_err("no phone");
+    let nobody = sandbox.scan(BOOK, "15559999999", &qr).await.expect_err("no phone");
     assert_eq!(nobody.code(), "PHONE_NOT_FOUND");
-    sandbox
-        .scan(BOOK, ALICE, &qr)
-        .await
-        .expect("the code itself is valid");
+    sandbox.scan(BOOK, ALICE, &qr).await.expect("the code itself is valid");
     let used = sandbox.scan(BOOK, ALICE, &qr).await.expect_err("used up");
     assert_eq!(used.code(), "QR_NOT_VALID");
     alice.online().await;
@@ -99,14 +76,6 @@ async fn a_code_ends_with_its_connection() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, ended)
-        .await
-        .expect("the code is refused");
-    assert!(
-        sandbox
-            .devices(BOOK, ALICE)
-            .await
-            .expect("a phone")
-            .is_empty()
-    );
+    tokio::time::timeout(DEADLINE, ended).await.expect("the code is refused");
+    assert!(sandbox.devices(BOOK, ALICE).await.expect("a phone").is_empty());
 }

@@ -219,14 +219,9 @@ impl Linked {
     }
 
     pub async fn try_send_as(&self, to: &str, text: &str, id: &str) -> anyhow::Result<()> {
-        let message = wa::Message {
-            conversation: Some(text.to_owned()),
-            ..Default::default()
-        };
+        let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
         let options = whatsapp_rust::SendOptions::default().with_message_id(id);
-        self.client
-            .send_message_with_options(Jid::pn(to), message, options)
-            .await?;
+        self.client.send_message_with_options(Jid::pn(to), message, options).await?;
         Ok(())
     }
 
