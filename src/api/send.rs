@@ -92,7 +92,7 @@ pub async fn send(
     };
     let to = Recipient::parse(&body.value.to)?;
     let content = content_of(body.value)?;
-    let sent = api.sessions.send(&session.row, SendRequest { to, content, idempotency }).await?;
+    let sent = api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?;
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };
     let mut response = Json(answer).into_response();
     if sent.repeated {

@@ -21,7 +21,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 use wapid_core::clock::At;
-use wapid_core::id::{MessageKey, SessionId, SessionKey, TenantId};
+use wapid_core::id::{SessionId, SessionKey, TenantId};
 use wapid_core::key::Mode;
 use wapid_core::session::{State, Status};
 use wapid_core::store::sessions::SessionRow;
@@ -69,8 +69,8 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     parts: Parts,
     table: RwLock<Table>,
-    /// Messages on their way, for whoever waits for their verdict.
-    underway: Mutex<HashMap<MessageKey, watch::Sender<Option<Verdict>>>>,
+    /// Messages on their way, by WhatsApp id, for whoever waits for their verdict.
+    underway: Mutex<HashMap<String, watch::Sender<Option<Verdict>>>>,
     numbers: numbers::Numbers,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,

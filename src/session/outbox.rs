@@ -267,7 +267,7 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
     for attempt in 0..SETTLE_TRIES {
         match sessions.store().settle(settlement.clone()).await {
             Ok(()) => {
-                sessions.resolve(&outgoing.key, verdict);
+                sessions.resolve(&outgoing.wa_id, verdict);
                 return Ended::Settled;
             }
             Err(error) => {
@@ -277,7 +277,7 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
         }
     }
     // Still `sending` in the database: the next reconnect sends it again under the same id.
-    sessions.abandon(&outgoing.key);
+    sessions.abandon(&outgoing.wa_id);
     Ended::Settled
 }
 

@@ -64,14 +64,30 @@ pub enum SendRefusal {
     Store(#[from] StoreError),
 }
 
+impl From<Refused> for SendRefusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::LimitReached { limit, used } => Self::LimitReached { limit, used },
+            Refused::KeyReused => Self::KeyReused,
+            Refused::NoSession => not_ready("removed"),
+            Refused::LeaseLost => not_ready("held_by_another_process"),
+            Refused::Store(error) => error.into(),
+        }
+    }
+}
+
 impl Sessions {
     /// Sends one message and waits for WhatsApp's own answer.
     ///
     /// # Errors
     /// [`SendRefusal`]. All but `Failed` and `OutcomeUnknown` have changed nothing.
-    pub async fn send(&self, row: &SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
+    pub async fn send(&self, row: SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
         let started = std::time::Instant::now();
-        let result = self.send_inner(row, request).await;
+        // A task of its own: a caller that hangs up must not stop a message between its intent and
+        // its transmission.
+        let sessions = self.clone();
+        let sending = tokio::spawn(async move { sessions.send_inner(&row, request).await });
+        let result = sending.await.unwrap_or_else(|_| Err(StoreError::Closed.into()));
         metrics::histogram!("wapid_send_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("wapid_sends_total", "outcome" => outcome_word(&result)).increment(1);
         result
@@ -94,7 +110,9 @@ impl Sessions {
         };
         self.check_number(row, &request.to, ready).await?;
 
+        // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
+        let (verdict, _) = self.await_verdict(&wa_id);
         let intent = Intent {
             owner: owner_of(row),
             to: request.to.clone(),
@@ -103,19 +121,21 @@ impl Sessions {
             epoch,
             idempotency: request.idempotency,
         };
-        let (key, created_at) = match self.store().accept(intent).await {
+        let accepted = self.store().accept(intent).await;
+        let (key, created_at) = match accepted {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
-            Ok(Accepted::Repeat { key }) => return self.verdict_of_row(row, &key).await,
-            Err(Refused::LimitReached { limit, used }) => {
-                return Err(SendRefusal::LimitReached { limit, used });
+            other => {
+                self.abandon(&wa_id);
+                return match other {
+                    Ok(Accepted::Repeat { key } | Accepted::New { key, .. }) => {
+                        self.verdict_of_row(row, &key).await
+                    }
+                    Err(refused) => Err(refused.into()),
+                };
             }
-            Err(Refused::KeyReused) => return Err(SendRefusal::KeyReused),
-            Err(Refused::NoSession) => return Err(not_ready("removed")),
-            Err(Refused::LeaseLost) => return Err(not_ready("held_by_another_process")),
-            Err(Refused::Store(error)) => return Err(error.into()),
         };
         let outgoing = Outgoing {
-            key: key.clone(),
+            key,
             wa_id: wa_id.clone(),
             to: request.to,
             content: request.content,
@@ -123,10 +143,7 @@ impl Sessions {
             tries: 0,
             silences: 0,
         };
-        let (verdict, first) = self.await_verdict(&key);
-        if first {
-            let _ = handle.commands.send(Command::Transmit(outgoing));
-        }
+        let _ = handle.commands.send(Command::Transmit(outgoing));
         self.answer(wa_id, verdict, false).await
     }
 
@@ -176,18 +193,18 @@ impl Sessions {
 
     /// The answer that a stored message has, or will have.
     async fn verdict_of_row(&self, row: &SessionRow, key: &MessageKey) -> Result<Sent, SendRefusal> {
-        let underway = self.0.underway.lock().get(key).map(watch::Sender::subscribe);
         let tenant = self.store().tenant(row.tenant.clone(), row.mode);
-        let Some(message) = tenant.message(key).await? else {
-            // The log's retention took it; the key outlived the message.
-            return Err(SendRefusal::KeyReused);
-        };
-        if message.status == MessageStatus::Sending
-            && let Some(verdict) = underway
-        {
-            return self.answer(message.wa_id, verdict, true).await;
+        // The log's retention may have taken it; the key outlived the message.
+        let message = tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?;
+        if message.status != MessageStatus::Sending {
+            return answer_of(message);
         }
-        answer_of(message)
+        let underway = self.0.underway.lock().get(&message.wa_id).map(watch::Sender::subscribe);
+        match underway {
+            Some(verdict) => self.answer(message.wa_id, verdict, true).await,
+            // Settled since we read it, or left by an earlier process for the next reconnect.
+            None => answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?),
+        }
     }
 
     async fn answer(
@@ -209,27 +226,27 @@ impl Sessions {
     }
 
     /// Waits for a message's verdict; `true` for the first to ask, who then has it transmitted.
-    pub(super) fn await_verdict(&self, key: &MessageKey) -> (watch::Receiver<Option<Verdict>>, bool) {
+    pub(super) fn await_verdict(&self, wa_id: &str) -> (watch::Receiver<Option<Verdict>>, bool) {
         let mut underway = self.0.underway.lock();
-        match underway.get(key) {
+        match underway.get(wa_id) {
             Some(verdict) => (verdict.subscribe(), false),
             None => {
                 let (verdict, waiting) = watch::channel(None);
-                underway.insert(key.clone(), verdict);
+                underway.insert(wa_id.to_owned(), verdict);
                 (waiting, true)
             }
         }
     }
 
-    pub(super) fn resolve(&self, key: &MessageKey, verdict: Verdict) {
-        if let Some(waiting) = self.0.underway.lock().remove(key) {
+    pub(super) fn resolve(&self, wa_id: &str, verdict: Verdict) {
+        if let Some(waiting) = self.0.underway.lock().remove(wa_id) {
             waiting.send_replace(Some(verdict));
         }
     }
 
     /// Nobody works on this message any more; its row says the rest.
-    pub(super) fn abandon(&self, key: &MessageKey) {
-        self.0.underway.lock().remove(key);
+    pub(super) fn abandon(&self, wa_id: &str) {
+        self.0.underway.lock().remove(wa_id);
     }
 }
 

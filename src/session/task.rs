@@ -335,7 +335,7 @@ impl Task {
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
                 for row in rows {
-                    let (_, first) = self.sessions.await_verdict(&row.key);
+                    let (_, first) = self.sessions.await_verdict(&row.wa_id);
                     if first {
                         self.outbox.push(Outgoing {
                             key: row.key,
@@ -372,7 +372,7 @@ impl Task {
             if let Err(error) = store.settle(settlement).await {
                 error!("A message of a removed session was not settled: {error}");
             }
-            self.sessions.resolve(&row.key, Verdict::Failed { code, error });
+            self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
         }
         if let Err(error) = store.remove_session(&self.row.key).await {
             error!(session.key = %self.row.key, "A session was not removed: {error}");
