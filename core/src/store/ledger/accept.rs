@@ -15,10 +15,11 @@ use crate::phone::{Phone, Recipient};
 use crate::store::tx::{Tx, Value, values};
 use crate::tenant::local_day;
 
+/// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
 pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
     SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit, l.epoch
     FROM v
-    JOIN sessions s ON s.tenant_id = v.tenant_id AND s.mode = v.mode AND s.key = v.session_key
+    JOIN sessions s ON s.tenant_id || '' = v.tenant_id AND s.mode || '' = v.mode AND s.key = v.session_key
     JOIN tenants t ON t.id = s.tenant_id
     LEFT JOIN leases l ON l.name = s.key";
 
