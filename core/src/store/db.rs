@@ -15,6 +15,11 @@ use super::{Result, StoreError};
 use crate::seal::Seal;
 
 /// What a power cut may take. Killing the process never takes anything.
+///
+/// `Power` is the default because many calls share one fsync. Measured on 2 busy cores, 64 callers,
+/// sends of three writes each (`benches/ledger.rs`): SQLite 4,800/s with `Process` and 2,100 to
+/// 2,700/s with `Power`; Postgres the same within the noise. With 8 callers the fsync shows: SQLite
+/// 2,300/s and 500/s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// SQLite `synchronous=NORMAL`, Postgres `synchronous_commit=off`: a power cut may take the last
@@ -98,13 +103,19 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .pragma("temp_store", "memory")
             .statement_cache_capacity(256);
+        // Measured with `benches/ledger.rs`: a bigger cache, mmap and pages of 8 KiB move nothing beyond
+        // the noise of 15 %, so SQLite's own small defaults stay; a checkpoint every 4,000 pages writes
+        // 10 % more, but the slowest sends wait half as long again. A file needs no sign of life before
+        // each use, which saves 10 % CPU in small batches.
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(30))
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
+            .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options.read_only(true))
             .await?;

@@ -15,10 +15,11 @@ use crate::phone::{Phone, Recipient};
 use crate::store::tx::{Tx, Value, values};
 use crate::tenant::local_day;
 
+/// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
 pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
     SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit, l.epoch
     FROM v
-    JOIN sessions s ON s.tenant_id = v.tenant_id AND s.mode = v.mode AND s.key = v.session_key
+    JOIN sessions s ON s.tenant_id || '' = v.tenant_id AND s.mode || '' = v.mode AND s.key = v.session_key
     JOIN tenants t ON t.id = s.tenant_id
     LEFT JOIN leases l ON l.name = s.key";
 
@@ -180,7 +181,7 @@ async fn take_keys<'a>(
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
     type Name<'a> = (&'a str, &'static str, &'a str);
-    fn name<'a>(intent: &'a Intent) -> Option<Name<'a>> {
+    fn name(intent: &Intent) -> Option<Name<'_>> {
         let key = intent.idempotency.as_ref()?;
         Some((intent.owner.tenant.as_str(), intent.owner.mode.as_str(), key.key.as_str()))
     }
@@ -233,7 +234,8 @@ async fn take_keys<'a>(
             continue;
         }
         done[one.place] = match others.get(&name) {
-            // Its fate is that of the first one, which is not decided yet.
+            // Its fate is that of the first one, which is not decided yet; or the key was freed just
+            // now by another process.
             None => Done::NotYet,
             Some((print, message)) if *print == hex::encode(key.fingerprint) => {
                 Done::Accept(Ok(Accepted::Repeat { key: MessageKey((*message).to_owned()) }))
@@ -253,7 +255,7 @@ async fn take_quota<'a>(
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
     struct Day<'a> {
-        day: &'a str,
+        date: &'a str,
         limit: Option<i64>,
         wanted: i64,
         granted: i64,
@@ -261,11 +263,11 @@ async fn take_quota<'a>(
     }
     let mut accounts: BTreeMap<Account<'_>, Day<'_>> = BTreeMap::new();
     for one in &candidates {
-        let day = Day { day: &one.day, limit: one.daily_limit, wanted: 0, granted: 0, used: 0 };
+        let day = Day { date: &one.day, limit: one.daily_limit, wanted: 0, granted: 0, used: 0 };
         accounts.entry(one.account()).or_insert(day).wanted += 1;
     }
     let rows =
-        accounts.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.day, day.wanted]).collect();
+        accounts.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted]).collect();
     let taken: Vec<(String, Mode, i64)> = tx.many(&mut bench.texts, TAKE_QUOTA, rows).await?;
     for (tenant, mode, used) in &taken {
         let Some(day) = accounts.get_mut(&(tenant.as_str(), mode.as_str())) else { continue };
@@ -276,7 +278,7 @@ async fn take_quota<'a>(
     let over = accounts
         .iter()
         .filter(|(_, day)| day.granted < day.wanted)
-        .map(|((tenant, mode), day)| values![*tenant, *mode, day.day, day.wanted - day.granted])
+        .map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted - day.granted])
         .collect();
     tx.run_many(&mut bench.texts, LEAVE_QUOTA, over).await?;
 

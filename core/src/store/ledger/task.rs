@@ -15,8 +15,8 @@ use super::{Db, Result, StoreError};
 use crate::clock::Clock;
 use crate::store::tx::Tx;
 
-/// The most calls in one commit. A commit of so many takes some 20 ms, which is as long as anybody
-/// should hold up everybody.
+/// The most calls in one commit. So many are about 30 ms of work, which is as long as anybody should
+/// hold up everybody.
 const BATCH_MAX: usize = 512;
 
 /// A call in line, and who waits for it.
@@ -30,6 +30,15 @@ impl Waiting {
     fn answer(self, with: Result<Done>) {
         // Whoever asked may be gone; what was written stays written.
         let _ = self.reply.send(with);
+    }
+
+    /// Answers, or stays in line if it is not decided yet.
+    fn answer_or_keep(self, done: Done) -> Option<Self> {
+        if matches!(done, Done::NotYet) {
+            return Some(self);
+        }
+        self.answer(Ok(done));
+        None
     }
 }
 
@@ -71,33 +80,31 @@ impl Desk {
         let (ops, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.op, one.reply)).unzip();
         let result = self.write(&ops).await;
         let members = ops.into_iter().zip(replies).map(|(op, reply)| Waiting { op, reply });
+        let mut put_off = Vec::new();
         match result {
             Ok(done) => {
-                let mut put_off = Vec::new();
-                for (one, done) in members.zip(done) {
-                    match done {
-                        Done::NotYet => put_off.push(one),
-                        done => one.answer(Ok(done)),
-                    }
-                }
-                put_off
+                put_off.extend(members.zip(done).filter_map(|(one, done)| one.answer_or_keep(done)));
             }
             Err(error) if replies_may_differ(&error) && members.len() > 1 => {
                 tracing::debug!(%error, "A batch of {} was refused; trying them one by one", members.len());
                 for one in members {
-                    let result = self.write(std::slice::from_ref(&one.op)).await;
-                    one.answer(result.map(|mut done| done.pop().expect("one call has one answer")));
+                    match self.write(std::slice::from_ref(&one.op)).await {
+                        Ok(mut done) => {
+                            let done = done.pop().expect("one call has one answer");
+                            put_off.extend(one.answer_or_keep(done));
+                        }
+                        Err(error) => one.answer(Err(error)),
+                    }
                 }
-                Vec::new()
             }
             Err(error) => {
                 let error = Arc::new(error);
                 for one in members {
                     one.answer(Err(StoreError::Commit(Arc::clone(&error))));
                 }
-                Vec::new()
             }
         }
+        put_off
     }
 
     async fn write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
