@@ -56,8 +56,8 @@ impl FromRequestParts<Api> for OwnSession {
         let Path(id) =
             Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
         let id = SessionId::parse(&id).map_err(|_| ApiError::no_session())?;
-        let row = api.sessions.find(&caller.store, &id).await?.ok_or_else(ApiError::no_session)?;
-        Ok(Self { row, caller })
+        let row = api.sessions.find(&caller.store, &id).await?.filter(|row| !row.removing);
+        Ok(Self { row: row.ok_or_else(ApiError::no_session)?, caller })
     }
 }
 

@@ -355,7 +355,7 @@ pub struct Removed {
 )]
 pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
     let id = session.row.id.0.clone();
-    let logged_out = api.sessions.remove(session.row).await?;
+    let logged_out = api.sessions.remove(session.row).await?.ok_or_else(ApiError::no_session)?;
     Ok(Json(Removed { success: true, session_id: id, logged_out }))
 }
 

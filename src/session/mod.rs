@@ -224,12 +224,13 @@ impl Sessions {
     }
 
     /// Logs the device out at WhatsApp, forgets its keys and deletes the session. `false` when
-    /// WhatsApp could not be told; the device then still shows on the phone.
-    pub async fn remove(&self, row: SessionRow) -> anyhow::Result<bool> {
+    /// WhatsApp could not be told; the device then still shows on the phone. `None` when another
+    /// call removed it first.
+    pub async fn remove(&self, row: SessionRow) -> Result<Option<bool>, StoreError> {
         self.store().begin_removal(&row.key).await?;
         let (tx, done) = oneshot::channel();
         let _ = self.adopt(row).commands.send(Command::Remove(tx));
-        Ok(done.await?)
+        Ok(done.await.ok())
     }
 
     /// Where a session stands; `None` for one this process has not seen.

@@ -11,7 +11,7 @@ use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
-use wapid_core::store::ledger::{Outcome, Owner, Settlement};
+use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
 use super::outbox::{Context, Outbox, Outgoing, Verdict};
@@ -360,22 +360,14 @@ impl Task {
         self.close().await;
         self.forget().await;
         let store = self.sessions.store();
-        for row in store.unsettled(&self.row.key, i64::MAX).await.unwrap_or_default() {
-            let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
-            let settlement = Settlement {
-                owner: self.owner.clone(),
-                key: row.key.clone(),
-                epoch: i64::MAX,
-                outcome: Outcome::Failed { code: code.clone(), error: error.clone() },
-                at: self.sessions.now(),
-            };
-            if let Err(error) = store.settle(settlement).await {
-                error!("A message of a removed session was not settled: {error}");
-            }
-            self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
-        }
+        // The store fails what has no verdict yet; whoever waits for it hears so at once.
+        let open = store.unsettled(&self.row.key, i64::MAX).await.unwrap_or_default();
         if let Err(error) = store.remove_session(&self.row.key).await {
             error!(session.key = %self.row.key, "A session was not removed: {error}");
+        }
+        for row in open {
+            let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
+            self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
         }
         self.sessions.forget_handle(&self.row);
         info!(session.key = %self.row.key, "Session removed");
