@@ -266,6 +266,9 @@ impl State {
                     Self::Connecting { account, trying: Trying::AfterLinking, since: now, failures: 0 };
                 (next, vec![Save, patience, Announce])
             }
+            // The account is written down and its keys are gone: a crash came between forgetting them
+            // and saying so.
+            (Self::Connecting { .. }, Input::OfferedQr(_)) => Self::end(End::LoggedOut, None, now),
             (Self::Linking { offers, since, failures }, Input::Due { jitter }) => {
                 if offers == Offers::default() && now.since(since) >= PATIENCE_MS {
                     Self::rest(None, Rest::Unreachable, None, failures, jitter, now)
@@ -524,6 +527,13 @@ mod tests {
         assert!(!effects.contains(&Effect::Forget));
         assert!(!ended.is_running());
         assert!(matches!(ended.step(Input::Start, At(10)).0, State::Connecting { .. }));
+    }
+
+    #[test]
+    fn a_session_without_its_keys_is_logged_out_not_unreachable() {
+        let stopped = State::Stopped { account: Some(account()), since: At(0) };
+        let ended = after(stopped, [(Input::Start, 1), (qr(), 2)]);
+        assert_eq!(ended.reason(), "logged_out");
     }
 
     #[test]

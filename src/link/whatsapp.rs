@@ -20,7 +20,7 @@ use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, Devic
 use wacore::types::events::{EventHandler, InboundMessage};
 use wacore_binary::{Jid, JidExt as _};
 use wapid_core::message::Content;
-use wapid_core::session::Rest;
+use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
@@ -40,6 +40,9 @@ const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The version we claim where WhatsApp's own page cannot be asked: sandboxes and other test servers.
 const FIXED_VERSION: (u32, u32, u32) = (2, 3000, 1_028_000_000);
+
+/// The user that an unlinked device of the sandbox claims to be.
+const PLACEHOLDER: &str = "0";
 
 /// What a link needs to open.
 pub struct Wiring {
@@ -124,6 +127,10 @@ impl Link {
         if let Some(key) = pin {
             pin_static_key(&client, key).await;
         }
+        // Linked already: known to the session, unless it died between the scan and writing that down.
+        if let Some(account) = account_of(&client) {
+            tell(Signal::Linked(account));
+        }
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
         let handle = bot.spawn();
@@ -200,15 +207,13 @@ impl Link {
         Ok(answer.first().is_some_and(|user| user.is_registered))
     }
 
-    /// Asks for a code that links by typing it into the phone of `digits`. The code arrives as
-    /// [`Signal::Code`].
-    ///
-    /// # Errors
-    /// The reason, in words for the caller.
-    pub async fn request_code(&self, digits: &str) -> Result<(), String> {
+    /// Asks for a code that links by typing it into the phone of `digits`. It arrives as
+    /// [`Signal::Code`], or the reason why not as [`Signal::CodeRefused`].
+    pub async fn request_code(&self, digits: &str) {
         self.client.cancel_pair_code().await;
         let options = PairCodeOptions { phone_number: digits.to_owned(), ..Default::default() };
-        self.client.pair_with_code(options).await.map(|_| ()).map_err(|e| e.to_string())
+        // Both outcomes are events as well.
+        let _ = self.client.pair_with_code(options).await;
     }
 
     /// Tells WhatsApp to remove this device, then closes. `false` when WhatsApp was out of reach;
@@ -247,6 +252,17 @@ impl InFlight {
     }
 }
 
+/// The number this device is linked to, by its own keys.
+fn account_of(client: &Client) -> Option<Account> {
+    let device = client.persistence_manager().get_device_snapshot();
+    let own = device.pn.as_ref().filter(|own| own.user != PLACEHOLDER)?;
+    Some(Account {
+        phone: own.user.to_string(),
+        jid: own.to_string(),
+        lid: device.lid.as_ref().map(|lid| lid.user.to_string()),
+    })
+}
+
 /// See the module doc. Repeated on every start: a crypto failure in IK makes the client drop the pin.
 async fn pin_static_key(client: &Client, key: [u8; 32]) {
     let device = client.persistence_manager();
@@ -256,7 +272,7 @@ async fn pin_static_key(client: &Client, key: [u8; 32]) {
     if device.get_device_snapshot().pn.is_none() {
         // The client begins with IK only when it believes itself registered; the sandbox takes user
         // 0 for an unregistered device and offers a QR.
-        device.process_command(DeviceCommand::SetId(Some(Jid::pn("0")))).await;
+        device.process_command(DeviceCommand::SetId(Some(Jid::pn(PLACEHOLDER)))).await;
     }
 }
 

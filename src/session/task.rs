@@ -131,7 +131,7 @@ impl Task {
             Command::RequestCode(phone) => {
                 self.view.send_modify(|view| view.code_refused = None);
                 self.code_for = Some(phone);
-                self.ask_for_code().await;
+                self.ask_for_code();
             }
             Command::Refresh(row) => self.row = *row,
             Command::Transmit(outgoing) => self.outbox.push(outgoing),
@@ -150,7 +150,7 @@ impl Task {
             Signal::Qr { secret, lives_ms } => {
                 let offer = Offer { secret, expires_at: now.plus_ms(lives_ms) };
                 self.step(Input::OfferedQr(offer)).await;
-                self.ask_for_code().await;
+                self.ask_for_code();
             }
             Signal::Code { secret, lives_ms } => {
                 let offer = Offer { secret, expires_at: now.plus_ms(lives_ms) };
@@ -176,15 +176,14 @@ impl Task {
     }
 
     /// A code can be asked for once the socket is up, which the first QR shows.
-    async fn ask_for_code(&mut self) {
+    fn ask_for_code(&mut self) {
         let State::Linking { offers, .. } = &self.state else { return };
         if offers.qr.is_none() {
             return;
         }
-        if let (Some(link), Some(phone)) = (self.link.clone(), self.code_for.take())
-            && let Err(why) = link.request_code(&phone).await
-        {
-            self.view.send_modify(|view| view.code_refused = Some(why));
+        if let (Some(link), Some(phone)) = (self.link.clone(), self.code_for.take()) {
+            // Apart from this task, which must stay able to stop. What comes of it comes as a signal.
+            tokio::spawn(async move { link.request_code(&phone).await });
         }
     }
 

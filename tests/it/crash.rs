@@ -255,3 +255,43 @@ async fn a_stream_of_sends_survives_30_kills_with_the_sandbox_inside() {
     let database = Database::new(Engine::Sqlite, dir.path()).await;
     survives(home(dir.path(), &database, None)).await;
 }
+
+/// Killed at any moment of linking, a session ends up linked to its phone, or asks for a scan again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_middle_of_linking_leaves_a_session_that_can_be_linked() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = Database::new(Engine::Sqlite, dir.path()).await;
+    let home = home(dir.path(), &database, Some(serve_sandbox().await));
+    let (_, key) = home.create_tenant().await;
+    let mut process = home.start().await;
+    let caller = Caller::new(process.url.clone(), &key);
+    for round in 0..12 {
+        let (session, phone) = (format!("s{round}"), format!("55119000002{round:02}"));
+        caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
+        caller.post("/api/whatsapp/session", json!({"sessionId": session})).await.ok();
+        let path = format!("/api/whatsapp/session/{session}/status");
+        let scan_path = format!("/api/sandbox/phones/{phone}/scan");
+        let qr = until("a QR", || async { try_get(&caller, &path).await?["qrText"].as_str().map(str::to_owned) }).await;
+        let scanning = tokio::spawn({
+            let (caller, path) = (caller.clone(), scan_path.clone());
+            async move { caller.post(&path, json!({"qr": qr})).await }
+        });
+        // Not to wait for something, but to die at another moment each time.
+        tokio::time::sleep(Duration::from_millis(round * 30)).await;
+        process.kill().await;
+        let _ = scanning.await;
+        process = home.start().await;
+        until_within(Duration::from_secs(60), "the session is ready", || async {
+            let status = try_get(&caller, &path).await?;
+            if let Some(qr) = status["qrText"].as_str() {
+                // Refused where the QR has just rotated or was used: the next look sees another.
+                caller.post(&scan_path, json!({"qr": qr})).await;
+            }
+            if status["reason"] == "logged_out" {
+                caller.post(&format!("/api/whatsapp/session/{session}/start"), json!({})).await.ok();
+            }
+            (status["status"] == "ready").then_some(())
+        })
+        .await;
+    }
+}

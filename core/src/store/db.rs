@@ -18,7 +18,7 @@ use crate::seal::Seal;
 ///
 /// `Power` is the default because many calls share one fsync. Measured on 2 busy cores, 64 callers,
 /// sends of three writes each (`benches/ledger.rs`): SQLite 4,800/s with `Process` and 2,100 to
-/// 2,700/s with `Power`; Postgres the same within the noise. With 8 callers the fsync shows: SQLite
+/// 2,700/s with `Power`; on Postgres no slowdown was seen. With 8 callers the fsync shows: SQLite
 /// 2,300/s and 500/s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
