@@ -49,7 +49,8 @@ enum Command {
     Key(admin::KeyCommand),
     /// The sandbox network alone, over WebSocket, for any client
     Sandbox {
-        #[arg(long = "listen", id = "sandbox_listen", default_value = "127.0.0.1:7810")]
+        // Hides the gateway's global argument of this name: its id must be the same.
+        #[arg(long, default_value = "127.0.0.1:7810")]
         listen: SocketAddr,
         /// Keep state here across restarts; without it, in memory
         #[arg(long)]

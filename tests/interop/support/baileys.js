@@ -1,0 +1,188 @@
+// A Baileys client linked to a phone of the sandbox, and the words to tell its story with.
+//
+// It does what an application built on Baileys does and no more: trust the sandbox's root, keep the
+// auth state, open a new socket when the server asks for a restart.
+
+import makeWASocket, { Browsers, DisconnectReason, WA_CERT_DETAILS, initAuthCreds, proto } from 'baileys';
+
+import { Facts } from './until.js';
+
+const { Status } = proto.WebMessageInfo;
+
+/** `WAPID_INTEROP_LOG=debug` shows what Baileys logs. */
+const level = process.env.WAPID_INTEROP_LOG ?? 'silent';
+const levels = ['trace', 'debug', 'info', 'warn', 'error'];
+const write = (at) => (fields, text) => {
+  if (levels.includes(level) && levels.indexOf(at) >= levels.indexOf(level)) console.error('baileys', at, text ?? '', fields);
+};
+const logger = { level, child: () => logger, ...Object.fromEntries(levels.map((at) => [at, write(at)])) };
+// libsignal prints whole sessions, keys included, past any logger.
+if (level === 'silent') console.info = console.warn = () => {};
+
+/** What an application would keep on disk. */
+export function newAuth() {
+  const kept = new Map();
+  return {
+    creds: initAuthCreds(),
+    keys: {
+      get: (type, ids) =>
+        Object.fromEntries(ids.map((id) => [id, kept.get(`${type}/${id}`)]).filter(([, value]) => value !== undefined)),
+      set: (changes) => {
+        for (const [type, values] of Object.entries(changes)) {
+          for (const [id, value] of Object.entries(values)) {
+            if (value == null) kept.delete(`${type}/${id}`);
+            else kept.set(`${type}/${id}`, value);
+          }
+        }
+      },
+    },
+  };
+}
+
+export class Baileys {
+  #network;
+  #book;
+  #facts = new Facts();
+  #sent = new Map();
+  #socket;
+  #isClosing = false;
+
+  /** `network` is `{listen, rootKey}` of a sandbox; `book` the phone book to link into. */
+  constructor(network, book, auth = newAuth()) {
+    this.#network = network;
+    this.#book = book;
+    this.auth = auth;
+    this.#open();
+  }
+
+  #open() {
+    // The one setting of Baileys that is global.
+    WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(this.#network.rootKey, 'hex');
+    const socket = makeWASocket({
+      auth: this.auth,
+      browser: Browsers.ubuntu('Chrome'),
+      getMessage: async ({ id }) => this.#sent.get(id),
+      logger,
+      syncFullHistory: false,
+      waWebSocketUrl: `ws://${this.#network.listen}/ws/chat?book=${this.#book}`,
+    });
+    this.#socket = socket;
+    socket.ws.on('frame', (frame) => {
+      const isAnswer = frame.tag === 'iq' && frame.content?.[0]?.tag === 'link_code_companion_reg';
+      if (isAnswer) this.#facts.add({ isCodeKnown: true });
+    });
+    socket.ev.on('connection.update', ({ qr, connection, lastDisconnect }) => {
+      if (qr) this.#facts.add({ qr });
+      if (connection === 'open') this.#facts.add({ isOpen: true });
+      if (connection !== 'close') return;
+      const reason = lastDisconnect?.error?.output?.statusCode;
+      this.#facts.add({ closed: reason, why: lastDisconnect?.error?.message });
+      const isOver = this.#isClosing || reason === DisconnectReason.loggedOut || reason === undefined;
+      if (!isOver && this.auth.creds.me) this.#open();
+    });
+    socket.ev.on('messages.upsert', ({ messages, type }) => {
+      for (const message of messages) {
+        this.#facts.add({ message, type });
+        if (message.key.fromMe) this.#facts.add({ id: message.key.id, status: message.status });
+      }
+    });
+    socket.ev.on('messages.update', (updates) => {
+      for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status });
+    });
+  }
+
+  /** The first QR on show. */
+  qr() {
+    return this.#facts.first('a QR', (fact) => fact.qr);
+  }
+
+  /** A code to type into the phone, asked for when the first QR is there, as Baileys wants it. */
+  async pairingCode(phone) {
+    await this.qr();
+    const code = await this.#socket.requestPairingCode(phone);
+    // Baileys does not wait for the server to hear of it; a test types faster than a person.
+    await this.#facts.first('the server to know the code', (fact) => fact.isCodeKnown);
+    return code;
+  }
+
+  online() {
+    return this.#facts.first('Baileys to be online', (fact) => fact.isOpen);
+  }
+
+  /** Online for the `nth` time. */
+  onlineAgain(nth = 2) {
+    let seen = 0;
+    return this.#facts.first(`Baileys to be online for time ${nth}`, (fact) => fact.isOpen && ++seen === nth);
+  }
+
+  /** Why connections ended, in order: HTTP-like codes of Baileys' `DisconnectReason`. */
+  closings() {
+    return this.#facts.all((fact) => 'closed' in fact).map((fact) => fact.closed);
+  }
+
+  closedWith(reason) {
+    return this.#facts.first(`Baileys to be closed with ${reason}`, (fact) => fact.closed === reason && fact);
+  }
+
+  get phone() {
+    return this.auth.creds.me?.id.split(/[:@]/)[0];
+  }
+
+  async send(to, text) {
+    const sent = await this.#socket.sendMessage(`${to}@s.whatsapp.net`, { text });
+    this.#sent.set(sent.key.id, sent.message);
+    return sent.key.id;
+  }
+
+  /** The message with this text, as Baileys hands it to an application. */
+  async received(text) {
+    const { message, type } = await this.#facts.first(
+      `Baileys to receive "${text}"`,
+      (fact) => fact.message && textOf(fact.message) === text && fact,
+    );
+    return { id: message.key.id, isFromMe: message.key.fromMe, from: numberOf(message.key), type, name: message.pushName, key: message.key };
+  }
+
+  /** How often a message with this text was handed over. */
+  copies(text) {
+    return this.#facts.all((fact) => fact.message && textOf(fact.message) === text).length;
+  }
+
+  delivered(id) {
+    return this.#advanced(id, Status.DELIVERY_ACK, 'delivered');
+  }
+
+  read(id) {
+    return this.#advanced(id, Status.READ, 'read');
+  }
+
+  #advanced(id, status, word) {
+    return this.#facts.first(`${id} to be ${word}`, (fact) => fact.id === id && fact.status >= status);
+  }
+
+  /** The user opens the chat. */
+  markRead({ key }) {
+    return this.#socket.readMessages([key]);
+  }
+
+  /** The user logs out inside the application. */
+  logOut() {
+    this.#isClosing = true;
+    return this.#socket.logout();
+  }
+
+  close() {
+    this.#isClosing = true;
+    this.#socket.end(undefined);
+  }
+}
+
+function textOf({ message }) {
+  return message?.conversation ?? message?.extendedTextMessage?.text;
+}
+
+/** The sender's number; with LIDs it is the alternative address of the chat. */
+function numberOf({ remoteJid, remoteJidAlt }) {
+  const jid = remoteJid.endsWith('@lid') ? remoteJidAlt : remoteJid;
+  return jid?.split(/[:@]/)[0];
+}

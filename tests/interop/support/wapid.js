@@ -1,0 +1,170 @@
+// The processes under test and the doors a user has to them.
+//
+// Every process gets its own folder and a port of its own, so any number of runs work side by side.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { call } from './http.js';
+import { DEADLINE_MS, until } from './until.js';
+
+const built = fileURLToPath(new URL('../../../target/debug/wapid', import.meta.url));
+const binary = process.env.WAPID_BINARY ?? built;
+if (!existsSync(binary)) throw new Error(`${binary} does not exist; run \`cargo build\` or set WAPID_BINARY`);
+
+/** One `wapid` process, with the settings of this test and none of the caller's. */
+class Process {
+  #child;
+  #said = [];
+
+  constructor(args, settings = {}) {
+    const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('WAPID_'));
+    this.args = args;
+    this.#child = spawn(binary, args, {
+      env: { ...Object.fromEntries(inherited), ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.ended = once(this.#child, 'close').then(([code, signal]) => (this.exit = signal ?? code));
+    this.lines = createInterface({ input: this.#child.stdout });
+    this.lines.on('line', (line) => this.#said.push(line));
+    createInterface({ input: this.#child.stderr }).on('line', (line) => this.#said.push(line));
+  }
+
+  /** What it printed, for the report of a test that failed. */
+  get said() {
+    return this.#said.join('\n');
+  }
+
+  /** The first line for which `pick` has an answer. */
+  line(what, pick) {
+    return until(`wapid ${this.args[0]} to print ${what}`, () => {
+      for (const line of this.#said) {
+        const answer = pick(line);
+        if (answer) return answer;
+      }
+      if (this.exit !== undefined) throw new Error(`wapid ${this.args[0]} ended (${this.exit}):\n${this.said}`);
+    });
+  }
+
+  async stop(signal = 'SIGTERM') {
+    this.#child.kill(signal);
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), DEADLINE_MS);
+    await this.ended;
+    clearTimeout(late);
+  }
+}
+
+/** Runs a command to its end and answers the JSON it printed. */
+async function ask(args, settings) {
+  const process = new Process(args, settings);
+  const code = await process.ended;
+  if (code !== 0) throw new Error(`wapid ${args.join(' ')} ended with ${code}:\n${process.said}`);
+  return JSON.parse(process.said);
+}
+
+/** The sandbox alone, as other people's clients use it. */
+export class Sandbox {
+  static async start() {
+    const sandbox = new Sandbox();
+    sandbox.process = new Process(['sandbox', '--listen', '127.0.0.1:0', '--json']);
+    const keys = await sandbox.process.line('its keys', (line) => line.startsWith('{') && JSON.parse(line));
+    return Object.assign(sandbox, keys);
+  }
+
+  get url() {
+    return `http://${this.listen}`;
+  }
+
+  /** A phone of its phone book. */
+  async phone(book, number, name) {
+    await call('POST', `${this.url}/control/${book}/phones`, { body: { phone: number, name } });
+    const at = `${this.url}/control/${book}/phones/${number}`;
+    return {
+      number,
+      name,
+      scan: (qr) => call('POST', `${at}/scan`, { body: { qr } }),
+      enterCode: (code) => call('POST', `${at}/enter-code`, { body: { code } }),
+      send: (to, message) => call('POST', `${at}/messages`, { body: { to, type: 'text', message } }),
+      messages: async () => (await call('GET', `${at}/messages`)).messages,
+      read: (messageId) => call('POST', `${at}/read`, { body: { messageId } }),
+      devices: async () => (await call('GET', `${at}/devices`)).devices,
+      unlink: () => call('POST', `${at}/unlink`, { body: {} }),
+      fault: (kind, more) => call('POST', `${this.url}/control/${book}/faults`, { body: { phone: number, kind, ...more } }),
+      shown: (text) =>
+        until(`the phone of ${name} to show "${text}"`, async () =>
+          (await call('GET', `${at}/messages`)).messages.find((message) => message.message === text),
+        ),
+    };
+  }
+
+  stop() {
+    return this.process.stop();
+  }
+}
+
+/** A gateway on a sandbox in another process, with one tenant. */
+export class Gateway {
+  static async start(sandbox) {
+    const gateway = new Gateway();
+    gateway.dir = mkdtempSync(join(tmpdir(), 'wapid-interop-'));
+    const settings = {
+      WAPID_DATA_DIR: gateway.dir,
+      WAPID_LISTEN: '127.0.0.1:0',
+      WAPID_SANDBOX_URL: sandbox.url,
+      WAPID_SANDBOX_KEY: sandbox.staticKey,
+      WAPID_LOG: process.env.WAPID_LOG ?? 'info',
+    };
+    const tenant = await ask(['tenant', 'create', '--name', 'shop', '--json'], settings);
+    gateway.tenantId = tenant.tenantId;
+    gateway.key = tenant.testKey;
+    gateway.process = new Process(['serve'], settings);
+    gateway.url = await gateway.process.line('its address', (line) => line.match(/is up: (http:\S+)/)?.[1]);
+    return gateway;
+  }
+
+  call(method, path, body) {
+    return call(method, `${this.url}${path}`, { body, headers: { 'x-api-key': this.key } });
+  }
+
+  async phone(number, name) {
+    await this.call('POST', '/api/sandbox/phones', { phone: number, name });
+    const at = `/api/sandbox/phones/${number}`;
+    return {
+      number,
+      scan: (qr) => this.call('POST', `${at}/scan`, { qr }),
+      enterCode: (code) => this.call('POST', `${at}/enter-code`, { code }),
+      read: (messageId) => this.call('POST', `${at}/read`, { messageId }),
+    };
+  }
+
+  /** A session linked to a phone of this tenant, ready to send. */
+  async linked(sessionId, phone) {
+    await this.call('POST', '/api/whatsapp/session', { sessionId });
+    const session = { id: sessionId, number: phone.number };
+    const status = () => this.call('GET', `/api/whatsapp/session/${sessionId}/status`);
+    const { qrText } = await until(`${sessionId} to show a QR`, async () => {
+      const now = await status();
+      return now.qrText && now;
+    });
+    await phone.scan(qrText);
+    await until(`${sessionId} to be ready`, async () => (await status()).status === 'ready');
+    session.send = async (to, message) =>
+      (await this.call('POST', `/api/whatsapp/session/${sessionId}/send`, { to, type: 'text', message })).messageId;
+    /** The row of the message log for which `pick` says yes. */
+    session.logged = (what, pick) =>
+      until(`${sessionId} to log ${what}`, async () =>
+        (await this.call('GET', `/api/whatsapp/messages?sessionId=${sessionId}&limit=100`)).messages.find(pick),
+      );
+    return session;
+  }
+
+  async stop() {
+    await this.process.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
