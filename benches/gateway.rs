@@ -4,7 +4,7 @@
 //! same machine. Every send goes through HTTP, is encrypted, is decrypted by a simulated phone, and is
 //! answered after its result is committed.
 //!
-//! `-- --sessions N` and `-- --seconds S` make it smaller. Postgres is measured where
+//! `-- --sessions N`, `-- --seconds S` and `-- --only sqlite|postgres` make it smaller. Postgres is measured where
 //! `WAPID_TEST_POSTGRES` names a server; `tests/support/postgres.sh start DIR` starts one.
 
 use std::path::{Path, PathBuf};
@@ -36,14 +36,16 @@ async fn main() -> anyhow::Result<()> {
         "{sessions} sessions; sends for {seconds} s by {CALLERS} callers over {BUSY_SESSIONS} sessions; {LONE_SENDS} lone sends\n"
     );
     let mut rows = vec![];
-    for durability in ["power", "process"] {
+    for durability in ["power", "process"].into_iter().filter(|_| wants("sqlite")) {
         let dir = tempfile::tempdir()?;
         let url = format!("sqlite://{}", dir.path().join("wapid.db").display());
         rows.push(
             measure(&format!("SQLite, {durability}"), dir.path(), url, durability, sessions, seconds).await?,
         );
     }
-    if let Ok(server) = std::env::var("WAPID_TEST_POSTGRES") {
+    if !wants("postgres") {
+        // Asked to leave it out.
+    } else if let Ok(server) = std::env::var("WAPID_TEST_POSTGRES") {
         for durability in ["power", "process"] {
             let dir = tempfile::tempdir()?;
             let url = fresh_database(&server).await?;
@@ -65,6 +67,14 @@ fn argument(name: &str, default: usize) -> usize {
     let arguments: Vec<_> = std::env::args().collect();
     let given = arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     given.and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// `--only sqlite` or `--only postgres`.
+fn wants(engine: &str) -> bool {
+    let arguments: Vec<_> = std::env::args().collect();
+    let only =
+        arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    only.is_none_or(|only| only == engine)
 }
 
 fn describe_machine() {
@@ -112,6 +122,11 @@ impl Process {
         let first_line = lines.next_line().await?.unwrap_or_default();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { child, first_line })
+    }
+
+    /// `kill -9`, and gone.
+    async fn kill(&mut self) -> std::io::Result<()> {
+        self.child.kill().await
     }
 
     fn stat(&self, file: &str) -> String {
@@ -240,7 +255,7 @@ async fn measure(
     };
     let made = home.command().args(["tenant", "create", "--name", "bench", "--json"]).output().await?;
     let made: Value = serde_json::from_slice(&made.stdout)?;
-    let gateway = Process::start(&mut home.command()).await?;
+    let mut gateway = Process::start(&mut home.command()).await?;
     let caller = Caller {
         http: reqwest::Client::builder().no_proxy().build()?,
         url: format!("http://{}", home.listen),
@@ -253,7 +268,7 @@ async fn measure(
     let linked: Vec<_> = futures::stream::iter(linking).buffer_unordered(LINKING).collect().await;
     linked.into_iter().collect::<anyhow::Result<Vec<()>>>()?;
     println!("  {sessions} sessions linked in {:.1?}", started.elapsed());
-    drop(gateway);
+    gateway.kill().await?;
 
     let started = Instant::now();
     let gateway = Process::start(&mut home.command()).await?;

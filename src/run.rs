@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use wapid_core::clock::Clock;
 use wapid_core::store::Store;
 use wapid_keystore::Keystores;
@@ -23,6 +23,10 @@ use crate::{link, serve, telemetry};
 
 /// How often expired things are tidied away.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
+
+/// Links get this long to close; with the server's own 3 s and the last commit it stays under 10 s.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running gateway.
 pub struct Gateway {
@@ -84,8 +88,12 @@ impl Gateway {
         if let Err(error) = self.server.await {
             error!("The server ended by a panic: {error}");
         }
-        self.sessions.shutdown().await;
-        self.store.close().await;
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.sessions.shutdown()).await.is_err() {
+            warn!("Some links did not close in time; they are found again at the next start");
+        }
+        if tokio::time::timeout(COMMIT_TIMEOUT, self.store.close()).await.is_err() {
+            warn!("The database did not close in time");
+        }
     }
 }
 

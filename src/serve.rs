@@ -1,4 +1,4 @@
-//! HTTP/1 and 2 on a socket, with a deadline for headers and a graceful end.
+//! HTTP/1 on a socket, with a deadline for headers and a graceful end.
 //!
 //! `axum::serve` has no deadline for headers, so a client that sends one byte a minute would hold a
 //! connection for ever.
@@ -18,11 +18,12 @@ use tracing::{debug, warn};
 /// A request's headers must arrive within this.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests in progress get this long when the process stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves until `stop`, then lets requests in progress finish.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let mut server = Builder::new(TokioExecutor::new());
+    // Telling HTTP/2 from HTTP/1 has no deadline: who says nothing would never be hung up on.
+    let mut server = Builder::new(TokioExecutor::new()).http1_only();
     server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
     let graceful = GracefulShutdown::new();
     loop {

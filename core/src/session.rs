@@ -14,8 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::At;
 
-/// A link that is trying gets this long before it is torn down and built again.
-pub const PATIENCE_MS: i64 = 60_000;
+/// A link that is trying gets this long before it is torn down and built again. The client calls
+/// itself connected only after the offline queue, for which whatsapp-rust 0.7.0 allows 60 s.
+pub const PATIENCE_MS: i64 = 90_000;
+/// And this long right after the scan: then the client fetches keys and account state first, for which
+/// it allows 180 s.
+pub const LINKING_PATIENCE_MS: i64 = 240_000;
+/// Another process may let go of a session at any moment; looking is cheap.
+const HELD_MS: i64 = 5_000;
 /// The first rest after a link gave up; doubles with each failure in a row.
 const REST_MS: i64 = 2_000;
 /// A client that rotates its offers replaces one before it is this stale.
@@ -91,6 +97,15 @@ pub enum Trying {
     Reconnecting,
 }
 
+impl Trying {
+    fn patience_ms(self) -> i64 {
+        match self {
+            Self::AfterLinking => LINKING_PATIENCE_MS,
+            Self::Starting | Self::Reconnecting => PATIENCE_MS,
+        }
+    }
+}
+
 /// What waits for the owner's phone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offers {
@@ -155,6 +170,8 @@ pub enum Input {
     /// The owner wants it down, with the link kept.
     Stop,
     OfferedQr(Offer),
+    /// A code was asked for; an older one is no longer good.
+    CodeAsked,
     OfferedCode(Offer),
     /// WhatsApp gates this linking by a passkey.
     PasskeyAsked(String),
@@ -232,6 +249,7 @@ impl State {
         use Effect::{Announce, Close, Open, Save, WakeAt};
 
         let patience = WakeAt(now.plus_ms(PATIENCE_MS));
+        let long_patience = WakeAt(now.plus_ms(LINKING_PATIENCE_MS));
         match (self, input) {
             (
                 Self::Stopped { account: Some(account), .. } | Self::Ended { account: Some(account), .. },
@@ -257,6 +275,10 @@ impl State {
                 offers.code = Some(offer);
                 (Self::Linking { offers, since, failures }, vec![wake])
             }
+            (Self::Linking { mut offers, since, failures }, Input::CodeAsked) => {
+                offers.code = None;
+                (Self::Linking { offers, since, failures }, vec![])
+            }
             (Self::Linking { mut offers, since, failures }, Input::PasskeyAsked(request)) => {
                 offers.passkey = Some(request);
                 (Self::Linking { offers, since, failures }, vec![Announce])
@@ -264,7 +286,7 @@ impl State {
             (Self::Linking { .. }, Input::Linked(account)) => {
                 let next =
                     Self::Connecting { account, trying: Trying::AfterLinking, since: now, failures: 0 };
-                (next, vec![Save, patience, Announce])
+                (next, vec![Save, long_patience, Announce])
             }
             // The account is written down and its keys are gone: a crash came between forgetting them
             // and saying so.
@@ -296,7 +318,7 @@ impl State {
                 (next, vec![patience, Announce])
             }
             (Self::Connecting { account, trying, since, failures }, Input::Due { jitter }) => {
-                if now.since(since) >= PATIENCE_MS {
+                if now.since(since) >= trying.patience_ms() {
                     Self::rest(Some(account), Rest::Unreachable, None, failures, jitter, now)
                 } else {
                     (Self::Connecting { account, trying, since, failures }, vec![])
@@ -322,7 +344,7 @@ impl State {
                 let account = state.into_account();
                 Self::end(why, account, now)
             }
-            (state, Input::Stop) if state.is_running() => {
+            (state, Input::Stop) if state.is_running() || state.tries_again() => {
                 (Self::Stopped { account: state.into_account(), since: now }, vec![Close, Save, Announce])
             }
             (state, _) => (state, vec![]),
@@ -350,11 +372,24 @@ impl State {
         jitter: u16,
         now: At,
     ) -> (Self, Vec<Effect>) {
-        let pause = (REST_MS << failures.min(10)).min(REST_MAX_MS);
+        let (pause, failures) = match why {
+            Rest::HeldElsewhere => (HELD_MS, 0),
+            _ => ((REST_MS << failures.min(10)).min(REST_MAX_MS), failures.saturating_add(1)),
+        };
         // Half of the pause is fixed, half is drawn.
         let until = until.unwrap_or_else(|| now.plus_ms(pause / 2 + pause * i64::from(jitter) / 2000));
-        let next = Self::Resting { account, why, until, since: now, failures: failures.saturating_add(1) };
-        (next, vec![Effect::Close, Effect::WakeAt(until), Effect::Announce])
+        let next = Self::Resting { account, why, until, since: now, failures };
+        let mut effects = vec![Effect::Close, Effect::WakeAt(until)];
+        // What another process runs is that one's to tell.
+        if why != Rest::HeldElsewhere {
+            effects.push(Effect::Announce);
+        }
+        (next, effects)
+    }
+
+    /// Ended, but tried again by the next process.
+    fn tries_again(&self) -> bool {
+        matches!(self, Self::Ended { why: End::ClientOutdated, .. })
     }
 
     pub fn is_running(&self) -> bool {

@@ -122,6 +122,12 @@ pub async fn list(
     let filter = filter_of(&query)?;
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
     if let Some(cursor) = query.cursor {
+        if !cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(ApiError::bad(
+                "INVALID_PARAMETER",
+                "cursor: give the nextCursor of an earlier answer",
+            ));
+        }
         let before = MessageKey(cursor);
         let rows = caller.store.messages_before(&filter, Some(&before), limit).await?;
         let next_cursor = next_cursor(&rows, limit);
@@ -151,7 +157,12 @@ fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
 fn filter_of(query: &LogQuery) -> Result<MessageFilter, ApiError> {
     let invalid = |why: &'static str| ApiError::bad("INVALID_PARAMETER", why);
     Ok(MessageFilter {
-        session: query.session_id.clone().map(SessionId),
+        session: query
+            .session_id
+            .as_deref()
+            .map(SessionId::parse)
+            .transpose()
+            .map_err(|problem| ApiError::bad("INVALID_PARAMETER", problem.to_string()))?,
         direction: query
             .direction
             .as_deref()

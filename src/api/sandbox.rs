@@ -1,7 +1,8 @@
 //! Simulated phones, for test keys. Each tenant has its own phone book.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::id::SessionId;
@@ -79,7 +80,21 @@ pub async fn list_phones(State(api): State<Api>, tester: Tester) -> Result<Json<
     Ok(Json(PhoneList { phones }))
 }
 
-/// The phone in the path, in any spelling.
+/// The phone in the path, as written.
+pub struct Number(String);
+
+impl FromRequestParts<Api> for Number {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let Path(number) = Path::<String>::from_request_parts(parts, api)
+            .await
+            .map_err(|_| ApiError::bad("INVALID_RECIPIENT", "The phone in the path is no number"))?;
+        Ok(Self(number))
+    }
+}
+
+/// A phone in any spelling.
 fn phone(text: &str) -> Result<String, ApiError> {
     Ok(Phone::parse(text)?.digits().to_owned())
 }
@@ -99,7 +114,7 @@ pub struct Scan {
 pub async fn scan(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<Scan>,
 ) -> Result<Json<Done>, ApiError> {
     api.sessions.sandbox().scan(&tester.book, &phone(&number)?, &body.value.qr).await?;
@@ -121,7 +136,7 @@ pub struct EnterCode {
 pub async fn enter_code(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<EnterCode>,
 ) -> Result<Json<Done>, ApiError> {
     api.sessions.sandbox().enter_code(&tester.book, &phone(&number)?, &body.value.code).await?;
@@ -160,7 +175,7 @@ pub struct InboxMessage {
 pub async fn messages(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
 ) -> Result<Json<wapid_sandbox::Inbox>, ApiError> {
     Ok(Json(api.sessions.sandbox().messages(&tester.book, &phone(&number)?).await?))
 }
@@ -191,7 +206,7 @@ pub struct PhoneSent {
 pub async fn send(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<PhoneSends>,
 ) -> Result<Json<PhoneSent>, ApiError> {
     let new = body.value;
@@ -224,7 +239,7 @@ pub struct Seen {
 pub async fn read(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<Seen>,
 ) -> Result<Json<Done>, ApiError> {
     mark(&api, &tester, &number, &body.value.message_id, ReceiptKind::Read).await
@@ -239,7 +254,7 @@ pub async fn read(
 pub async fn played(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<Seen>,
 ) -> Result<Json<Done>, ApiError> {
     mark(&api, &tester, &number, &body.value.message_id, ReceiptKind::Played).await
@@ -278,7 +293,7 @@ pub struct Unlinked {
 pub async fn unlink(
     State(api): State<Api>,
     tester: Tester,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Body<Unlink>,
 ) -> Result<Json<Unlinked>, ApiError> {
     let (owner, device) = device_of(&api, &tester, &body.value.session_id).await?;

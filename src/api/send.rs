@@ -110,6 +110,10 @@ fn content_of(new: NewMessage) -> Result<Content, ApiError> {
         }
         _ => return Err(ApiError::bad("INVALID_REQUEST", "type: unknown; use text")),
     }
+    let texts = [&new.message, &new.header, &new.footer];
+    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+        return Err(ApiError::bad("INVALID_REQUEST", "message, header, footer: without NUL characters"));
+    }
     let message = new.message.unwrap_or_default();
     if message.trim().is_empty() {
         return Err(ApiError::bad("INVALID_REQUEST", "message: required, and not empty"));

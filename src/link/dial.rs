@@ -51,8 +51,9 @@ impl Proxy {
         }
     }
 
-    pub fn as_url(&self) -> &str {
-        self.0.as_str()
+    /// For reqwest, where names are resolved by the proxy only under another scheme.
+    pub fn for_fetch(&self) -> String {
+        self.0.as_str().replacen("socks5://", "socks5h://", 1)
     }
 
     /// Host and port alone, in the form the connectors want.

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tracing::warn;
+use wacore::iq::devices::RemoveCompanionDeviceSpec;
 use wacore::net::{HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
@@ -24,7 +25,9 @@ use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{Client, ClientError, InboundDurabilityHook, SendError, SendOptions, TokioRuntime};
+use whatsapp_rust::{
+    Client, ClientError, InboundDurabilityHook, IqError, SendError, SendOptions, TokioRuntime,
+};
 
 use super::acks::{AckWait, Acks};
 use super::dial::{Dial, Proxy};
@@ -34,10 +37,15 @@ use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
 
 /// How long a link gets to say goodbye before it is cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
+/// And how long to notice that it was cut.
+const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long WhatsApp gets to confirm that a device was logged out.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a live server takes at most to answer a small question.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
+const COMMIT_TRIES: u32 = 5;
+const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 /// The version we claim where WhatsApp's own page cannot be asked: sandboxes and other test servers.
 const FIXED_VERSION: (u32, u32, u32) = (2, 3000, 1_028_000_000);
 
@@ -74,6 +82,7 @@ pub struct Link {
     running: Mutex<Option<JoinHandle<()>>>,
     /// Something arrived since the Signal state was last known to be written down.
     unflushed: Arc<AtomicBool>,
+    probing: Arc<AtomicBool>,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
 }
 
@@ -142,7 +151,14 @@ impl Link {
             acks_at_end.lose_all();
             tell_end(Signal::Gone { why: Rest::Refused, lasts_ms: None });
         });
-        Ok(Self { client, acks, running: Mutex::new(Some(running)), unflushed, tell })
+        Ok(Self {
+            client,
+            acks,
+            running: Mutex::new(Some(running)),
+            unflushed,
+            probing: Arc::default(),
+            tell,
+        })
     }
 
     /// Encrypts and writes one message. The answer comes later, through [`InFlight::answer`]; what
@@ -156,11 +172,12 @@ impl Link {
         self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
-        self.client
-            .send_message_with_options(to, convert::to_wire(content), options)
-            .await
-            .map_err(failure_of)?;
-        Ok(InFlight(wait))
+        match self.client.send_message_with_options(to, convert::to_wire(content), options).await {
+            Ok(_) => Ok(InFlight(wait)),
+            // Whatever it says, without a connection it is the connection.
+            Err(_) if !self.is_connected() => Err(SendFailure::Lost),
+            Err(error) => Err(failure_of(error)),
+        }
     }
 
     /// A received message may have given us a new ratchet key, which whatsapp-rust 0.7.0 lets a reply
@@ -177,20 +194,34 @@ impl Link {
         Ok(())
     }
 
+    /// What the client believes of its socket. It may be wrong for 30 to 60 s; see [`Self::probe`].
+    pub fn is_connected(&self) -> bool {
+        self.client.is_connected() && self.client.is_logged_in()
+    }
+
     /// Is anybody there? One cheap question; a socket that does not answer it is dead, and is
     /// replaced at once. The client's own keepalive needs 30 to 45 s to find out.
-    pub async fn probe(&self) -> bool {
-        let Some(own) = self.client.pn() else { return false };
-        let question = [own.to_non_ad()];
-        let contacts = self.client.contacts();
-        let answered = tokio::time::timeout(PROBE_TIMEOUT, contacts.is_on_whatsapp(&question)).await;
-        let alive = matches!(answered, Ok(Ok(_)));
-        if !alive {
-            (self.tell)(Signal::Down);
-            self.acks.lose_all();
-            self.client.reconnect_immediately().await;
+    ///
+    /// Returns at once; many who wait in vain ask one question.
+    pub fn probe(&self) {
+        let Some(own) = self.client.pn() else { return };
+        if self.probing.swap(true, Ordering::AcqRel) {
+            return;
         }
-        alive
+        let (client, probing, tell, acks) =
+            (self.client.clone(), self.probing.clone(), self.tell.clone(), self.acks.clone());
+        // Apart from whoever asks: they are told of the loss in the middle of it.
+        tokio::spawn(async move {
+            let question = [own.to_non_ad()];
+            let contacts = client.contacts();
+            let answered = tokio::time::timeout(PROBE_TIMEOUT, contacts.is_on_whatsapp(&question)).await;
+            if !matches!(answered, Ok(Ok(_))) {
+                tell(Signal::Down);
+                client.reconnect_immediately().await;
+                acks.lose_all();
+            }
+            probing.store(false, Ordering::Release);
+        });
     }
 
     /// Is this number on WhatsApp? One question to the server.
@@ -219,10 +250,19 @@ impl Link {
     /// Tells WhatsApp to remove this device, then closes. `false` when WhatsApp was out of reach;
     /// the owner then removes the device on the phone.
     pub async fn log_out(&self) -> bool {
-        let told = self.client.is_logged_in() && self.client.is_connected();
-        let done = tokio::time::timeout(LOGOUT_TIMEOUT, self.client.logout()).await.is_ok();
+        let told = match self.client.pn() {
+            Some(own) if self.is_connected() => {
+                let ask = self.client.execute(RemoveCompanionDeviceSpec::new(&own));
+                // WhatsApp may end the stream before it answers, which says the same.
+                match tokio::time::timeout(LOGOUT_TIMEOUT, ask).await {
+                    Ok(Ok(()) | Err(IqError::Disconnected(_) | IqError::InternalChannelClosed)) => true,
+                    Ok(Err(_)) | Err(_) => false,
+                }
+            }
+            _ => false,
+        };
         self.close().await;
-        told && done
+        told
     }
 
     /// Flushes what the client holds and ends it. Nothing of it runs on afterwards, so the same keys
@@ -235,9 +275,21 @@ impl Link {
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, polite).await.is_err() {
             warn!("A link did not close within {CLOSE_TIMEOUT:?} and was cut");
+            self.client.signal_shutdown_sync();
+            let _ = tokio::time::timeout(CUT_TIMEOUT, &mut running).await;
             running.abort();
         }
         self.acks.lose_all();
+    }
+}
+
+impl Drop for Link {
+    /// Only after a panic is a link dropped open; then at least nothing of it goes on.
+    fn drop(&mut self) {
+        if let Some(running) = self.running.lock().take() {
+            self.client.signal_shutdown_sync();
+            running.abort();
+        }
     }
 }
 
@@ -292,8 +344,23 @@ pub fn check_trust(foreign_chain: &[u8], static_key: &[u8; 32]) -> anyhow::Resul
 fn failure_of(error: SendError) -> SendFailure {
     match error {
         SendError::InvalidRequest(why) => SendFailure::Invalid(why),
-        SendError::NotLoggedIn => SendFailure::Lost,
-        SendError::Client(ClientError::NotConnected | ClientError::NotLoggedIn) => SendFailure::Lost,
+        // The connection went while keys or devices were asked for, or while writing.
+        SendError::NotLoggedIn
+        | SendError::Client(
+            ClientError::NotConnected
+            | ClientError::NotLoggedIn
+            | ClientError::Socket(_)
+            | ClientError::EncryptSend(_),
+        )
+        | SendError::Iq(
+            IqError::NotConnected
+            | IqError::Disconnected(_)
+            | IqError::InternalChannelClosed
+            | IqError::Timeout
+            | IqError::Socket(_)
+            | IqError::EncryptSend(_)
+            | IqError::ClientState(_),
+        ) => SendFailure::Lost,
         other => SendFailure::Internal(other.to_string()),
     }
 }
@@ -315,7 +382,22 @@ impl InboundDurabilityHook for Hook {
         if arrived.is_empty() {
             return Ok(());
         }
-        (self.commit)(arrived).await
+        // WhatsApp delivers again only on the next connection, so a passing fault is waited out here.
+        let mut pause = COMMIT_PAUSE;
+        for _ in 1..COMMIT_TRIES {
+            match (self.commit)(arrived.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => warn!("What arrived was not committed and is tried again: {error:#}"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        let last = (self.commit)(arrived).await;
+        if last.is_err() {
+            // From a task of its own: the hook runs inside the client's receive path.
+            tokio::spawn(async move { client.reconnect().await });
+        }
+        last
     }
 }
 

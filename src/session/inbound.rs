@@ -1,6 +1,7 @@
 //! What comes in: committed first, acknowledged to WhatsApp after.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
@@ -8,10 +9,13 @@ use tracing::error;
 use wapid_core::clock::At;
 use wapid_core::message::Status;
 use wapid_core::phone::Phone;
-use wapid_core::store::Store;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
+use wapid_core::store::{Store, StoreError};
 
 use crate::link::{Arrived, Commit};
+
+/// 12 s in all.
+const RECEIPT_TRIES: u32 = 7;
 
 /// The commit that a link runs before it acknowledges.
 pub fn commit_into(store: Store, owner: Owner) -> Commit {
@@ -45,6 +49,19 @@ fn row_of(owner: &Owner, message: Arrived) -> Inbound {
     }
 }
 
+/// A passing fault of the database is waited out; WhatsApp tells each receipt once.
+async fn write(store: &Store, news: ReceiptNews) {
+    let mut pause = Duration::from_millis(100);
+    for _ in 0..RECEIPT_TRIES {
+        match store.note_receipt(news.clone()).await {
+            Ok(()) | Err(StoreError::Closed) => return,
+            Err(error) => error!("A receipt was not written and is tried again: {error}"),
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 2;
+    }
+}
+
 /// Writes receipts apart from the session's task, in order, as many as have queued at a time.
 #[derive(Clone)]
 pub struct Receipts(mpsc::UnboundedSender<Entry>);
@@ -64,16 +81,11 @@ impl Receipts {
                 let mut writes = Vec::new();
                 for entry in entries.drain(..) {
                     match entry {
-                        Entry::News(news) => writes.push(store.note_receipt(news)),
+                        Entry::News(news) => writes.push(write(&store, news)),
                         Entry::Barrier(done) => barriers.push(done),
                     }
                 }
-                for result in futures::future::join_all(writes).await {
-                    // Not fatal: a later receipt or the next reconnect tells the same.
-                    if let Err(error) = result {
-                        error!("A receipt was not written: {error}");
-                    }
-                }
+                futures::future::join_all(writes).await;
                 for done in barriers {
                     let _ = done.send(());
                 }
@@ -82,6 +94,8 @@ impl Receipts {
         Self(tx)
     }
 
+    /// The client has told WhatsApp already (0.7.0 has no gate for receipts), so a crash before this
+    /// commit leaves the status where it was.
     pub fn note(&self, owner: &Owner, wa_ids: Vec<String>, status: Status, at: At) {
         let _ = self.0.send(Entry::News(ReceiptNews { owner: owner.clone(), wa_ids, status, at }));
     }

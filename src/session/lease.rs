@@ -1,39 +1,108 @@
-//! Keeping the leases on the sessions this process runs.
+//! Keeping the leases on the sessions this process runs, and looking after those it does not.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use tokio::sync::oneshot;
 use tracing::warn;
+use wapid_core::id::SessionKey;
+use wapid_core::session::State;
+use wapid_core::store::StoreError;
 use wapid_core::store::leases::LEASE_MS;
 
-use super::{Command, Sessions};
+use super::{Command, Handle, Sessions, task};
 
 /// Renews at a third of a lease's life, so that two renewals may fail before it ends.
+const RENEWALS: u32 = 3;
+
 pub(super) async fn renew(sessions: Sessions) {
     let mut closing = sessions.0.closing.subscribe();
     let clock = sessions.store().clock().clone();
-    loop {
-        let next = clock.now().plus_ms(LEASE_MS / 3);
+    let mut renewed_at = clock.now();
+    for round in 1u32.. {
+        let next = clock.now().plus_ms(LEASE_MS / i64::from(RENEWALS));
         tokio::select! {
             () = clock.until(next) => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
-        // Those that held a lease before we ask: one that is claimed meanwhile is not in the answer.
-        let holding: Vec<_> = {
-            let table = sessions.0.table.read();
-            let open = |handle: &&super::Handle| handle.view.borrow().link.is_some();
-            table.handles.values().filter(open).map(|h| (h.clone(), h.view.borrow().epoch)).collect()
-        };
-        let held: HashSet<_> = match sessions.store().renew_leases(&sessions.0.parts.owner).await {
-            Ok(held) => held.into_iter().collect(),
+        match renew_once(&sessions).await {
+            Ok(()) => renewed_at = clock.now(),
             Err(error) => {
                 warn!("Leases were not renewed: {error}");
-                continue;
-            }
-        };
-        for (handle, epoch) in holding {
-            if !held.contains(&handle.row.key) {
-                let _ = handle.commands.send(Command::LeaseLost { epoch });
+                if clock.now().since(renewed_at) >= LEASE_MS {
+                    // Another process may have taken them by now, and two must not use the same keys.
+                    close_all(&sessions);
+                }
             }
         }
+        if round % RENEWALS == 0
+            && let Err(error) = sweep(&sessions).await
+        {
+            warn!("Sessions of other processes could not be read: {error}");
+        }
     }
+}
+
+async fn renew_once(sessions: &Sessions) -> Result<(), StoreError> {
+    // Those that held a lease before we ask: one that is claimed meanwhile is not in the answer.
+    let holding: Vec<_> = handles(sessions)
+        .into_values()
+        .filter_map(|handle| {
+            let epoch = {
+                let view = handle.view.borrow();
+                view.link.is_some().then_some(view.epoch)?
+            };
+            Some((handle, epoch))
+        })
+        .collect();
+    let held: HashSet<_> =
+        sessions.store().renew_leases(&sessions.0.parts.owner).await?.into_iter().collect();
+    for (handle, epoch) in holding {
+        if !held.contains(&handle.row.key) {
+            let _ = handle.commands.send(Command::LeaseLost { epoch });
+        }
+    }
+    Ok(())
+}
+
+/// Several processes may share a database. What another one made is tried here too, so that it is
+/// taken over once that process is gone; what another one stopped or deleted is not waited for.
+async fn sweep(sessions: &Sessions) -> Result<(), StoreError> {
+    let known = handles(sessions);
+    let rows = sessions.store().all_sessions().await?;
+    let wanted: HashSet<_> =
+        rows.iter().filter(|row| task::is_wanted(row) || row.removing).map(|row| row.key.clone()).collect();
+    for row in rows {
+        if known.contains_key(&row.key) {
+            continue;
+        }
+        if row.removing {
+            let (done, _) = oneshot::channel();
+            let _ = sessions.adopt(row).commands.send(Command::Remove(done));
+        } else if task::is_wanted(&row) {
+            let _ = sessions.adopt(row).commands.send(Command::Start);
+        }
+    }
+    for (key, handle) in known {
+        let waits = {
+            let view = handle.view.borrow();
+            view.link.is_none() && matches!(view.state, State::Resting { .. })
+        };
+        if waits && !wanted.contains(&key) {
+            sessions.forget_handle(&handle.row);
+            let (done, _) = oneshot::channel();
+            let _ = handle.commands.send(Command::Shutdown(done));
+        }
+    }
+    Ok(())
+}
+
+fn close_all(sessions: &Sessions) {
+    for handle in handles(sessions).into_values() {
+        let epoch = handle.view.borrow().epoch;
+        let _ = handle.commands.send(Command::LeaseLost { epoch });
+    }
+}
+
+fn handles(sessions: &Sessions) -> HashMap<SessionKey, Handle> {
+    sessions.0.table.read().handles.clone()
 }

@@ -45,6 +45,8 @@ pub use send::{SendRefusal, SendRequest, Sent};
 const RESTORE_CONCURRENCY: usize = 32;
 /// One session may hold its place in the restore queue for this long.
 const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long after a panic a session begins again.
+const PANIC_PAUSE: Duration = Duration::from_secs(2);
 /// How long a caller waits for a pairing code, which needs a connection first.
 const CODE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -70,10 +72,15 @@ struct Inner {
     parts: Parts,
     table: RwLock<Table>,
     /// Messages on their way, by WhatsApp id, for whoever waits for their verdict.
-    underway: Mutex<HashMap<String, watch::Sender<Option<Verdict>>>>,
+    underway: Mutex<HashMap<String, Underway>>,
     numbers: numbers::Numbers,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,
+}
+
+struct Underway {
+    session: SessionKey,
+    verdict: watch::Sender<Option<Verdict>>,
 }
 
 #[derive(Default)]
@@ -95,8 +102,6 @@ struct Handle {
 #[derive(Clone)]
 pub struct View {
     pub state: State,
-    /// Why no pairing code came, if one was asked for.
-    pub code_refused: Option<String>,
     /// Of the lease under which the session's link was opened.
     epoch: i64,
     link: Option<Weak<Link>>,
@@ -104,7 +109,7 @@ pub struct View {
 
 impl View {
     fn of(state: State) -> Self {
-        Self { state, code_refused: None, epoch: 0, link: None }
+        Self { state, epoch: 0, link: None }
     }
 }
 
@@ -112,12 +117,17 @@ enum Command {
     Start,
     Stop,
     /// Ask WhatsApp for a code that is typed into this phone.
-    RequestCode(String),
+    RequestCode {
+        phone: String,
+        answer: oneshot::Sender<Result<String, CodeRefusal>>,
+    },
     /// The row's settings changed (device name, proxy): used from the next connection on.
     Refresh(Box<SessionRow>),
     Transmit(outbox::Outgoing),
     /// Log out, forget, delete; answers whether WhatsApp was told.
-    Remove(oneshot::Sender<bool>),
+    Remove(oneshot::Sender<Result<bool, StoreError>>),
+    /// Look for messages without a verdict: one may have been committed without our knowing.
+    Recover,
     /// The lease of this epoch is another process's now.
     LeaseLost {
         epoch: i64,
@@ -171,6 +181,9 @@ impl Sessions {
         }
         futures::stream::iter(rows)
             .for_each_concurrent(RESTORE_CONCURRENCY, |row| async move {
+                if *self.0.closing.borrow() {
+                    return;
+                }
                 let removing = row.removing;
                 let start = task::is_wanted(&row);
                 let handle = self.adopt(row);
@@ -192,26 +205,15 @@ impl Sessions {
     /// Starts a session, or starts it again; with a phone number, also asks for a pairing code.
     pub async fn start(&self, row: SessionRow, phone: Option<&str>) -> Result<Option<String>, CodeRefusal> {
         let handle = self.adopt(row);
-        let mut view = handle.view.clone();
         let _ = handle.commands.send(Command::Start);
         let Some(phone) = phone else { return Ok(None) };
-        if matches!(view.borrow().state, State::Ready { .. } | State::Connecting { .. }) {
-            return Err(CodeRefusal::AlreadyLinked);
-        }
-        let _ = handle.commands.send(Command::RequestCode(phone.to_owned()));
-        let answered = view.wait_for(|view| {
-            view.code_refused.is_some()
-                || matches!(&view.state, State::Linking { offers, .. } if offers.code.is_some())
-                || matches!(view.state, State::Ready { .. } | State::Ended { .. })
-        });
+        let (answer, answered) = oneshot::channel();
+        let _ = handle.commands.send(Command::RequestCode { phone: phone.to_owned(), answer });
         match tokio::time::timeout(CODE_PATIENCE, answered).await {
-            Ok(Ok(view)) => match (&view.state, &view.code_refused) {
-                (_, Some(why)) => Err(CodeRefusal::Refused(why.clone())),
-                (State::Linking { offers, .. }, None) => Ok(offers.code.as_ref().map(|c| c.secret.clone())),
-                (State::Ready { .. }, None) => Err(CodeRefusal::AlreadyLinked),
-                _ => Err(CodeRefusal::TimedOut),
-            },
-            _ => Err(CodeRefusal::TimedOut),
+            Ok(Ok(answer)) => answer.map(Some),
+            // Asked for again by somebody else, or the session ended.
+            Ok(Err(_)) => Err(CodeRefusal::Refused("it was asked for again, or the linking ended".into())),
+            Err(_) => Err(CodeRefusal::TimedOut),
         }
     }
 
@@ -226,11 +228,14 @@ impl Sessions {
     /// Logs the device out at WhatsApp, forgets its keys and deletes the session. `false` when
     /// WhatsApp could not be told; the device then still shows on the phone. `None` when another
     /// call removed it first.
+    ///
+    /// # Errors
+    /// When the database fails on the way; the removal is finished later, by a sweep or the next start.
     pub async fn remove(&self, row: SessionRow) -> Result<Option<bool>, StoreError> {
         self.store().begin_removal(&row.key).await?;
         let (tx, done) = oneshot::channel();
         let _ = self.adopt(row).commands.send(Command::Remove(tx));
-        Ok(done.await.ok())
+        done.await.ok().transpose()
     }
 
     /// Where a session stands; `None` for one this process has not seen.
@@ -252,10 +257,15 @@ impl Sessions {
             let table = self.0.table.read();
             table.names.get(&name).and_then(|key| table.handles.get(key)).map(|handle| handle.row.clone())
         };
-        match known {
-            Some(row) => Ok(Some(row.as_ref().clone())),
-            None => tenant.session(id).await,
+        if let Some(row) = known {
+            return Ok(Some(row.as_ref().clone()));
         }
+        let found = tenant.session(id).await?;
+        if let Some(row) = found.clone().filter(task::is_wanted) {
+            // Another process made it and runs it; should that one be gone, it is ours now.
+            let _ = self.adopt(row).commands.send(Command::Start);
+        }
+        Ok(found)
     }
 
     /// The number that a session of this tenant is linked to.
@@ -319,11 +329,14 @@ impl Sessions {
         let handle = Handle { row: Arc::new(row.clone()), commands, view };
         table.names.insert((row.tenant.clone(), row.mode, row.id.clone()), row.key.clone());
         table.handles.insert(row.key.clone(), handle.clone());
-        let task = task::Task::new(self.clone(), row, state, view_tx, inbox);
+        let task = task::Task::new(self.clone(), row.clone(), state, view_tx, inbox);
+        let sessions = self.clone();
         tokio::spawn(async move {
-            // A panic in one session is a bug, and must not look like a healthy silence.
+            // A panic in one session is a bug, and must not look like a healthy silence: the session
+            // begins again from its row, and its messages are found there.
             if let Err(panic) = tokio::spawn(task.run()).await {
-                error!("A session's task ended by a panic: {panic}");
+                error!(session.key = %row.key, "A session's task ended by a panic: {panic}");
+                sessions.begin_again(&row).await;
             }
         });
         handle
@@ -332,7 +345,30 @@ impl Sessions {
     fn forget_handle(&self, row: &SessionRow) {
         let mut table = self.0.table.write();
         table.handles.remove(&row.key);
-        table.names.remove(&(row.tenant.clone(), row.mode, row.id.clone()));
+        let name = (row.tenant.clone(), row.mode, row.id.clone());
+        // The name may be a newer session's by now.
+        if table.names.get(&name) == Some(&row.key) {
+            table.names.remove(&name);
+        }
+    }
+
+    async fn begin_again(&self, row: &SessionRow) {
+        self.forget_handle(row);
+        self.0.underway.lock().retain(|_, message| message.session != row.key);
+        // The dropped link ends on its next poll; the same keys must not be opened before.
+        tokio::time::sleep(PANIC_PAUSE).await;
+        match self.store().session_by_key(&row.key).await {
+            Ok(Some(row)) if task::is_wanted(&row) => {
+                let _ = self.adopt(row).commands.send(Command::Start);
+            }
+            Ok(_) => {}
+            Err(error) => error!(session.key = %row.key, "A session could not be begun again: {error}"),
+        }
+    }
+
+    /// Of the lease under which this process runs a session.
+    fn epoch_of(&self, key: &SessionKey) -> Option<i64> {
+        self.handle(key).map(|handle| handle.view.borrow().epoch)
     }
 
     fn now(&self) -> At {

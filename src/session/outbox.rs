@@ -5,16 +5,19 @@
 //! under the same id; receivers drop the copy.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::id::MessageKey;
 use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
-use wapid_core::store::ledger::{Outcome, Owner, Settlement};
+use wapid_core::store::StoreError;
+use wapid_core::store::ledger::{Outcome, Owner, Settlement, Unsettled};
 
 use super::Sessions;
 use crate::link::{Answer, InFlight, Link, SendFailure};
@@ -27,13 +30,14 @@ const PROBE_AFTER_MS: i64 = 8_000;
 /// WhatsApp answers within a second or not at all; then the message is sent again. Doubles with each
 /// try, up to 64 times this.
 const ANSWER_PATIENCE_MS: i64 = 30_000;
+/// The first pause after a failure on our side; four times longer with each.
+const FAULT_PAUSE_MS: i64 = 250;
 /// Failures on our side before a message is given up.
 const TRIES_MAX: u32 = 4;
 /// A message is sent again for this long; then its outcome stays unknown.
 const RESEND_WINDOW_MS: i64 = 24 * 3_600_000;
-/// A result that cannot be committed is tried again this often, before the row is left for the next
-/// reconnect.
-const SETTLE_TRIES: u32 = 5;
+/// The longest pause between tries to commit a result while the database is away.
+const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A message with intent and without a verdict.
 #[derive(Debug, Clone)]
@@ -45,6 +49,26 @@ pub struct Outgoing {
     pub created_at: At,
     pub tries: u32,
     pub silences: u32,
+}
+
+impl Outgoing {
+    /// One that an earlier connection, or an earlier process, left without a verdict.
+    pub fn of(row: Unsettled) -> Self {
+        Self {
+            key: row.key,
+            wa_id: row.wa_id,
+            to: row.to,
+            content: row.content,
+            created_at: row.created_at,
+            tries: 0,
+            silences: 0,
+        }
+    }
+
+    /// Past the window in which it may be sent again?
+    pub fn is_too_old(&self, now: At) -> bool {
+        now.since(self.created_at) > RESEND_WINDOW_MS
+    }
 }
 
 /// What became of a message, for whoever waits.
@@ -98,6 +122,8 @@ pub struct Outbox {
     writing: JoinSet<Written>,
     /// Counts connections; what was lost on an older one may go at once.
     connection: u64,
+    /// The client refused to write although the session believes itself ready.
+    suspects_loss: bool,
     unanswered: JoinSet<Ended>,
 }
 
@@ -120,7 +146,11 @@ impl Outbox {
             self.writing_to.insert(chat.clone());
             let (link, connection) = (link.clone(), self.connection);
             self.writing.spawn(async move {
-                let result = link.transmit(&chat, &outgoing.content, &outgoing.wa_id).await;
+                let written = link.transmit(&chat, &outgoing.content, &outgoing.wa_id);
+                let result = AssertUnwindSafe(written)
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_| Err(SendFailure::Internal("the client panicked".to_owned())));
                 Written { chat, outgoing, connection, link, result }
             });
         }
@@ -129,7 +159,19 @@ impl Outbox {
     /// A new connection: whatever waits may be written.
     pub fn reconnected(&mut self) {
         self.connection += 1;
+        self.suspects_loss = false;
         self.ready = self.waiting.keys().filter(|chat| !self.writing_to.contains(*chat)).cloned().collect();
+    }
+
+    /// Did the client refuse to write on a connection that the session takes for good?
+    pub fn suspects_loss(&mut self) -> bool {
+        std::mem::take(&mut self.suspects_loss)
+    }
+
+    /// Forgets what waits; what is on its way ends as it ends.
+    pub fn clear(&mut self) {
+        self.waiting.clear();
+        self.ready.clear();
     }
 
     /// Waits for the next thing to happen to a message on its way. Never, if there is none.
@@ -137,7 +179,7 @@ impl Outbox {
         tokio::select! {
             Some(written) = self.writing.join_next() => match written {
                 Ok(written) => self.written(written, context),
-                Err(panic) => self.recover_from(&panic),
+                Err(panic) => error!("Writing a message ended by a panic: {panic}"),
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
@@ -160,7 +202,9 @@ impl Outbox {
     fn written(&mut self, written: Written, context: &Context) {
         let Written { chat, mut outgoing, connection, link, result } = written;
         self.writing_to.remove(&chat);
-        if self.waiting.contains_key(&chat) {
+        // After a loss the chat's order is kept: what stands behind waits as well.
+        let lost = matches!(result, Err(SendFailure::Lost));
+        if !lost && self.waiting.contains_key(&chat) {
             self.ready.push_back(chat);
         }
         match result {
@@ -168,12 +212,20 @@ impl Outbox {
                 let answer = await_answer(context.clone(), outgoing, in_flight, link, connection);
                 self.unanswered.spawn(answer);
             }
-            Err(SendFailure::Lost) => self.again(outgoing, Again::After(connection)),
+            Err(SendFailure::Lost) => {
+                self.suspects_loss |= connection == self.connection;
+                self.again(outgoing, Again::After(connection));
+            }
             Err(SendFailure::Internal(why)) if outgoing.tries + 1 < TRIES_MAX => {
                 outgoing.tries += 1;
                 warn!(message.key = %outgoing.key, "A message did not leave and is tried again");
                 tracing::debug!("{why}");
-                self.again(outgoing, Again::Now);
+                let (clock, pause) =
+                    (context.sessions.store().clock().clone(), FAULT_PAUSE_MS << (2 * outgoing.tries));
+                self.unanswered.spawn(async move {
+                    clock.until(clock.now().plus_ms(pause)).await;
+                    Ended::Again { outgoing, when: Again::Now }
+                });
             }
             Err(SendFailure::Internal(_)) => {
                 let error = "the message could not be sent".to_owned();
@@ -196,16 +248,6 @@ impl Outbox {
             self.ready.push_back(chat);
         }
     }
-
-    /// A panic inside the client took one message's future; its row is still `sending`, so the next
-    /// reconnect finds it. The chats go on.
-    fn recover_from(&mut self, panic: &tokio::task::JoinError) {
-        error!("Writing a message ended by a panic: {panic}");
-        if self.writing.is_empty() {
-            self.writing_to.clear();
-            self.reconnected();
-        }
-    }
 }
 
 async fn await_answer(
@@ -219,7 +261,7 @@ async fn await_answer(
     let patience = ANSWER_PATIENCE_MS << outgoing.silences.min(6);
     let probed = async {
         clock.until(clock.now().plus_ms(PROBE_AFTER_MS)).await;
-        link.probe().await;
+        link.probe();
         std::future::pending::<()>().await;
     };
     let answer = tokio::select! {
@@ -227,10 +269,8 @@ async fn await_answer(
         () = probed => unreachable!("a probe only makes a dead connection answer by its end"),
         () = clock.until(clock.now().plus_ms(patience)) => {
             outgoing.silences += 1;
-            let too_old = clock.now().since(outgoing.created_at) > RESEND_WINDOW_MS;
-            if too_old {
-                let error = "WhatsApp did not answer for a day".to_owned();
-                return give_up(context, outgoing, "OUTCOME_UNKNOWN", error).await;
+            if outgoing.is_too_old(clock.now()) {
+                return give_up_late(context, outgoing).await;
             }
             return Ended::Again { outgoing, when: Again::Now };
         }
@@ -244,11 +284,18 @@ async fn await_answer(
             let (name, error) = nack(&code);
             give_up(context, outgoing, name, error).await
         }
+        Err(_) if outgoing.is_too_old(clock.now()) => give_up_late(context, outgoing).await,
         Err(_) => Ended::Again { outgoing, when: Again::After(connection) },
     }
 }
 
-async fn give_up(context: Context, outgoing: Outgoing, code: &str, error: String) -> Ended {
+/// Sent, and no word of it for the whole window.
+pub async fn give_up_late(context: Context, outgoing: Outgoing) -> Ended {
+    let error = "WhatsApp did not answer for a day".to_owned();
+    give_up(context, outgoing, "OUTCOME_UNKNOWN", error).await
+}
+
+pub async fn give_up(context: Context, outgoing: Outgoing, code: &str, error: String) -> Ended {
     let at = context.sessions.now();
     let outcome = Outcome::Failed { code: code.to_owned(), error: error.clone() };
     let verdict = Verdict::Failed { code: code.to_owned(), error };
@@ -257,28 +304,29 @@ async fn give_up(context: Context, outgoing: Outgoing, code: &str, error: String
 
 async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdict: Verdict, at: At) -> Ended {
     let sessions = &context.sessions;
-    let settlement = Settlement {
-        owner: context.owner.clone(),
-        key: outgoing.key.clone(),
-        epoch: context.epoch,
-        outcome,
-        at,
-    };
-    for attempt in 0..SETTLE_TRIES {
-        match sessions.store().settle(settlement.clone()).await {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let settlement = Settlement {
+            owner: context.owner.clone(),
+            key: outgoing.key.clone(),
+            // Of now: while the database was away, the session may have taken its lease again.
+            epoch: sessions.epoch_of(&context.owner.session).unwrap_or(context.epoch),
+            outcome: outcome.clone(),
+            at,
+        };
+        match sessions.store().settle(settlement).await {
             Ok(()) => {
                 sessions.resolve(&outgoing.wa_id, verdict);
                 return Ended::Settled;
             }
+            Err(StoreError::Closed) => return Ended::Settled,
             Err(error) => {
-                error!(message.key = %outgoing.key, "A result was not committed: {error}");
-                tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+                error!(message.key = %outgoing.key, "A result was not committed and is tried again: {error}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(SETTLE_PAUSE_MAX);
             }
         }
     }
-    // Still `sending` in the database: the next reconnect sends it again under the same id.
-    sessions.abandon(&outgoing.wa_id);
-    Ended::Settled
 }
 
 /// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0 `client/node_io.rs`.

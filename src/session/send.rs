@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use wapid_core::clock::At;
-use wapid_core::id::MessageKey;
+use wapid_core::id::{MessageKey, SessionKey};
 use wapid_core::key::Mode;
 use wapid_core::message::{Content, Status as MessageStatus, new_wa_id};
 use wapid_core::phone::Recipient;
@@ -19,7 +19,7 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
-use super::{Command, Sessions};
+use super::{Command, Sessions, Underway};
 
 /// How long a caller waits for WhatsApp's answer.
 const CALLER_PATIENCE_MS: i64 = 30_000;
@@ -80,7 +80,8 @@ impl Sessions {
     /// Sends one message and waits for WhatsApp's own answer.
     ///
     /// # Errors
-    /// [`SendRefusal`]. All but `Failed` and `OutcomeUnknown` have changed nothing.
+    /// [`SendRefusal`]. All but `Failed`, `OutcomeUnknown` and `Store` have changed nothing; after
+    /// `Store` the message may go out all the same, so a retry wants an idempotency key.
     pub async fn send(&self, row: SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
         let started = std::time::Instant::now();
         // A task of its own: a caller that hangs up must not stop a message between its intent and
@@ -112,7 +113,7 @@ impl Sessions {
 
         // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
-        let (verdict, _) = self.await_verdict(&wa_id);
+        let (verdict, _) = self.await_verdict(&row.key, &wa_id);
         let intent = Intent {
             owner: owner_of(row),
             to: request.to.clone(),
@@ -126,6 +127,10 @@ impl Sessions {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
             other => {
                 self.abandon(&wa_id);
+                if matches!(other, Err(Refused::Store(_))) {
+                    // A commit whose answer was lost may stand: then the message is found, and goes.
+                    let _ = handle.commands.send(Command::Recover);
+                }
                 return match other {
                     Ok(Accepted::Repeat { key } | Accepted::New { key, .. }) => {
                         self.verdict_of_row(row, &key).await
@@ -199,7 +204,7 @@ impl Sessions {
         if message.status != MessageStatus::Sending {
             return answer_of(message);
         }
-        let underway = self.0.underway.lock().get(&message.wa_id).map(watch::Sender::subscribe);
+        let underway = self.0.underway.lock().get(&message.wa_id).map(|m| m.verdict.subscribe());
         match underway {
             Some(verdict) => self.answer(message.wa_id, verdict, true).await,
             // Settled since we read it, or left by an earlier process for the next reconnect.
@@ -226,21 +231,25 @@ impl Sessions {
     }
 
     /// Waits for a message's verdict; `true` for the first to ask, who then has it transmitted.
-    pub(super) fn await_verdict(&self, wa_id: &str) -> (watch::Receiver<Option<Verdict>>, bool) {
+    pub(super) fn await_verdict(
+        &self,
+        session: &SessionKey,
+        wa_id: &str,
+    ) -> (watch::Receiver<Option<Verdict>>, bool) {
         let mut underway = self.0.underway.lock();
         match underway.get(wa_id) {
-            Some(verdict) => (verdict.subscribe(), false),
+            Some(message) => (message.verdict.subscribe(), false),
             None => {
                 let (verdict, waiting) = watch::channel(None);
-                underway.insert(wa_id.to_owned(), verdict);
+                underway.insert(wa_id.to_owned(), Underway { session: session.clone(), verdict });
                 (waiting, true)
             }
         }
     }
 
     pub(super) fn resolve(&self, wa_id: &str, verdict: Verdict) {
-        if let Some(waiting) = self.0.underway.lock().remove(wa_id) {
-            waiting.send_replace(Some(verdict));
+        if let Some(message) = self.0.underway.lock().remove(wa_id) {
+            message.verdict.send_replace(Some(verdict));
         }
     }
 

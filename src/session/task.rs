@@ -5,22 +5,25 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
+use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
-use super::outbox::{Context, Outbox, Outgoing, Verdict};
+use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
 use super::send::owner_of;
-use super::{Command, Sessions, View, inbound};
-use crate::link::{Link, Proxy, Signal, Way, Wiring};
+use super::{CodeRefusal, Command, Sessions, View, inbound};
+use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a removal waits for a connection on which it can log the device out.
 const GOODBYE_PATIENCE_MS: i64 = 10_000;
+/// How often a ready session asks its client whether it still has a connection.
+const PULSE_MS: i64 = 5_000;
 
 pub struct Task {
     sessions: Sessions,
@@ -39,6 +42,10 @@ pub struct Task {
     wake: Option<At>,
     /// A pairing code was asked for before the link could give one.
     code_for: Option<String>,
+    /// Who waits for a pairing code.
+    code_answer: Option<oneshot::Sender<Result<String, CodeRefusal>>>,
+    /// Messages without a verdict could not be read; to be tried again.
+    recovery_owed: bool,
     outbox: Outbox,
 }
 
@@ -79,6 +86,8 @@ impl Task {
             epoch: 0,
             wake: None,
             code_for: None,
+            code_answer: None,
+            recovery_owed: false,
             outbox: Outbox::default(),
         }
     }
@@ -86,13 +95,18 @@ impl Task {
     pub async fn run(mut self) {
         let clock = self.sessions.store().clock().clone();
         loop {
-            let context =
-                Context { sessions: self.sessions.clone(), owner: self.owner.clone(), epoch: self.epoch };
+            let context = self.context();
             let wake = self.wake;
             let due = async {
                 match wake {
                     Some(at) => clock.until(at).await,
                     None => std::future::pending().await,
+                }
+            };
+            let pulse = async {
+                match &self.state {
+                    State::Ready { .. } => clock.until(clock.now().plus_ms(PULSE_MS)).await,
+                    _ => std::future::pending().await,
                 }
             };
             tokio::select! {
@@ -103,7 +117,10 @@ impl Task {
                         return;
                     }
                     Some(Command::Remove(done)) => {
-                        let _ = done.send(self.remove().await);
+                        let removed = self.remove().await;
+                        // Whatever happened, the next look begins from the row.
+                        self.sessions.forget_handle(&self.row);
+                        let _ = done.send(removed);
                         return;
                     }
                     Some(command) => self.obey(command).await,
@@ -114,13 +131,32 @@ impl Task {
                         self.hear(signal).await;
                     }
                 }
+                () = pulse => self.check_pulse().await,
                 () = due => {
                     self.wake = None;
                     self.step(Input::Due { jitter: jitter() }).await;
                 }
                 () = self.outbox.progress(&context) => {}
             }
+            if self.outbox.suspects_loss() {
+                self.check_pulse().await;
+            }
             self.pump();
+        }
+    }
+
+    fn context(&self) -> Context {
+        Context { sessions: self.sessions.clone(), owner: self.owner.clone(), epoch: self.epoch }
+    }
+
+    /// The client says nothing of some losses: a stream that the server ends politely, a dead socket
+    /// that it replaces in vain.
+    async fn check_pulse(&mut self) {
+        let gone = self.link.as_ref().is_some_and(|link| !link.is_connected());
+        if gone && matches!(self.state, State::Ready { .. }) {
+            self.step(Input::Down).await;
+        } else if self.recovery_owed {
+            self.recover().await;
         }
     }
 
@@ -128,11 +164,16 @@ impl Task {
         match command {
             Command::Start => self.step(Input::Start).await,
             Command::Stop => self.step(Input::Stop).await,
-            Command::RequestCode(phone) => {
-                self.view.send_modify(|view| view.code_refused = None);
+            Command::RequestCode { answer, .. } if self.state.account().is_some() => {
+                let _ = answer.send(Err(CodeRefusal::AlreadyLinked));
+            }
+            Command::RequestCode { phone, answer } => {
+                self.step(Input::CodeAsked).await;
                 self.code_for = Some(phone);
+                self.code_answer = Some(answer);
                 self.ask_for_code();
             }
+            Command::Recover => self.recover().await,
             Command::Refresh(row) => self.row = *row,
             Command::Transmit(outgoing) => self.outbox.push(outgoing),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
@@ -153,10 +194,17 @@ impl Task {
                 self.ask_for_code();
             }
             Signal::Code { secret, lives_ms } => {
+                if let Some(answer) = self.code_answer.take() {
+                    let _ = answer.send(Ok(secret.clone()));
+                }
                 let offer = Offer { secret, expires_at: now.plus_ms(lives_ms) };
                 self.step(Input::OfferedCode(offer)).await;
             }
-            Signal::CodeRefused(why) => self.view.send_modify(|view| view.code_refused = Some(why)),
+            Signal::CodeRefused(why) => {
+                if let Some(answer) = self.code_answer.take() {
+                    let _ = answer.send(Err(CodeRefusal::Refused(why)));
+                }
+            }
             Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
             Signal::Linked(account) => self.step(Input::Linked(account)).await,
             Signal::Up => {
@@ -201,7 +249,7 @@ impl Task {
             for effect in &effects {
                 match effect {
                     Effect::Close => self.close().await,
-                    Effect::Forget => self.forget().await,
+                    Effect::Forget => self.unlinked().await,
                     Effect::WakeAt(at) => self.wake = Some(*at),
                     Effect::Open | Effect::Save | Effect::Announce => {}
                 }
@@ -262,6 +310,27 @@ impl Task {
                 return Err(failed(Rest::Unreachable));
             }
         }
+        // The process that ran it until now may have stopped, ended or removed it.
+        match parts.store.session_by_key(&self.row.key).await {
+            Ok(Some(row)) if row.wanted || row.removing => {}
+            Ok(_) => {
+                self.release().await;
+                return Err(failed(Rest::HeldElsewhere));
+            }
+            Err(error) => {
+                error!(session.key = %self.row.key, "The session could not be read: {error}");
+                self.release().await;
+                return Err(failed(Rest::Unreachable));
+            }
+        }
+        let way = match self.way() {
+            Ok(way) => way,
+            Err(error) => {
+                error!(session.key = %self.row.key, "The session's proxy cannot be used: {error}");
+                self.release().await;
+                return Err(failed(Rest::Unreachable));
+            }
+        };
         self.link_no += 1;
         let (link_no, signals) = (self.link_no, self.signal_tx.clone());
         let tell = move |signal| {
@@ -270,7 +339,7 @@ impl Task {
         };
         let wiring = Wiring {
             backend: Arc::new(parts.keystores.of(self.row.key.clone())),
-            way: self.way(),
+            way,
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
         let commit = inbound::commit_into(parts.store.clone(), self.owner.clone());
@@ -281,14 +350,15 @@ impl Task {
             }
             Err(error) => {
                 error!(session.key = %self.row.key, "A link did not open: {error:#}");
+                self.release().await;
                 Err(failed(Rest::Unreachable))
             }
         }
     }
 
-    fn way(&self) -> Way {
+    fn way(&self) -> Result<Way, ProxyError> {
         let parts = &self.sessions.0.parts;
-        match self.row.mode {
+        Ok(match self.row.mode {
             Mode::Test => {
                 let book = self.row.tenant.as_str();
                 Way::Sandbox {
@@ -299,19 +369,35 @@ impl Task {
             }
             Mode::Live => Way::Live {
                 url: parts.whatsapp_url.clone(),
-                // Checked when it was stored.
-                proxy: self.row.proxy.as_deref().and_then(|proxy| Proxy::parse(proxy).ok()),
+                // Never without the proxy that the session is to have.
+                proxy: self.row.proxy.as_deref().map(Proxy::parse).transpose()?,
             },
-        }
+        })
     }
 
     async fn close(&mut self) {
+        (self.code_for, self.code_answer) = (None, None);
         if let Some(link) = self.link.take() {
             link.close().await;
-            let parts = &self.sessions.0.parts;
-            if let Err(error) = parts.store.release(&self.row.key, &parts.owner).await {
-                warn!("A lease was not released and will run out: {error}");
-            }
+            self.release().await;
+        }
+    }
+
+    async fn release(&self) {
+        let parts = &self.sessions.0.parts;
+        if let Err(error) = parts.store.release(&self.row.key, &parts.owner).await {
+            warn!("A lease was not released and will run out: {error}");
+        }
+    }
+
+    /// The number is unlinked: its keys are worthless, and what had no verdict gets none any more.
+    async fn unlinked(&mut self) {
+        self.forget().await;
+        self.outbox.clear();
+        let context = self.context();
+        for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
+            let error = "the number was unlinked before WhatsApp answered".to_owned();
+            outbox::give_up(context.clone(), Outgoing::of(row), "LOGGED_OUT", error).await;
         }
     }
 
@@ -330,47 +416,43 @@ impl Task {
     /// Takes up what an earlier connection, or an earlier process, left without a verdict. Receipts
     /// that came with the offline queue count first: they may tell that a message had arrived.
     async fn recover(&mut self) {
+        self.recovery_owed = false;
         self.sessions.0.receipts.written().await;
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
                 for row in rows {
-                    let (_, first) = self.sessions.await_verdict(&row.wa_id);
-                    if first {
-                        self.outbox.push(Outgoing {
-                            key: row.key,
-                            wa_id: row.wa_id,
-                            to: row.to,
-                            content: row.content,
-                            created_at: row.created_at,
-                            tries: 0,
-                            silences: 0,
-                        });
+                    let (_, first) = self.sessions.await_verdict(&self.row.key, &row.wa_id);
+                    let outgoing = Outgoing::of(row);
+                    if first && outgoing.is_too_old(self.sessions.now()) {
+                        outbox::give_up_late(self.context(), outgoing).await;
+                    } else if first {
+                        self.outbox.push(outgoing);
                     }
                 }
             }
-            Err(error) => error!("Unsettled messages could not be read: {error}"),
+            Err(error) => {
+                error!("Unsettled messages could not be read and are tried again: {error}");
+                self.recovery_owed = true;
+            }
         }
         self.outbox.reconnected();
     }
 
     /// Logs out, forgets, deletes. Whatever fails on the way, a restart begins here again.
-    async fn remove(&mut self) -> bool {
+    async fn remove(&mut self) -> Result<bool, StoreError> {
         let told = self.say_goodbye().await;
         self.close().await;
         self.forget().await;
         let store = self.sessions.store();
         // The store fails what has no verdict yet; whoever waits for it hears so at once.
-        let open = store.unsettled(&self.row.key, i64::MAX).await.unwrap_or_default();
-        if let Err(error) = store.remove_session(&self.row.key).await {
-            error!(session.key = %self.row.key, "A session was not removed: {error}");
-        }
+        let open = store.unsettled(&self.row.key, i64::MAX).await?;
+        store.remove_session(&self.row.key).await?;
         for row in open {
             let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
             self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
         }
-        self.sessions.forget_handle(&self.row);
         info!(session.key = %self.row.key, "Session removed");
-        told
+        Ok(told)
     }
 
     /// A device that is linked but not connected is connected once more, to be logged out.

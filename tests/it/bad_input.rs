@@ -64,6 +64,7 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
         "{\"to\":null,\"message\":\"x\"}",
         "{\"to\":[],\"message\":\"x\"}",
         "{\"to\":\"5511900000002\",\"message\":7}",
+        "{\"to\":\"5511900000002\",\"message\":[\"\\u0000\"]}",
         "{\"to\":\"5511900000002\",\"message\":{}}",
         "{\"to\":\"5511900000002\"}",
         "{\"to\":\"5511900000002\",\"message\":\"\"}",
@@ -92,8 +93,12 @@ async fn rubbish_is_refused_everywhere_and_changes_nothing() {
     }
 
     // What only a send reads.
-    let header = br#"{"to":"5511900000002","message":"x","header":5}"#;
-    send(&shop.test, "/api/whatsapp/session/main/send", header).await;
+    for body in [
+        r#"{"to":"5511900000002","message":"x","header":5}"#,
+        r#"{"to":"5511900000002","message":"a\u0000b"}"#,
+    ] {
+        send(&shop.test, "/api/whatsapp/session/main/send", body.as_bytes()).await;
+    }
 
     let numbers: [&str; 16] = [
         "",
@@ -172,6 +177,9 @@ async fn unknown_routes_methods_and_keys_have_the_shape_too() {
     wrong.refused(405, "METHOD_NOT_ALLOWED");
     assert!(wrong.headers.contains_key("allow"));
     shop.test.get("/api/whatsapp/session/nobody/status").await.refused(404, "SESSION_NOT_FOUND");
+    shop.test.get("/api/whatsapp/messages?sessionId=%00").await.refused(400, "INVALID_PARAMETER");
+    shop.test.get("/api/whatsapp/messages?cursor=%00").await.refused(400, "INVALID_PARAMETER");
+    shop.test.get("/api/sandbox/phones/%FF/messages").await.refused(400, "INVALID_RECIPIENT");
     shop.test.get("/api/whatsapp/session/%F0%28%8C%28/status").await.refused(404, "SESSION_NOT_FOUND");
 
     for key in [
@@ -204,8 +212,12 @@ async fn a_client_that_never_finishes_its_headers_is_hung_up_on() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let app = TestApp::new().await;
     let mut socket = tokio::net::TcpStream::connect(app.gateway().address).await.expect("a connection");
+    // And one that says nothing at all.
+    let mut silent = tokio::net::TcpStream::connect(app.gateway().address).await.expect("a connection");
     socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("a start");
     let mut rest = vec![];
     let ended = tokio::time::timeout(std::time::Duration::from_secs(20), socket.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the connection was still open after 20 s");
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the silent connection was still open after 20 s");
 }

@@ -271,7 +271,9 @@ async fn a_kill_in_the_middle_of_linking_leaves_a_session_that_can_be_linked() {
         caller.post("/api/whatsapp/session", json!({"sessionId": session})).await.ok();
         let path = format!("/api/whatsapp/session/{session}/status");
         let scan_path = format!("/api/sandbox/phones/{phone}/scan");
-        let qr = until("a QR", || async { try_get(&caller, &path).await?["qrText"].as_str().map(str::to_owned) }).await;
+        let qr =
+            until("a QR", || async { try_get(&caller, &path).await?["qrText"].as_str().map(str::to_owned) })
+                .await;
         let scanning = tokio::spawn({
             let (caller, path) = (caller.clone(), scan_path.clone());
             async move { caller.post(&path, json!({"qr": qr})).await }

@@ -130,7 +130,7 @@ async fn a_handshake_that_never_ends_is_noticed_and_tried_again() {
         let session = linked(&shop).await;
         session.fault(kind).await;
         session.until_reason("connection_lost").await;
-        app.clock.advance(Duration::from_secs(61));
+        app.clock.advance(Duration::from_secs(91));
         let status = session.until_reason("unreachable").await;
         assert!(status["retryAt"].is_string());
         session.fault("clear").await;

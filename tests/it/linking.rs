@@ -137,7 +137,6 @@ on_both_engines! {
         app.stop().await;
         app.start().await;
         let shop = crate::app::Tenant {
-            id: String::new(),
             test: crate::app::Caller::new(app.url(), &test),
             live: crate::app::Caller::new(app.url(), &live),
             live_key: live,

@@ -36,7 +36,7 @@ async fn a_live_session_refuses_a_foreign_chain() {
         (control["status"] == "qr_ready").then_some(())
     })
     .await;
-    app.clock.advance(Duration::from_secs(61));
+    app.clock.advance(Duration::from_secs(91));
     until("the link gives up", || async {
         let status = status().await;
         assert!(status.get("qrCode").is_none(), "a QR came from a stranger");
