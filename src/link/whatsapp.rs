@@ -247,17 +247,13 @@ impl Link {
         let _ = self.client.pair_with_code(options).await;
     }
 
-    /// Tells WhatsApp to remove this device, then closes. `false` when WhatsApp was out of reach;
-    /// the owner then removes the device on the phone.
+    /// Tells WhatsApp to remove this device, then closes; did WhatsApp confirm it? It may also end the
+    /// stream first, which comes as [`Signal::Over`].
     pub async fn log_out(&self) -> bool {
         let told = match self.client.pn() {
             Some(own) if self.is_connected() => {
                 let ask = self.client.execute(RemoveCompanionDeviceSpec::new(&own));
-                // WhatsApp may end the stream before it answers, which says the same.
-                match tokio::time::timeout(LOGOUT_TIMEOUT, ask).await {
-                    Ok(Ok(()) | Err(IqError::Disconnected(_) | IqError::InternalChannelClosed)) => true,
-                    Ok(Err(_)) | Err(_) => false,
-                }
+                matches!(tokio::time::timeout(LOGOUT_TIMEOUT, ask).await, Ok(Ok(())))
             }
             _ => false,
         };

@@ -73,6 +73,8 @@ struct Inner {
     table: RwLock<Table>,
     /// Messages on their way, by WhatsApp id, for whoever waits for their verdict.
     underway: Mutex<HashMap<String, Underway>>,
+    /// Chats in which somebody is accepting a message.
+    turns: Mutex<HashMap<(SessionKey, String), Weak<tokio::sync::Mutex<()>>>>,
     numbers: numbers::Numbers,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,
@@ -154,6 +156,7 @@ impl Sessions {
             parts,
             table: RwLock::default(),
             underway: Mutex::default(),
+            turns: Mutex::default(),
             numbers: numbers::Numbers::default(),
             receipts,
             closing: watch::Sender::new(false),

@@ -4,6 +4,7 @@
 //! session's task transmits; then the verdict. A caller that gives up waiting changes nothing: the
 //! message goes its way and the log tells.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -23,6 +24,8 @@ use super::{Command, Sessions, Underway};
 
 /// How long a caller waits for WhatsApp's answer.
 const CALLER_PATIENCE_MS: i64 = 30_000;
+/// Chats that nobody writes to any more are forgotten when there are so many.
+const TURNS_KEPT: usize = 4_096;
 /// How long the question "is this number on WhatsApp?" may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -122,10 +125,14 @@ impl Sessions {
             epoch,
             idempotency: request.idempotency,
         };
+        // Rows of a chat and their transmissions queue in one order, whichever task wakes first.
+        let turn = self.turn(&row.key, &request.to);
+        let turn = turn.lock().await;
         let accepted = self.store().accept(intent).await;
         let (key, created_at) = match accepted {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
             other => {
+                drop(turn);
                 self.abandon(&wa_id);
                 if matches!(other, Err(Refused::Store(_))) {
                     // A commit whose answer was lost may stand: then the message is found, and goes.
@@ -149,6 +156,7 @@ impl Sessions {
             silences: 0,
         };
         let _ = handle.commands.send(Command::Transmit(outgoing));
+        drop(turn);
         self.answer(wa_id, verdict, false).await
     }
 
@@ -166,6 +174,20 @@ impl Sessions {
             Some(_) => Err(SendRefusal::KeyReused),
             None => Ok(None),
         }
+    }
+
+    /// Whose turn it is in a chat.
+    fn turn(&self, session: &SessionKey, to: &Recipient) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.turns.lock();
+        if turns.len() >= TURNS_KEPT {
+            turns.retain(|_, turn| turn.strong_count() > 0);
+        }
+        let known = turns.entry((session.clone(), to.jid())).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let turn = Arc::default();
+            *known = Arc::downgrade(&turn);
+            turn
+        })
     }
 
     async fn check_number(

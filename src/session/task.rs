@@ -476,10 +476,17 @@ impl Task {
                 () = clock.until(give_up) => return false,
             }
         }
-        match &self.link {
-            Some(link) => link.log_out().await,
-            None => false,
+        let Some(link) = self.link.clone() else { return false };
+        if link.log_out().await {
+            return true;
         }
+        // WhatsApp may end the stream as logged out before its answer is read; that is an answer.
+        while let Ok((link_no, signal)) = self.signals.try_recv() {
+            if link_no == self.link_no && matches!(signal, Signal::Over(End::LoggedOut)) {
+                return true;
+            }
+        }
+        false
     }
 }
 
