@@ -74,11 +74,14 @@ struct Inner {
     /// Messages on their way, by WhatsApp id, for whoever waits for their verdict.
     underway: Mutex<HashMap<String, Underway>>,
     /// Chats in which somebody is accepting a message.
-    turns: Mutex<HashMap<(SessionKey, String), Weak<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
     numbers: numbers::Numbers,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,
 }
+
+/// Held by whoever accepts a message for a chat.
+type Turn = tokio::sync::Mutex<()>;
 
 struct Underway {
     session: SessionKey,

@@ -20,7 +20,7 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
-use super::{Command, Sessions, Underway};
+use super::{Command, Sessions, Turn, Underway};
 
 /// How long a caller waits for WhatsApp's answer.
 const CALLER_PATIENCE_MS: i64 = 30_000;
@@ -177,7 +177,7 @@ impl Sessions {
     }
 
     /// Whose turn it is in a chat.
-    fn turn(&self, session: &SessionKey, to: &Recipient) -> Arc<tokio::sync::Mutex<()>> {
+    fn turn(&self, session: &SessionKey, to: &Recipient) -> Arc<Turn> {
         let mut turns = self.0.turns.lock();
         if turns.len() >= TURNS_KEPT {
             turns.retain(|_, turn| turn.strong_count() > 0);
