@@ -52,7 +52,7 @@ pub struct Task {
 /// Should this session run when the process starts? An outdated client is tried again: the process
 /// that starts may be the newer one.
 pub fn is_wanted(row: &SessionRow) -> bool {
-    row.wanted && !row.removing || matches!(row.ended, Some(End::ClientOutdated)) && !row.removing
+    !row.removing && (row.wanted || matches!(row.ended, Some(End::ClientOutdated)))
 }
 
 /// Where a session stands before anything happened in this process.
