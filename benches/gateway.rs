@@ -7,6 +7,9 @@
 //! `-- --sessions N`, `-- --seconds S` and `-- --only sqlite|postgres` make it smaller. Postgres is measured where
 //! `WAPID_TEST_POSTGRES` names a server; `tests/support/postgres.sh start DIR` starts one.
 
+#![expect(clippy::print_stdout, reason = "a benchmark shows what it measured")]
+#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are small and positive")]
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;

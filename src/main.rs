@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "the last words go to whoever typed the command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("wapid: {error:#}");
     ExitCode::FAILURE

@@ -4,6 +4,8 @@
 //! temporary folder. Prints one line per durability and number of callers. CPU is this process's;
 //! a Postgres server's comes on top and is not seen here.
 
+#![expect(clippy::print_stdout, reason = "a benchmark shows what it measured")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

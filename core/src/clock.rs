@@ -61,6 +61,7 @@ impl Clock {
         Self::Manual(Arc::new(watch::Sender::new(start.0)))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else asks")]
     pub fn now(&self) -> At {
         match self {
             Self::System => At(SystemTime::now()

@@ -61,6 +61,7 @@ impl Writer {
             return Ok(0);
         }
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(session);
+        #[expect(clippy::cast_possible_truncation, reason = "any lane will do that is always the same")]
         let lane = &self.lanes[hash as usize % self.lanes.len()];
         let (done, answer) = oneshot::channel();
         lane.send(Order { statements, done }).await.map_err(|_| Fault::Closed)?;

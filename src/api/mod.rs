@@ -96,7 +96,6 @@ pub fn document() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     // The payload may hold what a caller sent; the panic hook has said where.
     error!("A handler panicked");

@@ -8,6 +8,8 @@
 //! | `demo` | a tour on the sandbox |
 //! | `client` | the small HTTP client that the last two share |
 
+#![expect(clippy::print_stdout, reason = "commands speak to whoever typed them")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

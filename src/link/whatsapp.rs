@@ -421,7 +421,7 @@ async fn arrival(client: &Client, message: &InboundMessage) -> Option<Arrived> {
         lid.get_or_insert_with(|| entry.lid.to_string());
     }
     Some(Arrived {
-        wa_id: info.id.to_string(),
+        wa_id: info.id.clone(),
         chat: source.chat.to_non_ad().to_string(),
         sender: source.sender.to_non_ad().to_string(),
         phone,

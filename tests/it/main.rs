@@ -4,6 +4,12 @@
 //! asserts on what a user would see. Nothing sleeps to synchronise; [`app::until`] waits for a
 //! condition with a deadline.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics; one that counts says what"
+)]
+
 mod app;
 mod architecture;
 mod bad_input;

@@ -4,6 +4,8 @@
 //! (`tests/support/postgres.sh start DIR` prints one). Without it the Postgres half fails, unless
 //! `WAPID_TEST_SQLITE_ONLY=1` says that this is meant.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod accept;
 mod crash;
 mod events;

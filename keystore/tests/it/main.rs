@@ -8,6 +8,13 @@
 //! | [`rows`] | sealed, one session's alone, gone when forgotten |
 //! | [`speed`] | the figures; ignored unless asked for |
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that cannot go on panics; one that measures says what"
+)]
+
 mod crash;
 mod engine;
 mod model;

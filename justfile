@@ -1,0 +1,55 @@
+# The commands of a working day. `just` lists them; each is one line you could type yourself.
+
+_default:
+    @just --list --unsorted
+
+# Does it compile, in the fastest way (`just check core` for one member)
+check member="":
+    cargo check {{ if member == "" { "--workspace --all-targets" } else { "--all-targets -p wapid-" + member } }}
+
+# The Rust tests whose names contain WORDS, on both engines; without WORDS everything that CI runs
+test *words:
+    ./test {{ words }}
+
+# All but other people's clients
+quick:
+    ./test --quick
+
+# Formatting and lints, as CI wants them
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    tests/support/no-danger.sh
+
+# Format everything
+fmt:
+    cargo fmt --all
+
+# Run the gateway with its data in ./data
+serve *arguments:
+    cargo run -- serve {{ arguments }}
+
+# A tour on the sandbox: link, send, reply
+demo:
+    cargo run -- demo
+
+# The sandbox network alone, for any client
+sandbox *arguments:
+    cargo run -- sandbox {{ arguments }}
+
+# Other people's clients against the sandbox
+interop:
+    cargo build --workspace --bins --tests
+    cd tests/interop && npm ci --ignore-scripts && node --test
+
+# Licences, bans and sources of the dependencies (cargo install --locked cargo-deny)
+deny:
+    cargo deny --all-features check bans licenses sources
+
+# Known faults of the dependencies; fetches the advisory database
+advisories:
+    cargo deny check advisories
+
+# A private Postgres for a debugging session; prints its URL (`just postgres stop` ends it)
+postgres action="start":
+    tests/support/postgres.sh {{ action }} target/postgres
