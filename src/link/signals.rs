@@ -30,8 +30,9 @@ impl<F: Fn(Signal) + Send + Sync> EventHandler for Ear<F> {
             event => {
                 if let Some(signal) = signal_of(event) {
                     // Who has a message's receipt needs no ack: the message was taken.
-                    if let Signal::Receipt { wa_ids, .. } = &signal {
-                        wa_ids.iter().for_each(|id| self.acks.answer(id, Answer::Taken { at_ms: None }));
+                    if let Signal::Receipt { wa_ids, at_ms, .. } = &signal {
+                        let taken = Answer::Taken { at_ms: Some(*at_ms) };
+                        wa_ids.iter().for_each(|id| self.acks.answer(id, taken.clone()));
                     }
                     // What was in flight on another connection will not be answered on this one.
                     // (A server restart by 515 raises no `Disconnected`, only the next `Connected`.)

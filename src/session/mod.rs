@@ -45,6 +45,8 @@ pub use send::{SendRefusal, SendRequest, Sent};
 const RESTORE_CONCURRENCY: usize = 32;
 /// One session may hold its place in the restore queue for this long.
 const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a caller waits for a session to begin.
+const START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long after a panic a session begins again.
 const PANIC_PAUSE: Duration = Duration::from_secs(2);
 /// How long a caller waits for a pairing code, which needs a connection first.
@@ -212,7 +214,13 @@ impl Sessions {
     pub async fn start(&self, row: SessionRow, phone: Option<&str>) -> Result<Option<String>, CodeRefusal> {
         let handle = self.adopt(row);
         let _ = handle.commands.send(Command::Start);
-        let Some(phone) = phone else { return Ok(None) };
+        let Some(phone) = phone else {
+            // So that whoever asks next does not find the state of before.
+            let mut view = handle.view.clone();
+            let running = view.wait_for(|view| view.state.is_running());
+            let _ = tokio::time::timeout(START_PATIENCE, running).await;
+            return Ok(None);
+        };
         let (answer, answered) = oneshot::channel();
         let _ = handle.commands.send(Command::RequestCode { phone: phone.to_owned(), answer });
         match tokio::time::timeout(CODE_PATIENCE, answered).await {

@@ -257,6 +257,7 @@ impl Task {
             if save || announce {
                 self.write_down(save, announce).await;
             }
+            self.show();
             if effects.contains(&Effect::Open)
                 && let Err(failed) = self.open().await
             {

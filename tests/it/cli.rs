@@ -116,3 +116,31 @@ async fn the_demo_links_sends_gets_an_answer_and_stays_up() {
     let url = text.lines().next().and_then(|line| line.split_whitespace().last()).expect("a URL").to_owned();
     Caller::new(url, "").get("/healthz").await.ok();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_is_linked_from_a_terminal() {
+    use tokio::io::{AsyncReadExt as _, BufReader};
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.phone("5511900000001").await;
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wapid"))
+        .args(["link", "--url", &app.url(), "--key", &shop.test.key, "main"])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("wapid runs");
+    let session =
+        crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
+    let qr = until("a QR", || async {
+        let answer = shop.test.get(&session.path("/status")).await;
+        answer.status.is_success().then(|| answer.json()["qrText"].as_str().map(str::to_owned)).flatten()
+    })
+    .await;
+    shop.test.post("/api/sandbox/phones/5511900000001/scan", serde_json::json!({"qr": qr})).await.ok();
+    let mut drawn = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let ended =
+        tokio::time::timeout(std::time::Duration::from_secs(30), out.read_to_string(&mut drawn)).await;
+    ended.expect("it ends once the session is ready").expect("UTF-8");
+    assert!(drawn.contains("Ready: 5511900000001"), "{drawn}");
+}

@@ -24,6 +24,8 @@ on_both_engines! {
         assert_eq!(made, json!({"success": true, "sessionId": "main", "isNew": true, "status": "initializing"}));
 
         let session = crate::app::Session { caller: &shop.test, id: "main".into(), phone: "5511900000001".into() };
+        let first = session.status().await;
+        assert!(["initializing", "qr_ready"].contains(&first["status"].as_str().unwrap()), "{first}");
         let status = session.until_status("qr_ready").await;
         assert_eq!(status["connected"], false);
         assert_eq!(status["reason"], "waiting_for_scan");
