@@ -40,7 +40,7 @@ sandbox *arguments:
 # Other people's clients against the sandbox
 interop:
     cargo build --workspace --bins --tests
-    cd tests/interop && npm ci --ignore-scripts && node --test
+    cd tests/interop && npm ci --ignore-scripts && npm test
 
 # Licences, bans and sources of the dependencies (cargo install --locked cargo-deny)
 deny:
