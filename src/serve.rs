@@ -17,6 +17,8 @@ use tracing::{debug, warn};
 
 /// A request's headers must arrive within this.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection made just before the stop has its request still on the way; it gets this long to come.
+const ARRIVAL: Duration = Duration::from_millis(300);
 /// Requests in progress get this long when the process stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -50,5 +52,6 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         });
     }
     drop(listener);
+    tokio::time::sleep(ARRIVAL).await;
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
 }
