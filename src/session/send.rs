@@ -28,6 +28,8 @@ const CALLER_PATIENCE_MS: i64 = 30_000;
 const TURNS_KEPT: usize = 4_096;
 /// How long the question "is this number on WhatsApp?" may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Before it is asked again.
+const CHECK_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone)]
 pub struct SendRequest {
@@ -208,13 +210,22 @@ impl Sessions {
         let Some(link) = link.and_then(|link| link.upgrade()) else {
             return Err(not_ready("connection_lost"));
         };
-        match tokio::time::timeout(CHECK_TIMEOUT, link.is_on_whatsapp(phone.digits())).await {
-            Ok(Ok(true)) => {
+        // A connection that is just being replaced is back within a second.
+        let asked = async {
+            loop {
+                if let Ok(known) = link.is_on_whatsapp(phone.digits()).await {
+                    return known;
+                }
+                tokio::time::sleep(CHECK_PAUSE).await;
+            }
+        };
+        match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
+            Ok(true) => {
                 self.0.numbers.remember(network, phone, now);
                 Ok(())
             }
-            Ok(Ok(false)) => Err(SendRefusal::NotOnWhatsApp),
-            Ok(Err(_)) | Err(_) => Err(SendRefusal::CheckFailed),
+            Ok(false) => Err(SendRefusal::NotOnWhatsApp),
+            Err(_) => Err(SendRefusal::CheckFailed),
         }
     }
 
