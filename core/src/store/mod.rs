@@ -55,6 +55,10 @@ pub enum StoreError {
     Closed,
 }
 
+/// 10 s in all, as long as the busy timeout.
+const LOCKED_TRIES: u32 = 100;
+const LOCKED_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// Everything wapid remembers. Cheap to clone.
@@ -81,10 +85,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::WrongMasterKey`] if the database was sealed with another key.
     pub async fn open(url: &str, durability: Durability, master: &[u8; 32], clock: Clock) -> Result<Self> {
-        let db = Db::connect(url, durability).await?;
-        db.migrate().await?;
+        let db = patiently(|| Db::connect(url, durability)).await?;
+        patiently(|| db.migrate()).await?;
         let seal = Seal::new(master);
-        db.check_seal(&seal).await?;
+        patiently(|| db.check_seal(&seal)).await?;
         let ledger = ledger::Ledger::start(db.clone(), clock.clone());
         Ok(Self { db, seal, clock, ledger, known_keys: tenants::KnownKeys::default() })
     }
@@ -140,6 +144,20 @@ impl Store {
         self.ledger.close().await;
         self.db.close().await;
     }
+}
+
+/// SQLite answers some of what a start does (switching to WAL, upgrading a reading transaction) with
+/// "locked" at once, busy timeout or not, while another process starts on the same file.
+async fn patiently<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> Result<T> {
+    for _ in 0..LOCKED_TRIES {
+        match attempt().await {
+            Err(error) if error.to_string().contains("database is locked") => {
+                tokio::time::sleep(LOCKED_PAUSE).await;
+            }
+            other => return other,
+        }
+    }
+    attempt().await
 }
 
 impl TenantStore {
