@@ -52,7 +52,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// One that an earlier connection, or an earlier process, left without a verdict.
+    /// One with intent and without a verdict: just accepted, or left by an earlier process.
     pub fn of(row: Unsettled) -> Self {
         Self {
             key: row.key,

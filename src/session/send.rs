@@ -15,7 +15,7 @@ use wapid_core::message::{Content, Status as MessageStatus, new_wa_id};
 use wapid_core::phone::Recipient;
 use wapid_core::session::{State, Status};
 use wapid_core::store::StoreError;
-use wapid_core::store::ledger::{Accepted, Idempotency, Intent, Owner, Refused};
+use wapid_core::store::ledger::{Accepted, Idempotency, Intent, Owner, Refused, Unsettled};
 use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
@@ -148,15 +148,13 @@ impl Sessions {
                 };
             }
         };
-        let outgoing = Outgoing {
+        let outgoing = Outgoing::of(Unsettled {
             key,
             wa_id: wa_id.clone(),
             to: request.to,
             content: request.content,
             created_at,
-            tries: 0,
-            silences: 0,
-        };
+        });
         let _ = handle.commands.send(Command::Transmit(outgoing));
         drop(turn);
         self.answer(wa_id, verdict, false).await
