@@ -39,6 +39,22 @@ pub enum Kind {
     MessagePlayed,
     #[serde(rename = "message.failed")]
     MessageFailed,
+    #[serde(rename = "job.started")]
+    JobStarted,
+    #[serde(rename = "job.paused")]
+    JobPaused,
+    #[serde(rename = "job.resumed")]
+    JobResumed,
+    #[serde(rename = "job.cancelled")]
+    JobCancelled,
+    #[serde(rename = "job.completed")]
+    JobCompleted,
+    #[serde(rename = "job.failed")]
+    JobFailed,
+    #[serde(rename = "optout.added")]
+    OptOutAdded,
+    #[serde(rename = "optout.removed")]
+    OptOutRemoved,
 }
 
 impl Kind {
@@ -56,6 +72,14 @@ impl Kind {
             Self::MessageRead => "message.read",
             Self::MessagePlayed => "message.played",
             Self::MessageFailed => "message.failed",
+            Self::JobStarted => "job.started",
+            Self::JobPaused => "job.paused",
+            Self::JobResumed => "job.resumed",
+            Self::JobCancelled => "job.cancelled",
+            Self::JobCompleted => "job.completed",
+            Self::JobFailed => "job.failed",
+            Self::OptOutAdded => "optout.added",
+            Self::OptOutRemoved => "optout.removed",
         }
     }
 }

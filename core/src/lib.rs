@@ -9,6 +9,9 @@
 //! | [`id`] | the names of things: tenants, sessions, messages, events |
 //! | [`phone`] | what a caller may write in `to` |
 //! | [`tenant`] | a customer account, its limits and its day |
+//! | [`job`] | a bulk job, its states and what becomes of its recipients |
+//! | [`pacing`] | when the next bulk message may leave |
+//! | [`opt_out`] | who is not written to any more, and by which words they say so |
 //! | [`key`] | what an API key looks like and how it is recognised |
 //! | [`session`] | where one linked number stands, and what to do next |
 //! | [`message`] | the status of a message, which only moves forward |
@@ -19,8 +22,11 @@
 pub mod clock;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod key;
 pub mod message;
+pub mod opt_out;
+pub mod pacing;
 pub mod phone;
 pub mod seal;
 pub mod session;

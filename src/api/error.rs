@@ -203,6 +203,7 @@ impl From<SendRefusal> for ApiError {
                 (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
                 refused
             }
+            SendRefusal::OptedOut => Self::bad("RECIPIENT_OPTED_OUT", text),
             SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
             SendRefusal::CheckFailed => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)

@@ -12,19 +12,25 @@ use wapid_core::phone::Phone;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
 use wapid_core::store::{Store, StoreError};
 
+use super::Command;
 use crate::link::{Arrived, Commit};
 
 /// 12 s in all.
 const RECEIPT_TRIES: u32 = 7;
 
 /// The commit that a link runs before it acknowledges.
-pub fn commit_into(store: Store, owner: Owner) -> Commit {
+pub fn commit_into(store: Store, owner: Owner, commands: Option<mpsc::WeakUnboundedSender<Command>>) -> Commit {
     Arc::new(move |arrived| {
-        let (store, owner) = (store.clone(), owner.clone());
+        let (store, owner, commands) = (store.clone(), owner.clone(), commands.clone());
         async move {
             let rows = arrived.into_iter().map(|message| row_of(&owner, message)).collect();
-            let new = store.receive(rows).await?;
-            let count = new.iter().filter(|new| **new).count();
+            let received = store.receive(rows).await?;
+            if received.answered
+                && let Some(commands) = commands.as_ref().and_then(|commands| commands.upgrade())
+            {
+                let _ = commands.send(Command::Recover);
+            }
+            let count = received.new.iter().filter(|new| **new).count();
             metrics::counter!("wapid_messages_received_total").increment(count as u64);
             Ok(())
         }

@@ -9,6 +9,8 @@
 //! | `outbox` | what leaves, in order per chat; sent again after a lost connection |
 //! | `send` | one send as a caller sees it: check, intent, transmit, verdict |
 //! | `inbound` | commit, then acknowledge; receipts |
+//! | `bulk` | jobs: whose turn it is, when, and what is said |
+//! | `script` | a job's templates, filled in |
 //! | `numbers` | who is on WhatsApp, asked once |
 //! | `lease` | which process runs which session |
 
@@ -22,23 +24,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 use wapid_core::clock::At;
 use wapid_core::id::{SessionId, SessionKey, TenantId};
+use wapid_core::job::JobId;
 use wapid_core::key::Mode;
 use wapid_core::session::{State, Status};
 use wapid_core::store::sessions::SessionRow;
 use wapid_core::store::{Store, StoreError, TenantStore};
 use wapid_keystore::Keystores;
 use wapid_sandbox::Network;
+use wapid_workers::Wakeups;
 
 use crate::link::Link;
 
+mod bulk;
 mod inbound;
 mod lease;
 mod numbers;
 mod outbox;
+mod script;
 mod send;
 mod task;
 
 pub use outbox::Verdict;
+pub use script::Script;
 pub use send::{SendRefusal, SendRequest, Sent};
 
 /// Sessions that are brought up at the same time when the process starts.
@@ -49,6 +56,8 @@ const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
 const START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long after a panic a session begins again.
 const PANIC_PAUSE: Duration = Duration::from_secs(2);
+/// How long a stop waits for WhatsApp's answers to what has left.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a caller waits for a pairing code, which needs a connection first.
 const CODE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,6 +71,7 @@ pub struct Parts {
     pub whatsapp_url: String,
     /// Shown on the phone where a session names no device of its own.
     pub device_name: String,
+    pub wakeups: Wakeups,
     /// This process in leases; the same after a restart on the same data folder.
     pub owner: String,
 }
@@ -78,6 +88,7 @@ struct Inner {
     /// Chats in which somebody is accepting a message.
     turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
     numbers: numbers::Numbers,
+    runners: bulk::Runners,
     receipts: inbound::Receipts,
     closing: watch::Sender<bool>,
 }
@@ -87,6 +98,8 @@ type Turn = tokio::sync::Mutex<()>;
 
 struct Underway {
     session: SessionKey,
+    /// The bulk job that it is part of.
+    job: Option<JobId>,
     verdict: watch::Sender<Option<Verdict>>,
 }
 
@@ -163,10 +176,12 @@ impl Sessions {
             underway: Mutex::default(),
             turns: Mutex::default(),
             numbers: numbers::Numbers::default(),
+            runners: bulk::Runners::default(),
             receipts,
             closing: watch::Sender::new(false),
         }));
         tokio::spawn(lease::renew(sessions.clone()));
+        tokio::spawn(bulk::sweep(sessions.clone()));
         sessions
     }
 
@@ -309,9 +324,16 @@ impl Sessions {
         self.0.underway.lock().len()
     }
 
-    /// Closes every link; sessions stay wanted. Returns when all are closed.
+    /// Closes every link; sessions stay wanted. Returns when all are closed. What has left gets a moment
+    /// for its answer, so that it need not be sent again.
     pub async fn shutdown(&self) {
         self.0.closing.send_replace(true);
+        let underway: Vec<_> =
+            self.0.underway.lock().values().map(|message| message.verdict.subscribe()).collect();
+        let answered = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
+            let _ = verdict.wait_for(Option::is_some).await;
+        }));
+        let _ = tokio::time::timeout(ANSWER_PATIENCE, answered).await;
         let handles: Vec<_> = std::mem::take(&mut *self.0.table.write()).handles.into_values().collect();
         futures::future::join_all(handles.into_iter().map(|handle| async move {
             let (tx, done) = oneshot::channel();
@@ -324,6 +346,11 @@ impl Sessions {
 
     fn handle(&self, key: &SessionKey) -> Option<Handle> {
         self.0.table.read().handles.get(key).cloned()
+    }
+
+    /// The way to a session's own task, for what works beside it.
+    fn commands_of(&self, key: &SessionKey) -> Option<mpsc::WeakUnboundedSender<Command>> {
+        self.handle(key).map(|handle| handle.commands.downgrade())
     }
 
     /// The task of this row, spawned if it is not running yet.

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::id::MessageKey;
+use wapid_core::job::JobId;
 use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
-use wapid_core::store::ledger::{Outcome, Owner, Settlement, Unsettled};
+use wapid_core::store::ledger::{BLOCKED, Outcome, Owner, Settlement, Unsettled};
 
 use super::Sessions;
 use crate::link::{Answer, InFlight, Link, SendFailure};
@@ -47,8 +49,12 @@ pub struct Outgoing {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
+    /// The bulk job that it is part of.
+    pub job: Option<JobId>,
     pub tries: u32,
     pub silences: u32,
+    /// Told when it was written for the first time, or could not be.
+    pub written: Option<Arc<Notify>>,
 }
 
 impl Outgoing {
@@ -60,8 +66,10 @@ impl Outgoing {
             to: row.to,
             content: row.content,
             created_at: row.created_at,
+            job: row.job,
             tries: 0,
             silences: 0,
+            written: None,
         }
     }
 
@@ -202,6 +210,9 @@ impl Outbox {
     fn written(&mut self, written: Written, context: &Context) {
         let Written { chat, mut outgoing, connection, link, result } = written;
         self.writing_to.remove(&chat);
+        if let Some(written) = outgoing.written.take() {
+            written.notify_one();
+        }
         // After a loss the chat's order is kept: what stands behind waits as well.
         let lost = matches!(result, Err(SendFailure::Lost));
         if !lost && self.waiting.contains_key(&chat) {
@@ -316,6 +327,10 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
         };
         match sessions.store().settle(settlement).await {
             Ok(()) => {
+                // Whoever was refused: the jobs of this number wait from here on.
+                if matches!(&verdict, Verdict::Failed { code, .. } if code == BLOCKED) {
+                    sessions.poke_jobs(&context.owner.session);
+                }
                 sessions.resolve(&outgoing.wa_id, verdict);
                 return Ended::Settled;
             }
@@ -333,7 +348,7 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
 fn nack(code: &str) -> (&'static str, String) {
     match code {
         "463" => (
-            "BLOCKED_BY_WHATSAPP",
+            BLOCKED,
             "WhatsApp does not let this number start a chat with this recipient now (463)".to_owned(),
         ),
         "404" => ("NOT_ON_WHATSAPP", "WhatsApp does not know the recipient (404)".to_owned()),

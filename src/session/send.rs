@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use wapid_core::clock::At;
 use wapid_core::id::{MessageKey, SessionKey};
+use wapid_core::job::JobId;
 use wapid_core::key::Mode;
 use wapid_core::message::{Content, Status as MessageStatus, new_wa_id};
 use wapid_core::phone::Recipient;
@@ -55,6 +56,8 @@ pub enum SendRefusal {
     NotOnWhatsApp,
     #[error("Daily sent message limit reached")]
     LimitReached { limit: i64, used: i64 },
+    #[error("the recipient has opted out, and your settings apply that to every message")]
+    OptedOut,
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
     #[error("WhatsApp could not be asked about the number")]
@@ -75,6 +78,8 @@ impl From<Refused> for SendRefusal {
             Refused::LimitReached { limit, used } => Self::LimitReached { limit, used },
             Refused::KeyReused => Self::KeyReused,
             Refused::NoSession => not_ready("removed"),
+            Refused::OptedOut => Self::OptedOut,
+            Refused::NotReleased => unreachable!("only a job's message is released"),
             Refused::LeaseLost => not_ready("held_by_another_process"),
             Refused::Store(error) => error.into(),
         }
@@ -118,7 +123,7 @@ impl Sessions {
 
         // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
-        let (verdict, _) = self.await_verdict(&row.key, &wa_id);
+        let (verdict, _) = self.await_verdict(&row.key, &wa_id, None);
         let intent = Intent {
             owner: owner_of(row),
             to: request.to.clone(),
@@ -126,6 +131,7 @@ impl Sessions {
             wa_id: wa_id.clone(),
             epoch,
             idempotency: request.idempotency,
+            job: None,
         };
         // Rows of a chat and their transmissions queue in one order, whichever task wakes first.
         let turn = self.turn(&row.key, &request.to);
@@ -154,6 +160,7 @@ impl Sessions {
             to: request.to,
             content: request.content,
             created_at,
+            job: None,
         });
         let _ = handle.commands.send(Command::Transmit(outgoing));
         drop(turn);
@@ -177,7 +184,7 @@ impl Sessions {
     }
 
     /// Whose turn it is in a chat.
-    fn turn(&self, session: &SessionKey, to: &Recipient) -> Arc<Turn> {
+    pub(super) fn turn(&self, session: &SessionKey, to: &Recipient) -> Arc<Turn> {
         let mut turns = self.0.turns.lock();
         if turns.len() >= TURNS_KEPT {
             turns.retain(|_, turn| turn.strong_count() > 0);
@@ -197,10 +204,7 @@ impl Sessions {
         link: Option<std::sync::Weak<crate::link::Link>>,
     ) -> Result<(), SendRefusal> {
         let Recipient::Person(phone) = to else { return Ok(()) };
-        let network = match row.mode {
-            Mode::Live => "live",
-            Mode::Test => row.tenant.as_str(),
-        };
+        let network = network_of(row);
         let now = self.now();
         if self.0.numbers.is_known(network, phone, now) {
             return Ok(());
@@ -266,13 +270,14 @@ impl Sessions {
         &self,
         session: &SessionKey,
         wa_id: &str,
+        job: Option<&JobId>,
     ) -> (watch::Receiver<Option<Verdict>>, bool) {
         let mut underway = self.0.underway.lock();
         match underway.get(wa_id) {
             Some(message) => (message.verdict.subscribe(), false),
             None => {
                 let (verdict, waiting) = watch::channel(None);
-                underway.insert(wa_id.to_owned(), Underway { session: session.clone(), verdict });
+                underway.insert(wa_id.to_owned(), Underway { session: session.clone(), job: job.cloned(), verdict });
                 (waiting, true)
             }
         }
@@ -287,6 +292,14 @@ impl Sessions {
     /// Nobody works on this message any more; its row says the rest.
     pub(super) fn abandon(&self, wa_id: &str) {
         self.0.underway.lock().remove(wa_id);
+    }
+}
+
+/// Where a session's numbers are known.
+pub(super) fn network_of(row: &SessionRow) -> &str {
+    match row.mode {
+        Mode::Live => "live",
+        Mode::Test => row.tenant.as_str(),
     }
 }
 
@@ -321,6 +334,7 @@ fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
         Err(SendRefusal::NotReady { .. }) => "not_ready",
         Err(SendRefusal::NotOnWhatsApp) => "not_on_whatsapp",
         Err(SendRefusal::LimitReached { .. }) => "limit_reached",
+        Err(SendRefusal::OptedOut) => "opted_out",
         Err(SendRefusal::KeyReused) => "key_reused",
         Err(SendRefusal::Failed { .. }) => "failed",
         Err(SendRefusal::OutcomeUnknown { .. }) => "unknown",

@@ -210,6 +210,7 @@ impl Task {
             Signal::Up => {
                 self.step(Input::Up).await;
                 self.recover().await;
+                self.sessions.poke_jobs(&self.row.key);
             }
             Signal::Down => self.step(Input::Down).await,
             Signal::Gone { why, lasts_ms } => {
@@ -343,7 +344,8 @@ impl Task {
             way,
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
-        let commit = inbound::commit_into(parts.store.clone(), self.owner.clone());
+        let commands = self.sessions.commands_of(&self.row.key);
+        let commit = inbound::commit_into(parts.store.clone(), self.owner.clone(), commands);
         match Link::open(wiring, tell, commit).await {
             Ok(link) => {
                 self.link = Some(Arc::new(link));
@@ -397,6 +399,12 @@ impl Task {
         self.outbox.clear();
         let context = self.context();
         for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
+            // A job outlives the loss of its link: its message goes again, under the same id, when the
+            // number is linked again.
+            if row.job.is_some() {
+                self.sessions.abandon(&row.wa_id);
+                continue;
+            }
             let error = "the number was unlinked before WhatsApp answered".to_owned();
             outbox::give_up(context.clone(), Outgoing::of(row), "LOGGED_OUT", error).await;
         }
@@ -422,7 +430,7 @@ impl Task {
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
                 for row in rows {
-                    let (_, first) = self.sessions.await_verdict(&self.row.key, &row.wa_id);
+                    let (_, first) = self.sessions.await_verdict(&self.row.key, &row.wa_id, row.job.as_ref());
                     let outgoing = Outgoing::of(row);
                     if first && outgoing.is_too_old(self.sessions.now()) {
                         outbox::give_up_late(self.context(), outgoing).await;

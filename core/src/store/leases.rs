@@ -36,6 +36,15 @@ impl Store {
         }))
     }
 
+    /// Who holds a session now.
+    pub async fn lease_owner(&self, session: &SessionKey) -> Result<Option<String>> {
+        const OWNER: &str = "SELECT owner FROM leases WHERE name = $1 AND until > $2";
+        let now = self.clock.now();
+        Ok(crate::read!(&self.db, |pool| {
+            sqlx::query_scalar(OWNER).bind(session).bind(now).fetch_optional(pool).await
+        })?)
+    }
+
     /// Extends every lease of `owner`; answers the sessions still held.
     pub async fn renew_leases(&self, owner: &str) -> Result<Vec<SessionKey>> {
         let until = self.clock.now().plus_ms(LEASE_MS);

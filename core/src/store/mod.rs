@@ -13,6 +13,8 @@
 //! | [`tenants`] | tenants and API keys |
 //! | [`sessions`] | sessions: wanted, account, end |
 //! | [`messages`] | reading the log |
+//! | [`jobs`] | bulk jobs and their recipients |
+//! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`ledger`] | writing the log: intents, results, receipts and inbound, many in one commit |
 //! | [`leases`] | which process runs which session |
 //! | `tx` | one transaction and one list of values for either engine |
@@ -24,10 +26,12 @@ use crate::read;
 use crate::seal::{Seal, SealError};
 
 pub mod db;
+pub mod jobs;
 pub mod leases;
 pub mod ledger;
 pub mod messages;
 pub mod sessions;
+pub mod settings;
 pub mod tenants;
 mod tx;
 
@@ -127,7 +131,7 @@ impl Store {
         const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
             (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
              ORDER BY expires_at LIMIT $2)";
-        let mut deleted = 0;
+        let mut deleted = self.drop_unfinished_jobs(now).await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()

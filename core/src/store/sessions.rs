@@ -1,10 +1,14 @@
 //! Sessions: wanted, account, end. Never whether one is ready.
 
+use serde_json::json;
+
 use super::ledger::{Outcome, Owner, Settlement};
 use super::tx::{Tx, Value, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
+use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
+use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::session::{Account, End};
 
@@ -21,6 +25,8 @@ pub struct SessionRow {
     pub device_name: Option<String>,
     /// `http://user:pass@host:port` or `socks5://…`; sealed at rest.
     pub proxy: Option<String>,
+    /// Messages per local day; `None` is no limit of its own.
+    pub daily_limit: Option<i64>,
     pub wanted: bool,
     /// DELETE was accepted and is not finished.
     pub removing: bool,
@@ -36,6 +42,8 @@ pub struct SessionSettings {
     pub name: Option<String>,
     pub device_name: Option<String>,
     pub proxy: Option<String>,
+    /// Messages per local day; below zero is no limit.
+    pub daily_limit: Option<i64>,
 }
 
 /// What must survive a restart.
@@ -74,6 +82,7 @@ struct Stored {
     name: Option<String>,
     device_name: Option<String>,
     proxy: Option<Vec<u8>>,
+    daily_limit: Option<i64>,
     wanted: bool,
     removing: bool,
     account: Option<String>,
@@ -99,6 +108,7 @@ impl Stored {
             name: self.name,
             device_name: self.device_name,
             proxy,
+            daily_limit: self.daily_limit,
             wanted: self.wanted,
             removing: self.removing,
             account: self.account.as_deref().map(serde_json::from_str).transpose()?,
@@ -115,8 +125,8 @@ fn proxy_place(key: &SessionKey) -> String {
 
 macro_rules! columns {
     () => {
-        "key, tenant_id, mode, session_id, name, device_name, proxy, wanted, removing, account, ended, \
-         created_at, linked_at"
+        "key, tenant_id, mode, session_id, name, device_name, proxy, daily_limit, wanted, removing, account, \
+         ended, created_at, linked_at"
     };
 }
 
@@ -138,14 +148,15 @@ const ALL_OF_TENANT: &str = concat!(
 
 const CHANGE: &str = concat!(
     "UPDATE sessions SET wanted = TRUE, name = COALESCE($4, name), device_name = COALESCE($5, device_name),
-         proxy = COALESCE($6, proxy)
+         proxy = COALESCE($6, proxy),
+         daily_limit = CASE WHEN $7 IS NULL THEN daily_limit WHEN $7 < 0 THEN NULL ELSE $7 END
      WHERE tenant_id = $1 AND mode = $2 AND session_id = $3 AND NOT removing RETURNING ",
     columns!()
 );
 
 const INSERT: &str = concat!(
-    "INSERT INTO sessions (tenant_id, mode, session_id, name, device_name, proxy, key, wanted, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8) RETURNING ",
+    "INSERT INTO sessions (tenant_id, mode, session_id, name, device_name, proxy, daily_limit, key, wanted, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 < 0 THEN NULL ELSE $7 END, $8, TRUE, $9) RETURNING ",
     columns!()
 );
 
@@ -157,6 +168,14 @@ const BY_KEY: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE key = 
 const SAVE: &str = "UPDATE sessions SET wanted = $2, ended = $4, account = $3,
          linked_at = CASE WHEN $3 IS NULL THEN NULL WHEN account = $3 THEN linked_at ELSE $5 END
      WHERE key = $1";
+
+const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
+     WHERE session_key = $1 AND hold = 'daily_limit' AND not_before > $2";
+
+/// Nobody is left to send them.
+const FAIL_JOBS: &str = "UPDATE jobs SET state = 'failed', reason = 'session_removed', finished_at = $2
+     WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')
+     RETURNING id, total, succeeded, failed, skipped";
 
 const BEGIN_REMOVAL: &str = "UPDATE sessions SET removing = TRUE, wanted = FALSE WHERE key = $1";
 
@@ -178,7 +197,7 @@ impl TenantStore {
         settings: SessionSettings,
     ) -> Result<(SessionRow, bool), NewSessionError> {
         let store = &self.store;
-        let SessionSettings { name, device_name, proxy } = settings;
+        let SessionSettings { name, device_name, proxy, daily_limit } = settings;
         let seal = |key: &SessionKey| {
             proxy.as_ref().map(|proxy| store.seal.seal(&proxy_place(key), proxy.as_bytes()))
         };
@@ -199,11 +218,15 @@ impl TenantStore {
                 return Err(NewSessionError::LimitReached { limit: *limit, used });
             }
         }
-        place.extend(values![name, device_name, seal(&key)]);
+        place.extend(values![name, device_name, seal(&key), daily_limit]);
         if is_new {
             place.extend(values![key.as_str(), store.clock.now()]);
         }
         let row: Option<Stored> = tx.rows(sql, place).await?.pop();
+        if daily_limit.is_some() {
+            // What waited for the next day, as it was, looks again.
+            tx.run(FORGET_LIMIT, values![key.as_str(), store.clock.now()]).await?;
+        }
         tx.commit().await?;
         let row = row.ok_or(sqlx::Error::RowNotFound)?;
         Ok((row.open(store)?, is_new))
@@ -270,9 +293,30 @@ impl Store {
             let at = self.clock.now();
             self.settle(Settlement { owner: owner.clone(), key: message.key, epoch, outcome, at }).await?;
         }
+        let at = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let jobs: Vec<(JobId, i64, i64, i64, i64)> = tx.rows(FAIL_JOBS, values![key.as_str(), at]).await?;
+        tx.commit().await?;
+        for (id, total, succeeded, failed, skipped) in jobs {
+            let data = json!({
+                "jobId": id,
+                "sessionId": owner.session_id,
+                "state": State::Failed,
+                "reason": "session_removed",
+                "total": total,
+                "succeeded": succeeded,
+                "failed": failed,
+                "skipped": skipped,
+                "processed": succeeded + failed + skipped,
+            });
+            let event = NewEvent { kind: Kind::JobFailed, occurred_at: at, data };
+            self.save_session(key, None, Some(event)).await?;
+        }
         crate::write!(&self.db, |tx| {
             sqlx::query("DELETE FROM sessions WHERE key = $1").bind(key).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM leases WHERE name = $1").bind(key).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM pace WHERE session_key = $1").bind(key).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM session_usage WHERE session_key = $1").bind(key).execute(&mut *tx).await?;
         });
         Ok(())
     }

@@ -131,6 +131,9 @@ const INSERT_TENANT: &str =
 const UPDATE_TENANT: &str =
     "UPDATE tenants SET time_zone = $2, daily_limit = $3, session_limit = $4 WHERE id = $1";
 
+const FORGET_LIMITS: &str = "UPDATE jobs SET hold = NULL, not_before = $2
+     WHERE tenant_id = $1 AND hold IN ('daily_limit', 'window') AND not_before > $2";
+
 const INSERT_KEY: &str = concat!(
     "INSERT INTO api_keys (id, tenant_id, mode, label, public, hash, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ",
@@ -217,6 +220,8 @@ impl Store {
         let touched = tx
             .run(UPDATE_TENANT, values![id.as_str(), time_zone.as_str(), *daily_limit, *session_limit])
             .await?;
+        // What waited for the next day, as it was, looks again.
+        tx.run(FORGET_LIMITS, values![id.as_str(), self.clock.now()]).await?;
         tx.commit().await?;
         Ok(touched > 0)
     }

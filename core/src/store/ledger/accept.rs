@@ -1,4 +1,4 @@
-//! Intents: is it our session, was it asked before, is there quota left; then the row.
+//! Intents: is it our session, may the job go on, was it asked before, is there quota left; then the row.
 //!
 //! Each question is one statement for the whole batch. The idempotency key and the quota are *taken*
 //! by the statement that asks, so no other process can take them in between; what is refused after
@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
-use super::{Accepted, Intent, Owner, Refused, Result};
+use super::events::Events;
+use super::{Accepted, Intent, Owner, Refused, Result, jobs};
 use crate::clock::At;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
@@ -17,11 +18,17 @@ use crate::tenant::local_day;
 
 /// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
 pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
-    SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit, l.epoch
+    SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit,
+        s.daily_limit AS session_limit, l.epoch, COALESCE(o.opt_out_all, FALSE) AS opt_out_all
     FROM v
     JOIN sessions s ON s.tenant_id || '' = v.tenant_id AND s.mode || '' = v.mode AND s.key = v.session_key
     JOIN tenants t ON t.id = s.tenant_id
-    LEFT JOIN leases l ON l.name = s.key";
+    LEFT JOIN leases l ON l.name = s.key
+    LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode";
+
+pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
+    SELECT o.tenant_id, o.mode, o.phone
+    FROM v JOIN opt_outs o ON o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = v.phone";
 
 /// A row that is answered is ours: new, or in place of one that had expired.
 const TAKE_KEY: &str =
@@ -52,12 +59,24 @@ pub(super) const LEAVE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows
     UPDATE daily_usage SET used = daily_usage.used - v.n FROM v
     WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
 
+const TAKE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({rows})
+    INSERT INTO session_usage (session_key, day, used) SELECT v.session_key, v.day, v.n FROM v
+    WHERE v.day IS NOT NULL
+    ON CONFLICT (session_key, day) DO UPDATE SET used = session_usage.used + excluded.used
+    RETURNING session_key, used";
+
+pub(super) const LEAVE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({rows})
+    UPDATE session_usage SET used = session_usage.used - v.n FROM v
+    WHERE session_usage.session_key = v.session_key AND session_usage.day = v.day";
+
 const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, wa_id, chat, phone, lid, kind, body,
-        content, claimed_epoch, counted_on, created_at) AS ({rows})
+        content, claimed_epoch, counted_on, created_at, job_id, job_seq) AS ({rows})
     INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
-        phone, lid, kind, body, content, status, rank, pending, claimed_epoch, counted_on, created_at)
+        phone, lid, kind, body, content, status, rank, pending, claimed_epoch, counted_on, created_at, job_id,
+        job_seq)
     SELECT v.tenant_id, v.mode, v.key, v.session_key, v.session_id, 'out', 'api', v.wa_id, v.chat, '',
-        v.phone, v.lid, v.kind, v.body, v.content, 'sending', 0, TRUE, v.claimed_epoch, v.counted_on, v.created_at
+        v.phone, v.lid, v.kind, v.body, v.content, 'sending', 0, TRUE, v.claimed_epoch, v.counted_on, v.created_at,
+        v.job_id, v.job_seq
     FROM v WHERE v.key IS NOT NULL";
 
 /// What the database knows of an intent's owner.
@@ -70,7 +89,9 @@ pub(super) struct KnownOwner {
     removing: bool,
     time_zone: String,
     daily_limit: Option<i64>,
+    session_limit: Option<i64>,
     epoch: Option<i64>,
+    opt_out_all: bool,
 }
 
 /// Those of `owners` that exist.
@@ -94,20 +115,22 @@ pub(super) async fn owners(
 }
 
 /// An intent on its way to a row.
-struct Candidate<'a> {
-    place: usize,
-    intent: &'a Intent,
-    key: MessageKey,
-    created_at: At,
+pub(super) struct Candidate<'a> {
+    pub place: usize,
+    pub intent: &'a Intent,
+    pub key: MessageKey,
+    pub created_at: At,
     day: String,
     daily_limit: Option<i64>,
+    session_limit: Option<i64>,
+    opt_out_all: bool,
 }
 
-type Account<'a> = (&'a str, &'static str);
+pub(super) type Account<'a> = (&'a str, &'static str);
 
 impl Candidate<'_> {
     /// Whose quota it takes.
-    fn account(&self) -> Account<'_> {
+    pub(super) fn account(&self) -> Account<'_> {
         (self.intent.owner.tenant.as_str(), self.intent.owner.mode.as_str())
     }
 }
@@ -118,6 +141,7 @@ pub(super) async fn write(
     now: At,
     ops: &[Op],
     done: &mut [Done],
+    events: &mut Events,
 ) -> Result<()> {
     let owners = owners(tx, bench, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
     let mut days: HashMap<&str, String> = HashMap::new();
@@ -136,12 +160,24 @@ pub(super) async fn write(
         }
         let (key, created_at) = bench.ids.message(now);
         let day = days.entry(&owner.time_zone).or_insert_with(|| local_day(now, &owner.time_zone)).clone();
-        candidates.push(Candidate { place, intent, key, created_at, day, daily_limit: owner.daily_limit });
+        candidates.push(Candidate {
+            place,
+            intent,
+            key,
+            created_at,
+            day,
+            daily_limit: owner.daily_limit,
+            session_limit: owner.session_limit,
+            opt_out_all: owner.opt_out_all,
+        });
     }
+    let candidates = jobs::release(tx, bench, candidates, done, events).await?;
+    let candidates = leave_out_opted_out(tx, bench, candidates, done).await?;
     let candidates = take_keys(tx, bench, candidates, done).await?;
     let candidates = take_quota(tx, bench, candidates, done).await?;
     let rows = candidates.iter().map(row).collect::<Result<_>>()?;
     tx.run_many(&mut bench.texts, INSERT, rows).await?;
+    jobs::write_pace(tx, bench, &candidates).await?;
     for one in candidates {
         done[one.place] = Done::Accept(Ok(Accepted::New { key: one.key, created_at: one.created_at }));
     }
@@ -170,6 +206,8 @@ fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
         intent.epoch,
         one.day.as_str(),
         one.created_at,
+        intent.job.as_ref().map(|part| part.job.as_str()),
+        intent.job.as_ref().map(|part| part.seq),
     ])
 }
 
@@ -246,61 +284,152 @@ async fn take_keys<'a>(
     Ok(left)
 }
 
-/// Leaves those for whom there is quota, first come, first served; answers the others and frees their
-/// idempotency keys.
+/// Where a tenant wants its opt-outs to count for every message, single ones included. A job's are left
+/// out when they are released.
+async fn leave_out_opted_out<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    candidates: Vec<Candidate<'a>>,
+    done: &mut [Done],
+) -> Result<Vec<Candidate<'a>>> {
+    fn person<'a>(one: &Candidate<'a>) -> Option<(&'a str, &'static str, &'a str)> {
+        let owner = &one.intent.owner;
+        let phone = one.intent.to.phone().filter(|_| one.opt_out_all)?;
+        Some((owner.tenant.as_str(), owner.mode.as_str(), phone.digits()))
+    }
+    let asked: BTreeSet<_> = candidates.iter().filter_map(person).collect();
+    if asked.is_empty() {
+        return Ok(candidates);
+    }
+    let rows = asked.into_iter().map(|(tenant, mode, phone)| values![tenant, mode, phone]).collect();
+    let out: Vec<(String, String, String)> = tx.many(&mut bench.texts, OPTED_OUT, rows).await?;
+    let out: HashSet<(&str, &str, &str)> =
+        out.iter().map(|(tenant, mode, phone)| (tenant.as_str(), mode.as_str(), phone.as_str())).collect();
+    let mut left = Vec::with_capacity(candidates.len());
+    for one in candidates {
+        if person(&one).is_some_and(|person| out.contains(&person)) {
+            done[one.place] = Done::Accept(Err(Refused::OptedOut));
+        } else {
+            left.push(one);
+        }
+    }
+    Ok(left)
+}
+
+/// A day's messages of a tenant or of a session.
+struct Day<'a> {
+    date: &'a str,
+    limit: Option<i64>,
+    wanted: i64,
+    granted: i64,
+    used: i64,
+}
+
+impl<'a> Day<'a> {
+    fn of(date: &'a str, limit: Option<i64>) -> Self {
+        Self { date, limit, wanted: 0, granted: 0, used: 0 }
+    }
+
+    /// `used` is the day's count with all that was wanted.
+    fn grant(&mut self, used: i64) {
+        let before = used - self.wanted;
+        self.granted = self.limit.map_or(self.wanted, |limit| (limit - before).clamp(0, self.wanted));
+        self.used = before + self.granted;
+    }
+
+    fn refusal(&self) -> Refused {
+        Refused::LimitReached { limit: self.limit.unwrap_or(i64::MAX), used: self.used }
+    }
+}
+
+/// Leaves those for whom there is quota, the tenant's and the session's, first come, first served;
+/// answers the others, and frees their idempotency keys and their places in jobs.
 async fn take_quota<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
-    struct Day<'a> {
-        date: &'a str,
-        limit: Option<i64>,
-        wanted: i64,
-        granted: i64,
-        used: i64,
-    }
-    let mut accounts: BTreeMap<Account<'_>, Day<'_>> = BTreeMap::new();
+    let mut tenants: BTreeMap<Account<'_>, Day<'_>> = BTreeMap::new();
     for one in &candidates {
-        let day = Day { date: &one.day, limit: one.daily_limit, wanted: 0, granted: 0, used: 0 };
-        accounts.entry(one.account()).or_insert(day).wanted += 1;
+        tenants.entry(one.account()).or_insert_with(|| Day::of(&one.day, one.daily_limit)).wanted += 1;
     }
     let rows =
-        accounts.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted]).collect();
+        tenants.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted]).collect();
     let taken: Vec<(String, Mode, i64)> = tx.many(&mut bench.texts, TAKE_QUOTA, rows).await?;
     for (tenant, mode, used) in &taken {
-        let Some(day) = accounts.get_mut(&(tenant.as_str(), mode.as_str())) else { continue };
-        let before = used - day.wanted;
-        day.granted = day.limit.map_or(day.wanted, |limit| (limit - before).clamp(0, day.wanted));
-        day.used = before + day.granted;
+        if let Some(day) = tenants.get_mut(&(tenant.as_str(), mode.as_str())) {
+            day.grant(*used);
+        }
     }
-    let over = accounts
-        .iter()
-        .filter(|(_, day)| day.granted < day.wanted)
-        .map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted - day.granted])
-        .collect();
-    tx.run_many(&mut bench.texts, LEAVE_QUOTA, over).await?;
-
     let mut granted: HashMap<Account<'_>, i64> = HashMap::new();
-    let mut refused: HashSet<usize> = HashSet::new();
-    let mut keys = BTreeSet::new();
+    let mut refused: HashMap<usize, Refused> = HashMap::new();
+    let mut sessions: BTreeMap<&str, Day<'_>> = BTreeMap::new();
     for one in &candidates {
-        let day = &accounts[&one.account()];
+        let day = &tenants[&one.account()];
         let count = granted.entry(one.account()).or_default();
         if *count < day.granted {
             *count += 1;
-            continue;
+            let session = one.intent.owner.session.as_str();
+            sessions.entry(session).or_insert_with(|| Day::of(&one.day, one.session_limit)).wanted += 1;
+        } else {
+            refused.insert(one.place, day.refusal());
         }
-        let limit = day.limit.unwrap_or(i64::MAX);
-        done[one.place] = Done::Accept(Err(Refused::LimitReached { limit, used: day.used }));
-        refused.insert(one.place);
+    }
+
+    let rows = sessions.iter().map(|(session, day)| values![*session, day.date, day.wanted]).collect();
+    let taken: Vec<(String, i64)> = tx.many(&mut bench.texts, TAKE_SESSION_QUOTA, rows).await?;
+    for (session, used) in &taken {
+        if let Some(day) = sessions.get_mut(session.as_str()) {
+            day.grant(*used);
+        }
+    }
+    let mut granted: HashMap<&str, i64> = HashMap::new();
+    for one in candidates.iter().filter(|one| !refused.contains_key(&one.place)).collect::<Vec<_>>() {
+        let session = one.intent.owner.session.as_str();
+        let day = &sessions[session];
+        let count = granted.entry(session).or_default();
+        if *count < day.granted {
+            *count += 1;
+        } else {
+            refused.insert(one.place, day.refusal());
+        }
+    }
+    if refused.is_empty() {
+        return Ok(candidates);
+    }
+
+    let over = sessions
+        .iter()
+        .filter(|(_, day)| day.granted < day.wanted)
+        .map(|(session, day)| values![*session, day.date, day.wanted - day.granted])
+        .collect();
+    tx.run_many(&mut bench.texts, LEAVE_SESSION_QUOTA, over).await?;
+    let mut over: BTreeMap<Account<'_>, i64> = BTreeMap::new();
+    let mut keys = BTreeSet::new();
+    for one in candidates.iter().filter(|one| refused.contains_key(&one.place)) {
+        *over.entry(one.account()).or_default() += 1;
         if let Some(key) = &one.intent.idempotency {
             let (tenant, mode) = one.account();
             keys.insert((tenant, mode, key.key.as_str()));
         }
     }
+    let rows = over
+        .into_iter()
+        .map(|((tenant, mode), n)| values![tenant, mode, tenants[&(tenant, mode)].date, n])
+        .collect();
+    tx.run_many(&mut bench.texts, LEAVE_QUOTA, rows).await?;
     let keys = keys.into_iter().map(|(tenant, mode, key)| values![tenant, mode, key]).collect();
     tx.run_many(&mut bench.texts, LEAVE_KEY, keys).await?;
-    Ok(candidates.into_iter().filter(|one| !refused.contains(&one.place)).collect())
+    let parts = candidates.iter().filter(|one| refused.contains_key(&one.place));
+    jobs::unrelease(tx, bench, parts.filter_map(|one| one.intent.job.as_ref())).await?;
+
+    let mut left = Vec::with_capacity(candidates.len() - refused.len());
+    for one in candidates {
+        match refused.remove(&one.place) {
+            Some(why) => done[one.place] = Done::Accept(Err(why)),
+            None => left.push(one),
+        }
+    }
+    Ok(left)
 }

@@ -6,10 +6,15 @@
 use ulid::Ulid;
 
 use super::events::Events;
-use super::{Accepted, Inbound, Intent, ReceiptNews, Refused, Result, Settlement, accept, receive, settle};
+use super::{
+    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result, Settlement,
+    accept, jobs, receive, settle,
+};
 use crate::clock::At;
 use crate::event::NewEvent;
-use crate::id::{EventId, MessageKey, SessionKey};
+use crate::id::{EventId, MessageKey, SessionKey, TenantId};
+use crate::job::JobId;
+use crate::key::Mode;
 use crate::store::sessions::{self, Saved};
 use crate::store::tx::{Texts, Tx};
 
@@ -21,6 +26,8 @@ pub(super) enum Op {
     Receipt(ReceiptNews),
     Receive(Vec<Inbound>),
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
+    Dismiss(Dismissal),
+    ChangeJob { tenant: TenantId, mode: Mode, job: JobId, change: Change },
     Close,
 }
 
@@ -28,7 +35,8 @@ pub(super) enum Op {
 #[derive(Debug)]
 pub(super) enum Done {
     Accept(Result<Accepted, Refused>),
-    Receive(Vec<bool>),
+    Receive(Received),
+    ChangeJob(Changed),
     Written,
     /// It depends on another member of its batch: ask again in the next one.
     NotYet,
@@ -80,7 +88,9 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
         }
     }
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
-    accept::write(tx, bench, now, ops, &mut done).await?;
+    jobs::change(tx, now, ops, &mut done, &mut events).await?;
+    accept::write(tx, bench, now, ops, &mut done, &mut events).await?;
+    jobs::dismiss(tx, bench, ops, &mut events).await?;
     settle::write_results(tx, bench, ops, &mut done, &mut events).await?;
     settle::write_receipts(tx, bench, ops, &mut events).await?;
     events.write(tx, bench, now).await?;

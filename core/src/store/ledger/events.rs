@@ -98,6 +98,8 @@ pub(super) struct Moved {
     pub tenant_id: TenantId,
     pub mode: Mode,
     pub counted_on: Option<String>,
+    pub job_id: Option<String>,
+    pub job_seq: Option<i64>,
 }
 
 impl Moved {
@@ -119,6 +121,9 @@ impl Moved {
             "type": self.kind,
             "status": self.status,
         });
+        if let Some(job) = &self.job_id {
+            data["jobId"] = json!(job);
+        }
         if self.status == Status::Failed {
             data["error"] = json!({ "code": self.error_code, "message": self.error });
         }

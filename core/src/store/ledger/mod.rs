@@ -13,6 +13,7 @@
 //! | `batch` | one transaction: the phases in order |
 //! | `accept` | intents: idempotency keys, quota, rows |
 //! | `settle` | results and receipts |
+//! | `jobs` | what the two mean for bulk jobs; pausing and cancelling them |
 //! | `receive` | what arrived |
 //! | `events` | events, numbered |
 
@@ -23,6 +24,7 @@ use super::{Db, Result, Store, StoreError};
 use crate::clock::{At, Clock};
 use crate::event::NewEvent;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
+use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::message::{Content, Status};
 use crate::phone::{Phone, Recipient};
@@ -30,12 +32,17 @@ use crate::phone::{Phone, Recipient};
 mod accept;
 mod batch;
 mod events;
+mod jobs;
 mod receive;
 mod settle;
 mod task;
 
 use batch::{Done, Op};
+pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
+
+/// WhatsApp does not let this number write to that person now (463, 475).
+pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
 
 /// How many calls wait in line before callers wait to get into it.
 const LINE: usize = 4_096;
@@ -60,6 +67,8 @@ pub struct Intent {
     /// Of the session's lease.
     pub epoch: i64,
     pub idempotency: Option<Idempotency>,
+    /// The recipient of a bulk job that it is for.
+    pub job: Option<JobPart>,
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +97,12 @@ pub enum Refused {
     /// Gone, being removed, or another tenant's.
     #[error("there is no such session")]
     NoSession,
+    /// The job does not run, or its recipient does not wait any more or has opted out.
+    #[error("the job's recipient is not to be sent to now")]
+    NotReleased,
+    /// And the tenant wants that to count for every message.
+    #[error("the recipient has opted out")]
+    OptedOut,
     /// The intent's epoch is older than the session's lease.
     #[error("another process runs this session now")]
     LeaseLost,
@@ -145,6 +160,33 @@ pub struct Inbound {
     pub sent_at: At,
 }
 
+/// What became of what arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Received {
+    /// Which of them were new.
+    pub new: Vec<bool>,
+    /// Answers of ours were written with them, as messages without a verdict.
+    pub answered: bool,
+}
+
+/// What an owner wants of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Pause,
+    Resume,
+    Cancel,
+}
+
+/// What became of that wish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    Done,
+    AlreadySo,
+    /// It is over.
+    TooLate(State),
+    NotFound,
+}
+
 /// A message whose outcome is not known: sent again under the same id.
 #[derive(Debug, Clone)]
 pub struct Unsettled {
@@ -153,6 +195,7 @@ pub struct Unsettled {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
+    pub job: Option<JobId>,
 }
 
 /// The writer's handle. Cheap to clone.
@@ -212,11 +255,31 @@ impl Store {
     }
 
     /// Stores what arrived, once each; answers which were new. WhatsApp is told only after this
-    /// returns. What arrives for a session that is gone is not stored.
-    pub async fn receive(&self, inbound: Vec<Inbound>) -> Result<Vec<bool>> {
+    /// returns. What arrives for a session that is gone is not stored. Who says a word to stop is on the
+    /// list of opt-outs from here on.
+    pub async fn receive(&self, inbound: Vec<Inbound>) -> Result<Received> {
         match self.ledger.hand_in(Op::Receive(inbound)).await? {
             Done::Receive(new) => Ok(new),
             other => unreachable!("what arrived is answered as that, not with {other:?}"),
+        }
+    }
+
+    /// Gives a bulk job's recipient an outcome without a message. One that does not wait any more keeps
+    /// what it has.
+    pub async fn dismiss(&self, dismissal: Dismissal) -> Result<()> {
+        self.ledger.hand_in(Op::Dismiss(dismissal)).await.map(drop)
+    }
+
+    pub(super) async fn change_job(
+        &self,
+        tenant: TenantId,
+        mode: Mode,
+        job: JobId,
+        change: Change,
+    ) -> Result<Changed> {
+        match self.ledger.hand_in(Op::ChangeJob { tenant, mode, job, change }).await? {
+            Done::ChangeJob(changed) => Ok(changed),
+            other => unreachable!("a change is answered as one, not with {other:?}"),
         }
     }
 
@@ -243,7 +306,7 @@ impl Store {
 
 const CLAIM: &str = "UPDATE messages SET claimed_epoch = $2
      WHERE session_key = $1 AND pending AND claimed_epoch <= $2
-     RETURNING key, wa_id, chat, content, created_at";
+     RETURNING key, wa_id, chat, content, created_at, job_id";
 
 #[derive(sqlx::FromRow)]
 struct UnsettledRow {
@@ -252,6 +315,7 @@ struct UnsettledRow {
     chat: String,
     content: String,
     created_at: At,
+    job_id: Option<JobId>,
 }
 
 impl UnsettledRow {
@@ -263,6 +327,7 @@ impl UnsettledRow {
             key: self.key,
             wa_id: self.wa_id,
             created_at: self.created_at,
+            job: self.job_id,
         })
     }
 }
@@ -271,7 +336,7 @@ impl UnsettledRow {
 mod tests {
     use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-    use super::{CLAIM, accept, events, receive, settle};
+    use super::{CLAIM, accept, events, jobs, receive, settle};
 
     /// A batch must cost the same however long the log is.
     #[tokio::test]
@@ -280,14 +345,24 @@ mod tests {
         sqlx::migrate!("../migrations/sqlite").run(&mut db).await.unwrap();
         for (sql, columns) in [
             (accept::OWNERS, 3),
+            (accept::OPTED_OUT, 3),
+            (accept::LEAVE_SESSION_QUOTA, 3),
+            (jobs::START, 5),
+            (jobs::TURN, 5),
+            (jobs::RELEASE, 5),
+            (jobs::UNRELEASE, 2),
+            (jobs::OUTCOME, 8),
+            (jobs::COUNT, 5),
             (accept::KEY_TAKEN, 3),
             (accept::LEAVE_KEY, 3),
             (accept::LEAVE_QUOTA, 4),
             (events::NUMBER, 2),
             (receive::INSERT, 19),
+            (receive::WORDS, 2),
             (settle::SETTLE, 9),
             (settle::ADVANCE, 7),
             (settle::GIVE_BACK, 4),
+            (settle::GIVE_BACK_SESSION, 3),
             (CLAIM, 0),
         ] {
             let row = format!("({})", vec!["NULL"; columns].join(","));

@@ -1,17 +1,19 @@
 //! What arrived, stored once each.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::json;
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Inbound, Owner, Result, accept};
+use super::{Inbound, Owner, Received, Result, accept};
 use crate::clock::At;
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionKey};
-use crate::message::{Direction, Status};
+use crate::message::{Content, Direction, Status, new_wa_id};
+use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
+use crate::store::settings::StoredSettings;
 use crate::store::tx::{Tx, values};
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
@@ -27,6 +29,22 @@ pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, sess
         WHERE m.session_key = v.session_key AND m.wa_id = v.wa_id AND m.direction = 'out'))
     ON CONFLICT (session_key, wa_id, chat, sender) DO NOTHING
     RETURNING key";
+
+pub(super) const WORDS: &str = "WITH v (tenant_id, mode) AS ({rows})
+    SELECT s.tenant_id, s.mode, s.default_country, s.windows, s.stop_words, s.start_words, s.confirmation,
+        s.opt_out_all
+    FROM v JOIN tenant_settings s ON s.tenant_id = v.tenant_id AND s.mode = v.mode";
+
+const ADD_OPT_OUT: &str = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, mode, phone) DO NOTHING";
+
+const REMOVE_OPT_OUT: &str = "DELETE FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
+
+/// Any epoch may claim it, and no quota pays for it: the law may ask for it.
+const INSERT_ANSWER: &str =
+    "INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
+        phone, kind, body, content, status, rank, pending, claimed_epoch, created_at)
+    VALUES ($1, $2, $3, $4, $5, 'out', 'api', $6, $7, '', $8, $9, $10, $11, 'sending', 0, TRUE, 0, $12)";
 
 pub(super) async fn write(
     tx: &mut Tx<'_>,
@@ -59,11 +77,87 @@ pub(super) async fn write(
     let new: HashSet<String> =
         tx.many::<(String,)>(&mut bench.texts, INSERT, rows).await?.into_iter().map(|(key,)| key).collect();
     let is_new = |key: &MessageKey| new.contains(key.as_str());
+    let fresh: Vec<_> = arrived.iter().filter(|(key, _)| is_new(key)).collect();
+    events.extend(fresh.iter().map(|(key, inbound)| event(key, inbound)));
+    let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
-        done[place] = Done::Receive(own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect());
+        let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
+        done[place] = Done::Receive(Received { new, answered });
     }
-    events.extend(arrived.iter().filter(|(key, _)| is_new(key)).map(|(key, inbound)| event(key, inbound)));
     Ok(())
+}
+
+/// Puts those who say a word to stop on the list of opt-outs, takes off it who wants to hear from us
+/// again, and answers with the tenant's confirmation, where it has one, as a message of ours.
+async fn hear_wishes(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    fresh: impl Iterator<Item = &Inbound>,
+    events: &mut Events,
+) -> Result<bool> {
+    let said: Vec<(&Inbound, &Phone)> = fresh
+        .filter(|one| !one.from_me && !one.is_group && one.kind == "text" && opt_out::may_be_wish(&one.body))
+        .filter_map(|one| Some((one, one.phone.as_ref()?)))
+        .collect();
+    if said.is_empty() {
+        return Ok(false);
+    }
+    let tenants: BTreeSet<(&str, &str)> =
+        said.iter().map(|(one, _)| (one.owner.tenant.as_str(), one.owner.mode.as_str())).collect();
+    let rows = tenants.into_iter().map(|(tenant, mode)| values![tenant, mode]).collect();
+    let stored: Vec<StoredSettings> = tx.many(&mut bench.texts, WORDS, rows).await?;
+    let mut settings: HashMap<(String, String), Settings> = HashMap::new();
+    for row in stored {
+        settings.insert((row.tenant_id.clone(), row.mode.clone()), row.read()?);
+    }
+    let ours = Settings::default();
+    let mut answered = false;
+    for (one, phone) in said {
+        let (tenant, mode) = (one.owner.tenant.as_str(), one.owner.mode.as_str());
+        let settings = settings.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
+        let Some(wish) = settings.wish(&one.body) else { continue };
+        let (sql, kind) = match wish {
+            Wish::Stop => (ADD_OPT_OUT, Kind::OptOutAdded),
+            Wish::Start => (REMOVE_OPT_OUT, Kind::OptOutRemoved),
+        };
+        let mut row = values![tenant, mode, phone.digits()];
+        if wish == Wish::Stop {
+            row.extend(values![Source::Message.as_str(), now]);
+        }
+        if tx.run(sql, row).await? == 0 {
+            continue;
+        }
+        let data = json!({
+            "phone": phone.digits(),
+            "lid": one.lid,
+            "source": Source::Message.as_str(),
+            "messageId": one.wa_id,
+        });
+        events.extend([(one.owner.session.clone(), NewEvent { kind, occurred_at: one.sent_at, data })]);
+        if let Some(text) = settings.confirmation.as_ref().filter(|_| wish == Wish::Stop) {
+            let content = Content::Text { message: text.clone(), header: None, footer: None };
+            let (key, created_at) = bench.ids.message(now);
+            let to = Recipient::Person(phone.clone()).jid();
+            let row = values![
+                tenant,
+                mode,
+                key.as_str(),
+                one.owner.session.as_str(),
+                one.owner.session_id.as_str(),
+                new_wa_id(),
+                to,
+                phone.digits(),
+                content.kind(),
+                content.text(),
+                serde_json::to_string(&content)?,
+                created_at,
+            ];
+            tx.run(INSERT_ANSWER, row).await?;
+            answered = true;
+        }
+    }
+    Ok(answered)
 }
 
 /// What kind of row it makes.

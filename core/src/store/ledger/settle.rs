@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Outcome, Result};
+use super::{Outcome, Result, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
 use crate::message::Status;
@@ -25,7 +25,7 @@ pub(super) const SETTLE: &str =
         AND messages.claimed_epoch <= v.epoch
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on";
+        messages.counted_on, messages.job_id, messages.job_seq";
 
 /// A message that was delivered was sent, and one that was read was delivered, whether or not we were
 /// told. The tenant is compared as `tenant_id || ''` to keep both engines from reading all of the
@@ -42,7 +42,11 @@ pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, ne
         AND messages.direction = 'out' AND messages.rank < v.next_rank
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on";
+        messages.counted_on, messages.job_id, messages.job_seq";
+
+pub(super) const GIVE_BACK_SESSION: &str = "WITH v (session_key, day, n) AS ({rows})
+    UPDATE session_usage SET used = CASE WHEN session_usage.used > v.n THEN session_usage.used - v.n ELSE 0 END
+    FROM v WHERE session_usage.session_key = v.session_key AND session_usage.day = v.day";
 
 pub(super) const GIVE_BACK: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
     UPDATE daily_usage SET used = CASE WHEN daily_usage.used > v.n THEN daily_usage.used - v.n ELSE 0 END
@@ -92,22 +96,31 @@ pub(super) async fn write_results(
         .into_iter()
         .map(|moved| (moved.key.clone(), moved))
         .collect();
-    events.extend(at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| moved.event(*at))));
-    give_back(tx, bench, moved.values().filter(|moved| moved.status == Status::Failed)).await
+    let moved: Vec<(&Moved, At)> =
+        at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| (moved, *at))).collect();
+    events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+    jobs::settle(tx, bench, moved.iter().copied(), events).await?;
+    jobs::block(tx, bench, moved.iter().copied()).await?;
+    let failed = moved.iter().map(|(moved, _)| *moved).filter(|moved| moved.status == Status::Failed);
+    give_back(tx, bench, failed).await
 }
 
 /// Returns the quota of what failed, to the day it was taken from.
-async fn give_back(
+async fn give_back<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
-    failed: impl Iterator<Item = &Moved>,
+    failed: impl Iterator<Item = &'a Moved>,
 ) -> Result<()> {
     let mut days: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
+    let mut sessions: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for moved in failed {
         if let Some(day) = &moved.counted_on {
             *days.entry((moved.tenant_id.as_str(), moved.mode.as_str(), day)).or_default() += 1;
+            *sessions.entry((moved.session_key.as_str(), day)).or_default() += 1;
         }
     }
+    let rows = sessions.into_iter().map(|((session, day), n)| values![session, day, n]).collect();
+    tx.run_many(&mut bench.texts, GIVE_BACK_SESSION, rows).await?;
     let rows = days.into_iter().map(|((tenant, mode, day), n)| values![tenant, mode, day, n]).collect();
     tx.run_many(&mut bench.texts, GIVE_BACK, rows).await?;
     Ok(())
@@ -145,9 +158,13 @@ pub(super) async fn write_receipts(
         let moved = tx.many::<Moved>(&mut bench.texts, ADVANCE, rows).await?;
         let moved: HashMap<(&str, &str), &Moved> =
             moved.iter().map(|moved| ((moved.session_key.as_str(), moved.wa_id.as_str()), moved)).collect();
-        events.extend(
-            at.iter().filter_map(|(session, id, at)| moved.get(&(*session, *id)).map(|m| m.event(*at))),
-        );
+        let moved: Vec<(&Moved, At)> = at
+            .iter()
+            .filter_map(|(session, id, at)| moved.get(&(*session, *id)).map(|moved| (*moved, *at)))
+            .collect();
+        events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+        // A receipt that overtook the ack is the result as well.
+        jobs::settle(tx, bench, moved.into_iter(), events).await?;
     }
     Ok(())
 }

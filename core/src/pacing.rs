@@ -1,0 +1,364 @@
+//! When the next bulk message may leave. Pure.
+//!
+//! A pause is drawn once, when a message leaves, and stored as a place in the range
+//! ([`Draw`]), not as a time: so a restart cannot shorten it, and jobs with different ranges that share
+//! a session each see a pause that is uniform in their own range.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _, Zoned};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::At;
+
+/// Seed 001's defaults, in milliseconds.
+pub const DELAY_MIN_MS: i64 = 2_000;
+pub const DELAY_MAX_MS: i64 = 5_000;
+/// The longest pause one may ask for: an hour.
+pub const DELAY_LIMIT_MS: i64 = 3_600_000;
+/// How far ahead an end is estimated.
+const HORIZON_DAYS: i64 = 400;
+/// A window list longer than this is a mistake.
+const WINDOWS_MAX: usize = 50;
+
+/// A range of pauses, both ends included, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delay {
+    pub min_ms: i64,
+    pub max_ms: i64,
+}
+
+impl Default for Delay {
+    fn default() -> Self {
+        Self { min_ms: DELAY_MIN_MS, max_ms: DELAY_MAX_MS }
+    }
+}
+
+/// A place in a range of pauses, in millionths from 0 to 999,999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(transparent)]
+#[sqlx(transparent)]
+pub struct Draw(pub i64);
+
+impl Draw {
+    const PARTS: i64 = 1_000_000;
+
+    pub fn random() -> Self {
+        Self(rand::random_range(0..Self::PARTS))
+    }
+}
+
+impl Delay {
+    /// The pause at `draw`: every millisecond of the range is as likely as any other.
+    pub fn at(self, draw: Draw) -> i64 {
+        self.min_ms + (self.max_ms - self.min_ms + 1) * draw.0.clamp(0, Draw::PARTS - 1) / Draw::PARTS
+    }
+
+    pub fn mean_ms(self) -> i64 {
+        i64::midpoint(self.min_ms, self.max_ms)
+    }
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+}
+
+impl Day {
+    fn of(date: Date) -> Self {
+        const WEEK: [Day; 7] = [Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::Sat, Day::Sun];
+        let place = date.weekday().to_monday_zero_offset();
+        WEEK[usize::try_from(place).expect("a weekday counts from zero")]
+    }
+}
+
+/// Hours of some days in which bulk messages may leave. One that ends at or before its beginning
+/// ends on the next day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Empty: every day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub days: Vec<Day>,
+    pub from: Hour,
+    pub to: Hour,
+}
+
+/// A time of day in minutes, written `09:00`; `24:00` is the day's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hour(i64);
+
+impl TryFrom<String> for Hour {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let wrong = "a time of day is written 09:00";
+        let (hours, minutes) = text.split_once(':').ok_or(wrong)?;
+        let number = |digits: &str| match digits.len() {
+            1 | 2 if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse::<i64>().map_err(|_| wrong),
+            _ => Err(wrong),
+        };
+        let all = number(hours)? * 60 + number(minutes)?;
+        if number(minutes)? > 59 || all > 24 * 60 { Err(wrong) } else { Ok(Self(all)) }
+    }
+}
+
+impl From<Hour> for String {
+    fn from(hour: Hour) -> Self {
+        format!("{:02}:{:02}", hour.0 / 60, hour.0 % 60)
+    }
+}
+
+/// When bulk messages may leave, in a tenant's time zone. None at all: always.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Windows(pub Vec<Window>);
+
+/// Why windows were refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WindowError {
+    #[error("at most {WINDOWS_MAX} windows")]
+    TooMany,
+    #[error("a window that ends when it begins is empty; leave windows out to send at any time")]
+    Empty,
+}
+
+impl Windows {
+    /// # Errors
+    /// When there are too many, or one is empty.
+    pub fn check(&self) -> Result<(), WindowError> {
+        if self.0.len() > WINDOWS_MAX {
+            return Err(WindowError::TooMany);
+        }
+        if self.0.iter().any(|window| window.from == window.to) {
+            return Err(WindowError::Empty);
+        }
+        Ok(())
+    }
+
+    /// The first moment from `now` on that is inside a window: `now` itself when one is open. Hours are
+    /// the zone's own, whatever its clocks do: what the clocks skip begins when they go on.
+    pub fn opens(&self, now: At, zone: &TimeZone) -> At {
+        self.spans(now, zone).filter(|(_, end)| *end > now).map(|(start, _)| start.max(now)).min().unwrap_or(now)
+    }
+
+    /// When the window that is open at `now` closes; `None` if none ever does.
+    fn closes(&self, now: At, zone: &TimeZone) -> Option<At> {
+        let mut close = None;
+        // Windows that touch are one: 22:00 to 24:00 and 00:00 to 06:00.
+        while let Some(later) = {
+            let at = close.unwrap_or(now);
+            self.spans(at, zone).filter(|(start, end)| *start <= at && *end > at).map(|(_, end)| end).max()
+        } {
+            if later.since(now) > 8 * 86_400_000 {
+                return None;
+            }
+            close = Some(later);
+        }
+        close
+    }
+
+    /// Every window from the day before `now` to a week after, as moments.
+    fn spans(&self, now: At, zone: &TimeZone) -> impl Iterator<Item = (At, At)> {
+        let today = zoned(now, zone).date();
+        (-1..=8_i64).flat_map(move |ahead| {
+            let date = today.checked_add(ahead.days()).unwrap_or(today);
+            self.0.iter().filter(move |window| window.days.is_empty() || window.days.contains(&Day::of(date))).map(
+                move |window| {
+                    let overnight = i64::from(window.to <= window.from);
+                    let last = date.checked_add(overnight.days()).unwrap_or(date);
+                    (moment(date, window.from, zone), moment(last, window.to, zone))
+                },
+            )
+        })
+    }
+}
+
+/// The zone of that name, or UTC: see [`crate::tenant::local_day`].
+pub fn zone_of(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+/// The beginning of the zone's next day, whatever its length.
+pub fn next_midnight(now: At, zone: &TimeZone) -> At {
+    let tomorrow = zoned(now, zone).date().checked_add(1.day());
+    tomorrow.map_or_else(|_| now.plus_ms(86_400_000), |date| moment(date, Hour(0), zone))
+}
+
+fn zoned(at: At, zone: &TimeZone) -> Zoned {
+    Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone.clone())
+}
+
+fn moment(date: Date, hour: Hour, zone: &TimeZone) -> At {
+    let (date, hour) = if hour.0 == 24 * 60 {
+        (date.checked_add(1.day()).unwrap_or(date), Hour(0))
+    } else {
+        (date, hour)
+    };
+    let hour_of_day = i8::try_from(hour.0 / 60).expect("a day has 24 hours");
+    let minute = i8::try_from(hour.0 % 60).expect("an hour has 60 minutes");
+    // What the clocks skip is moved to after the gap, what they repeat happens the first time.
+    let local = date.at(hour_of_day, minute, 0, 0).to_zoned(zone.clone());
+    local.map_or(At(0), |zoned| At(zoned.timestamp().as_millisecond()))
+}
+
+/// What an estimate knows of a job's road.
+#[derive(Debug, Clone)]
+pub struct Road<'a> {
+    pub now: At,
+    pub not_before: At,
+    /// The mean time between two messages of this job, those of other jobs between them included.
+    pub gap_ms: i64,
+    /// Messages left today, and messages a day; `None` is no limit.
+    pub quota: Option<(i64, i64)>,
+    pub windows: &'a Windows,
+    pub zone: &'a TimeZone,
+}
+
+impl Road<'_> {
+    /// When `remaining` messages will have left; `None` when that is never, or too far to say.
+    pub fn end(&self, remaining: i64) -> Option<At> {
+        let mut left = remaining;
+        let mut at = self.windows.opens(self.now.max(self.not_before), self.zone);
+        let mut midnight = next_midnight(self.now, self.zone);
+        let mut today = self.quota.map(|(today, _)| today.max(0));
+        let gap = self.gap_ms.max(1);
+        while at.since(self.now) < HORIZON_DAYS * 86_400_000 {
+            if at >= midnight {
+                midnight = next_midnight(at, self.zone);
+                today = self.quota.map(|(_, daily)| daily);
+            }
+            let close = self.windows.closes(at, self.zone).map_or(midnight, |close| close.min(midnight));
+            let fits = (close.since(at) + gap - 1) / gap;
+            let may = today.map_or(fits, |today| fits.min(today));
+            if left <= may {
+                return Some(at.plus_ms(left * gap));
+            }
+            left -= may;
+            today = today.map(|today| today - may);
+            let next = if today == Some(0) { midnight } else { close };
+            at = self.windows.opens(next, self.zone);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn windows(json: &str) -> Windows {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn at(text: &str) -> At {
+        At::parse(text).unwrap()
+    }
+
+    #[test]
+    fn every_pause_of_a_range_is_as_likely_as_any_other() {
+        let delay = Delay { min_ms: 2_000, max_ms: 2_003 };
+        let mut seen = [0; 4];
+        for draw in (0..1_000_000).step_by(1_000) {
+            seen[usize::try_from(delay.at(Draw(draw)) - 2_000).unwrap()] += 1;
+        }
+        assert_eq!(seen, [250; 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_pause_stays_in_its_range(min in 0..DELAY_LIMIT_MS, more in 0..DELAY_LIMIT_MS, draw in 0..1_000_000_i64) {
+            let delay = Delay { min_ms: min, max_ms: min + more };
+            let pause = delay.at(Draw(draw));
+            prop_assert!((delay.min_ms..=delay.max_ms).contains(&pause));
+        }
+
+        #[test]
+        fn a_window_that_opens_is_open(hours in 0..24_i64, length in 1..24_i64, now in 0..4_000_000_000_000_i64) {
+            let windows = Windows(vec![Window {
+                days: vec![Day::Tue, Day::Sat],
+                from: Hour(hours * 60),
+                to: Hour((hours + length) % 24 * 60),
+            }]);
+            for name in ["UTC", "America/New_York", "Europe/Berlin", "Asia/Kolkata"] {
+                let zone = zone_of(name);
+                let opens = windows.opens(At(now), &zone);
+                prop_assert!(opens >= At(now));
+                prop_assert_eq!(windows.opens(opens, &zone), opens);
+                prop_assert!(opens.since(At(now)) <= 8 * 86_400_000);
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_opens_at_its_hour_of_its_days() {
+        let office = windows(r#"[{"days":["mon","tue","wed","thu","fri"],"from":"09:00","to":"18:00"}]"#);
+        let zone = zone_of("America/Sao_Paulo");
+        // A Sunday.
+        assert_eq!(office.opens(at("2026-03-08T10:30:00Z"), &zone), at("2026-03-09T12:00:00Z"));
+        let open = at("2026-03-09T15:00:00Z");
+        assert_eq!(office.opens(open, &zone), open);
+        assert_eq!(office.opens(at("2026-03-09T21:00:00Z"), &zone), at("2026-03-10T12:00:00Z"));
+    }
+
+    #[test]
+    fn a_window_over_midnight_belongs_to_the_day_it_begins() {
+        let night = windows(r#"[{"days":["sat"],"from":"22:00","to":"06:00"}]"#);
+        let utc = TimeZone::UTC;
+        let sunday = at("2026-03-08T05:59:59Z");
+        assert_eq!(night.opens(sunday, &utc), sunday);
+        assert_eq!(night.opens(at("2026-03-08T06:00:00Z"), &utc), at("2026-03-14T22:00:00Z"));
+    }
+
+    #[test]
+    fn what_the_clocks_skip_begins_when_they_go_on() {
+        // New York, 2026-03-08: 02:00 to 03:00 does not exist.
+        let early = windows(r#"[{"from":"02:30","to":"04:00"}]"#);
+        let zone = zone_of("America/New_York");
+        assert_eq!(early.opens(at("2026-03-08T06:00:00Z"), &zone), at("2026-03-08T07:30:00Z"));
+    }
+
+    #[test]
+    fn a_day_ends_at_the_zones_midnight() {
+        let zone = zone_of("America/New_York");
+        let midnight = next_midnight(at("2026-03-08T12:00:00Z"), &zone);
+        assert_eq!(midnight, at("2026-03-09T04:00:00Z"));
+        assert_eq!(next_midnight(midnight, &zone), at("2026-03-10T04:00:00Z"));
+    }
+
+    #[test]
+    fn an_estimate_walks_through_days_limits_and_windows() {
+        let zone = TimeZone::UTC;
+        let now = at("2026-03-09T00:00:00Z");
+        let always = Windows::default();
+        let road = Road { now, not_before: now, gap_ms: 1_000, quota: None, windows: &always, zone: &zone };
+        assert_eq!(road.end(60), Some(now.plus_ms(60_000)));
+        let limited = Road { quota: Some((10, 100)), ..road.clone() };
+        // 10 today, 100 tomorrow, the rest on the day after.
+        assert_eq!(limited.end(115), Some(at("2026-03-11T00:00:05Z")));
+        let office = windows(r#"[{"from":"09:00","to":"10:00"}]"#);
+        let open = Road { windows: &office, ..road.clone() };
+        assert_eq!(open.end(3_600), Some(at("2026-03-09T10:00:00Z")));
+        assert_eq!(open.end(3_601), Some(at("2026-03-10T09:00:01Z")));
+        let never = Road { quota: Some((0, 0)), ..road };
+        assert_eq!(never.end(1), None);
+    }
+
+    #[test]
+    fn an_hour_is_written_as_people_write_it() {
+        assert!(serde_json::from_str::<Hour>("\"9:05\"").is_ok());
+        for wrong in ["", "9", "24:01", "12:60", "-1:00", "ab:cd", "009:00"] {
+            assert!(serde_json::from_str::<Hour>(&format!("\"{wrong}\"")).is_err(), "{wrong}");
+        }
+    }
+}

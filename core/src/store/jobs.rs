@@ -1,0 +1,684 @@
+//! Bulk jobs and their recipients. What happens to them while messages leave is written by the ledger.
+//!
+//! A job is stored in steps, so that a long list holds nobody up, and begins to exist with the last: a
+//! crash in between leaves a `loading` row that nobody sees, and [`Store::tidy`] takes it away.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+
+use super::ledger::{Change, Changed, Idempotency};
+use super::tx::{Texts, Value, values};
+use super::{Result, Store, StoreError, TenantStore};
+use crate::clock::At;
+use crate::event::{Kind, NewEvent};
+use crate::id::{SessionId, SessionKey, TenantId};
+use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
+use crate::key::Mode;
+use crate::message::Status;
+use crate::pacing::{Draw, Windows};
+use crate::phone::Phone;
+
+/// Recipients in one step. So many are about 20 ms of work, which is as long as a send may have to wait.
+const STEP: usize = 1_024;
+/// A job that was not finished storing after this long was cut short by a crash.
+const LOADING_MS: i64 = 3_600_000;
+
+/// A job to be made.
+#[derive(Debug, Clone)]
+pub struct NewJob {
+    pub session: SessionKey,
+    pub session_id: SessionId,
+    pub name: Option<String>,
+    pub plan: Plan,
+    pub schedule_at: Option<At>,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// One row of the caller's list.
+#[derive(Debug, Clone)]
+pub struct Listed<'a> {
+    pub seq: i64,
+    pub phone: Option<&'a str>,
+    /// Compact JSON object of strings.
+    pub fields: Option<&'a str>,
+    pub variant: i64,
+    /// `Queued`, `Invalid` or `Duplicate`.
+    pub outcome: Outcome,
+    pub code: Option<&'static str>,
+    pub error: Option<String>,
+}
+
+/// A job that was made, or that an earlier request with the same idempotency key made.
+#[derive(Debug, Clone)]
+pub struct MadeJob {
+    pub id: JobId,
+    pub repeated: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum NewJobError {
+    #[error("the Idempotency-Key was used for a different request")]
+    KeyReused,
+    /// It was removed meanwhile.
+    #[error("there is no such session")]
+    NoSession,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for NewJobError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// A job, and what holds its session.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    pub id: JobId,
+    pub session_key: SessionKey,
+    pub session_id: SessionId,
+    pub name: Option<String>,
+    pub state: State,
+    pub reason: Option<String>,
+    pub plan: Plan,
+    pub total: i64,
+    pub succeeded: i64,
+    pub failed: i64,
+    pub skipped: i64,
+    pub duplicates: i64,
+    pub invalid: i64,
+    pub not_before: At,
+    pub hold: Option<Hold>,
+    pub created_at: At,
+    pub started_at: Option<At>,
+    pub finished_at: Option<At>,
+    pub restriction: Option<Restriction>,
+    pub restricted_until: Option<At>,
+}
+
+impl JobRow {
+    pub fn processed(&self) -> i64 {
+        self.succeeded + self.failed + self.skipped
+    }
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StoredJob {
+    id: JobId,
+    session_key: SessionKey,
+    session_id: SessionId,
+    name: Option<String>,
+    state: State,
+    reason: Option<String>,
+    plan: String,
+    total: i64,
+    succeeded: i64,
+    failed: i64,
+    skipped: i64,
+    duplicates: i64,
+    invalid: i64,
+    not_before: At,
+    hold: Option<Hold>,
+    created_at: At,
+    started_at: Option<At>,
+    finished_at: Option<At>,
+    restriction: Option<Restriction>,
+    restricted_until: Option<At>,
+}
+
+impl StoredJob {
+    fn read(self) -> Result<JobRow> {
+        Ok(JobRow {
+            plan: serde_json::from_str(&self.plan)?,
+            id: self.id,
+            session_key: self.session_key,
+            session_id: self.session_id,
+            name: self.name,
+            state: self.state,
+            reason: self.reason,
+            total: self.total,
+            succeeded: self.succeeded,
+            failed: self.failed,
+            skipped: self.skipped,
+            duplicates: self.duplicates,
+            invalid: self.invalid,
+            not_before: self.not_before,
+            hold: self.hold,
+            created_at: self.created_at,
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            restriction: self.restriction,
+            restricted_until: self.restricted_until,
+        })
+    }
+}
+
+macro_rules! select_jobs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT j.id, j.session_key, j.session_id, j.name, j.state, j.reason, j.plan, j.total, j.succeeded,
+                j.failed, j.skipped, j.duplicates, j.invalid, j.not_before, j.hold, j.created_at, j.started_at,
+                j.finished_at, p.hold AS restriction, p.hold_until AS restricted_until
+             FROM jobs j LEFT JOIN pace p ON p.session_key = j.session_key
+             WHERE j.tenant_id = $1 AND j.mode = $2 AND j.state <> 'loading' ",
+            $rest
+        )
+    };
+}
+
+/// Which jobs; empty is all.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    pub session: Option<SessionId>,
+    pub state: Option<State>,
+}
+
+/// A recipient as its job's owner reads it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct RecipientRow {
+    pub seq: i64,
+    pub phone: Option<String>,
+    pub fields: Option<String>,
+    pub variant: i64,
+    pub outcome: Outcome,
+    pub attempts: i64,
+    pub error_code: Option<String>,
+    pub error: Option<String>,
+    pub settled_at: Option<At>,
+    /// Of its message, where there is one.
+    pub wa_id: Option<String>,
+    pub status: Option<Status>,
+    pub delivered_at: Option<At>,
+    pub read_at: Option<At>,
+}
+
+/// How many recipients of a variant ended how.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Tally {
+    pub variant: i64,
+    pub outcome: Outcome,
+    pub status: Option<Status>,
+    pub error_code: Option<String>,
+    pub count: i64,
+}
+
+/// What a session's jobs want sent, and how fast.
+#[derive(Debug, Clone)]
+pub struct Agenda {
+    /// Those that may run or will, the one whose turn it is first.
+    pub jobs: Vec<Active>,
+    pub last_at: Option<At>,
+    pub draw: Draw,
+    pub restriction: Option<(Restriction, At)>,
+    /// Refusals in a row.
+    pub strikes: i64,
+    pub time_zone: String,
+    /// Of jobs that have none of their own.
+    pub windows: Windows,
+}
+
+#[derive(Debug, Clone)]
+pub struct Active {
+    pub id: JobId,
+    pub plan: Plan,
+    pub not_before: At,
+    pub hold: Option<Hold>,
+}
+
+/// A recipient whose turn comes.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub seq: i64,
+    pub phone: Phone,
+    pub fields: Option<String>,
+    pub variant: usize,
+    pub opted_out: bool,
+}
+
+const INSERT_JOB: &str =
+    "INSERT INTO jobs (tenant_id, mode, id, session_key, session_id, name, state, plan, not_before, hold, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, 'loading', $7, $8, $9, $10)";
+
+const INSERT_RECIPIENTS: &str =
+    "WITH v (job_id, seq, phone, fields, variant, state, error_code, error) AS ({rows})
+    INSERT INTO recipients (job_id, seq, phone, fields, variant, state, error_code, error)
+    SELECT v.job_id, v.seq, v.phone, v.fields, v.variant, v.state, v.error_code, v.error
+    FROM v WHERE v.job_id IS NOT NULL";
+
+const BEGIN_JOB: &str = "UPDATE jobs SET state = 'pending', total = $2, duplicates = $3, invalid = $4
+     WHERE id = $1 AND state = 'loading'
+        AND EXISTS (SELECT 1 FROM sessions s WHERE s.key = jobs.session_key AND NOT s.removing)";
+
+/// The key is taken with the job's last step: what a crash cut short is not remembered as done.
+const TAKE_KEY: &str =
+    "INSERT INTO idempotency_keys (tenant_id, mode, key, fingerprint, message_key, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (tenant_id, mode, key) DO UPDATE SET fingerprint = excluded.fingerprint,
+        message_key = excluded.message_key, created_at = excluded.created_at, expires_at = excluded.expires_at
+    WHERE idempotency_keys.expires_at <= excluded.created_at
+    RETURNING key";
+
+const KEY_TAKEN: &str = "SELECT fingerprint, message_key FROM idempotency_keys
+    WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
+
+const DROP_RECIPIENTS: &str = "DELETE FROM recipients WHERE job_id = $1 AND seq IN
+    (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)";
+
+/// One step of a retry: whoever failed for good, or is not known to have failed, stays as it is.
+const REQUEUE: &str = "UPDATE recipients SET state = 'queued', attempts = 0, message_key = NULL,
+        error_code = NULL, error = NULL, settled_at = NULL
+    WHERE job_id = $1 AND seq IN (SELECT seq FROM recipients
+        WHERE job_id = $1 AND state = 'failed' AND (error_code <> 'OUTCOME_UNKNOWN' OR $3) ORDER BY seq LIMIT $2)";
+
+const REOPEN: &str = "UPDATE jobs SET failed = failed - $4, finished_at = NULL,
+        state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'running' END
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state IN ('pending', 'running', 'paused', 'completed')";
+
+const MAY_RETRY: &str = "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
+    AND state <> 'loading' RETURNING state, session_key";
+
+/// What became of a wish to try failed recipients again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    Queued { count: i64, unknown: i64 },
+    TooLate(State),
+    NotFound,
+}
+
+impl TenantStore {
+    /// Stores a job with its list.
+    ///
+    /// # Errors
+    /// [`NewJobError::KeyReused`]; then, as with every error, there is no job.
+    pub async fn create_job<'a>(
+        &self,
+        new: NewJob,
+        list: impl Iterator<Item = Listed<'a>> + Send,
+    ) -> Result<MadeJob, NewJobError> {
+        if let Some(key) = &new.idempotency
+            && let Some(made) = self.job_of_key(key).await?
+        {
+            return Ok(made);
+        }
+        let now = self.store.clock.now();
+        let id = JobId::new(now);
+        let hold = new.schedule_at.map(|_| Hold::Scheduled.as_str());
+        let row = values![
+            self.tenant.as_str(),
+            self.mode.as_str(),
+            id.as_str(),
+            new.session.as_str(),
+            new.session_id.as_str(),
+            new.name.as_deref(),
+            serde_json::to_string(&new.plan).map_err(StoreError::from)?,
+            new.schedule_at.unwrap_or(now),
+            hold,
+            now,
+        ];
+        let mut tx = self.store.db.begin().await?;
+        tx.run(INSERT_JOB, row).await?;
+        tx.commit().await?;
+        match self.fill_job(&id, &new, list).await {
+            Ok(made) if made.id == id => Ok(made),
+            other => {
+                // Whatever is left of it, `tidy` takes away.
+                let _ = self.store.drop_job(&id).await;
+                other
+            }
+        }
+    }
+
+    async fn fill_job<'a>(
+        &self,
+        id: &JobId,
+        new: &NewJob,
+        list: impl Iterator<Item = Listed<'a>> + Send,
+    ) -> Result<MadeJob, NewJobError> {
+        let (mut total, mut duplicates, mut invalid) = (0, 0, 0);
+        let mut texts = Texts::default();
+        let mut list = list.peekable();
+        while list.peek().is_some() {
+            let rows: Vec<Vec<Value>> = list
+                .by_ref()
+                .take(STEP)
+                .map(|one| {
+                    match one.outcome {
+                        Outcome::Invalid => invalid += 1,
+                        Outcome::Duplicate => duplicates += 1,
+                        _ => total += 1,
+                    }
+                    values![
+                        id.as_str(),
+                        one.seq,
+                        one.phone,
+                        one.fields,
+                        one.variant,
+                        one.outcome.as_str(),
+                        one.code,
+                        one.error,
+                    ]
+                })
+                .collect();
+            let mut tx = self.store.db.begin().await?;
+            tx.run_many(&mut texts, INSERT_RECIPIENTS, rows).await?;
+            tx.commit().await?;
+        }
+        let mut tx = self.store.db.begin().await?;
+        if let Some(key) = &new.idempotency {
+            let row = values![
+                self.tenant.as_str(),
+                self.mode.as_str(),
+                key.key.as_str(),
+                hex::encode(key.fingerprint),
+                id.as_str(),
+                self.store.clock.now(),
+                key.expires_at,
+            ];
+            if tx.rows::<(String,)>(TAKE_KEY, row).await?.is_empty() {
+                // Another request with this key was faster.
+                drop(tx);
+                let made = self.job_of_key(key).await?;
+                return made.ok_or_else(|| StoreError::Closed.into());
+            }
+        }
+        if tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0 {
+            return Err(NewJobError::NoSession);
+        }
+        tx.commit().await?;
+        Ok(MadeJob { id: id.clone(), repeated: false })
+    }
+
+    /// The job that this key made.
+    ///
+    /// # Errors
+    /// [`NewJobError::KeyReused`] when it was used for anything else.
+    pub async fn job_of_key(&self, key: &Idempotency) -> Result<Option<MadeJob>, NewJobError> {
+        let place =
+            values![self.tenant.as_str(), self.mode.as_str(), key.key.as_str(), self.store.clock.now()];
+        let found: Option<(String, String)> = self.store.db.rows(KEY_TAKEN, place).await?.pop();
+        match found {
+            None => Ok(None),
+            Some((print, made)) if print == hex::encode(key.fingerprint) => match JobId::parse(&made) {
+                Some(id) => Ok(Some(MadeJob { id, repeated: true })),
+                None => Err(NewJobError::KeyReused),
+            },
+            Some(_) => Err(NewJobError::KeyReused),
+        }
+    }
+
+    pub async fn job(&self, id: &JobId) -> Result<Option<JobRow>> {
+        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
+        let row = self.store.db.rows::<StoredJob>(select_jobs!("AND j.id = $3"), place).await?.pop();
+        row.map(StoredJob::read).transpose()
+    }
+
+    /// Newest first, older than `before`.
+    pub async fn jobs(
+        &self,
+        filter: &JobFilter,
+        before: Option<&JobId>,
+        limit: i64,
+    ) -> Result<Vec<JobRow>> {
+        let mut sql = String::from(select_jobs!(""));
+        let mut place = values![self.tenant.as_str(), self.mode.as_str()];
+        let mut and = |condition: &str, value: Value| {
+            place.push(value);
+            let _ = write!(sql, "{condition} ${} ", place.len());
+        };
+        if let Some(session) = &filter.session {
+            and("AND j.session_id =", session.as_str().into());
+        }
+        if let Some(state) = filter.state {
+            and("AND j.state =", state.as_str().into());
+        }
+        if let Some(before) = before {
+            and("AND j.id <", before.as_str().into());
+        }
+        and("ORDER BY j.id DESC LIMIT", limit.into());
+        let rows: Vec<StoredJob> = self.store.db.rows(AssertSqlSafe(sql), place).await?;
+        rows.into_iter().map(StoredJob::read).collect()
+    }
+
+    /// How many jobs of a session are between their first and their last message.
+    pub async fn jobs_running(&self, session: &SessionKey) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM jobs
+            WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 AND state IN ('pending', 'running')";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str()];
+        let count: Vec<(i64,)> = self.store.db.rows(COUNT, place).await?;
+        Ok(count.first().map_or(0, |(count,)| *count))
+    }
+
+    /// From its answer on nothing new of a paused or cancelled job leaves; what had left before may
+    /// still be on its way ([`Self::job_underway`]).
+    pub async fn change_job(&self, id: &JobId, change: Change) -> Result<Changed> {
+        self.store.change_job(self.tenant.clone(), self.mode, id.clone(), change).await
+    }
+
+    /// How many of a job's messages are on their way.
+    pub async fn job_underway(&self, id: &JobId) -> Result<i64> {
+        const COUNT: &str = "SELECT COUNT(*) FROM recipients r JOIN jobs j ON j.id = r.job_id
+            WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.state = 'sending'";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
+        let count: Vec<(i64,)> = self.store.db.rows(COUNT, place).await?;
+        Ok(count.first().map_or(0, |(count,)| *count))
+    }
+
+    /// Puts the failed recipients of a job back in line. Those whose outcome is unknown may have got the
+    /// message, so they are only taken if asked for.
+    pub async fn retry_failed(&self, id: &JobId, unknown_too: bool) -> Result<Retried> {
+        const UNKNOWN: &str = "SELECT COUNT(*) FROM recipients
+            WHERE job_id = $1 AND state = 'failed' AND error_code = 'OUTCOME_UNKNOWN'";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
+        let db = &self.store.db;
+        let mut count = 0;
+        let session = loop {
+            let mut tx = db.begin().await?;
+            let found: Vec<(State, SessionKey)> = tx.rows(MAY_RETRY, place.clone()).await?;
+            let session = match found.into_iter().next() {
+                None => return Ok(Retried::NotFound),
+                Some((state @ (State::Cancelled | State::Failed | State::Loading), _)) => {
+                    return Ok(Retried::TooLate(state));
+                }
+                Some((_, session)) => session,
+            };
+            let step = i64::try_from(STEP).expect("a step is small");
+            let touched = tx.run(REQUEUE, values![id.as_str(), step, unknown_too]).await?;
+            let touched = i64::try_from(touched).expect("a step is small");
+            if touched == 0 {
+                break session;
+            }
+            let mut job = place.clone();
+            job.extend(values![touched]);
+            tx.run(REOPEN, job).await?;
+            tx.commit().await?;
+            count += touched;
+        };
+        if count > 0 {
+            let now = self.store.clock.now();
+            let data = serde_json::json!({ "jobId": id, "retried": count });
+            let event = NewEvent { kind: Kind::JobResumed, occurred_at: now, data };
+            self.store.save_session(&session, None, Some(event)).await?;
+        }
+        let unknown: Vec<(i64,)> = db.rows(UNKNOWN, values![id.as_str()]).await?;
+        Ok(Retried::Queued { count, unknown: unknown.first().map_or(0, |(count,)| *count) })
+    }
+
+    /// A job's list after row `after`, in its order.
+    pub async fn recipients(
+        &self,
+        id: &JobId,
+        outcome: Option<Outcome>,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<RecipientRow>> {
+        const PAGE: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.state AS outcome, r.attempts,
+                r.error_code, r.error, r.settled_at, m.wa_id, m.status, m.delivered_at, m.read_at
+            FROM jobs j JOIN recipients r ON r.job_id = j.id
+            LEFT JOIN messages m ON m.tenant_id = $1 AND m.mode = $2 AND m.key = r.message_key
+            WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.job_id = $3 AND r.seq > $4
+                AND ($5 IS NULL OR r.state = $5)
+            ORDER BY r.seq LIMIT $6";
+        let place = values![
+            self.tenant.as_str(),
+            self.mode.as_str(),
+            id.as_str(),
+            after,
+            outcome.map(Outcome::as_str),
+            limit,
+        ];
+        Ok(self.store.db.rows(PAGE, place).await?)
+    }
+
+    /// Reads every recipient; for a page of results, not for polling.
+    pub async fn tallies(&self, id: &JobId) -> Result<Vec<Tally>> {
+        const COUNT: &str = "SELECT r.variant, r.state AS outcome, m.status,
+                CASE WHEN r.state IN ('failed', 'invalid') THEN r.error_code END AS error_code, COUNT(*) AS count
+            FROM jobs j JOIN recipients r ON r.job_id = j.id
+            LEFT JOIN messages m ON m.tenant_id = $1 AND m.mode = $2 AND m.key = r.message_key
+            WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3
+            GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
+        Ok(self.store.db.rows(COUNT, place).await?)
+    }
+}
+
+/// For the session's task, which works for every tenant.
+impl Store {
+    /// What the jobs of a session want now or later.
+    pub async fn agenda(&self, session: &SessionKey) -> Result<Option<Agenda>> {
+        const CONTEXT: &str = "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
+            FROM sessions s JOIN tenants t ON t.id = s.tenant_id
+            LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
+            LEFT JOIN pace p ON p.session_key = s.key
+            WHERE s.key = $1 AND NOT s.removing";
+        const JOBS: &str = "SELECT id, plan, not_before, hold FROM jobs
+            WHERE session_key = $1 AND state IN ('pending', 'running')
+            ORDER BY COALESCE(released_at, 0), id";
+        type Context = (
+            String,
+            Option<String>,
+            Option<At>,
+            Option<i64>,
+            Option<Restriction>,
+            Option<At>,
+            Option<i64>,
+        );
+        let context: Vec<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?;
+        let Some((time_zone, windows, last_at, draw, hold, hold_until, strikes)) = context.into_iter().next()
+        else {
+            return Ok(None);
+        };
+        let jobs: Vec<(JobId, String, At, Option<Hold>)> =
+            self.db.rows(JOBS, values![session.as_str()]).await?;
+        let jobs = jobs
+            .into_iter()
+            .map(|(id, plan, not_before, hold)| {
+                Ok(Active { id, plan: serde_json::from_str(&plan)?, not_before, hold })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Some(Agenda {
+            jobs,
+            // A row that only knows of a refusal has no last message.
+            last_at,
+            draw: Draw(draw.unwrap_or(0)),
+            restriction: hold.zip(hold_until),
+            strikes: strikes.unwrap_or(0),
+            time_zone,
+            windows: windows.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
+        }))
+    }
+
+    /// The next recipients of a job, in order.
+    pub async fn waiting(&self, job: &JobId, limit: i64) -> Result<Vec<Waiting>> {
+        const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT NULL AS opted_out
+            FROM jobs j JOIN recipients r ON r.job_id = j.id
+            LEFT JOIN opt_outs o ON o.tenant_id = j.tenant_id AND o.mode = j.mode AND o.phone = r.phone
+            WHERE j.id = $1 AND r.state = 'queued' ORDER BY r.seq LIMIT $2";
+        let rows: Vec<(i64, Option<Phone>, Option<String>, i64, bool)> =
+            self.db.rows(NEXT, values![job.as_str(), limit]).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(seq, phone, fields, variant, opted_out)| {
+                let variant = usize::try_from(variant).unwrap_or(0);
+                Some(Waiting { seq, phone: phone?, fields, variant, opted_out })
+            })
+            .collect())
+    }
+
+    /// Lets a job wait for a reason of its own.
+    pub async fn hold_job(&self, job: &JobId, hold: Hold, until: At) -> Result<()> {
+        const HOLD: &str = "UPDATE jobs SET hold = $2, not_before = $3
+            WHERE id = $1 AND state IN ('pending', 'running')";
+        self.run(HOLD, values![job.as_str(), hold.as_str(), until]).await
+    }
+
+    /// Lets every job of a session wait until then: WhatsApp said so.
+    pub async fn restrict(&self, session: &SessionKey, why: Restriction, until: At) -> Result<()> {
+        const RESTRICT: &str = "INSERT INTO pace (session_key, last_at, draw, hold, hold_until, strikes)
+            VALUES ($1, $2, 0, $3, $4, 1)
+            ON CONFLICT (session_key) DO UPDATE SET hold = excluded.hold, hold_until = excluded.hold_until";
+        let now = self.clock.now();
+        self.run(RESTRICT, values![session.as_str(), now, why.as_str(), until]).await
+    }
+
+    /// A message was taken again: the next refusal is a first one.
+    pub async fn forgive(&self, session: &SessionKey) -> Result<()> {
+        const FORGIVE: &str =
+            "UPDATE pace SET hold = NULL, hold_until = NULL, strikes = 0 WHERE session_key = $1";
+        self.run(FORGIVE, values![session.as_str()]).await
+    }
+
+    /// Sessions with a job that may send.
+    pub async fn sessions_with_work(&self, now: At) -> Result<Vec<SessionKey>> {
+        const DUE: &str = "SELECT DISTINCT session_key FROM jobs
+            WHERE state IN ('pending', 'running') AND not_before <= $1";
+        let rows: Vec<(SessionKey,)> = self.db.rows(DUE, values![now]).await?;
+        Ok(rows.into_iter().map(|(key,)| key).collect())
+    }
+
+    /// Who wrote to this number, on any session of the tenant, or got a message from it that arrived:
+    /// somebody who is on WhatsApp.
+    pub async fn was_met(&self, tenant: &TenantId, mode: Mode, phone: &Phone) -> Result<bool> {
+        const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
+            AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
+        let place = values![phone.digits(), tenant.as_str(), mode.as_str()];
+        Ok(!self.db.rows::<(String,)>(MET, place).await?.is_empty())
+    }
+
+    async fn run(&self, sql: &'static str, values: Vec<Value>) -> Result<()> {
+        let mut tx = self.db.begin().await?;
+        tx.run(sql, values).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Jobs that a crash cut short while they were stored; how many rows went.
+    pub(super) async fn drop_unfinished_jobs(&self, now: At) -> Result<u64> {
+        const CUT: &str = "SELECT id FROM jobs WHERE state = 'loading' AND created_at <= $1";
+        let cut: Vec<(JobId,)> = self.db.rows(CUT, values![now.plus_ms(-LOADING_MS)]).await?;
+        let mut dropped = 0;
+        for (id,) in cut {
+            dropped += self.drop_job(&id).await?;
+        }
+        Ok(dropped)
+    }
+
+    async fn drop_job(&self, id: &JobId) -> Result<u64> {
+        const DROP: &str = "DELETE FROM jobs WHERE id = $1 AND state = 'loading'";
+        let step = i64::try_from(STEP).expect("a step is small");
+        let mut dropped = 0;
+        loop {
+            let mut tx = self.db.begin().await?;
+            let gone = tx.run(DROP_RECIPIENTS, values![id.as_str(), step]).await?;
+            if gone == 0 {
+                dropped += tx.run(DROP, values![id.as_str()]).await?;
+            }
+            tx.commit().await?;
+            dropped += gone;
+            if gone == 0 {
+                return Ok(dropped);
+            }
+        }
+    }
+}

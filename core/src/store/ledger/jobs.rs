@@ -1,0 +1,410 @@
+//! Bulk jobs in the log's transactions: a recipient is taken with its message's intent, and settled,
+//! counted and told with its message's result. So a job's numbers are true at every instant.
+//!
+//! Rows are always taken in the order job, recipient, and jobs in the order of their ids, so that
+//! processes do not wait for each other in a circle.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::json;
+
+use super::accept::Candidate;
+use super::batch::{Done, Op, Workbench, members};
+use super::events::{Events, Moved};
+use super::{Change, Changed, Refused, Result};
+use crate::clock::At;
+use crate::event::{Kind, NewEvent};
+use crate::id::{MessageKey, SessionId, SessionKey};
+use crate::job::{BLOCKED_TRIES, JobId, Outcome, State};
+use crate::message::Status;
+use crate::store::tx::{Tx, Value, values};
+
+/// The first pause after WhatsApp refused to let a number write; doubles with each refusal in a row, up
+/// to a day.
+const BLOCKED_MS: i64 = 30 * 60_000;
+
+/// Those for whom this is the first message.
+pub(super) const START: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
+    UPDATE jobs SET state = 'running', started_at = v.moment
+    FROM v
+    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
+        AND jobs.session_key = v.session_key AND jobs.state = 'pending'
+    RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
+        jobs.skipped";
+
+/// Answers the jobs that may send; the lock on their rows makes a pause wait for this commit.
+pub(super) const TURN: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
+    UPDATE jobs SET hold = NULL, released_at = v.moment
+    FROM v
+    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
+        AND jobs.session_key = v.session_key AND jobs.state = 'running'
+    RETURNING jobs.id";
+
+pub(super) const RELEASE: &str = "WITH v (tenant_id, mode, job_id, seq, message_key) AS ({rows})
+    UPDATE recipients SET state = 'sending', message_key = v.message_key, attempts = recipients.attempts + 1
+    FROM v
+    WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'queued'
+        AND NOT EXISTS (SELECT 1 FROM opt_outs o
+            WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = recipients.phone)
+    RETURNING recipients.job_id, recipients.seq";
+
+pub(super) const UNRELEASE: &str = "WITH v (job_id, seq) AS ({rows})
+    UPDATE recipients SET state = 'queued', message_key = NULL, attempts = recipients.attempts - 1
+    FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'sending'";
+
+const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
+    INSERT INTO pace (session_key, last_at, draw) SELECT v.session_key, v.last_at, v.draw FROM v
+    WHERE v.session_key IS NOT NULL
+    ON CONFLICT (session_key) DO UPDATE SET last_at = excluded.last_at, draw = excluded.draw";
+
+/// A message's recipient, or one whom no message was made for (`message_key` is NULL). One whom WhatsApp
+/// would not let us write to waits for another try, a few times.
+pub(super) const OUTCOME: &str = "WITH v (job_id, seq, message_key, next, code, problem, moment, tries) AS ({rows})
+    UPDATE recipients SET
+        state = CASE WHEN recipients.attempts < v.tries THEN 'queued' ELSE v.next END,
+        error_code = v.code, error = v.problem,
+        settled_at = CASE WHEN recipients.attempts < v.tries THEN NULL ELSE v.moment END
+    FROM v
+    WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq
+        AND ((recipients.state = 'sending' AND recipients.message_key = v.message_key)
+            OR (recipients.state = 'queued' AND v.message_key IS NULL))
+    RETURNING recipients.job_id, recipients.seq, recipients.state";
+
+/// Completes a job with its last recipient.
+pub(super) const COUNT: &str = "WITH v (id, succeeded, failed, skipped, moment) AS ({rows})
+    UPDATE jobs SET succeeded = jobs.succeeded + v.succeeded, failed = jobs.failed + v.failed,
+        skipped = jobs.skipped + v.skipped,
+        state = CASE WHEN jobs.state IN ('pending', 'running', 'paused') AND jobs.total <=
+            jobs.succeeded + jobs.failed + jobs.skipped + v.succeeded + v.failed + v.skipped
+            THEN 'completed' ELSE jobs.state END,
+        finished_at = CASE WHEN jobs.state IN ('pending', 'running', 'paused') AND jobs.total <=
+            jobs.succeeded + jobs.failed + jobs.skipped + v.succeeded + v.failed + v.skipped
+            THEN v.moment ELSE jobs.finished_at END
+    FROM v WHERE jobs.id = v.id
+    RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
+        jobs.skipped";
+
+/// Several refusals of one stretch are one.
+pub(super) const BLOCK: &str = "WITH v (session_key, moment, first_pause) AS ({rows})
+    INSERT INTO pace (session_key, last_at, draw, hold, hold_until, strikes)
+    SELECT v.session_key, v.moment, 0, 'blocked', v.moment + v.first_pause, 1 FROM v
+    WHERE v.session_key IS NOT NULL
+    ON CONFLICT (session_key) DO UPDATE SET hold = 'blocked', strikes = pace.strikes + 1,
+        hold_until = excluded.last_at + (excluded.hold_until - excluded.last_at) * CASE pace.strikes
+            WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 4 WHEN 3 THEN 8 WHEN 4 THEN 16 ELSE 48 END
+    WHERE pace.hold_until IS NULL OR pace.hold_until <= excluded.last_at";
+
+/// A message's part in a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPart {
+    pub job: JobId,
+    pub seq: i64,
+    /// Of the pause after it.
+    pub draw: crate::pacing::Draw,
+}
+
+/// A recipient whom no message is made for.
+#[derive(Debug, Clone)]
+pub struct Dismissal {
+    pub job: JobId,
+    pub seq: i64,
+    /// `Failed` or `Skipped`.
+    pub outcome: Outcome,
+    pub code: &'static str,
+    pub error: String,
+    pub at: At,
+}
+
+/// A job as its events tell it.
+#[derive(Debug, sqlx::FromRow)]
+struct Told {
+    id: JobId,
+    session_key: SessionKey,
+    session_id: SessionId,
+    state: State,
+    total: i64,
+    succeeded: i64,
+    failed: i64,
+    skipped: i64,
+}
+
+impl Told {
+    fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
+        let data = json!({
+            "jobId": self.id,
+            "sessionId": self.session_id,
+            "state": self.state,
+            "total": self.total,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "processed": self.succeeded + self.failed + self.skipped,
+        });
+        (self.session_key.clone(), NewEvent { kind, occurred_at: at, data })
+    }
+}
+
+/// Leaves those who are not part of a job, or whose job runs and whose recipient still waits.
+pub(super) async fn release<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    candidates: Vec<Candidate<'a>>,
+    done: &mut [Done],
+    events: &mut Events,
+) -> Result<Vec<Candidate<'a>>> {
+    let mut turns: BTreeMap<&JobId, Vec<Value>> = BTreeMap::new();
+    for one in &candidates {
+        if let Some(part) = &one.intent.job {
+            let owner = &one.intent.owner;
+            turns.entry(&part.job).or_insert_with(|| {
+                values![
+                    owner.tenant.as_str(),
+                    owner.mode.as_str(),
+                    part.job.as_str(),
+                    owner.session.as_str(),
+                    one.created_at,
+                ]
+            });
+        }
+    }
+    if turns.is_empty() {
+        return Ok(candidates);
+    }
+    let turns: Vec<Vec<Value>> = turns.into_values().collect();
+    let started: Vec<Told> = tx.many(&mut bench.texts, START, turns.clone()).await?;
+    let at = candidates[0].created_at;
+    events.extend(started.iter().map(|job| job.event(Kind::JobStarted, at)));
+    let running: Vec<(JobId,)> = tx.many(&mut bench.texts, TURN, turns).await?;
+    let running: HashSet<&JobId> = running.iter().map(|(job,)| job).collect();
+    let wanted = candidates
+        .iter()
+        .filter_map(|one| Some((one, one.intent.job.as_ref()?)))
+        .filter(|(_, part)| running.contains(&part.job))
+        .map(|(one, part)| {
+            let (tenant, mode) = one.account();
+            values![tenant, mode, part.job.as_str(), part.seq, one.key.as_str()]
+        })
+        .collect();
+    let taken: HashSet<(String, i64)> =
+        tx.many::<(String, i64)>(&mut bench.texts, RELEASE, wanted).await?.into_iter().collect();
+    let mut left = Vec::with_capacity(candidates.len());
+    for one in candidates {
+        match &one.intent.job {
+            Some(part) if !taken.contains(&(part.job.as_str().to_owned(), part.seq)) => {
+                done[one.place] = Done::Accept(Err(Refused::NotReleased));
+            }
+            _ => left.push(one),
+        }
+    }
+    Ok(left)
+}
+
+/// Puts back those whom a limit refused.
+pub(super) async fn unrelease(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    refused: impl Iterator<Item = &JobPart>,
+) -> Result<()> {
+    let rows = refused.map(|part| values![part.job.as_str(), part.seq]).collect();
+    tx.run_many(&mut bench.texts, UNRELEASE, rows).await?;
+    Ok(())
+}
+
+/// Stores when each session sent last and where the pause after it ends.
+pub(super) async fn write_pace(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    sent: &[Candidate<'_>],
+) -> Result<()> {
+    let mut last: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
+    for one in sent {
+        if let Some(part) = &one.intent.job {
+            let session = &one.intent.owner.session;
+            last.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
+        }
+    }
+    tx.run_many(&mut bench.texts, PACE, last.into_values().collect()).await?;
+    Ok(())
+}
+
+/// What became of a recipient, with the message it was about.
+struct Settled<'a> {
+    job: &'a str,
+    seq: i64,
+    message: Option<&'a MessageKey>,
+    next: Outcome,
+    code: Option<&'a str>,
+    problem: Option<&'a str>,
+    at: At,
+}
+
+/// The recipients of messages that moved.
+pub(super) async fn settle<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    moved: impl Iterator<Item = (&'a Moved, At)>,
+    events: &mut Events,
+) -> Result<()> {
+    let settled = moved
+        .filter_map(|(message, at)| {
+            let next = if message.status == Status::Failed { Outcome::Failed } else { Outcome::Sent };
+            Some(Settled {
+                job: message.job_id.as_deref()?,
+                seq: message.job_seq?,
+                message: Some(&message.key),
+                next,
+                code: message.error_code.as_deref(),
+                problem: message.error.as_deref(),
+                at,
+            })
+        })
+        .collect();
+    count(tx, bench, settled, events).await
+}
+
+/// The recipients whom no message is made for.
+pub(super) async fn dismiss(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    ops: &[Op],
+    events: &mut Events,
+) -> Result<()> {
+    let settled = members!(ops, Dismiss)
+        .map(|(_, one)| Settled {
+            job: one.job.as_str(),
+            seq: one.seq,
+            message: None,
+            next: one.outcome,
+            code: Some(one.code),
+            problem: Some(&one.error),
+            at: one.at,
+        })
+        .collect();
+    count(tx, bench, settled, events).await
+}
+
+async fn count(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    mut settled: Vec<Settled<'_>>,
+    events: &mut Events,
+) -> Result<()> {
+    let mut seen = HashSet::new();
+    settled.retain(|one| seen.insert((one.job, one.seq)));
+    let Some(at) = settled.iter().map(|one| one.at).max() else { return Ok(()) };
+    lock(tx, bench, settled.iter().map(|one| one.job)).await?;
+    let rows = settled
+        .iter()
+        .map(|one| {
+            let tries = if one.code == Some(super::BLOCKED) { BLOCKED_TRIES } else { 0 };
+            values![
+                one.job,
+                one.seq,
+                one.message.map(MessageKey::as_str),
+                one.next.as_str(),
+                one.code,
+                one.problem,
+                one.at,
+                tries,
+            ]
+        })
+        .collect();
+    let outcomes: Vec<(String, i64, Outcome)> = tx.many(&mut bench.texts, OUTCOME, rows).await?;
+    let mut counts: BTreeMap<String, [i64; 3]> = BTreeMap::new();
+    for (job, _, outcome) in outcomes {
+        let place = match outcome {
+            Outcome::Sent => 0,
+            Outcome::Failed => 1,
+            Outcome::Skipped => 2,
+            _ => continue,
+        };
+        counts.entry(job).or_default()[place] += 1;
+    }
+    let rows = counts.into_iter().map(|(job, [s, f, k])| values![job, s, f, k, at]).collect();
+    let told: Vec<Told> = tx.many(&mut bench.texts, COUNT, rows).await?;
+    let completed = told.iter().filter(|job| job.state == State::Completed);
+    events.extend(completed.map(|job| job.event(Kind::JobCompleted, at)));
+    Ok(())
+}
+
+/// Takes the jobs' rows before their recipients', as everybody does. On SQLite there is one writer.
+async fn lock<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    jobs: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    const LOCK: &str = "WITH v (id) AS ({rows})
+        SELECT j.id FROM jobs j WHERE j.id IN (SELECT v.id FROM v) ORDER BY j.id FOR UPDATE";
+    if matches!(tx, Tx::Postgres(_)) {
+        let jobs: HashSet<&str> = jobs.collect();
+        let rows = jobs.into_iter().map(|job| values![job]).collect();
+        tx.many::<(String,)>(&mut bench.texts, LOCK, rows).await?;
+    }
+    Ok(())
+}
+
+/// Sessions to which WhatsApp answered "not you, not now": their jobs wait.
+pub(super) async fn block<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    refused: impl Iterator<Item = (&'a Moved, At)>,
+) -> Result<()> {
+    let sessions: HashMap<&SessionKey, At> = refused
+        .filter(|(message, _)| {
+            message.status == Status::Failed && message.error_code.as_deref() == Some(super::BLOCKED)
+        })
+        .map(|(message, at)| (&message.session_key, at))
+        .collect();
+    let rows = sessions.into_iter().map(|(key, at)| values![key.as_str(), at, BLOCKED_MS]).collect();
+    tx.run_many(&mut bench.texts, BLOCK, rows).await?;
+    Ok(())
+}
+
+/// Pauses, resumes or cancels; one at a time, they are rare.
+pub(super) async fn change(
+    tx: &mut Tx<'_>,
+    now: At,
+    ops: &[Op],
+    done: &mut [Done],
+    events: &mut Events,
+) -> Result<()> {
+    const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
+    const CHANGE: &str = "UPDATE jobs SET
+            state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
+                ELSE $5 END,
+            finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
+        WHERE tenant_id = $1 AND mode = $2 AND id = $3
+            AND (($4 = 'pause' AND state IN ('pending', 'running'))
+                OR ($4 = 'resume' AND state = 'paused')
+                OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
+        RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
+    for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
+        Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
+        _ => None,
+    }) {
+        let (word, state, kind) = match change {
+            Change::Pause => ("pause", State::Paused, Kind::JobPaused),
+            Change::Resume => ("resume", State::Running, Kind::JobResumed),
+            Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
+        };
+        let name = values![tenant.as_str(), mode.as_str(), job.as_str()];
+        let mut wanted = name.clone();
+        wanted.extend(values![word, state.as_str(), now]);
+        let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
+        let answer = match changed {
+            Some(job) => {
+                events.extend([job.event(kind, now)]);
+                Changed::Done
+            }
+            None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
+                Some((current,)) if current == state || (*change == Change::Resume && !current.is_over()) => {
+                    Changed::AlreadySo
+                }
+                Some((State::Loading,)) | None => Changed::NotFound,
+                Some((current,)) => Changed::TooLate(current),
+            },
+        };
+        done[place] = Done::ChangeJob(answer);
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What a tenant wants of its bulk messages, and who does not want them.
+
+use super::tx::values;
+use super::{Result, TenantStore};
+use crate::opt_out::{OptOut, Settings, Source};
+use crate::pacing::Windows;
+use crate::phone::Phone;
+
+/// Settings as they lie in the table.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct StoredSettings {
+    pub tenant_id: String,
+    pub mode: String,
+    pub default_country: Option<String>,
+    pub windows: Option<String>,
+    pub stop_words: Option<String>,
+    pub start_words: Option<String>,
+    pub confirmation: Option<String>,
+    pub opt_out_all: bool,
+}
+
+impl StoredSettings {
+    pub(super) fn read(self) -> Result<Settings> {
+        let words = |text: Option<String>| text.as_deref().map(serde_json::from_str).transpose();
+        Ok(Settings {
+            default_country: self.default_country,
+            windows: match self.windows.as_deref() {
+                Some(text) => serde_json::from_str::<Windows>(text)?,
+                None => Windows::default(),
+            },
+            stop_words: words(self.stop_words)?,
+            start_words: words(self.start_words)?,
+            confirmation: self.confirmation,
+            applies_to_all: self.opt_out_all,
+        })
+    }
+}
+
+const READ: &str = "SELECT tenant_id, mode, default_country, windows, stop_words, start_words, confirmation,
+        opt_out_all
+    FROM tenant_settings WHERE tenant_id = $1 AND mode = $2";
+
+const WRITE: &str = "INSERT INTO tenant_settings
+        (tenant_id, mode, default_country, windows, stop_words, start_words, confirmation, opt_out_all)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    ON CONFLICT (tenant_id, mode) DO UPDATE SET default_country = excluded.default_country,
+        windows = excluded.windows, stop_words = excluded.stop_words, start_words = excluded.start_words,
+        confirmation = excluded.confirmation, opt_out_all = excluded.opt_out_all";
+
+/// Jobs that waited for a window look again.
+const FORGET_WINDOWS: &str = "UPDATE jobs SET hold = NULL, not_before = $3
+    WHERE tenant_id = $1 AND mode = $2 AND hold = 'window' AND not_before > $3";
+
+impl TenantStore {
+    pub async fn settings(&self) -> Result<Settings> {
+        let place = values![self.tenant.as_str(), self.mode.as_str()];
+        match self.store.db.rows::<StoredSettings>(READ, place).await?.pop() {
+            Some(row) => row.read(),
+            None => Ok(Settings::default()),
+        }
+    }
+
+    pub async fn save_settings(&self, settings: &Settings) -> Result<()> {
+        let json = |words: &Option<Vec<String>>| words.as_ref().map(serde_json::to_string).transpose();
+        let windows = match settings.windows.0.as_slice() {
+            [] => None,
+            _ => Some(serde_json::to_string(&settings.windows)?),
+        };
+        let mut tx = self.store.db.begin().await?;
+        let row = values![
+            self.tenant.as_str(),
+            self.mode.as_str(),
+            settings.default_country.as_deref(),
+            windows,
+            json(&settings.stop_words)?,
+            json(&settings.start_words)?,
+            settings.confirmation.as_deref(),
+            settings.applies_to_all,
+        ];
+        tx.run(WRITE, row).await?;
+        let now = self.store.clock.now();
+        tx.run(FORGET_WINDOWS, values![self.tenant.as_str(), self.mode.as_str(), now]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// `false` when the number was on the list already.
+    pub async fn opt_out(&self, phone: &Phone) -> Result<bool> {
+        const ADD: &str = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at)
+            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, mode, phone) DO NOTHING";
+        let now = self.store.clock.now();
+        let row =
+            values![self.tenant.as_str(), self.mode.as_str(), phone.digits(), Source::Api.as_str(), now];
+        let mut tx = self.store.db.begin().await?;
+        let touched = tx.run(ADD, row).await?;
+        tx.commit().await?;
+        Ok(touched > 0)
+    }
+
+    /// `false` when the number was not on the list.
+    pub async fn opt_in(&self, phone: &Phone) -> Result<bool> {
+        const REMOVE: &str = "DELETE FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
+        let mut tx = self.store.db.begin().await?;
+        let touched =
+            tx.run(REMOVE, values![self.tenant.as_str(), self.mode.as_str(), phone.digits()]).await?;
+        tx.commit().await?;
+        Ok(touched > 0)
+    }
+
+    /// By number, after `after`.
+    pub async fn opt_outs(&self, after: Option<&str>, limit: i64) -> Result<Vec<OptOut>> {
+        const PAGE: &str = "SELECT phone, source, created_at FROM opt_outs
+            WHERE tenant_id = $1 AND mode = $2 AND phone > $3 ORDER BY phone LIMIT $4";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), after.unwrap_or_default(), limit];
+        Ok(self.store.db.rows(PAGE, place).await?)
+    }
+
+    pub async fn is_opted_out(&self, phone: &Phone) -> Result<bool> {
+        const ONE: &str = "SELECT phone FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
+        let place = values![self.tenant.as_str(), self.mode.as_str(), phone.digits()];
+        Ok(!self.store.db.rows::<(String,)>(ONE, place).await?.is_empty())
+    }
+}

@@ -1,0 +1,578 @@
+//! Bulk jobs of a session: whose turn it is, when, and what is said.
+//!
+//! While a session is ready and has something to send soon, one *runner* works for it in the process that
+//! holds its link. Rows are the truth: a runner may vanish at any instant, and the next one reads where
+//! the last one was. What is far off (a closed window, a spent limit, a schedule) is a wake-up in the
+//! queue, and a sweep starts whatever a lost wake-up left lying.
+//!
+//! Messages leave one by one, in the order of the list: the next is written when the one before has been
+//! written. Single sends do not pass here, so they wait for nobody.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::RngExt as _;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+use wapid_core::clock::At;
+use wapid_core::id::SessionKey;
+use wapid_core::job::{Hold, JobId, Outcome, Restriction};
+use wapid_core::key::Mode;
+use wapid_core::message::{TEXT_MAX, new_wa_id};
+use wapid_core::pacing::{Draw, next_midnight, zone_of};
+use wapid_core::phone::Recipient;
+use wapid_core::recipient::Fields;
+use wapid_core::session::State;
+use wapid_core::store::StoreError;
+use wapid_core::store::jobs::{Active, Agenda, Waiting};
+use wapid_core::store::ledger::{Accepted, BLOCKED, Dismissal, Intent, JobPart, Refused, Unsettled};
+use wapid_core::store::sessions::SessionRow;
+
+use super::outbox::{Outgoing, Verdict};
+use super::script::Script;
+use super::send::{network_of, owner_of};
+use super::{Command, Sessions, View};
+use crate::link::Health;
+
+/// What is due later than this is left to the queue, so that a session that waits for tomorrow costs
+/// nothing until then.
+const NEAR_MS: i64 = 30_000;
+/// Recipients that are read at once.
+const PAGE: i64 = 64;
+/// Messages of jobs that may wait for WhatsApp's answer at the same time, per session. More would go on
+/// into a wall that the first answer shows.
+const UNANSWERED_MAX: usize = 4;
+/// WhatsApp restricts accounts that ask for many numbers: as many as this in one question, and so long
+/// between two.
+const ASKED_AT_ONCE: usize = 20;
+const QUESTION_GAP_MS: i64 = 1_000;
+/// When the next day begins, not every tenant's jobs begin in its first second.
+const MORNING_SPREAD_MS: i64 = 60_000;
+/// A restriction whose end WhatsApp did not name is looked at again after this.
+const LOOK_AGAIN_MS: i64 = 30 * 60_000;
+/// The pause after a database or a connection that failed.
+const FAULT_PAUSE_MS: i64 = 1_000;
+/// How often everything that could send is looked at, whatever woke or did not.
+const SWEEP_MS: i64 = 10_000;
+/// How long a pause or a cancel waits for what has left already.
+const SETTLING_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The runners of this process.
+#[derive(Default)]
+pub struct Runners(Mutex<HashMap<SessionKey, Arc<Bell>>>);
+
+/// How a runner is told to look again.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    ring: Notify,
+}
+
+impl Sessions {
+    /// Something changed for the jobs of a session: look now, here or in the process that holds it.
+    pub async fn wake_jobs(&self, session: &SessionKey) {
+        if self.holds(session) {
+            return self.poke_jobs(session);
+        }
+        match self.store().lease_owner(session).await {
+            Ok(Some(owner)) if owner != self.0.parts.owner => {
+                self.0.parts.wakeups.wake_elsewhere(&owner, &wake_key(session), self.now()).await;
+            }
+            // Nobody holds it: whoever brings it up looks.
+            Ok(_) => {}
+            Err(error) => warn!("Who holds a session could not be read: {error}"),
+        }
+    }
+
+    /// Looks at the jobs of a session if this process holds it; otherwise does nothing.
+    pub fn poke_jobs(&self, session: &SessionKey) {
+        let Some(handle) = self.handle(session).filter(|_| self.holds(session)) else { return };
+        let mut runners = self.0.runners.0.lock();
+        let bell = runners.entry(session.clone()).or_insert_with(|| {
+            let bell = Arc::new(Bell::default());
+            let runner = Runner::new(self.clone(), handle.row.as_ref().clone(), handle.view.clone(), bell.clone());
+            let (sessions, session) = (self.clone(), session.clone());
+            tokio::spawn(async move {
+                if let Err(panic) = tokio::spawn(runner.run()).await {
+                    error!(session.key = %session, "A session's jobs met a panic: {panic}");
+                    // The sweep begins again.
+                    sessions.0.runners.0.lock().remove(&session);
+                }
+            });
+            bell
+        });
+        bell.rung.store(true, Ordering::Release);
+        bell.ring.notify_one();
+    }
+
+    /// Looks at whatever a wake-up names.
+    pub fn heed(&self, key: &str) {
+        if let Some(session) = key.strip_prefix("send:") {
+            self.poke_jobs(&SessionKey(session.to_owned()));
+        }
+    }
+
+    /// Waits until what a job has sent is answered; for a pause or a cancel that was committed.
+    pub async fn settle_job(&self, job: &JobId) {
+        let underway: Vec<_> = {
+            let underway = self.0.underway.lock();
+            underway.values().filter(|one| one.job.as_ref() == Some(job)).map(|one| one.verdict.subscribe()).collect()
+        };
+        let settled = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
+            let _ = verdict.wait_for(Option::is_some).await;
+        }));
+        let _ = tokio::time::timeout(SETTLING_PATIENCE, settled).await;
+    }
+
+    fn holds(&self, session: &SessionKey) -> bool {
+        self.view(session).is_some_and(|view| view.link.is_some())
+    }
+}
+
+fn wake_key(session: &SessionKey) -> String {
+    format!("send:{session}")
+}
+
+/// Starts what could send and does not, for ever: wake-ups may be lost with their queue.
+pub(super) async fn sweep(sessions: Sessions) {
+    let mut closing = sessions.0.closing.subscribe();
+    let clock = sessions.store().clock().clone();
+    loop {
+        tokio::select! {
+            () = clock.until(clock.now().plus_ms(SWEEP_MS)) => {}
+            _ = closing.wait_for(|closing| *closing) => return,
+        }
+        match sessions.store().sessions_with_work(clock.now()).await {
+            Ok(due) => due.iter().for_each(|session| sessions.poke_jobs(session)),
+            Err(error) => warn!("Jobs that could send could not be read: {error}"),
+        }
+    }
+}
+
+/// What a runner does next.
+enum Next {
+    Again,
+    /// Until then, or until something happens.
+    Wait(At),
+    /// Until something happens to a message on its way.
+    Answer,
+    /// Nothing soon; look again then.
+    End(Option<At>),
+}
+
+/// What WhatsApp says of a number's health, as a reason to wait.
+fn restriction_in(health: &Health, now: At) -> Option<(Restriction, At)> {
+    let look_again = now.plus_ms(LOOK_AGAIN_MS);
+    let end = |ms: Option<i64>| ms.map_or(look_again, At).min(At(now.0 + 400 * 86_400_000)).max(look_again);
+    if health.timelock_until_ms.is_some() {
+        return Some((Restriction::Timelock, end(health.timelock_until_ms)));
+    }
+    let new_chats = health.new_chats.as_ref().filter(|new_chats| new_chats.status == "CAPPED")?;
+    Some((Restriction::NewChatLimit, end(new_chats.cycle_ends_ms)))
+}
+
+struct Runner {
+    sessions: Sessions,
+    row: SessionRow,
+    view: watch::Receiver<View>,
+    bell: Arc<Bell>,
+    agenda: Option<Agenda>,
+    scripts: HashMap<JobId, Script>,
+    waiting: HashMap<JobId, VecDeque<Waiting>>,
+    unanswered: JoinSet<Option<Verdict>>,
+    last_question: Option<At>,
+    /// The restriction whose end has been asked for.
+    asked_about: Option<At>,
+}
+
+impl Runner {
+    fn new(sessions: Sessions, row: SessionRow, view: watch::Receiver<View>, bell: Arc<Bell>) -> Self {
+        Self {
+            sessions,
+            row,
+            view,
+            bell,
+            agenda: None,
+            scripts: HashMap::new(),
+            waiting: HashMap::new(),
+            unanswered: JoinSet::new(),
+            last_question: None,
+            asked_about: None,
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            let end = self.work().await;
+            {
+                let mut runners = self.sessions.0.runners.0.lock();
+                if !self.bell.rung.load(Ordering::Acquire) || self.is_over() {
+                    runners.remove(&self.row.key);
+                    drop(runners);
+                    if let Some(at) = end {
+                        self.sessions.0.parts.wakeups.wake(&wake_key(&self.row.key), at).await;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.sessions.0.closing.borrow() || !matches!(self.view.borrow().state, State::Ready { .. })
+    }
+
+    /// Sends what is due, one by one, until nothing is for a while.
+    async fn work(&mut self) -> Option<At> {
+        let clock = self.sessions.store().clock().clone();
+        let mut closing = self.sessions.0.closing.subscribe();
+        loop {
+            if self.is_over() {
+                // The next link looks by itself.
+                return None;
+            }
+            if self.bell.rung.swap(false, Ordering::AcqRel) {
+                self.look_again();
+            }
+            let next = match self.next().await {
+                Ok(next) => next,
+                Err(StoreError::Closed) => return None,
+                Err(error) => {
+                    error!(session.key = %self.row.key, "A session's jobs could not go on: {error}");
+                    self.look_again();
+                    clock.until(clock.now().plus_ms(FAULT_PAUSE_MS)).await;
+                    Next::Again
+                }
+            };
+            let until = match next {
+                Next::Again => continue,
+                Next::End(at) if self.unanswered.is_empty() => return at,
+                Next::Wait(at) if at.since(clock.now()) > NEAR_MS && self.unanswered.is_empty() => {
+                    return Some(at);
+                }
+                Next::Wait(at) | Next::End(Some(at)) => Some(at),
+                Next::Answer | Next::End(None) => None,
+            };
+            let due = async {
+                match until {
+                    Some(at) => clock.until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                Some(verdict) = self.unanswered.join_next() => self.hear(verdict.ok().flatten()).await,
+                () = self.bell.ring.notified() => {}
+                _ = self.view.wait_for(|view| !matches!(view.state, State::Ready { .. })) => {}
+                _ = closing.wait_for(|closing| *closing) => {}
+            }
+        }
+    }
+
+    /// Reads everything anew.
+    fn look_again(&mut self) {
+        self.agenda = None;
+        self.waiting.clear();
+    }
+
+    async fn hear(&mut self, verdict: Option<Verdict>) {
+        match verdict {
+            Some(Verdict::Failed { code, .. }) if code == BLOCKED => self.look_again(),
+            Some(Verdict::Sent { .. }) => {
+                let Some(agenda) = self.agenda.as_mut().filter(|agenda| agenda.strikes > 0) else { return };
+                (agenda.strikes, agenda.restriction) = (0, None);
+                if let Err(error) = self.sessions.store().forgive(&self.row.key).await {
+                    warn!("A session's refusals were not forgotten: {error}");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn next(&mut self) -> Result<Next, StoreError> {
+        let store = self.sessions.store().clone();
+        if self.agenda.is_none() {
+            match store.agenda(&self.row.key).await? {
+                Some(agenda) if !agenda.jobs.is_empty() => {
+                    self.scripts.retain(|job, _| agenda.jobs.iter().any(|active| active.id == *job));
+                    self.agenda = Some(agenda);
+                }
+                _ => return Ok(Next::End(None)),
+            }
+        }
+        if let Some(until) = self.restricted().await? {
+            return Ok(Next::Wait(until));
+        }
+        if self.unanswered.len() >= UNANSWERED_MAX {
+            return Ok(Next::Answer);
+        }
+        let now = self.sessions.now();
+        let Some(place) = self.whose_turn(now).await? else {
+            let agenda = self.agenda.as_ref().expect("read above");
+            let next = agenda.jobs.iter().map(|job| job.not_before).filter(|at| *at > now).min();
+            return Ok(next.map_or(Next::End(None), Next::Wait));
+        };
+        let agenda = self.agenda.as_ref().expect("read above");
+        let job = &agenda.jobs[place];
+        if let Some(last) = agenda.last_at {
+            let due = last.plus_ms(job.plan.delay.at(agenda.draw));
+            if due > now {
+                return Ok(Next::Wait(due));
+            }
+        }
+        let id = job.id.clone();
+        let Some(recipient) = self.waiting.get(&id).and_then(|queue| queue.front()).cloned() else {
+            return Ok(Next::Again);
+        };
+        if recipient.opted_out {
+            self.dismiss(&id, &recipient, Outcome::Skipped, "OPTED_OUT", "opted out").await?;
+            return Ok(Next::Again);
+        }
+        if job.plan.check_numbers
+            && let Some(next) = self.check(&id, &recipient).await?
+        {
+            return Ok(next);
+        }
+        self.release(place, recipient).await
+    }
+
+    /// Until when WhatsApp's own restriction holds the jobs of this number.
+    async fn restricted(&mut self) -> Result<Option<At>, StoreError> {
+        let agenda = self.agenda.as_ref().expect("there is one");
+        let Some((why, until)) = agenda.restriction else { return Ok(None) };
+        let now = self.sessions.now();
+        if self.asked_about == Some(until) {
+            return Ok((until > now).then_some(until));
+        }
+        // Once when it begins, for its true end, and once when it ends, to hear that it did.
+        if why != Restriction::Blocked && until > now {
+            return Ok(Some(until));
+        }
+        let link = self.view.borrow().link.clone().and_then(|link| link.upgrade());
+        let Some(link) = link else { return Ok(Some(now.plus_ms(FAULT_PAUSE_MS))) };
+        let found = match link.health().await {
+            Ok(health) => restriction_in(&health, now),
+            Err(_) => None,
+        };
+        let restriction = match found {
+            Some((why, ends)) if ends != until => {
+                info!(session.key = %self.row.key, "WhatsApp restricts a number ({})", why.as_str());
+                self.sessions.store().restrict(&self.row.key, why, ends).await?;
+                Some((why, ends))
+            }
+            _ => Some((why, until)),
+        };
+        let agenda = self.agenda.as_mut().expect("there is one");
+        agenda.restriction = restriction;
+        self.asked_about = restriction.map(|(_, until)| until);
+        Ok(restriction.map(|(_, until)| until).filter(|until| *until > now))
+    }
+
+    /// The job whose turn it is, with a recipient in its queue.
+    async fn whose_turn(&mut self, now: At) -> Result<Option<usize>, StoreError> {
+        let store = self.sessions.store().clone();
+        let agenda = self.agenda.as_mut().expect("there is one");
+        let zone = zone_of(&agenda.time_zone);
+        let mut place = 0;
+        while place < agenda.jobs.len() {
+            let job = &mut agenda.jobs[place];
+            if job.not_before > now {
+                place += 1;
+                continue;
+            }
+            let windows = job.plan.windows.as_ref().unwrap_or(&agenda.windows);
+            let opens = windows.opens(now, &zone);
+            if opens > now {
+                store.hold_job(&job.id, Hold::Window, opens).await?;
+                (job.not_before, job.hold) = (opens, Some(Hold::Window));
+                continue;
+            }
+            let queue = self.waiting.entry(job.id.clone()).or_default();
+            if queue.is_empty() {
+                queue.extend(store.waiting(&job.id, PAGE).await?);
+            }
+            if queue.is_empty() {
+                // The rest is on its way; a recipient that comes back rings the bell.
+                agenda.jobs.remove(place);
+                continue;
+            }
+            return Ok(Some(place));
+        }
+        Ok(None)
+    }
+
+    /// Is the recipient on WhatsApp? `None` when it may be written to.
+    async fn check(&mut self, job: &JobId, recipient: &Waiting) -> Result<Option<Next>, StoreError> {
+        let now = self.sessions.now();
+        let network = network_of(&self.row);
+        let numbers = &self.sessions.0.numbers;
+        if numbers.is_known(network, &recipient.phone, now) {
+            return Ok(None);
+        }
+        let store = self.sessions.store().clone();
+        if store.was_met(&self.row.tenant, self.row.mode, &recipient.phone).await? {
+            numbers.remember(network, &recipient.phone, now);
+            return Ok(None);
+        }
+        let gap = if self.row.mode == Mode::Live { QUESTION_GAP_MS } else { 0 };
+        if let Some(next) = self.last_question.map(|last| last.plus_ms(gap)).filter(|next| *next > now) {
+            return Ok(Some(Next::Wait(next)));
+        }
+        self.last_question = Some(now);
+        let asked: Vec<_> = self.waiting[job]
+            .iter()
+            .map(|waiting| waiting.phone.clone())
+            .filter(|phone| !numbers.is_known(network, phone, now))
+            .take(ASKED_AT_ONCE)
+            .collect();
+        let link = self.view.borrow().link.clone().and_then(|link| link.upgrade());
+        let Some(link) = link else { return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS)))) };
+        let digits: Vec<&str> = asked.iter().map(|phone| phone.digits()).collect();
+        let Ok(answers) = link.are_on_whatsapp(&digits).await else {
+            // Whether the session is lost is its task's to find out.
+            return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS))));
+        };
+        let mut is_there = false;
+        for (phone, registered) in asked.iter().zip(answers) {
+            if registered {
+                numbers.remember(network, phone, now);
+            }
+            is_there |= registered && *phone == recipient.phone;
+        }
+        if is_there {
+            return Ok(None);
+        }
+        let error = "the number is not on WhatsApp";
+        self.dismiss(job, recipient, Outcome::Failed, "NOT_ON_WHATSAPP", error).await?;
+        Ok(Some(Next::Again))
+    }
+
+    async fn dismiss(
+        &mut self,
+        job: &JobId,
+        recipient: &Waiting,
+        outcome: Outcome,
+        code: &'static str,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let dismissal = Dismissal {
+            job: job.clone(),
+            seq: recipient.seq,
+            outcome,
+            code,
+            error: error.to_owned(),
+            at: self.sessions.now(),
+        };
+        self.sessions.store().dismiss(dismissal).await?;
+        self.pop(job);
+        Ok(())
+    }
+
+    fn pop(&mut self, job: &JobId) {
+        if let Some(queue) = self.waiting.get_mut(job) {
+            queue.pop_front();
+        }
+    }
+
+    /// Takes the recipient, its quota and its message's row in one transaction, then writes the message.
+    async fn release(&mut self, place: usize, recipient: Waiting) -> Result<Next, StoreError> {
+        let agenda = self.agenda.as_ref().expect("there is one");
+        let Active { id, plan, .. } = agenda.jobs[place].clone();
+        let script = self.scripts.entry(id.clone()).or_insert_with(|| Script::of(&plan));
+        let fields = Fields::parse(recipient.fields.as_deref().unwrap_or("{}"));
+        let content = script.content(recipient.variant, &recipient.phone, &fields);
+        if content.text().len() > TEXT_MAX {
+            let error = "with its fields filled in, the message is too long";
+            self.dismiss(&id, &recipient, Outcome::Failed, "MESSAGE_TOO_LONG", error).await?;
+            return Ok(Next::Again);
+        }
+        if content.text().trim().is_empty() {
+            let error = "with its fields filled in, the message is empty";
+            self.dismiss(&id, &recipient, Outcome::Failed, "MESSAGE_EMPTY", error).await?;
+            return Ok(Next::Again);
+        }
+        let Some(handle) = self.sessions.handle(&self.row.key) else { return Ok(Next::End(None)) };
+        let epoch = handle.view.borrow().epoch;
+        let to = Recipient::Person(recipient.phone.clone());
+        let wa_id = new_wa_id();
+        let (mut verdict, _) = self.sessions.await_verdict(&self.row.key, &wa_id, Some(&id));
+        let draw = Draw::random();
+        let intent = Intent {
+            owner: owner_of(&self.row),
+            to: to.clone(),
+            content: content.clone(),
+            wa_id: wa_id.clone(),
+            epoch,
+            idempotency: None,
+            job: Some(JobPart { job: id.clone(), seq: recipient.seq, draw }),
+        };
+        let turn = self.sessions.turn(&self.row.key, &to);
+        let turn = turn.lock().await;
+        let accepted = self.sessions.store().accept(intent).await;
+        let (key, created_at) = match accepted {
+            Ok(Accepted::New { key, created_at }) => (key, created_at),
+            Ok(Accepted::Repeat { .. }) => unreachable!("it has no idempotency key"),
+            Err(refused) => {
+                drop(turn);
+                self.sessions.abandon(&wa_id);
+                return self.refused(place, refused).await;
+            }
+        };
+        let written = Arc::new(Notify::new());
+        let mut outgoing = Outgoing::of(Unsettled {
+            key,
+            wa_id,
+            to,
+            content,
+            created_at,
+            job: Some(id.clone()),
+        });
+        outgoing.written = Some(written.clone());
+        let _ = handle.commands.send(Command::Transmit(outgoing));
+        drop(turn);
+        self.pop(&id);
+        let agenda = self.agenda.as_mut().expect("there is one");
+        (agenda.last_at, agenda.draw) = (Some(created_at), draw);
+        // The others' turn first.
+        let job = agenda.jobs.remove(place);
+        agenda.jobs.push(job);
+        self.unanswered.spawn(async move { verdict.wait_for(Option::is_some).await.ok().and_then(|v| v.clone()) });
+        tokio::select! {
+            () = written.notified() => {}
+            _ = self.view.wait_for(|view| !matches!(view.state, State::Ready { .. })) => {}
+        }
+        Ok(Next::Again)
+    }
+
+    async fn refused(&mut self, place: usize, refused: Refused) -> Result<Next, StoreError> {
+        match refused {
+            Refused::LimitReached { .. } => {
+                let agenda = self.agenda.as_mut().expect("there is one");
+                let midnight = next_midnight(self.sessions.now(), &zone_of(&agenda.time_zone));
+                let until = midnight.plus_ms(rand::rng().random_range(0..MORNING_SPREAD_MS));
+                let job = &mut agenda.jobs[place];
+                self.sessions.store().hold_job(&job.id, Hold::DailyLimit, until).await?;
+                (job.not_before, job.hold) = (until, Some(Hold::DailyLimit));
+                Ok(Next::Again)
+            }
+            Refused::NotReleased => {
+                self.look_again();
+                Ok(Next::Again)
+            }
+            Refused::Store(error) => {
+                // A commit whose answer was lost may stand: then the message is found, and goes.
+                if let Some(handle) = self.sessions.handle(&self.row.key) {
+                    let _ = handle.commands.send(Command::Recover);
+                }
+                Err(error)
+            }
+            Refused::NoSession | Refused::LeaseLost | Refused::KeyReused | Refused::OptedOut => {
+                Ok(Next::End(None))
+            }
+        }
+    }
+}
