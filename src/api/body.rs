@@ -25,27 +25,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let bytes = read(request.into_body()).await?;
-        let mut reader = serde_json::Deserializer::from_slice(&bytes);
-        let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|problem| explain(&problem))?;
-        reader.end().map_err(|_| ApiError::bad("INVALID_JSON", "There is something after the JSON body"))?;
-        Ok(Self { value, bytes })
+        let bytes = read(request.into_body(), BODY_MAX).await?;
+        Ok(Self { value: read_json(&bytes)?, bytes })
     }
 }
 
-async fn read(body: Stream) -> Result<Bytes, ApiError> {
+/// A whole body as `T`, or the reason why not.
+pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|problem| explain(&problem))?;
+    reader.end().map_err(|_| ApiError::bad("INVALID_JSON", "There is something after the JSON body"))?;
+    Ok(value)
+}
+
+/// Up to `max` bytes.
+pub async fn read(body: Stream, max: usize) -> Result<Bytes, ApiError> {
     let mut chunks = body.into_data_stream();
     let (mut kept, mut seen) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| ApiError::slow_body())?;
         seen += chunk.len();
-        if seen <= BODY_MAX {
+        if seen <= max {
             kept.extend_from_slice(&chunk);
         } else if seen > DRAIN_MAX {
             break;
         }
     }
-    if seen > BODY_MAX { Err(ApiError::too_large(BODY_MAX)) } else { Ok(kept.into()) }
+    if seen > max { Err(ApiError::too_large(max)) } else { Ok(kept.into()) }
 }
 
 fn explain(problem: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {

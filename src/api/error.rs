@@ -11,8 +11,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
+use wapid_core::job::State;
 use wapid_core::phone::PhoneError;
 use wapid_core::store::StoreError;
+use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
@@ -66,6 +68,28 @@ impl ApiError {
     /// The caller sent something we cannot take.
     pub fn bad(code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, error)
+    }
+
+    /// The caller wrote something we cannot take into the query.
+    pub fn parameter(error: impl Into<Cow<'static, str>>) -> Self {
+        Self::bad("INVALID_PARAMETER", error)
+    }
+
+    pub fn no_job() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "JOB_NOT_FOUND", "There is no such job")
+    }
+
+    pub fn job_is_over(state: State) -> Self {
+        let why = match state {
+            State::Cancelled => "The job was cancelled; make a new one for those who were not written to",
+            State::Failed => "The job ended with its session; make a new one",
+            _ => "Every recipient of the job has an outcome already",
+        };
+        Self::bad("JOB_IS_OVER", why)
+    }
+
+    pub fn not_opted_out() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NOT_OPTED_OUT", "This number is not on the list of opt-outs")
     }
 
     pub fn unauthorized() -> Self {
@@ -153,6 +177,16 @@ impl From<anyhow::Error> for ApiError {
 impl From<PhoneError> for ApiError {
     fn from(problem: PhoneError) -> Self {
         Self::bad("INVALID_RECIPIENT", sentence(&problem))
+    }
+}
+
+impl From<NewJobError> for ApiError {
+    fn from(problem: NewJobError) -> Self {
+        match problem {
+            NewJobError::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", sentence(&problem)),
+            NewJobError::NoSession => Self::no_session(),
+            NewJobError::Store(problem) => problem.into(),
+        }
     }
 }
 

@@ -26,11 +26,14 @@ mod body;
 mod caller;
 mod error;
 mod health;
+mod jobs;
 mod messages;
 mod openapi;
+mod opt_outs;
 mod sandbox;
 mod send;
 mod sessions;
+mod settings;
 
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +44,8 @@ pub struct Api {
     pub sessions: Sessions,
     pub metrics: PrometheusHandle,
     pub restored: Arc<std::sync::atomic::AtomicBool>,
+    /// Where the files of forms lie while they are read.
+    pub uploads: Arc<std::path::Path>,
 }
 
 /// Every route, as documented.
@@ -56,6 +61,19 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::disconnect))
         .routes(routes!(send::send))
         .routes(routes!(messages::list))
+        .routes(routes!(jobs::new::create))
+        .routes(routes!(jobs::new::preview))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::read))
+        .routes(routes!(jobs::pause))
+        .routes(routes!(jobs::resume))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::recipients::list))
+        .routes(routes!(jobs::recipients::results))
+        .routes(routes!(opt_outs::list, opt_outs::add))
+        .routes(routes!(opt_outs::remove))
+        .routes(routes!(settings::read, settings::write))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))
@@ -77,7 +95,8 @@ pub fn router(api: Api) -> Router {
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
         .fallback(|| std::future::ready(error::ApiError::no_route()))
         .method_not_allowed_fallback(|| std::future::ready(error::ApiError::method_not_allowed()))
-        .layer(DefaultBodyLimit::max(body::BODY_MAX))
+        // Each route that reads a body has its own limit; this is the largest, a form's with a file.
+        .layer(DefaultBodyLimit::max(jobs::new::FORM_MAX))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,

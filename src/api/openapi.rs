@@ -16,6 +16,9 @@ use super::error::ErrorBody;
     tags(
         (name = "sessions", description = "Link numbers and watch them"),
         (name = "messages", description = "Send, and read the log"),
+        (name = "jobs", description = "One text to many, one by one, within limits and windows"),
+        (name = "opt-outs", description = "Who is not written to any more"),
+        (name = "settings", description = "What holds for every job"),
         (name = "sandbox", description = "Simulated phones, for test keys"),
         (name = "operations", description = "For whoever runs it")
     )

@@ -21,7 +21,7 @@ use crate::session::SendRequest;
 /// The longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 /// How long a key is remembered.
-const KEY_LIFE_MS: i64 = 24 * 3_600_000;
+pub const KEY_LIFE_MS: i64 = 24 * 3_600_000;
 /// Header and footer are one line of a bubble, not a second message.
 const EDGE_MAX: usize = 1_024;
 
@@ -85,13 +85,14 @@ pub async fn send(
     let now = api.sessions.store().clock().now();
     let idempotency = match key_of(&headers)? {
         Some(key) => {
-            let fingerprint = fingerprint(&session, &body.bytes);
+            let fingerprint = fingerprint("send", &session, &canonical(&body.bytes));
             Some(Idempotency { key, fingerprint, expires_at: now.plus_ms(KEY_LIFE_MS) })
         }
         None => None,
     };
     let to = Recipient::parse(&body.value.to)?;
-    let content = content_of(body.value)?;
+    let NewMessage { kind, message, header, footer, .. } = body.value;
+    let content = content_of(kind.as_deref(), message, header, footer)?;
     let sent = api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?;
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };
     let mut response = Json(answer).into_response();
@@ -102,19 +103,25 @@ pub async fn send(
     Ok(response)
 }
 
-fn content_of(new: NewMessage) -> Result<Content, ApiError> {
-    match new.kind.as_deref().unwrap_or("text") {
+/// What a single send and a bulk job may say.
+pub fn content_of(
+    kind: Option<&str>,
+    message: Option<String>,
+    header: Option<String>,
+    footer: Option<String>,
+) -> Result<Content, ApiError> {
+    match kind.unwrap_or("text") {
         "text" => {}
         "image" | "video" | "document" | "audio" | "poll" => {
             return Err(ApiError::bad("UNSUPPORTED_TYPE", "type: this version sends text only"));
         }
         _ => return Err(ApiError::bad("INVALID_REQUEST", "type: unknown; use text")),
     }
-    let texts = [&new.message, &new.header, &new.footer];
+    let texts = [&message, &header, &footer];
     if texts.into_iter().flatten().any(|text| text.contains('\0')) {
         return Err(ApiError::bad("INVALID_REQUEST", "message, header, footer: without NUL characters"));
     }
-    let message = new.message.unwrap_or_default();
+    let message = message.unwrap_or_default();
     if message.trim().is_empty() {
         return Err(ApiError::bad("INVALID_REQUEST", "message: required, and not empty"));
     }
@@ -127,11 +134,11 @@ fn content_of(new: NewMessage) -> Result<Content, ApiError> {
         }
         text => Ok(text.filter(|text| !text.trim().is_empty())),
     };
-    Ok(Content::Text { message, header: edge("header", new.header)?, footer: edge("footer", new.footer)? })
+    Ok(Content::Text { message, header: edge("header", header)?, footer: edge("footer", footer)? })
 }
 
 /// Bare, or quoted as the IETF draft writes it.
-fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
@@ -142,15 +149,20 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Ok(Some(key.to_owned()))
 }
 
-/// Route and body, the body without regard to spaces and the order of its fields.
-fn fingerprint(session: &OwnSession, body: &[u8]) -> [u8; 32] {
-    let canonical = serde_json::from_slice::<serde_json::Value>(body)
-        .map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes());
+/// A body without regard to spaces and the order of its fields.
+fn canonical(body: &[u8]) -> Vec<u8> {
+    serde_json::from_slice::<serde_json::Value>(body)
+        .map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes())
+}
+
+/// Of route, session and what was asked.
+pub fn fingerprint(route: &str, session: &OwnSession, asked: &[u8]) -> [u8; 32] {
     Sha256::new()
-        .chain_update(b"send\0")
+        .chain_update(route)
+        .chain_update(b"\0")
         .chain_update(session.row.key.as_str())
         .chain_update(b"\0")
-        .chain_update(canonical)
+        .chain_update(asked)
         .finalize()
         .into()
 }

@@ -41,6 +41,8 @@ pub struct NewSession {
     /// The session's own way to WhatsApp: `http://user:password@host:port` or `socks5://host:port`.
     /// An empty string removes it
     proxy: Option<String>,
+    /// Messages a day from this number, in the tenant's time zone; -1 for no limit of its own
+    daily_limit: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -84,9 +86,13 @@ pub async fn create(
         name: short("name", new.name)?,
         device_name: short("deviceName", new.device_name)?,
         proxy: new.proxy,
+        daily_limit: new.daily_limit,
     };
     let (row, is_new) = caller.store.ensure_session(&id, settings).await?;
     let key = row.key.clone();
+    if new.daily_limit.is_some() {
+        api.sessions.wake_jobs(&key).await;
+    }
     let pairing_code = api.sessions.start(row, phone.as_ref().map(Phone::digits)).await?;
     let status = match api.sessions.view(&key) {
         Some(view) if !is_new => view.state.status().as_str(),

@@ -54,6 +54,8 @@ const QUESTION_GAP_MS: i64 = 1_000;
 const MORNING_SPREAD_MS: i64 = 60_000;
 /// A restriction whose end WhatsApp did not name is looked at again after this.
 const LOOK_AGAIN_MS: i64 = 30 * 60_000;
+/// What WhatsApp says beyond this is looked at again.
+const RESTRICTION_MAX_MS: i64 = 30 * 86_400_000;
 /// The pause after a database or a connection that failed.
 const FAULT_PAUSE_MS: i64 = 1_000;
 /// How often everything that could send is looked at, whatever woke or did not.
@@ -85,6 +87,17 @@ impl Sessions {
             // Nobody holds it: whoever brings it up looks.
             Ok(_) => {}
             Err(error) => warn!("Who holds a session could not be read: {error}"),
+        }
+    }
+
+    /// Looks at the jobs of a session at a time to come.
+    pub async fn wake_jobs_at(&self, session: &SessionKey, at: At) {
+        let wakeups = &self.0.parts.wakeups;
+        match self.store().lease_owner(session).await {
+            Ok(Some(owner)) if owner != self.0.parts.owner => {
+                wakeups.wake_elsewhere(&owner, &wake_key(session), at).await;
+            }
+            _ => wakeups.wake(&wake_key(session), at).await,
         }
     }
 
@@ -166,8 +179,8 @@ enum Next {
 
 /// What WhatsApp says of a number's health, as a reason to wait.
 fn restriction_in(health: &Health, now: At) -> Option<(Restriction, At)> {
-    let look_again = now.plus_ms(LOOK_AGAIN_MS);
-    let end = |ms: Option<i64>| ms.map_or(look_again, At).min(At(now.0 + 400 * 86_400_000)).max(look_again);
+    let (look_again, farthest) = (now.plus_ms(LOOK_AGAIN_MS), now.plus_ms(RESTRICTION_MAX_MS));
+    let end = |ms: Option<i64>| ms.map(At).filter(|end| *end > now).map_or(look_again, |end| end.min(farthest));
     if health.timelock_until_ms.is_some() {
         return Some((Restriction::Timelock, end(health.timelock_until_ms)));
     }

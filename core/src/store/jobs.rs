@@ -204,6 +204,18 @@ pub struct Tally {
     pub count: i64,
 }
 
+/// What stands between a session's jobs and their ends.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    pub time_zone: String,
+    /// Messages left today and messages a day, the tenant's or the session's, whichever is less.
+    pub quota: Option<(i64, i64)>,
+    /// Of jobs that have none of their own.
+    pub windows: Windows,
+    /// Jobs that share the session's pace.
+    pub jobs: i64,
+}
+
 /// What a session's jobs want sent, and how fast.
 #[derive(Debug, Clone)]
 pub struct Agenda {
@@ -441,13 +453,33 @@ impl TenantStore {
         rows.into_iter().map(StoredJob::read).collect()
     }
 
-    /// How many jobs of a session are between their first and their last message.
-    pub async fn jobs_running(&self, session: &SessionKey) -> Result<i64> {
-        const COUNT: &str = "SELECT COUNT(*) FROM jobs
-            WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 AND state IN ('pending', 'running')";
-        let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str()];
-        let count: Vec<(i64,)> = self.store.db.rows(COUNT, place).await?;
-        Ok(count.first().map_or(0, |(count,)| *count))
+    /// What stands between a session's jobs and their ends; `None` when the session is gone.
+    pub async fn outlook(&self, session: &SessionKey) -> Result<Option<Outlook>> {
+        const READ: &str = "SELECT t.time_zone, t.daily_limit, s.daily_limit, o.windows,
+                (SELECT COUNT(*) FROM jobs j WHERE j.session_key = s.key AND j.state IN ('pending', 'running'))
+            FROM sessions s JOIN tenants t ON t.id = s.tenant_id
+            LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
+            WHERE s.tenant_id = $1 AND s.mode = $2 AND s.key = $3";
+        const USED: &str = "SELECT COALESCE((SELECT used FROM daily_usage
+                WHERE tenant_id = $1 AND mode = $2 AND day = $4), 0),
+            COALESCE((SELECT used FROM session_usage WHERE session_key = $3 AND day = $4), 0)";
+        type Read = (String, Option<i64>, Option<i64>, Option<String>, i64);
+        let mut place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str()];
+        let found: Option<Read> = self.store.db.rows(READ, place.clone()).await?.pop();
+        let Some((time_zone, tenant_limit, session_limit, windows, jobs)) = found else { return Ok(None) };
+        let mut quota = None;
+        if tenant_limit.is_some() || session_limit.is_some() {
+            place.extend(values![crate::tenant::local_day(self.store.clock.now(), &time_zone)]);
+            let used: Vec<(i64, i64)> = self.store.db.rows(USED, place).await?;
+            let (by_tenant, by_session) = used.first().copied().unwrap_or_default();
+            let left = |limit: Option<i64>, used| limit.map(|limit| (limit - used, limit));
+            quota = [left(tenant_limit, by_tenant), left(session_limit, by_session)]
+                .into_iter()
+                .flatten()
+                .reduce(|(a, b), (c, d)| (a.min(c), b.min(d)));
+        }
+        let windows = windows.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+        Ok(Some(Outlook { time_zone, quota, windows, jobs }))
     }
 
     /// From its answer on nothing new of a paused or cancelled job leaves; what had left before may

@@ -1,0 +1,227 @@
+//! Bulk jobs: make one, watch it, steer it, read what became of everybody.
+//!
+//! | file | what |
+//! |---|---|
+//! | `new` | what a request for a job says, as JSON or as a form with a file; its checks |
+//! | `upload` | a form's file, on its way to disk |
+//! | `view` | a job as its owner reads it: progress, why it waits, when it ends |
+//! | `recipients` | what became of each person, as pages, as CSV, and summed up |
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::id::SessionId;
+use wapid_core::job::{JobId, State as Standing};
+use wapid_core::store::jobs::{JobFilter, JobRow, Retried};
+use wapid_core::store::ledger::{Change, Changed};
+
+use super::Api;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::openapi::Refusals;
+
+pub mod new;
+pub mod recipients;
+mod upload;
+mod view;
+
+use view::{Detail, Job};
+
+const PAGE: i64 = 20;
+const PAGE_MAX: i64 = 100;
+
+/// The job named in the path, if it is the caller's. Anybody else's is 404.
+pub struct OwnJob {
+    pub row: JobRow,
+    pub caller: Caller,
+}
+
+impl FromRequestParts<Api> for OwnJob {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_job())?;
+        let id = JobId::parse(&id).ok_or_else(ApiError::no_job)?;
+        let row = caller.store.job(&id).await?.ok_or_else(ApiError::no_job)?;
+        Ok(Self { row, caller })
+    }
+}
+
+/// How a job stands
+///
+/// `status` is `pending`, `running`, `completed` or `failed`; `state` is finer, and `waiting` says why
+/// nothing leaves just now, and until when.
+#[utoipa::path(
+    operation_id = "bulk_job",
+    get, path = "/api/whatsapp/bulk-job/{jobId}", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job")),
+    responses((status = 200, body = Job), Refusals)
+)]
+pub async fn read(State(api): State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
+    Ok(Json(view::job(&api, &job.caller, job.row, Detail::Whole).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub struct JobQuery {
+    session_id: Option<String>,
+    /// `pending`, `running`, `paused`, `completed`, `cancelled` or `failed`
+    state: Option<String>,
+    /// Jobs per page, 1 to 100; 20 by default
+    limit: Option<i64>,
+    /// `nextCursor` of the answer before
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobList {
+    jobs: Vec<Job>,
+    /// Give it as `cursor` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// All jobs, newest first
+#[utoipa::path(
+    operation_id = "list_bulk_jobs",
+    get, path = "/api/whatsapp/bulk-jobs", tag = "jobs", params(JobQuery),
+    responses((status = 200, body = JobList), Refusals)
+)]
+pub async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    query: Result<Query<JobQuery>, QueryRejection>,
+) -> Result<Json<JobList>, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
+    let session = query.session_id.as_deref().map(SessionId::parse).transpose();
+    let state = query.state.as_deref().map(|word| {
+        Standing::parse(word).ok_or_else(|| {
+            ApiError::parameter("state: pending, running, paused, completed, cancelled or failed")
+        })
+    });
+    let filter = JobFilter {
+        session: session.map_err(|problem| ApiError::parameter(problem.to_string()))?,
+        state: state.transpose()?,
+    };
+    let before = query.cursor.as_deref().map(|text| {
+        JobId::parse(text).ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
+    });
+    let rows = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_cursor = rows.last().filter(|_| full).map(|row| row.id.to_string());
+    let mut jobs = Vec::with_capacity(rows.len());
+    for row in rows {
+        jobs.push(view::job(&api, &caller, row, Detail::Glance).await?);
+    }
+    Ok(Json(JobList { jobs, next_cursor }))
+}
+
+/// Pause a job
+///
+/// From the answer on nothing more of it leaves, and what had left has WhatsApp's answer (unless that
+/// takes more than 2 s). `resume` goes on with the next recipient.
+#[utoipa::path(
+    operation_id = "pause_bulk_job",
+    post, path = "/api/whatsapp/bulk-job/{jobId}/pause", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job")),
+    responses((status = 200, body = Job), Refusals)
+)]
+pub async fn pause(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
+    steer(api, job, Change::Pause).await
+}
+
+/// Let a paused job go on
+#[utoipa::path(
+    operation_id = "resume_bulk_job",
+    post, path = "/api/whatsapp/bulk-job/{jobId}/resume", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job")),
+    responses((status = 200, body = Job), Refusals)
+)]
+pub async fn resume(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
+    steer(api, job, Change::Resume).await
+}
+
+/// Stop a job for good
+///
+/// Those who have not been written to are `cancelled`; the job's `status` is then `failed`, with the
+/// reason `cancelled`.
+#[utoipa::path(
+    operation_id = "cancel_bulk_job",
+    post, path = "/api/whatsapp/bulk-job/{jobId}/cancel", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job")),
+    responses((status = 200, body = Job), Refusals)
+)]
+pub async fn cancel(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
+    steer(api, job, Change::Cancel).await
+}
+
+async fn steer(State(api): State<Api>, job: OwnJob, change: Change) -> Result<Json<Job>, ApiError> {
+    match job.caller.store.change_job(&job.row.id, change).await? {
+        Changed::Done | Changed::AlreadySo => {}
+        Changed::TooLate(state) => return Err(ApiError::job_is_over(state)),
+        Changed::NotFound => return Err(ApiError::no_job()),
+    }
+    api.sessions.wake_jobs(&job.row.session_key).await;
+    if change != Change::Resume {
+        api.sessions.settle_job(&job.row.id).await;
+    }
+    let row = job.caller.store.job(&job.row.id).await?.ok_or_else(ApiError::no_job)?;
+    Ok(Json(view::job(&api, &job.caller, row, Detail::Whole).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryQuery {
+    /// `true`: also those whose outcome is unknown, who may have got the message already
+    include_unknown: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetriedJob {
+    /// Recipients that are in line again
+    retried: i64,
+    /// Those who were left out because they may have got the message; `includeUnknown=true` takes them
+    unknown: i64,
+    job: Job,
+}
+
+/// Try the failed recipients of a job again
+#[utoipa::path(
+    operation_id = "retry_bulk_job",
+    post, path = "/api/whatsapp/bulk-job/{jobId}/retry-failed", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job"), RetryQuery),
+    responses((status = 200, body = RetriedJob), Refusals)
+)]
+pub async fn retry(
+    State(api): State<Api>,
+    job: OwnJob,
+    query: Result<Query<RetryQuery>, QueryRejection>,
+) -> Result<Json<RetriedJob>, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let unknown_too = query.include_unknown.unwrap_or(false);
+    let (retried, unknown) = match job.caller.store.retry_failed(&job.row.id, unknown_too).await? {
+        Retried::Queued { count, unknown } => (count, unknown),
+        Retried::TooLate(state) => return Err(ApiError::job_is_over(state)),
+        Retried::NotFound => return Err(ApiError::no_job()),
+    };
+    api.sessions.wake_jobs(&job.row.session_key).await;
+    let row = job.caller.store.job(&job.row.id).await?.ok_or_else(ApiError::no_job)?;
+    let job = view::job(&api, &job.caller, row, Detail::Whole).await?;
+    Ok(Json(RetriedJob { retried, unknown, job }))
+}
+
+fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
+    if (1..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ApiError::parameter(format!("{name}: 1 to {max}")))
+    }
+}

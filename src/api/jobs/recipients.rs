@@ -1,0 +1,331 @@
+//! What became of each person, as pages, as CSV, and summed up.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::clock::At;
+use wapid_core::job::{JobId, Outcome, Plan, State};
+use wapid_core::message::Status;
+use wapid_core::store::TenantStore;
+use wapid_core::store::jobs::RecipientRow;
+
+use super::{OwnJob, within};
+use crate::api::error::ApiError;
+use crate::api::openapi::Refusals;
+
+const PAGE: i64 = 100;
+const PAGE_MAX: i64 = 1_000;
+
+#[derive(Deserialize, IntoParams)]
+pub struct RecipientQuery {
+    /// `queued`, `sending`, `sent`, `failed`, `skipped`, `invalid`, `duplicate` or `cancelled`
+    outcome: Option<String>,
+    /// Rows after this one: `nextAfter` of the answer before
+    after: Option<i64>,
+    /// Rows per page, 1 to 1,000; 100 by default
+    limit: Option<i64>,
+    /// `csv` for the whole list as a file
+    format: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recipient {
+    /// Its row in the list, from 1
+    row: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// Its fields, as the list had them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    fields: Option<Box<RawValue>>,
+    outcome: &'static str,
+    /// Where its message stands: `sending`, `sent`, `delivered`, `read`, `played` or `failed`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    attempts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// When it was sent, failed or skipped
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recipients {
+    recipients: Vec<Recipient>,
+    /// Give it as `after` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_after: Option<i64>,
+}
+
+/// What became of each recipient
+#[utoipa::path(
+    operation_id = "bulk_job_recipients",
+    get, path = "/api/whatsapp/bulk-job/{jobId}/recipients", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job"), RecipientQuery),
+    responses(
+        (status = 200, content((Recipients = "application/json"), (String = "text/csv"))),
+        Refusals
+    )
+)]
+pub async fn list(
+    job: OwnJob,
+    query: Result<Query<RecipientQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
+    let after = query.after.unwrap_or(0).max(0);
+    let is_cancelled = job.row.state == State::Cancelled;
+    let outcome = match query.outcome.as_deref() {
+        None => None,
+        // Of a cancelled job nobody waits any more.
+        Some("cancelled") if is_cancelled => Some(Outcome::Queued),
+        Some("cancelled") => return Ok(Json(Recipients { recipients: vec![], next_after: None }).into_response()),
+        Some(word) => Some(Outcome::parse(word).ok_or_else(|| {
+            ApiError::parameter(
+                "outcome: queued, sending, sent, failed, skipped, invalid, duplicate or cancelled",
+            )
+        })?),
+    };
+    let teller = Teller { plan: job.row.plan, is_cancelled };
+    match query.format.as_deref() {
+        None | Some("json") => {
+            let rows = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
+            let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+            let next_after = rows.last().filter(|_| full).map(|row| row.seq);
+            let recipients = rows.into_iter().map(|row| teller.tell(row)).collect();
+            Ok(Json(Recipients { recipients, next_after }).into_response())
+        }
+        Some("csv") => Ok(csv(job.caller.store, job.row.id, outcome, after, teller)),
+        Some(_) => Err(ApiError::parameter("format: json or csv")),
+    }
+}
+
+struct Teller {
+    plan: Plan,
+    is_cancelled: bool,
+}
+
+impl Teller {
+    fn tell(&self, row: RecipientRow) -> Recipient {
+        let label = || {
+            let place = usize::try_from(row.variant).ok()?;
+            self.plan.variants.get(place).map(|variant| variant.label.clone())
+        };
+        Recipient {
+            variant: if self.plan.variants.len() > 1 { label() } else { None },
+            row: row.seq,
+            phone: row.phone,
+            fields: row.fields.and_then(|text| RawValue::from_string(text).ok()),
+            outcome: match row.outcome {
+                Outcome::Queued if self.is_cancelled => "cancelled",
+                outcome => outcome.as_str(),
+            },
+            message_status: row.status.map(Status::as_str),
+            message_id: row.wa_id,
+            attempts: row.attempts,
+            code: row.error_code,
+            error: row.error,
+            settled_at: row.settled_at.map(At::iso),
+            delivered_at: row.delivered_at.map(At::iso),
+            read_at: row.read_at.map(At::iso),
+        }
+    }
+}
+
+/// The whole list, a page at a time.
+fn csv(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, teller: Teller) -> Response {
+    const HEADER: &str = "row,phone,name,outcome,messageStatus,messageId,variant,attempts,code,error,settledAt,\
+         deliveredAt,readAt\r\n";
+    let head = stream::once(std::future::ready(Ok(Bytes::from_static(HEADER.as_bytes()))));
+    let pages = stream::try_unfold((store, teller, Some(after)), move |(store, teller, after)| {
+        let id = id.clone();
+        async move {
+            let Some(after) = after else { return Ok(None) };
+            let rows = store.recipients(&id, outcome, after, PAGE_MAX).await?;
+            let Some(last) = rows.last().map(|row| row.seq) else { return Ok(None) };
+            let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE_MAX);
+            let text: String = rows.into_iter().map(|row| line(teller.tell(row))).collect();
+            Ok(Some((Bytes::from(text), (store, teller, full.then_some(last)))))
+        }
+    });
+    let stream = futures::StreamExt::chain(
+        head,
+        futures::TryStreamExt::map_err(pages, |problem: wapid_core::store::StoreError| {
+            tracing::error!("A list of recipients broke off: {problem}");
+            std::io::Error::other("the database failed")
+        }),
+    );
+    let mut response = Body::from_stream(stream).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    let name = HeaderValue::from_static("attachment; filename=\"recipients.csv\"");
+    headers.insert(header::CONTENT_DISPOSITION, name);
+    response
+}
+
+fn line(one: Recipient) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        name: Option<String>,
+    }
+    let name = one.fields.as_ref().and_then(|fields| serde_json::from_str::<Named>(fields.get()).ok());
+    let cells = [
+        one.row.to_string(),
+        one.phone.unwrap_or_default(),
+        name.and_then(|named| named.name).unwrap_or_default(),
+        one.outcome.to_owned(),
+        one.message_status.unwrap_or_default().to_owned(),
+        one.message_id.unwrap_or_default(),
+        one.variant.unwrap_or_default(),
+        one.attempts.to_string(),
+        one.code.unwrap_or_default(),
+        one.error.unwrap_or_default(),
+        one.settled_at.unwrap_or_default(),
+        one.delivered_at.unwrap_or_default(),
+        one.read_at.unwrap_or_default(),
+    ];
+    let mut line = cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
+    line.push_str("\r\n");
+    line
+}
+
+/// A spreadsheet runs what begins like a formula, so such a cell gets an apostrophe before it.
+fn quoted(cell: &str) -> String {
+    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
+    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Results {
+    /// How many recipients ended how
+    outcomes: BTreeMap<&'static str, i64>,
+    /// How far the messages got
+    messages: Reach,
+    /// Why recipients failed or were left out, the most frequent first
+    reasons: Vec<Reason>,
+    /// With several variants: the same for each
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<VariantResult>,
+}
+
+/// Each counts those that got at least so far.
+#[derive(Serialize, ToSchema, Default, Clone)]
+pub struct Reach {
+    sent: i64,
+    delivered: i64,
+    read: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Reason {
+    code: String,
+    count: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct VariantResult {
+    label: String,
+    recipients: i64,
+    #[serde(flatten)]
+    reach: Reach,
+    failed: i64,
+}
+
+/// A job's results, summed up
+///
+/// Counts every recipient, so ask at the end rather than every second.
+#[utoipa::path(
+    operation_id = "bulk_job_results",
+    get, path = "/api/whatsapp/bulk-job/{jobId}/results", tag = "jobs",
+    params(("jobId" = String, Path, description = "The job")),
+    responses((status = 200, body = Results), Refusals)
+)]
+pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
+    let is_cancelled = job.row.state == State::Cancelled;
+    let mut outcomes = BTreeMap::new();
+    let mut messages = Reach::default();
+    let mut reasons: BTreeMap<String, i64> = BTreeMap::new();
+    let plan = &job.row.plan;
+    let mut variants: Vec<VariantResult> = plan
+        .variants
+        .iter()
+        .map(|variant| VariantResult {
+            label: variant.label.clone(),
+            recipients: 0,
+            reach: Reach::default(),
+            failed: 0,
+        })
+        .collect();
+    for tally in job.caller.store.tallies(&job.row.id).await? {
+        let word = match tally.outcome {
+            Outcome::Queued if is_cancelled => "cancelled",
+            outcome => outcome.as_str(),
+        };
+        *outcomes.entry(word).or_default() += tally.count;
+        if let Some(code) = tally.error_code {
+            *reasons.entry(code).or_default() += tally.count;
+        }
+        if matches!(tally.outcome, Outcome::Invalid | Outcome::Duplicate) {
+            continue;
+        }
+        let rank = match tally.outcome {
+            Outcome::Sent => tally.status.map_or(1, Status::rank),
+            _ => 0,
+        };
+        let add = |reach: &mut Reach| {
+            reach.sent += if rank >= 1 { tally.count } else { 0 };
+            reach.delivered += if rank >= 2 { tally.count } else { 0 };
+            reach.read += if rank >= 3 { tally.count } else { 0 };
+        };
+        add(&mut messages);
+        if let Some(variant) = usize::try_from(tally.variant).ok().and_then(|place| variants.get_mut(place)) {
+            variant.recipients += tally.count;
+            variant.failed += if tally.outcome == Outcome::Failed { tally.count } else { 0 };
+            add(&mut variant.reach);
+        }
+    }
+    if variants.len() < 2 {
+        variants.clear();
+    }
+    let mut reasons: Vec<Reason> =
+        reasons.into_iter().map(|(code, count)| Reason { code, count }).collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+    Ok(Json(Results { outcomes, messages, reasons, variants }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        assert_eq!(quoted("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
+        assert_eq!(quoted("+5511"), "'+5511");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("Ana"), "Ana");
+    }
+}

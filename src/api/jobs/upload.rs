@@ -1,0 +1,32 @@
+//! A form's file, on its way to disk: never whole in memory, never larger than it may be.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use axum::extract::multipart::Field;
+use tempfile::NamedTempFile;
+
+use crate::api::error::ApiError;
+
+/// A list of 100,000 recipients with a few fields is 2 to 6 MiB.
+pub const FILE_MAX: usize = 32 << 20;
+
+/// Writes a part of a form into a file that is gone when it is dropped.
+pub async fn save(mut field: Field<'_>, folder: &Path) -> Result<NamedTempFile, ApiError> {
+    std::fs::create_dir_all(folder).map_err(anyhow::Error::from)?;
+    let mut file = NamedTempFile::new_in(folder).map_err(anyhow::Error::from)?;
+    let mut size = 0;
+    while let Some(chunk) = field.chunk().await.map_err(|problem| broken(&problem))? {
+        size += chunk.len();
+        if size > FILE_MAX {
+            return Err(ApiError::too_large(FILE_MAX));
+        }
+        // A few KiB into the page cache.
+        file.write_all(&chunk).map_err(anyhow::Error::from)?;
+    }
+    Ok(file)
+}
+
+pub fn broken(problem: &axum::extract::multipart::MultipartError) -> ApiError {
+    ApiError::bad("INVALID_FORM", format!("The form does not read: {}", problem.body_text()))
+}

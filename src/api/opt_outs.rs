@@ -1,0 +1,117 @@
+//! Who is not written to any more.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::phone::Phone;
+
+use super::body::Body;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::openapi::Refusals;
+
+const PAGE: i64 = 100;
+const PAGE_MAX: i64 = 1_000;
+
+#[derive(Deserialize, IntoParams)]
+pub struct OptOutQuery {
+    /// `nextAfter` of the answer before
+    after: Option<String>,
+    /// Numbers per page, 1 to 1,000; 100 by default
+    limit: Option<i64>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OptedOut {
+    #[schema(example = "919876543210")]
+    phone: String,
+    /// `api`, or `message` for somebody who said so
+    source: &'static str,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOutList {
+    opt_outs: Vec<OptedOut>,
+    /// Give it as `after` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_after: Option<String>,
+}
+
+/// Everybody who opted out, by number
+#[utoipa::path(
+    operation_id = "list_opt_outs",
+    get, path = "/api/whatsapp/opt-outs", tag = "opt-outs", params(OptOutQuery),
+    responses((status = 200, body = OptOutList), Refusals)
+)]
+pub async fn list(
+    caller: Caller,
+    query: Result<Query<OptOutQuery>, QueryRejection>,
+) -> Result<Json<OptOutList>, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
+    }
+    let after = query.after.filter(|after| after.bytes().all(|b| b.is_ascii_digit()));
+    let rows = caller.store.opt_outs(after.as_deref(), limit).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_after = rows.last().filter(|_| full).map(|row| row.phone.digits().to_owned());
+    let opt_outs = rows
+        .into_iter()
+        .map(|row| OptedOut {
+            phone: row.phone.digits().to_owned(),
+            source: row.source.as_str(),
+            created_at: row.created_at.iso(),
+        })
+        .collect();
+    Ok(Json(OptOutList { opt_outs, next_after }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct NewOptOut {
+    #[schema(example = "919876543210")]
+    phone: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOutChanged {
+    success: bool,
+    phone: String,
+    opted_out: bool,
+}
+
+/// Put a number on the list
+///
+/// No job writes to it from here on, those that run included.
+#[utoipa::path(
+    operation_id = "add_opt_out",
+    post, path = "/api/whatsapp/opt-outs", tag = "opt-outs",
+    request_body = NewOptOut,
+    responses((status = 200, body = OptOutChanged), Refusals)
+)]
+pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutChanged>, ApiError> {
+    let phone = Phone::parse(&body.value.phone)?;
+    caller.store.opt_out(&phone).await?;
+    Ok(Json(OptOutChanged { success: true, phone: phone.digits().to_owned(), opted_out: true }))
+}
+
+/// Take a number off the list
+#[utoipa::path(
+    operation_id = "remove_opt_out",
+    delete, path = "/api/whatsapp/opt-outs/{phone}", tag = "opt-outs",
+    params(("phone" = String, Path, description = "The number")),
+    responses((status = 200, body = OptOutChanged), Refusals)
+)]
+pub async fn remove(caller: Caller, Path(phone): Path<String>) -> Result<Json<OptOutChanged>, ApiError> {
+    let phone = Phone::parse(&phone)?;
+    if !caller.store.opt_in(&phone).await? {
+        return Err(ApiError::not_opted_out());
+    }
+    Ok(Json(OptOutChanged { success: true, phone: phone.digits().to_owned(), opted_out: false }))
+}

@@ -1,0 +1,123 @@
+//! What a tenant wants of its bulk messages.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wapid_core::opt_out::{self, Settings as Stored, WORDS_MAX};
+use wapid_core::pacing::Windows;
+use wapid_core::phone::Country;
+
+use super::Api;
+use super::body::Body;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::openapi::Refusals;
+
+/// A confirmation is one line.
+const CONFIRMATION_MAX: usize = 500;
+const WORD_MAX: usize = 50;
+
+/// Settings of one tenant and mode. A field that is left out or `null` takes its default.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// Of numbers in lists that have no country code, as ISO 3166
+    #[schema(example = "BR")]
+    default_country: Option<String>,
+    /// When jobs may send, in the tenant's time zone; any time by default
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>, example = json!([{"days": ["mon", "tue"], "from": "09:00", "to": "18:00"}]))]
+    windows: Option<Windows>,
+    /// A message that is one of these words puts its sender on the list of opt-outs. `[]`: none does
+    stop_words: Option<Vec<String>>,
+    /// And one of these takes it off
+    start_words: Option<Vec<String>>,
+    /// What somebody who opts out by a message is told, once; nothing by default
+    confirmation: Option<String>,
+    /// `jobs` (default): whoever opted out is left out of jobs and still gets single messages, such as an
+    /// OTP. `all`: single messages are refused too
+    #[schema(example = "jobs")]
+    opt_out_scope: Option<String>,
+}
+
+impl Settings {
+    fn of(stored: Stored) -> Self {
+        Self {
+            default_country: stored.default_country,
+            windows: Some(stored.windows),
+            stop_words: Some(stored.stop_words.unwrap_or_else(opt_out::stop_words)),
+            start_words: Some(stored.start_words.unwrap_or_else(opt_out::start_words)),
+            confirmation: stored.confirmation,
+            opt_out_scope: Some(if stored.applies_to_all { "all" } else { "jobs" }.to_owned()),
+        }
+    }
+
+    fn check(self) -> Result<Stored, ApiError> {
+        let invalid = |why: String| ApiError::bad("INVALID_REQUEST", why);
+        if let Some(code) = &self.default_country {
+            Country::parse(code).map_err(|problem| invalid(format!("defaultCountry: {problem}")))?;
+        }
+        let windows = self.windows.unwrap_or_default();
+        windows.check().map_err(|problem| invalid(format!("windows: {problem}")))?;
+        for (name, words) in [("stopWords", &self.stop_words), ("startWords", &self.start_words)] {
+            let Some(words) = words else { continue };
+            let bad = |word: &String| {
+                word.trim().is_empty() || word.len() > WORD_MAX || word.chars().any(char::is_control)
+            };
+            if words.len() > WORDS_MAX || words.iter().any(bad) {
+                let why = format!("{name}: at most {WORDS_MAX} words of 1 to {WORD_MAX} bytes");
+                return Err(invalid(why));
+            }
+        }
+        let confirmation = self.confirmation.filter(|text| !text.trim().is_empty());
+        if confirmation.as_ref().is_some_and(|text| text.len() > CONFIRMATION_MAX || text.contains('\0')) {
+            return Err(invalid(format!("confirmation: at most {CONFIRMATION_MAX} bytes")));
+        }
+        let applies_to_all = match self.opt_out_scope.as_deref() {
+            None | Some("jobs") => false,
+            Some("all") => true,
+            Some(_) => return Err(invalid("optOutScope: jobs or all".to_owned())),
+        };
+        Ok(Stored {
+            default_country: self.default_country.map(|code| code.to_uppercase()),
+            windows,
+            stop_words: self.stop_words,
+            start_words: self.start_words,
+            confirmation,
+            applies_to_all,
+        })
+    }
+}
+
+/// Settings for bulk messages
+#[utoipa::path(
+    operation_id = "get_settings",
+    get, path = "/api/whatsapp/settings", tag = "settings",
+    responses((status = 200, body = Settings), Refusals)
+)]
+pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
+    Ok(Json(Settings::of(caller.store.settings().await?)))
+}
+
+/// Replace the settings for bulk messages
+///
+/// Jobs that wait for a window look again at once.
+#[utoipa::path(
+    operation_id = "put_settings",
+    put, path = "/api/whatsapp/settings", tag = "settings",
+    request_body = Settings,
+    responses((status = 200, body = Settings), Refusals)
+)]
+pub async fn write(
+    State(api): State<Api>,
+    caller: Caller,
+    body: Body<Settings>,
+) -> Result<Json<Settings>, ApiError> {
+    let stored = body.value.check()?;
+    caller.store.save_settings(&stored).await?;
+    for session in caller.store.sessions().await? {
+        api.sessions.wake_jobs(&session.key).await;
+    }
+    Ok(Json(Settings::of(caller.store.settings().await?)))
+}
