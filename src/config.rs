@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use wapid_core::store::Durability;
+use wapid_workers::Queue;
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +23,10 @@ pub struct Config {
     /// `sqlite://path` or `postgres://…`; unset: SQLite in the data folder
     #[arg(long, global = true, env = "WAPID_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
+
+    /// `redis://…` for wake-ups; unset: a file in the data folder
+    #[arg(long, global = true, env = "WAPID_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<SecretString>,
 
     /// 64 hex digits that seal every secret; unset: made once and kept in the data folder
     #[arg(long, global = true, env = "WAPID_MASTER_KEY", hide_env_values = true)]
@@ -76,6 +81,14 @@ impl Config {
         self.database_url.as_ref().map_or_else(
             || format!("sqlite://{}", self.data_dir.join("wapid.db").display()),
             |url| url.expose_secret().to_owned(),
+        )
+    }
+
+    /// Where wake-ups wait.
+    pub fn queue(&self) -> Queue {
+        self.redis_url.as_ref().map_or_else(
+            || Queue::Sqlite(self.data_dir.join("wakeups.db")),
+            |url| Queue::Redis(url.expose_secret().to_owned()),
         )
     }
 

@@ -15,6 +15,7 @@ use wapid_core::clock::Clock;
 use wapid_core::store::Store;
 use wapid_keystore::Keystores;
 use wapid_sandbox::{Network, RemoteSandbox, Sandbox, Storage};
+use wapid_workers::{Running, Wakeups};
 
 use crate::api::{self, Api};
 use crate::config::Config;
@@ -36,6 +37,7 @@ pub struct Gateway {
     stop: CancellationToken,
     server: JoinHandle<()>,
     restored: Arc<AtomicBool>,
+    waking: Running,
     _lock: Option<std::fs::File>,
 }
 
@@ -52,13 +54,22 @@ impl Gateway {
         let lock = lock_data_dir(&config.data_dir)?;
         let store = open_store(config, clock).await?;
         let sandbox = open_sandbox(config).await?;
+        let instance = config.instance()?;
+        let wakeups = Wakeups::open(config.queue(), &instance, store.clock().clone())
+            .await
+            .context("the queue of wake-ups does not open; see WAPID_REDIS_URL")?;
         let sessions = Sessions::new(Parts {
             keystores: Keystores::new(store.db().clone(), store.seal().clone()),
             store: store.clone(),
             sandbox,
             whatsapp_url: config.whatsapp_url.clone(),
             device_name: config.device_name.clone(),
-            owner: config.instance()?,
+            wakeups: wakeups.clone(),
+            owner: instance,
+        });
+        let waking = wakeups.run({
+            let sessions = sessions.clone();
+            move |key: &str| sessions.heed(key)
         });
         let listener = TcpListener::bind(config.listen)
             .await
@@ -70,11 +81,12 @@ impl Gateway {
             sessions: sessions.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
+            uploads: config.data_dir.join("uploads").into(),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), stop.clone()));
-        Ok(Self { address, store, sessions, stop, server, restored, _lock: lock })
+        Ok(Self { address, store, sessions, stop, server, restored, waking, _lock: lock })
     }
 
     /// Every wanted session had its chance to come back.
@@ -88,6 +100,7 @@ impl Gateway {
         if let Err(error) = self.server.await {
             error!("The server ended by a panic: {error}");
         }
+        self.waking.stop().await;
         if tokio::time::timeout(CLOSE_TIMEOUT, self.sessions.shutdown()).await.is_err() {
             warn!("Some links did not close in time; they are found again at the next start");
         }

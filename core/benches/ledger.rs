@@ -110,6 +110,7 @@ async fn send(store: &Store, owner: &Owner) {
         wa_id: wa_id.clone(),
         epoch: 1,
         idempotency: None,
+        job: None,
     };
     let Accepted::New { key, created_at: at } = store.accept(intent).await.expect("accepted") else {
         unreachable!("no idempotency key was given")

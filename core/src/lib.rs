@@ -16,6 +16,8 @@
 //! | [`session`] | where one linked number stands, and what to do next |
 //! | [`message`] | the status of a message, which only moves forward |
 //! | [`event`] | what happened, said once |
+//! | [`recipient`] | a list of people to write to |
+//! | [`template`] | a text with places for their fields |
 //! | [`seal`] | secrets at rest |
 //! | [`store`] | rows, on SQLite or Postgres |
 
@@ -28,7 +30,9 @@ pub mod message;
 pub mod opt_out;
 pub mod pacing;
 pub mod phone;
+pub mod recipient;
 pub mod seal;
 pub mod session;
 pub mod store;
+pub mod template;
 pub mod tenant;

@@ -12,7 +12,15 @@ pub const WORDS_MAX: usize = 50;
 
 /// Words that stop bulk messages where a tenant names none: English, Portuguese, Spanish, French, German.
 const STOP: [&str; 10] = [
-    "stop", "unsubscribe", "optout", "sair", "parar", "cancelar inscrição", "baja", "detener", "désabonner",
+    "stop",
+    "unsubscribe",
+    "optout",
+    "sair",
+    "parar",
+    "cancelar inscrição",
+    "baja",
+    "detener",
+    "désabonner",
     "abmelden",
 ];
 /// And words that take it back.

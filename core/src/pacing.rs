@@ -148,7 +148,11 @@ impl Windows {
     /// The first moment from `now` on that is inside a window: `now` itself when one is open. Hours are
     /// the zone's own, whatever its clocks do: what the clocks skip begins when they go on.
     pub fn opens(&self, now: At, zone: &TimeZone) -> At {
-        self.spans(now, zone).filter(|(_, end)| *end > now).map(|(start, _)| start.max(now)).min().unwrap_or(now)
+        self.spans(now, zone)
+            .filter(|(_, end)| *end > now)
+            .map(|(start, _)| start.max(now))
+            .min()
+            .unwrap_or(now)
     }
 
     /// When the window that is open at `now` closes; `None` if none ever does.
@@ -172,13 +176,14 @@ impl Windows {
         let today = zoned(now, zone).date();
         (-1..=8_i64).flat_map(move |ahead| {
             let date = today.checked_add(ahead.days()).unwrap_or(today);
-            self.0.iter().filter(move |window| window.days.is_empty() || window.days.contains(&Day::of(date))).map(
-                move |window| {
+            self.0
+                .iter()
+                .filter(move |window| window.days.is_empty() || window.days.contains(&Day::of(date)))
+                .map(move |window| {
                     let overnight = i64::from(window.to <= window.from);
                     let last = date.checked_add(overnight.days()).unwrap_or(date);
                     (moment(date, window.from, zone), moment(last, window.to, zone))
-                },
-            )
+                })
         })
     }
 }
@@ -199,11 +204,8 @@ fn zoned(at: At, zone: &TimeZone) -> Zoned {
 }
 
 fn moment(date: Date, hour: Hour, zone: &TimeZone) -> At {
-    let (date, hour) = if hour.0 == 24 * 60 {
-        (date.checked_add(1.day()).unwrap_or(date), Hour(0))
-    } else {
-        (date, hour)
-    };
+    let (date, hour) =
+        if hour.0 == 24 * 60 { (date.checked_add(1.day()).unwrap_or(date), Hour(0)) } else { (date, hour) };
     let hour_of_day = i8::try_from(hour.0 / 60).expect("a day has 24 hours");
     let minute = i8::try_from(hour.0 % 60).expect("an hour has 60 minutes");
     // What the clocks skip is moved to after the gap, what they repeat happens the first time.

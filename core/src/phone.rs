@@ -23,6 +23,26 @@ pub enum Recipient {
     Group(String),
 }
 
+/// A country whose code is put before numbers that are written without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Country(phonenumber::country::Id);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a country is two letters of ISO 3166, such as BR or IN")]
+pub struct CountryError;
+
+impl Country {
+    /// # Errors
+    /// [`CountryError`] for what is no ISO 3166 code of a country with a numbering plan.
+    pub fn parse(code: &str) -> Result<Self, CountryError> {
+        let code = code.trim().to_ascii_uppercase();
+        if code.len() != 2 {
+            return Err(CountryError);
+        }
+        code.parse().map(Self).map_err(|_| CountryError)
+    }
+}
+
 /// Why `to` was refused; the text tells the caller what to fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {
@@ -30,6 +50,8 @@ pub enum PhoneError {
     Empty,
     #[error("a phone number has only digits, spaces, dashes, dots, brackets and a leading +")]
     NotDigits,
+    #[error("a spreadsheet has rounded this number (9.19E+11); format its column as text and save again")]
+    Rounded,
     #[error("a phone number with its country code has 7 to 15 digits")]
     Length,
     #[error("write the number with its country code and without a leading 0")]
@@ -70,6 +92,58 @@ impl Phone {
             return Err(PhoneError::UnknownCountry);
         }
         Ok(Self(digits))
+    }
+
+    /// A number as lists hold them: perhaps in the national form of `country`, perhaps with what a
+    /// spreadsheet has made of it.
+    ///
+    /// # Errors
+    /// Says which rule the number breaks.
+    pub fn parse_in(text: &str, country: Option<Country>) -> Result<Self, PhoneError> {
+        let text = text.trim().trim_start_matches('\'').trim();
+        let text = text.strip_suffix(".0").unwrap_or(text);
+        let exponent = |c: char| matches!(c, 'e' | 'E');
+        if text.split_once(exponent).is_some_and(|(number, power)| {
+            let numeric = |part: &str| {
+                part.chars().any(|c| c.is_ascii_digit())
+                    && part.chars().all(|c| c.is_ascii_digit() || "+.,".contains(c))
+            };
+            numeric(number) && numeric(power)
+        }) {
+            return Err(PhoneError::Rounded);
+        }
+        let text = text.strip_suffix("@s.whatsapp.net").or(text.strip_suffix("@c.us")).unwrap_or(text);
+        if let Some(rest) = text.strip_prefix("00") {
+            return Self::parse(rest);
+        }
+        let Some(Country(country)) = country.filter(|_| !text.starts_with('+')) else {
+            return Self::parse(text);
+        };
+        // Digits and separators only, as `parse` wants them; whether the length fits is judged below.
+        match Self::parse(text) {
+            Err(why @ (PhoneError::Empty | PhoneError::NotDigits)) => return Err(why),
+            Err(_) | Ok(_) => {}
+        }
+        let national = phonenumber::parse(Some(country), text).ok().filter(phonenumber::is_valid);
+        let international = Self::parse(text).ok();
+        let is_valid = |phone: &Self| {
+            phonenumber::parse(None, format!("+{}", phone.digits())).is_ok_and(|n| phonenumber::is_valid(&n))
+        };
+        match (national, international) {
+            // 919876543210 is no Indian subscriber but a whole number; the library reads it as the latter.
+            (Some(number), _) => {
+                let text = number.format().mode(phonenumber::Mode::E164).to_string();
+                Self::parse(&text)
+            }
+            (None, Some(phone)) if is_valid(&phone) => Ok(phone),
+            // Numbering plans change faster than any table: where neither reading is known to be right, a
+            // number of a whole one's length is one.
+            (None, Some(phone)) if phone.digits().len() >= 11 => Ok(phone),
+            (None, _) => match phonenumber::parse(Some(country), text) {
+                Ok(number) => Self::parse(&number.format().mode(phonenumber::Mode::E164).to_string()),
+                Err(_) => Self::parse(text),
+            },
+        }
     }
 
     pub fn digits(&self) -> &str {
@@ -171,6 +245,38 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_national_form_gets_its_countrys_code() {
+        for (text, country, digits) in [
+            ("919876543210", "IN", "919876543210"),
+            ("9876543210", "IN", "919876543210"),
+            ("09876543210", "IN", "919876543210"),
+            ("11 91234-5678", "BR", "5511912345678"),
+            ("(11) 91234-5678", "br", "5511912345678"),
+            ("5511912345678", "BR", "5511912345678"),
+            ("+44 7911 123456", "BR", "447911123456"),
+            ("00447911123456", "BR", "447911123456"),
+            ("07911 123456", "GB", "447911123456"),
+            ("'919876543210", "IN", "919876543210"),
+            ("919876543210.0", "IN", "919876543210"),
+        ] {
+            let country = Some(Country::parse(country).unwrap());
+            assert_eq!(Phone::parse_in(text, country).unwrap().digits(), digits, "{text}");
+        }
+        let none = Phone::parse_in("09876543210", None);
+        assert_eq!(none, Err(PhoneError::LeadingZero));
+        assert_eq!(Phone::parse_in("hello", Country::parse("BR").ok()), Err(PhoneError::NotDigits));
+        assert_eq!(Phone::parse_in("12", Country::parse("BR").ok()), Err(PhoneError::Length));
+        assert!(Country::parse("XX").is_err() && Country::parse("").is_err());
+    }
+
+    #[test]
+    fn what_a_spreadsheet_has_rounded_is_not_a_number() {
+        for text in ["9.19877E+11", "9,19877E+11", "9.19877e11"] {
+            assert_eq!(Phone::parse_in(text, None), Err(PhoneError::Rounded), "{text}");
+        }
+    }
+
+    #[test]
     fn groups_old_and_new_are_recipients() {
         for jid in ["120363041234567890@g.us", "491700000000-1500000000@g.us"] {
             assert_eq!(Recipient::parse(jid).unwrap().jid(), jid);
@@ -181,6 +287,12 @@ mod tests {
         #[test]
         fn parsing_never_panics(text in "\\PC{0,40}") {
             let _ = Recipient::parse(&text);
+        }
+
+        #[test]
+        fn a_lists_number_never_panics(text in "\\PC{0,40}") {
+            let _ = Phone::parse_in(&text, None);
+            let _ = Phone::parse_in(&text, Country::parse("BR").ok());
         }
 
         #[test]

@@ -4,7 +4,7 @@
 //! `handle_stream_error` and `handle_connect_failure`. Faults live in memory: a restarted sandbox
 //! has none.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Fault {
     /// How often. Messages: once. Logins: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// How late, for `slow_ack`.
+    /// How late, for `slow_ack`; how long, for restrictions (an hour by default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
     /// The reason of a temporary ban.
@@ -58,6 +58,10 @@ pub enum FaultKind {
     /// The next messages are refused with 463.
     #[serde(rename = "nack_463")]
     Nack463,
+    /// Nobody may be written to who has not written before; others are refused with 463.
+    ReachoutTimelock,
+    /// As many chats were started as WhatsApp allows; more are refused with 475.
+    NewChatCapped,
     /// The next messages are delivered and never acknowledged.
     NeverAck,
     /// The next messages to these devices arrive twice.
@@ -114,6 +118,20 @@ pub(crate) struct Active {
     corruptions: u32,
     passkeys: u32,
     pub slow_ack: Option<Duration>,
+    restriction: Option<Restriction>,
+}
+
+/// What an account may not do until a moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Restriction {
+    pub kind: RestrictionKind,
+    pub ends: SystemTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RestrictionKind {
+    ReachoutTimelock,
+    NewChatCapped,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +178,8 @@ impl Active {
                 return Strike::Close;
             }
             FaultKind::Nack463 => self.nacks = times,
+            FaultKind::ReachoutTimelock => self.restrict(RestrictionKind::ReachoutTimelock, fault),
+            FaultKind::NewChatCapped => self.restrict(RestrictionKind::NewChatCapped, fault),
             FaultKind::NeverAck => self.never_acks = times,
             FaultKind::DuplicateDelivery => self.duplicates = times,
             FaultKind::CorruptDelivery => self.corruptions = times,
@@ -176,6 +196,18 @@ impl Active {
             FaultKind::Clear => *self = Self::default(),
         }
         Strike::Nothing
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
+    fn restrict(&mut self, kind: RestrictionKind, fault: &Fault) {
+        let ends = SystemTime::now() + Duration::from_millis(fault.ms.unwrap_or(3_600_000));
+        self.restriction = Some(Restriction { kind, ends });
+    }
+
+    /// The restriction that holds now.
+    #[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
+    pub(crate) fn restriction(&self) -> Option<Restriction> {
+        self.restriction.filter(|restriction| restriction.ends > SystemTime::now())
     }
 
     fn numbered(&mut self, reason: u16, usual: Phase, fault: &Fault) -> Strike {

@@ -12,7 +12,7 @@ pub const QUEUED_STANZAS: usize = 10_000;
 /// Stanzas written to one connection but not yet taken by its client.
 pub const UNSENT_STANZAS: usize = 4 * QUEUED_STANZAS;
 /// Phones in one book.
-pub const PHONES_PER_BOOK: usize = 10_000;
+pub const PHONES_PER_BOOK: usize = 20_000;
 /// Companion devices of one phone. WhatsApp links four; tests link more.
 pub const DEVICES_PER_PHONE: usize = 32;
 /// Messages a phone keeps; the oldest leave first.

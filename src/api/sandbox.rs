@@ -310,7 +310,7 @@ pub async fn unlink(
 pub struct NewFault {
     session_id: String,
     /// `drop`, `stall`, `401`, `403`, `429`, `500`, `503`, `515`, `replaced`, `temporary_ban`,
-    /// `client_outdated`, `nack_463`, `never_ack`, `duplicate_delivery`, `slow_ack`,
+    /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `never_ack`, `duplicate_delivery`, `slow_ack`,
     /// `handshake_stall`, `refuse_handshake`, `passkey`, `lose_sessions` or `clear`
     #[schema(value_type = String, example = "drop")]
     kind: FaultKind,
@@ -319,7 +319,7 @@ pub struct NewFault {
     phase: Option<wapid_sandbox::Phase>,
     /// How often
     count: Option<u32>,
-    /// How late, for `slow_ack`
+    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped`
     ms: Option<u64>,
     /// WhatsApp's reason code of a temporary ban
     code: Option<u32>,

@@ -60,6 +60,29 @@ pub enum Signal {
     },
 }
 
+/// What WhatsApp says of an account's health; what it does not say is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// While it may not start chats. Milliseconds since the epoch, where WhatsApp names the end.
+    pub timelock: Option<Timelock>,
+    pub new_chats: Option<NewChats>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timelock {
+    pub until_ms: Option<i64>,
+}
+
+/// How many chats the account has started in this cycle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChats {
+    /// `NONE`, `FIRST_WARNING`, `SECOND_WARNING` or `CAPPED`
+    pub status: String,
+    pub used: Option<i64>,
+    pub quota: Option<i64>,
+    pub cycle_ends_ms: Option<i64>,
+}
+
 /// A message that arrived, in plain words.
 #[derive(Debug, Clone)]
 pub struct Arrived {

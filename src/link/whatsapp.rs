@@ -6,6 +6,7 @@
 //! nothing else. See ARCHITECTURE.md, "Sandbox trust"; it stands on whatsapp-rust 0.7.0 internals
 //! (`handshake.rs`, `select_pattern`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
+use wacore::iq::mex_operations::fetch_new_chat_message_capping_info as capping;
 use wacore::net::{HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
@@ -24,6 +26,7 @@ use wapid_core::message::Content;
 use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
+use whatsapp_rust::features::MexRequest;
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::{
     Client, ClientError, InboundDurabilityHook, IqError, SendError, SendOptions, TokioRuntime,
@@ -33,7 +36,7 @@ use super::acks::{AckWait, Acks};
 use super::dial::{Dial, Proxy};
 use super::fetch::Fetch;
 use super::signals::Ear;
-use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
+use super::{Answer, Arrived, Commit, Health, NewChats, SendFailure, Signal, Timelock, convert};
 
 /// How long a link gets to say goodbye before it is cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -43,6 +46,8 @@ const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a live server takes at most to answer a small question.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a question about numbers or health may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
 const COMMIT_TRIES: u32 = 5;
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
@@ -238,6 +243,52 @@ impl Link {
         Ok(answer.first().is_some_and(|user| user.is_registered))
     }
 
+    /// The same for several in one question, in their order.
+    ///
+    /// # Errors
+    /// [`SendFailure::Internal`]; then nothing is known of any.
+    pub async fn are_on_whatsapp(&self, digits: &[&str]) -> Result<Vec<bool>, SendFailure> {
+        let jids: Vec<Jid> = digits.iter().map(|digits| Jid::pn(*digits)).collect();
+        let contacts = self.client.contacts();
+        let asked = tokio::time::timeout(QUESTION_TIMEOUT, contacts.is_on_whatsapp(&jids)).await;
+        let answer = asked
+            .map_err(|_| SendFailure::Internal("WhatsApp did not answer".to_owned()))?
+            .map_err(|e| SendFailure::Internal(e.to_string()))?;
+        let there: HashSet<&str> =
+            answer.iter().filter(|user| user.is_registered).map(|user| user.jid.user_base()).collect();
+        Ok(digits.iter().map(|digits| there.contains(digits)).collect())
+    }
+
+    /// What WhatsApp says of this number's health. What it refuses to say is not known.
+    ///
+    /// # Errors
+    /// [`SendFailure::Lost`] without a connection.
+    pub async fn health(&self) -> Result<Health, SendFailure> {
+        if !self.is_connected() {
+            return Err(SendFailure::Lost);
+        }
+        let mex = self.client.mex();
+        let timelock = tokio::time::timeout(QUESTION_TIMEOUT, mex.fetch_reachout_timelock());
+        let capping = MexRequest::new(
+            capping::NAME,
+            capping::DOC_ID,
+            capping::Variables {
+                input: Some(capping::Input { r#type: Some("INDIVIDUAL_NEW_CHAT_MSG".to_owned()) }),
+            },
+        );
+        let capping = tokio::time::timeout(QUESTION_TIMEOUT, mex.query(capping));
+        let (timelock, capping) = futures::join!(timelock, capping);
+        Ok(Health {
+            timelock: timelock.ok().and_then(Result::ok).filter(|lock| lock.is_active == Some(true)).map(
+                |lock| {
+                    let ends = lock.time_enforcement_ends.and_then(|seconds| seconds.parse::<i64>().ok());
+                    Timelock { until_ms: ends.filter(|ends| *ends > 0).map(|ends| ends.saturating_mul(1000)) }
+                },
+            ),
+            new_chats: capping.ok().and_then(Result::ok).and_then(|response| new_chats(response.data?)),
+        })
+    }
+
     /// Asks for a code that links by typing it into the phone of `digits`. It arrives as
     /// [`Signal::Code`], or the reason why not as [`Signal::CodeRefused`].
     pub async fn request_code(&self, digits: &str) {
@@ -335,6 +386,18 @@ pub fn check_trust(foreign_chain: &[u8], static_key: &[u8; 32]) -> anyhow::Resul
         "this build does not verify WhatsApp's certificates (a danger-* feature is on); refusing to run"
     );
     Ok(())
+}
+
+fn new_chats(data: serde_json::Value) -> Option<NewChats> {
+    let response: capping::Response = serde_json::from_value(data).ok()?;
+    let info = response.xwa2_message_capping_info?;
+    let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    Some(NewChats {
+        status: info.capping_status?,
+        used: number(info.used_quota),
+        quota: number(info.total_quota),
+        cycle_ends_ms: info.cycle_end_timestamp.map(|seconds| seconds.saturating_mul(1000)),
+    })
 }
 
 fn failure_of(error: SendError) -> SendFailure {

@@ -107,7 +107,8 @@ impl Sessions {
         let mut runners = self.0.runners.0.lock();
         let bell = runners.entry(session.clone()).or_insert_with(|| {
             let bell = Arc::new(Bell::default());
-            let runner = Runner::new(self.clone(), handle.row.as_ref().clone(), handle.view.clone(), bell.clone());
+            let runner =
+                Runner::new(self.clone(), handle.row.as_ref().clone(), handle.view.clone(), bell.clone());
             let (sessions, session) = (self.clone(), session.clone());
             tokio::spawn(async move {
                 if let Err(panic) = tokio::spawn(runner.run()).await {
@@ -133,7 +134,11 @@ impl Sessions {
     pub async fn settle_job(&self, job: &JobId) {
         let underway: Vec<_> = {
             let underway = self.0.underway.lock();
-            underway.values().filter(|one| one.job.as_ref() == Some(job)).map(|one| one.verdict.subscribe()).collect()
+            underway
+                .values()
+                .filter(|one| one.job.as_ref() == Some(job))
+                .map(|one| one.verdict.subscribe())
+                .collect()
         };
         let settled = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
             let _ = verdict.wait_for(Option::is_some).await;
@@ -166,6 +171,15 @@ pub(super) async fn sweep(sessions: Sessions) {
     }
 }
 
+/// Apart from its callers, because what a watch lends out must not be held across an await.
+async fn no_longer_ready(view: &mut watch::Receiver<View>) {
+    let _ = view.wait_for(|view| !matches!(view.state, State::Ready { .. })).await;
+}
+
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
 /// What a runner does next.
 enum Next {
     Again,
@@ -180,9 +194,10 @@ enum Next {
 /// What WhatsApp says of a number's health, as a reason to wait.
 fn restriction_in(health: &Health, now: At) -> Option<(Restriction, At)> {
     let (look_again, farthest) = (now.plus_ms(LOOK_AGAIN_MS), now.plus_ms(RESTRICTION_MAX_MS));
-    let end = |ms: Option<i64>| ms.map(At).filter(|end| *end > now).map_or(look_again, |end| end.min(farthest));
-    if health.timelock_until_ms.is_some() {
-        return Some((Restriction::Timelock, end(health.timelock_until_ms)));
+    let end =
+        |ms: Option<i64>| ms.map(At).filter(|end| *end > now).map_or(look_again, |end| end.min(farthest));
+    if let Some(timelock) = health.timelock {
+        return Some((Restriction::Timelock, end(timelock.until_ms)));
     }
     let new_chats = health.new_chats.as_ref().filter(|new_chats| new_chats.status == "CAPPED")?;
     Some((Restriction::NewChatLimit, end(new_chats.cycle_ends_ms)))
@@ -221,18 +236,23 @@ impl Runner {
     async fn run(mut self) {
         loop {
             let end = self.work().await;
-            {
-                let mut runners = self.sessions.0.runners.0.lock();
-                if !self.bell.rung.load(Ordering::Acquire) || self.is_over() {
-                    runners.remove(&self.row.key);
-                    drop(runners);
-                    if let Some(at) = end {
-                        self.sessions.0.parts.wakeups.wake(&wake_key(&self.row.key), at).await;
-                    }
-                    return;
+            if self.leave() {
+                if let Some(at) = end {
+                    self.sessions.0.parts.wakeups.wake(&wake_key(&self.row.key), at).await;
                 }
+                return;
             }
         }
+    }
+
+    /// Gives up the place, unless the bell was rung meanwhile.
+    fn leave(&self) -> bool {
+        let mut runners = self.sessions.0.runners.0.lock();
+        let leaves = !self.bell.rung.load(Ordering::Acquire) || self.is_over();
+        if leaves {
+            runners.remove(&self.row.key);
+        }
+        leaves
     }
 
     fn is_over(&self) -> bool {
@@ -276,12 +296,15 @@ impl Runner {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = due => {}
-                Some(verdict) = self.unanswered.join_next() => self.hear(verdict.ok().flatten()).await,
-                () = self.bell.ring.notified() => {}
-                _ = self.view.wait_for(|view| !matches!(view.state, State::Ready { .. })) => {}
-                _ = closing.wait_for(|closing| *closing) => {}
+            let answered = tokio::select! {
+                () = due => None,
+                Some(verdict) = self.unanswered.join_next() => verdict.ok().flatten(),
+                () = self.bell.ring.notified() => None,
+                () = no_longer_ready(&mut self.view) => None,
+                () = closed(&mut closing) => None,
+            };
+            if let Some(verdict) = answered {
+                self.hear(verdict).await;
             }
         }
     }
@@ -292,17 +315,17 @@ impl Runner {
         self.waiting.clear();
     }
 
-    async fn hear(&mut self, verdict: Option<Verdict>) {
+    async fn hear(&mut self, verdict: Verdict) {
         match verdict {
-            Some(Verdict::Failed { code, .. }) if code == BLOCKED => self.look_again(),
-            Some(Verdict::Sent { .. }) => {
+            Verdict::Failed { code, .. } if code == BLOCKED => self.look_again(),
+            Verdict::Sent { .. } => {
                 let Some(agenda) = self.agenda.as_mut().filter(|agenda| agenda.strikes > 0) else { return };
                 (agenda.strikes, agenda.restriction) = (0, None);
                 if let Err(error) = self.sessions.store().forgive(&self.row.key).await {
                     warn!("A session's refusals were not forgotten: {error}");
                 }
             }
-            _ => {}
+            Verdict::Failed { .. } => {}
         }
     }
 
@@ -536,14 +559,8 @@ impl Runner {
             }
         };
         let written = Arc::new(Notify::new());
-        let mut outgoing = Outgoing::of(Unsettled {
-            key,
-            wa_id,
-            to,
-            content,
-            created_at,
-            job: Some(id.clone()),
-        });
+        let mut outgoing =
+            Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
         outgoing.written = Some(written.clone());
         let _ = handle.commands.send(Command::Transmit(outgoing));
         drop(turn);
@@ -553,10 +570,11 @@ impl Runner {
         // The others' turn first.
         let job = agenda.jobs.remove(place);
         agenda.jobs.push(job);
-        self.unanswered.spawn(async move { verdict.wait_for(Option::is_some).await.ok().and_then(|v| v.clone()) });
+        self.unanswered
+            .spawn(async move { verdict.wait_for(Option::is_some).await.ok().and_then(|v| v.clone()) });
         tokio::select! {
             () = written.notified() => {}
-            _ = self.view.wait_for(|view| !matches!(view.state, State::Ready { .. })) => {}
+            () = no_longer_ready(&mut self.view) => {}
         }
         Ok(Next::Again)
     }

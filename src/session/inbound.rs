@@ -19,7 +19,11 @@ use crate::link::{Arrived, Commit};
 const RECEIPT_TRIES: u32 = 7;
 
 /// The commit that a link runs before it acknowledges.
-pub fn commit_into(store: Store, owner: Owner, commands: Option<mpsc::WeakUnboundedSender<Command>>) -> Commit {
+pub fn commit_into(
+    store: Store,
+    owner: Owner,
+    commands: Option<mpsc::WeakUnboundedSender<Command>>,
+) -> Commit {
     Arc::new(move |arrived| {
         let (store, owner, commands) = (store.clone(), owner.clone(), commands.clone());
         async move {

@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::id::MessageKey;
-use wapid_core::job::JobId;
 use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
@@ -49,8 +48,6 @@ pub struct Outgoing {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
-    /// The bulk job that it is part of.
-    pub job: Option<JobId>,
     pub tries: u32,
     pub silences: u32,
     /// Told when it was written for the first time, or could not be.
@@ -66,7 +63,6 @@ impl Outgoing {
             to: row.to,
             content: row.content,
             created_at: row.created_at,
-            job: row.job,
             tries: 0,
             silences: 0,
             written: None,
@@ -351,6 +347,9 @@ fn nack(code: &str) -> (&'static str, String) {
             BLOCKED,
             "WhatsApp does not let this number start a chat with this recipient now (463)".to_owned(),
         ),
+        "475" => {
+            (BLOCKED, "This number has started as many chats as WhatsApp allows for now (475)".to_owned())
+        }
         "404" => ("NOT_ON_WHATSAPP", "WhatsApp does not know the recipient (404)".to_owned()),
         other => ("REFUSED_BY_WHATSAPP", format!("WhatsApp refused the message ({other})")),
     }

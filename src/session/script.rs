@@ -29,9 +29,8 @@ impl Script {
             if name.eq_ignore_ascii_case("phone") { Some(phone.digits()) } else { fields.get(name) }
         };
         let fill = |template: &Template| template.render(lookup);
-        let edge = |template: &Option<Template>| {
-            template.as_ref().map(fill).filter(|text| !text.trim().is_empty())
-        };
+        let edge =
+            |template: &Option<Template>| template.as_ref().map(fill).filter(|text| !text.trim().is_empty());
         Content::Text {
             message: fill(&lines.message),
             header: edge(&lines.header),

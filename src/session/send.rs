@@ -277,7 +277,10 @@ impl Sessions {
             Some(message) => (message.verdict.subscribe(), false),
             None => {
                 let (verdict, waiting) = watch::channel(None);
-                underway.insert(wa_id.to_owned(), Underway { session: session.clone(), job: job.cloned(), verdict });
+                underway.insert(
+                    wa_id.to_owned(),
+                    Underway { session: session.clone(), job: job.cloned(), verdict },
+                );
                 (waiting, true)
             }
         }

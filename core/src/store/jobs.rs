@@ -427,12 +427,7 @@ impl TenantStore {
     }
 
     /// Newest first, older than `before`.
-    pub async fn jobs(
-        &self,
-        filter: &JobFilter,
-        before: Option<&JobId>,
-        limit: i64,
-    ) -> Result<Vec<JobRow>> {
+    pub async fn jobs(&self, filter: &JobFilter, before: Option<&JobId>, limit: i64) -> Result<Vec<JobRow>> {
         let mut sql = String::from(select_jobs!(""));
         let mut place = values![self.tenant.as_str(), self.mode.as_str()];
         let mut and = |condition: &str, value: Value| {
@@ -580,7 +575,8 @@ impl TenantStore {
 impl Store {
     /// What the jobs of a session want now or later.
     pub async fn agenda(&self, session: &SessionKey) -> Result<Option<Agenda>> {
-        const CONTEXT: &str = "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
+        const CONTEXT: &str =
+            "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
             FROM sessions s JOIN tenants t ON t.id = s.tenant_id
             LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
             LEFT JOIN pace p ON p.session_key = s.key
@@ -588,15 +584,8 @@ impl Store {
         const JOBS: &str = "SELECT id, plan, not_before, hold FROM jobs
             WHERE session_key = $1 AND state IN ('pending', 'running')
             ORDER BY COALESCE(released_at, 0), id";
-        type Context = (
-            String,
-            Option<String>,
-            Option<At>,
-            Option<i64>,
-            Option<Restriction>,
-            Option<At>,
-            Option<i64>,
-        );
+        type Context =
+            (String, Option<String>, Option<At>, Option<i64>, Option<Restriction>, Option<At>, Option<i64>);
         let context: Vec<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?;
         let Some((time_zone, windows, last_at, draw, hold, hold_until, strikes)) = context.into_iter().next()
         else {

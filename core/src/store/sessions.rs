@@ -316,7 +316,10 @@ impl Store {
             sqlx::query("DELETE FROM sessions WHERE key = $1").bind(key).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM leases WHERE name = $1").bind(key).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM pace WHERE session_key = $1").bind(key).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM session_usage WHERE session_key = $1").bind(key).execute(&mut *tx).await?;
+            sqlx::query("DELETE FROM session_usage WHERE session_key = $1")
+                .bind(key)
+                .execute(&mut *tx)
+                .await?;
         });
         Ok(())
     }

@@ -228,6 +228,7 @@ pub fn intent(owner: &Owner) -> Intent {
         wa_id: new_wa_id(),
         epoch: 1,
         idempotency: None,
+        job: None,
     }
 }
 

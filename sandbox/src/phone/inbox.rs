@@ -109,6 +109,11 @@ impl Chats {
         self.shown.iter().rev().map(|(_, shown)| shown).find(|shown| shown.message.id == id && fits(shown))
     }
 
+    /// Has this phone a message from that number?
+    pub(crate) fn heard_from(&self, phone: &str) -> bool {
+        self.shown.iter().any(|(_, shown)| !shown.message.from_me && shown.message.from == phone)
+    }
+
     pub(crate) fn view(&self) -> Inbox {
         Inbox {
             messages: self.shown.iter().map(|(_, shown)| shown.message.clone()).collect(),

@@ -10,12 +10,15 @@ use wacore_binary::{Jid, Node};
 
 use crate::account::{Account, DeviceRef};
 use crate::conn::Conn;
+use crate::fault::RestrictionKind;
 use crate::net::{Net, QueueFull};
 use crate::phone::receive::{self, Envelope};
 use crate::stanza::{self, Read as _, now, tag};
 
 /// The sender lacks a token for this recipient, in WhatsApp's words.
 const REACH_OUT_REFUSED: &str = "463";
+/// NewChatMessagesCapped; wacore 0.7.0, src/protocol/nack.rs.
+const NEW_CHATS_CAPPED: &str = "475";
 const NOT_FOUND: &str = "404";
 const UNAVAILABLE: &str = "503";
 
@@ -25,6 +28,10 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
     };
     if from.account.state.lock().faults.nacks_message() {
         conn.send(&ack(&id, &to, Some(REACH_OUT_REFUSED)));
+        return;
+    }
+    if let Some(refusal) = restricted(net, from, &to) {
+        conn.send(&ack(&id, &to, Some(refusal)));
         return;
     }
     let recipient = message.jid("recipient");
@@ -51,6 +58,21 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         }
     }
     acknowledge(net, conn, from, ack(&id, &to, error));
+}
+
+/// A restricted account may answer those who wrote to it, and its own devices.
+fn restricted(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
+    let restriction = from.account.state.lock().faults.restriction()?;
+    let target = net.resolve(&from.account.book, to)?;
+    let is_warm =
+        Arc::ptr_eq(&target, &from.account) || from.account.chats.lock().heard_from(target.phone.as_str());
+    if is_warm {
+        return None;
+    }
+    Some(match restriction.kind {
+        RestrictionKind::ReachoutTimelock => REACH_OUT_REFUSED,
+        RestrictionKind::NewChatCapped => NEW_CHATS_CAPPED,
+    })
 }
 
 /// Each address with its `<enc>`: those under `<participants>`, or the one beside it, which is for

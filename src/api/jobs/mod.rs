@@ -111,7 +111,8 @@ pub async fn list(
         state: state.transpose()?,
     };
     let before = query.cursor.as_deref().map(|text| {
-        JobId::parse(text).ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
+        JobId::parse(text)
+            .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
     });
     let rows = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
     let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);

@@ -353,8 +353,7 @@ pub async fn preview(
     if !(1..=PREVIEWS_MAX).contains(&limit) {
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
     }
-    let Order { plan, list, missing, .. } =
-        take(&session, asked, api.sessions.store().clock().now()).await?;
+    let Order { plan, list, missing, .. } = take(&session, asked, api.sessions.store().clock().now()).await?;
     let script = Script::of(&plan);
     let several = plan.variants.len() > 1;
     let previews = list.recipients.iter().take(limit).enumerate().map(|(place, one)| {
@@ -404,9 +403,7 @@ async fn take(session: &OwnSession, asked: Asked, now: At) -> Result<Order, ApiE
     let settings = session.caller.store.settings().await?;
     let country = new.default_country.or(settings.default_country);
     let country = country
-        .map(|code| {
-            Country::parse(&code).map_err(|problem| invalid(format!("defaultCountry: {problem}")))
-        })
+        .map(|code| Country::parse(&code).map_err(|problem| invalid(format!("defaultCountry: {problem}"))))
         .transpose()?;
     let rules = Rules { country, max: RECIPIENTS_MAX };
     let list = list_of(new.recipients, file, rules).await?;
@@ -510,12 +507,17 @@ impl From<ListError> for ApiError {
 /// Every template reads, and names fields that somebody has. Answers the fields that somebody lacks.
 fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, ApiError> {
     let has = |field: &str| {
-        list.fields.iter().filter(|(name, _)| name.to_lowercase() == field.to_lowercase()).map(|(_, n)| *n).sum()
+        list.fields
+            .iter()
+            .filter(|(name, _)| name.to_lowercase() == field.to_lowercase())
+            .map(|(_, n)| *n)
+            .sum()
     };
     let mut missing = BTreeMap::new();
     for variant in variants {
         let Content::Text { message, header, footer } = &variant.content;
-        for (place, text) in [("message", Some(message)), ("header", header.as_ref()), ("footer", footer.as_ref())]
+        for (place, text) in
+            [("message", Some(message)), ("header", header.as_ref()), ("footer", footer.as_ref())]
         {
             let Some(text) = text else { continue };
             let template = Template::parse(text)
@@ -530,7 +532,10 @@ fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, Ap
                     let why = if known.is_empty() {
                         format!("{place}: no recipient has a field \"{field}\"; none has any field at all")
                     } else {
-                        format!("{place}: no recipient has a field \"{field}\"; there are: {}", known.join(", "))
+                        format!(
+                            "{place}: no recipient has a field \"{field}\"; there are: {}",
+                            known.join(", ")
+                        )
                     };
                     return Err(ApiError::bad("UNKNOWN_FIELD", why));
                 }

@@ -101,7 +101,9 @@ pub async fn list(
         None => None,
         // Of a cancelled job nobody waits any more.
         Some("cancelled") if is_cancelled => Some(Outcome::Queued),
-        Some("cancelled") => return Ok(Json(Recipients { recipients: vec![], next_after: None }).into_response()),
+        Some("cancelled") => {
+            return Ok(Json(Recipients { recipients: vec![], next_after: None }).into_response());
+        }
         Some(word) => Some(Outcome::parse(word).ok_or_else(|| {
             ApiError::parameter(
                 "outcome: queued, sending, sent, failed, skipped, invalid, duplicate or cancelled",
@@ -311,8 +313,7 @@ pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
     if variants.len() < 2 {
         variants.clear();
     }
-    let mut reasons: Vec<Reason> =
-        reasons.into_iter().map(|(code, count)| Reason { code, count }).collect();
+    let mut reasons: Vec<Reason> = reasons.into_iter().map(|(code, count)| Reason { code, count }).collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
     Ok(Json(Results { outcomes, messages, reasons, variants }))
 }

@@ -7,8 +7,8 @@ use ulid::Ulid;
 
 use super::events::Events;
 use super::{
-    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result, Settlement,
-    accept, jobs, receive, settle,
+    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result,
+    Settlement, accept, jobs, receive, settle,
 };
 use crate::clock::At;
 use crate::event::NewEvent;

@@ -59,7 +59,8 @@ const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
 
 /// A message's recipient, or one whom no message was made for (`message_key` is NULL). One whom WhatsApp
 /// would not let us write to waits for another try, a few times.
-pub(super) const OUTCOME: &str = "WITH v (job_id, seq, message_key, next, code, problem, moment, tries) AS ({rows})
+pub(super) const OUTCOME: &str =
+    "WITH v (job_id, seq, message_key, next, code, problem, moment, tries) AS ({rows})
     UPDATE recipients SET
         state = CASE WHEN recipients.attempts < v.tries THEN 'queued' ELSE v.next END,
         error_code = v.code, error = v.problem,
@@ -211,11 +212,7 @@ pub(super) async fn unrelease(
 }
 
 /// Stores when each session sent last and where the pause after it ends.
-pub(super) async fn write_pace(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    sent: &[Candidate<'_>],
-) -> Result<()> {
+pub(super) async fn write_pace(tx: &mut Tx<'_>, bench: &mut Workbench, sent: &[Candidate<'_>]) -> Result<()> {
     let mut last: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
     for one in sent {
         if let Some(part) = &one.intent.job {
@@ -328,11 +325,7 @@ async fn count(
 }
 
 /// Takes the jobs' rows before their recipients', as everybody does. On SQLite there is one writer.
-async fn lock<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    jobs: impl Iterator<Item = &'a str>,
-) -> Result<()> {
+async fn lock<'a>(tx: &mut Tx<'_>, bench: &mut Workbench, jobs: impl Iterator<Item = &'a str>) -> Result<()> {
     const LOCK: &str = "WITH v (id) AS ({rows})
         SELECT j.id FROM jobs j WHERE j.id IN (SELECT v.id FROM v) ORDER BY j.id FOR UPDATE";
     if matches!(tx, Tx::Postgres(_)) {

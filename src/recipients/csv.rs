@@ -1,0 +1,202 @@
+//! CSV as spreadsheets write it: any usual delimiter, any usual encoding.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use wapid_core::recipient::{List, Rules};
+
+use super::ListError;
+use super::table::Table;
+
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// How much is looked at to tell delimiter and encoding.
+const SAMPLE: u64 = 64 << 10;
+/// The longest row, in bytes.
+const ROW_MAX: usize = 64 << 10;
+
+pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
+    let mut file = File::open(path)?;
+    let mut sample = Vec::new();
+    (&mut file).take(SAMPLE).read_to_end(&mut sample)?;
+    let encoding = encoding_of(&mut file, &sample)?;
+    let text = encoding.decode(&sample).0;
+    if text.contains('\0') {
+        return Err(ListError::file("neither CSV nor XLSX"));
+    }
+    let delimiter = delimiter_of(&text);
+    file.seek(SeekFrom::Start(0))?;
+    let decoded = Decoded::new(BufReader::new(file), encoding);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(decoded);
+    let mut table = Table::new(rules);
+    let mut record = csv::StringRecord::new();
+    let mut cells: Vec<String> = Vec::new();
+    loop {
+        let line = u32::try_from(reader.position().line()).unwrap_or(u32::MAX);
+        match reader.read_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => return Ok(table.finish()),
+            Err(problem) => return Err(ListError::BadRow { row: line, why: problem.to_string() }),
+        }
+        if record.as_slice().len() > ROW_MAX {
+            return Err(ListError::BadRow { row: line, why: format!("longer than {ROW_MAX} bytes") });
+        }
+        // Blank lines are not records, so the reader's own count is what an editor shows.
+        let line = record.position().map_or(line, |at| u32::try_from(at.line()).unwrap_or(u32::MAX));
+        cells.clear();
+        cells.extend(record.iter().map(str::to_owned));
+        table.push(line, &cells)?;
+    }
+}
+
+/// By its mark; else UTF-8 if all of it is, and what Windows writes otherwise.
+fn encoding_of(file: &mut File, sample: &[u8]) -> Result<&'static Encoding, ListError> {
+    if let Some((encoding, _)) = Encoding::for_bom(sample) {
+        return Ok(encoding);
+    }
+    file.seek(SeekFrom::Start(0))?;
+    let (mut chunk, mut kept) = (vec![0; 64 << 10], 0);
+    loop {
+        let size = file.read(&mut chunk[kept..])?;
+        let all = &chunk[..kept + size];
+        match std::str::from_utf8(all) {
+            Ok(_) if size == 0 => return Ok(UTF_8),
+            Ok(_) => kept = 0,
+            // A character that is cut by the chunk's end.
+            Err(cut) if cut.error_len().is_none() && size > 0 => {
+                let from = cut.valid_up_to();
+                let end = kept + size;
+                chunk.copy_within(from..end, 0);
+                kept = end - from;
+            }
+            Err(_) => return Ok(WINDOWS_1252),
+        }
+    }
+}
+
+/// The one that the first line has most of, outside quotes.
+fn delimiter_of(text: &str) -> u8 {
+    let line = text.trim_start_matches('\u{feff}').lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+    let mut quoted = false;
+    let mut counts = [0; DELIMITERS.len()];
+    for byte in line.bytes() {
+        quoted ^= byte == b'"';
+        if let Some(place) = DELIMITERS.iter().position(|d| !quoted && *d == byte) {
+            counts[place] += 1;
+        }
+    }
+    let most = counts.iter().enumerate().max_by_key(|(place, count)| (**count, DELIMITERS.len() - place));
+    most.map_or(b',', |(place, _)| DELIMITERS[place])
+}
+
+/// Whatever encoding, as UTF-8, a piece at a time.
+struct Decoded<R> {
+    from: R,
+    decoder: encoding_rs::Decoder,
+    input: Vec<u8>,
+    unread: std::ops::Range<usize>,
+    is_over: bool,
+}
+
+impl<R: Read> Decoded<R> {
+    fn new(from: R, encoding: &'static Encoding) -> Self {
+        let decoder = encoding.new_decoder_with_bom_removal();
+        Self { from, decoder, input: vec![0; 32 << 10], unread: 0..0, is_over: false }
+    }
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if self.unread.is_empty() && !self.is_over {
+                let size = self.from.read(&mut self.input)?;
+                (self.unread, self.is_over) = (0..size, size == 0);
+            }
+            let (_, read, written, _) =
+                self.decoder.decode_to_utf8(&self.input[self.unread.clone()], into, self.is_over);
+            self.unread.start += read;
+            if written > 0 || (self.is_over && self.unread.is_empty()) || into.len() < 4 {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RULES: Rules = Rules { country: None, max: 100_000 };
+
+    fn list(bytes: &[u8]) -> Result<List, ListError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        super::super::from_file(file.path(), RULES)
+    }
+
+    fn names(list: &List) -> Vec<&str> {
+        list.recipients.iter().map(|one| one.fields.as_deref().unwrap_or("")).collect()
+    }
+
+    #[test]
+    fn a_header_names_the_columns_whatever_separates_them() {
+        for separator in [",", ";", "\t", "|"] {
+            let text = format!(
+                "Name{separator}Phone Number{separator}City\r\nAna{separator}+91 98765 43210{separator}\"Rio, RJ\"\r\n"
+            );
+            let list = list(text.as_bytes()).unwrap();
+            assert_eq!(names(&list), [r#"{"City":"Rio, RJ","Name":"Ana"}"#], "{separator:?}");
+            assert_eq!(list.recipients[0].row, 2);
+        }
+    }
+
+    #[test]
+    fn without_a_header_the_first_column_is_the_phone() {
+        let list = list(b"919876543210,Ana\n\n919876543211\nhello,x\n").unwrap();
+        assert_eq!(names(&list), [r#"{"name":"Ana"}"#, ""]);
+        assert_eq!((list.problems[0].row, list.invalid), (4, 1));
+    }
+
+    #[test]
+    fn every_usual_encoding_is_read() {
+        let text = "phone,name\n919876543210,João\n";
+        let utf16: Vec<u8> =
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+        let latin: Vec<u8> = WINDOWS_1252.encode(text).0.into_owned();
+        let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+        for bytes in [text.as_bytes(), &utf16, &latin, &marked] {
+            assert_eq!(names(&list(bytes).unwrap()), [r#"{"name":"João"}"#]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        for bytes in [b"".as_slice(), b"%PDF-1.7", b"a\0b,c", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"] {
+            assert_eq!(list(bytes).unwrap_err().code(), "INVALID_FILE");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_rows_are_read() {
+        let text: String = std::iter::once("phone,name\n".to_owned())
+            .chain((0..100_000).map(|n| format!("55119{n:08},Person {n}\n")))
+            .collect();
+        let list = list(text.as_bytes()).unwrap();
+        assert_eq!((list.recipients.len(), list.problems.len()), (100_000, 0));
+        assert!(list_is_refused_beyond_the_limit(&text));
+    }
+
+    fn list_is_refused_beyond_the_limit(text: &str) -> bool {
+        list(format!("{text}919876543210\n").as_bytes()).is_err_and(|e| e.code() == "TOO_MANY_RECIPIENTS")
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = list(&bytes);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A workbook's first sheet. A workbook is a zip, so before anything reads it, it is inflated once into
+//! nothing, with a counter: what a zip says of its sizes may be a lie.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use calamine::{Data, Reader, Xlsx, open_workbook};
+use wapid_core::recipient::{List, Rules};
+
+use super::ListError;
+use super::table::Table;
+
+const ENTRIES_MAX: usize = 1_000;
+/// All of it, inflated. The list of a full job is some 30 MB.
+const INFLATED_MAX: u64 = 200 << 20;
+/// Inflated to packed. Sheets of numbers reach 20; bombs 1,000.
+const RATIO_MAX: u64 = 100;
+/// Below this the ratio does not matter.
+const SMALL: u64 = 1 << 20;
+const COLUMNS_MAX: usize = 100;
+
+pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
+    check_zip(path)?;
+    let broken =
+        |problem: calamine::XlsxError| ListError::file(format!("not a readable workbook: {problem}"));
+    let mut book: Xlsx<BufReader<File>> = open_workbook(path).map_err(broken)?;
+    let name = book.sheet_names().first().cloned();
+    let name = name.ok_or_else(|| ListError::file("the workbook has no sheet"))?;
+    let mut cells_of = book.worksheet_cells_reader(&name).map_err(broken)?;
+    let mut table = Table::new(rules);
+    let (mut line, mut cells) = (0_u32, Vec::<String>::new());
+    while let Some(cell) = cells_of.next_cell().map_err(broken)? {
+        let (row, column) = cell.get_position();
+        let column = usize::try_from(column).unwrap_or(usize::MAX);
+        if column >= COLUMNS_MAX {
+            continue;
+        }
+        if row + 1 != line {
+            if line > 0 {
+                table.push(line, &cells)?;
+            }
+            cells.clear();
+            line = row + 1;
+        }
+        let text = text_of(&Data::from(cell.get_value().clone()));
+        if cells.len() <= column {
+            cells.resize(column + 1, String::new());
+        }
+        cells[column] = text;
+    }
+    if line > 0 {
+        table.push(line, &cells)?;
+    }
+    Ok(table.finish())
+}
+
+fn text_of(data: &Data) -> String {
+    match data {
+        Data::Empty | Data::Error(_) => String::new(),
+        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
+        Data::Int(number) => number.to_string(),
+        // A phone number is a whole number below 2^53, which a double holds exactly.
+        Data::Float(number) => number.to_string(),
+        Data::Bool(value) => value.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn check_zip(path: &Path) -> Result<(), ListError> {
+    let broken =
+        |problem: zip::result::ZipError| ListError::file(format!("not a readable workbook: {problem}"));
+    let packed = std::fs::metadata(path)?.len();
+    let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path)?)).map_err(broken)?;
+    if archive.len() > ENTRIES_MAX {
+        return Err(ListError::file("the workbook has too many parts"));
+    }
+    let mut inflated = 0;
+    for place in 0..archive.len() {
+        let entry = archive.by_index(place).map_err(broken)?;
+        if entry.encrypted() {
+            return Err(ListError::file("the workbook is encrypted; save it without a password"));
+        }
+        inflated += std::io::copy(&mut entry.take(INFLATED_MAX + 1 - inflated), &mut std::io::sink())?;
+        if inflated > INFLATED_MAX || (inflated > SMALL && inflated / RATIO_MAX > packed) {
+            return Err(ListError::file("the workbook is too large when unpacked"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::time::Instant;
+
+    use zip::write::SimpleFileOptions;
+
+    use super::*;
+
+    const RULES: Rules = Rules { country: None, max: 100_000 };
+
+    fn zipped(parts: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(File::create(file.path()).unwrap());
+        for (name, bytes) in parts {
+            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        file
+    }
+
+    fn workbook(rows: &str) -> tempfile::NamedTempFile {
+        let sheet = format!(
+            r#"<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>"#
+        );
+        zipped(&[
+            ("[Content_Types].xml", br#"<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>"#),
+            ("_rels/.rels", br#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#),
+            ("xl/workbook.xml", br#"<?xml version="1.0"?><workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="List" sheetId="1" r:id="r1"/></sheets></workbook>"#),
+            ("xl/_rels/workbook.xml.rels", br#"<?xml version="1.0"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#),
+            ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+        ])
+    }
+
+    #[test]
+    fn numbers_and_texts_of_a_sheet_are_read() {
+        let file = workbook(
+            r#"<row r="1"><c r="A1" t="inlineStr"><is><t>Nome</t></is></c><c r="B1" t="inlineStr"><is><t>Telefone</t></is></c></row>
+               <row r="3"><c r="A3" t="inlineStr"><is><t>Ana</t></is></c><c r="B3"><v>919876543210</v></c></row>
+               <row r="4"><c r="B4" t="inlineStr"><is><t>x</t></is></c></row>"#,
+        );
+        let list = super::super::from_file(file.path(), RULES).unwrap();
+        assert_eq!(list.recipients[0].phone.digits(), "919876543210");
+        assert_eq!(list.recipients[0].fields.as_deref(), Some(r#"{"Nome":"Ana"}"#));
+        assert_eq!((list.recipients[0].row, list.problems[0].row), (3, 4));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_goes_off() {
+        let started = Instant::now();
+        let zeros = vec![b' '; 60 << 20];
+        let file = zipped(&[("xl/worksheets/sheet1.xml", &zeros), ("xl/sharedStrings.xml", &zeros)]);
+        let refused = super::super::from_file(file.path(), RULES).unwrap_err();
+        assert_eq!(refused.code(), "INVALID_FILE");
+        assert!(refused.to_string().contains("too large"), "{refused}");
+        assert!(started.elapsed().as_secs() < 20);
+    }
+
+    #[test]
+    fn a_zip_that_is_no_workbook_is_refused() {
+        let file = zipped(&[("hello.txt", b"hello")]);
+        assert_eq!(super::super::from_file(file.path(), RULES).unwrap_err().code(), "INVALID_FILE");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"PK\x03\x04 and then nothing").unwrap();
+        assert_eq!(super::super::from_file(file.path(), RULES).unwrap_err().code(), "INVALID_FILE");
+    }
+}

@@ -1,0 +1,83 @@
+//! Moves what is due into the queue, a bounded number at a time, and takes away what is finished.
+//!
+//! A key leaves the set of the later only after the queue has it: a crash in between wakes twice, never
+//! not at all.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use wapid_core::clock::At;
+
+use super::wakeups::Inner;
+
+/// Keys that are moved at a time.
+const STEP: usize = 1_024;
+/// Tasks that may wait in the queue. apalis-redis fails for ever beyond 8,000.
+const DEPTH_MAX: u64 = 256;
+/// How often we look for what other processes put in, and whether there is room again.
+const LOOK_MS: i64 = 500;
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
+/// After an error.
+const FAULT_PAUSE: Duration = Duration::from_millis(500);
+/// How often finished tasks are taken away.
+const TIDY_EVERY: Duration = Duration::from_secs(2);
+
+pub async fn run(wakeups: Arc<Inner>, stop: CancellationToken) {
+    loop {
+        let next = promote(&wakeups).await;
+        wakeups.note(next.as_ref().err());
+        let pause = async {
+            match next {
+                Ok(Step::Full) => tokio::time::sleep(ROOM_PAUSE).await,
+                Ok(Step::More) => {}
+                Ok(Step::Until(first)) => {
+                    let look = wakeups.clock.now().plus_ms(LOOK_MS);
+                    let next = first.map_or(look, |first| first.min(look));
+                    tokio::select! {
+                        () = wakeups.clock.until(next) => {}
+                        () = wakeups.put.notified() => {}
+                    }
+                }
+                Err(_) => tokio::time::sleep(FAULT_PAUSE).await,
+            }
+        };
+        tokio::select! {
+            () = pause => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+enum Step {
+    /// The queue has as much as it may have.
+    Full,
+    More,
+    /// Nothing is due before then.
+    Until(Option<At>),
+}
+
+async fn promote(wakeups: &Inner) -> anyhow::Result<Step> {
+    let now = wakeups.clock.now();
+    let due = wakeups.later.due(now, STEP).await?;
+    if due.is_empty() {
+        return Ok(Step::Until(wakeups.later.next().await?));
+    }
+    if wakeups.executor.depth().await? > DEPTH_MAX {
+        return Ok(Step::Full);
+    }
+    wakeups.executor.push(&due).await?;
+    wakeups.later.remove(now, &due).await?;
+    Ok(Step::More)
+}
+
+pub async fn tidy(wakeups: Arc<Inner>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TIDY_EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        // Until there is nothing left, or the queue is away.
+        while matches!(wakeups.executor.tidy().await, Ok(gone) if gone > 0) && !stop.is_cancelled() {}
+    }
+}
