@@ -57,6 +57,9 @@ pub(crate) struct Shown {
 pub(crate) struct Chats {
     shown: VecDeque<(u64, Shown)>,
     known: HashSet<String>,
+    /// Who ever wrote to this phone, by number. Remembered while the process lives, and after a
+    /// restart as far as the messages reach.
+    writers: HashSet<String>,
     next: u64,
     redelivered: u64,
 }
@@ -96,12 +99,19 @@ impl Chats {
     }
 
     fn push(&mut self, place: u64, shown: Shown) {
+        if !shown.message.from_me && !self.writers.contains(&shown.message.from) {
+            self.writers.insert(shown.message.from.clone());
+        }
         self.shown.push_back((place, shown));
         self.next = place + 1;
     }
 
     pub(crate) fn has(&self, from: &str, to: &str, id: &str) -> bool {
         self.known.contains(&format!("{from}|{to}|{id}"))
+    }
+
+    pub(crate) fn has_written(&self, phone: &str) -> bool {
+        self.writers.contains(phone)
     }
 
     /// The latest message with this id that fits.

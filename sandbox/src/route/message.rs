@@ -12,10 +12,12 @@ use crate::account::{Account, DeviceRef};
 use crate::conn::Conn;
 use crate::net::{Net, QueueFull};
 use crate::phone::receive::{self, Envelope};
-use crate::stanza::{self, Read as _, now, tag};
+use crate::stanza::{self, Read as _, now, now_ms, tag};
 
 /// The sender lacks a token for this recipient, in WhatsApp's words.
 const REACH_OUT_REFUSED: &str = "463";
+/// The sender has begun as many chats as it may.
+const NEW_CHATS_CAPPED: &str = "475";
 const NOT_FOUND: &str = "404";
 const UNAVAILABLE: &str = "503";
 
@@ -23,8 +25,8 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
     let (Some(id), Some(to)) = (message.text("id"), message.jid("to")) else {
         return;
     };
-    if from.account.state.lock().faults.nacks_message() {
-        conn.send(&ack(&id, &to, Some(REACH_OUT_REFUSED)));
+    if let Some(code) = refusal(net, from, &to) {
+        conn.send(&ack(&id, &to, Some(code)));
         return;
     }
     let recipient = message.jid("recipient");
@@ -51,6 +53,28 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         }
     }
     acknowledge(net, conn, from, ack(&id, &to, error));
+}
+
+/// Why nothing of this message goes anywhere, not even to the sender's own phone.
+fn refusal(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
+    let restricted = {
+        let faults = &mut from.account.state.lock().faults;
+        if faults.nacks_message() {
+            return Some(REACH_OUT_REFUSED);
+        }
+        let now_ms = now_ms();
+        let timelock = faults.timelock(now_ms).map(|_| REACH_OUT_REFUSED);
+        timelock.or_else(|| faults.new_chat_cap(now_ms).map(|_| NEW_CHATS_CAPPED))
+    };
+    if !to.is_pn() && !to.is_lid() {
+        return None;
+    }
+    let Some(addressee) = net.resolve(&from.account.book, to) else {
+        return Some(NOT_FOUND);
+    };
+    let is_warm = Arc::ptr_eq(&addressee, &from.account)
+        || from.account.chats.lock().has_written(&addressee.phone);
+    restricted.filter(|_| !is_warm)
 }
 
 /// Each address with its `<enc>`: those under `<participants>`, or the one beside it, which is for
