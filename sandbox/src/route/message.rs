@@ -72,8 +72,8 @@ fn refusal(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
     let Some(addressee) = net.resolve(&from.account.book, to) else {
         return Some(NOT_FOUND);
     };
-    let is_warm = Arc::ptr_eq(&addressee, &from.account)
-        || from.account.chats.lock().has_written(&addressee.phone);
+    let is_warm =
+        Arc::ptr_eq(&addressee, &from.account) || from.account.chats.lock().has_written(&addressee.phone);
     restricted.filter(|_| !is_warm)
 }
 
