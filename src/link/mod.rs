@@ -8,6 +8,8 @@
 //! | `whatsapp` | the linked-device client; the only file that names `whatsapp_rust` |
 //! | `signals` | the client's events as [`Signal`]s |
 //! | `acks` | who waits for WhatsApp's answer to which message |
+//! | `health` | what WhatsApp says of the account's standing; pure |
+//! | `numbers` | which numbers are on WhatsApp; pure |
 //! | `convert` | our content to and from WhatsApp's protobuf; pure |
 //! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
 //! | `fetch` | the client's plain HTTP needs |
@@ -22,10 +24,14 @@ mod acks;
 mod convert;
 mod dial;
 mod fetch;
+mod health;
+mod numbers;
 mod signals;
 mod whatsapp;
 
 pub use dial::{Proxy, ProxyError};
+pub use health::{Health, NewChats, Timelock};
+pub use numbers::ASKED_MAX;
 pub use whatsapp::{InFlight, Link, OpenError, Way, Wiring, check_trust};
 
 /// What a link reports of itself.
@@ -98,6 +104,9 @@ pub enum SendFailure {
     /// It never left, and never will in this form.
     #[error("{0}")]
     Invalid(String),
+    /// It never left: nobody has this number.
+    #[error("the number is not on WhatsApp")]
+    NotOnWhatsApp,
     /// Something went wrong on this side; trying again may help.
     #[error("{0}")]
     Internal(String),

@@ -231,6 +231,10 @@ impl Outbox {
                 let error = "the message could not be sent".to_owned();
                 self.unanswered.spawn(give_up(context.clone(), outgoing, "SEND_FAILED", error));
             }
+            Err(failure @ SendFailure::NotOnWhatsApp) => {
+                let error = failure.to_string();
+                self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
+            }
             Err(SendFailure::Invalid(why)) => {
                 self.unanswered.spawn(give_up(context.clone(), outgoing, "INVALID_RECIPIENT", why));
             }
@@ -329,12 +333,17 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
     }
 }
 
-/// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0 `client/node_io.rs`.
+/// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0
+/// `client/node_io.rs`, and wacore 0.7.0 `protocol/nack.rs`.
 fn nack(code: &str) -> (&'static str, String) {
     match code {
         "463" => (
             "BLOCKED_BY_WHATSAPP",
             "WhatsApp does not let this number start a chat with this recipient now (463)".to_owned(),
+        ),
+        "475" => (
+            "BLOCKED_BY_WHATSAPP",
+            "WhatsApp lets this number start no more new chats in this cycle (475)".to_owned(),
         ),
         "404" => ("NOT_ON_WHATSAPP", "WhatsApp does not know the recipient (404)".to_owned()),
         other => ("REFUSED_BY_WHATSAPP", format!("WhatsApp refused the message ({other})")),

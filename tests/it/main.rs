@@ -17,6 +17,7 @@ mod cli;
 mod crash;
 mod faults;
 mod isolation;
+mod link;
 mod linking;
 mod log;
 mod openapi;
