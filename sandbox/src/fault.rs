@@ -4,7 +4,7 @@
 //! `handle_stream_error` and `handle_connect_failure`. Faults live in memory: a restarted sandbox
 //! has none.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Fault {
     /// How often. Messages: once. Logins: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// How late, for `slow_ack`; how long, for restrictions (an hour by default).
+    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
     /// The reason of a temporary ban.
@@ -58,9 +58,9 @@ pub enum FaultKind {
     /// The next messages are refused with 463.
     #[serde(rename = "nack_463")]
     Nack463,
-    /// Nobody may be written to who has not written before; others are refused with 463.
+    /// For a while messages to those who never wrote to this account are refused with 463.
     ReachoutTimelock,
-    /// As many chats were started as WhatsApp allows; more are refused with 475.
+    /// The same with 475: the quota of new chats is used up.
     NewChatCapped,
     /// The next messages are delivered and never acknowledged.
     NeverAck,
@@ -112,27 +112,25 @@ pub(crate) enum Strike {
 pub(crate) struct Active {
     login: Option<Refusal>,
     pub handshake: Option<Handshake>,
+    timelock: Option<Restriction>,
+    new_chat_cap: Option<Restriction>,
     nacks: u32,
     never_acks: u32,
     duplicates: u32,
     corruptions: u32,
     passkeys: u32,
     pub slow_ack: Option<Duration>,
-    restriction: Option<Restriction>,
 }
 
-/// What an account may not do until a moment.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Restriction {
-    pub kind: RestrictionKind,
-    pub ends: SystemTime,
-}
-
+/// What WhatsApp holds against an account for a while, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RestrictionKind {
-    ReachoutTimelock,
-    NewChatCapped,
+pub(crate) struct Restriction {
+    pub since_ms: u64,
+    pub until_ms: u64,
 }
+
+/// How long a restriction lasts when nobody says.
+const RESTRICTION_MS: u64 = 3_600_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Handshake {
@@ -155,8 +153,12 @@ pub(crate) struct Ban {
 }
 
 impl Active {
-    pub(crate) fn apply(&mut self, fault: &Fault) -> Strike {
+    pub(crate) fn apply(&mut self, fault: &Fault, now_ms: u64) -> Strike {
         let times = fault.count.unwrap_or(1);
+        let restriction = Restriction {
+            since_ms: now_ms,
+            until_ms: now_ms.saturating_add(fault.ms.unwrap_or(RESTRICTION_MS)),
+        };
         match fault.kind {
             FaultKind::Drop => return Strike::Close,
             FaultKind::Stall => return Strike::Stall,
@@ -178,8 +180,8 @@ impl Active {
                 return Strike::Close;
             }
             FaultKind::Nack463 => self.nacks = times,
-            FaultKind::ReachoutTimelock => self.restrict(RestrictionKind::ReachoutTimelock, fault),
-            FaultKind::NewChatCapped => self.restrict(RestrictionKind::NewChatCapped, fault),
+            FaultKind::ReachoutTimelock => self.timelock = Some(restriction),
+            FaultKind::NewChatCapped => self.new_chat_cap = Some(restriction),
             FaultKind::NeverAck => self.never_acks = times,
             FaultKind::DuplicateDelivery => self.duplicates = times,
             FaultKind::CorruptDelivery => self.corruptions = times,
@@ -196,18 +198,6 @@ impl Active {
             FaultKind::Clear => *self = Self::default(),
         }
         Strike::Nothing
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
-    fn restrict(&mut self, kind: RestrictionKind, fault: &Fault) {
-        let ends = SystemTime::now() + Duration::from_millis(fault.ms.unwrap_or(3_600_000));
-        self.restriction = Some(Restriction { kind, ends });
-    }
-
-    /// The restriction that holds now.
-    #[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
-    pub(crate) fn restriction(&self) -> Option<Restriction> {
-        self.restriction.filter(|restriction| restriction.ends > SystemTime::now())
     }
 
     fn numbered(&mut self, reason: u16, usual: Phase, fault: &Fault) -> Strike {
@@ -233,6 +223,14 @@ impl Active {
 
     pub(crate) fn nacks_message(&mut self) -> bool {
         strike(&mut self.nacks)
+    }
+
+    pub(crate) fn timelock(&self, now_ms: u64) -> Option<Restriction> {
+        self.timelock.filter(|restriction| now_ms < restriction.until_ms)
+    }
+
+    pub(crate) fn new_chat_cap(&self, now_ms: u64) -> Option<Restriction> {
+        self.new_chat_cap.filter(|restriction| now_ms < restriction.until_ms)
     }
 
     pub(crate) fn swallows_ack(&mut self) -> bool {
@@ -266,7 +264,7 @@ mod tests {
     fn a_counted_ban_ends_after_its_count() {
         let mut active = Active::default();
         let ban = Fault { count: Some(2), ..FaultKind::TemporaryBan.into() };
-        assert_eq!(active.apply(&ban), Strike::Close);
+        assert_eq!(active.apply(&ban, 0), Strike::Close);
         assert_eq!(active.refuse_login().map(|refusal| refusal.reason), Some(402));
         assert!(active.refuse_login().is_some());
         assert!(active.refuse_login().is_none());
@@ -275,15 +273,38 @@ mod tests {
     #[test]
     fn an_uncounted_ban_lasts_until_cleared() {
         let mut active = Active::default();
-        active.apply(&FaultKind::TemporaryBan.into());
+        active.apply(&FaultKind::TemporaryBan.into(), 0);
         assert!((0..10).all(|_| active.refuse_login().is_some()));
-        active.apply(&FaultKind::Clear.into());
+        active.apply(&FaultKind::Clear.into(), 0);
         assert!(active.refuse_login().is_none());
     }
 
     #[test]
+    fn a_restriction_ends_at_its_time_or_when_it_is_cleared() {
+        let mut active = Active::default();
+        let lock = Fault { ms: Some(50), ..FaultKind::ReachoutTimelock.into() };
+        active.apply(&lock, 1_000);
+        assert_eq!(active.timelock(1_049).map(|lock| lock.until_ms), Some(1_050));
+        assert_eq!((active.timelock(1_050), active.new_chat_cap(1_000)), (None, None));
+        active.apply(&FaultKind::NewChatCapped.into(), 1_000);
+        assert!(active.new_chat_cap(1_000 + RESTRICTION_MS - 1).is_some());
+        active.apply(&FaultKind::Clear.into(), 1_001);
+        assert_eq!(active.new_chat_cap(1_001), None);
+    }
+
+    #[test]
     fn kinds_have_the_names_of_the_control_surface() {
-        for name in ["drop", "401", "515", "temporary_ban", "nack_463", "handshake_stall", "clear"] {
+        for name in [
+            "drop",
+            "401",
+            "515",
+            "temporary_ban",
+            "nack_463",
+            "reachout_timelock",
+            "new_chat_capped",
+            "handshake_stall",
+            "clear",
+        ] {
             let fault: Fault = serde_json::from_value(serde_json::json!({ "kind": name })).expect(name);
             assert_eq!(serde_json::to_value(fault.kind).expect("a name"), name);
         }

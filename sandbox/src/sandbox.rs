@@ -20,7 +20,7 @@ use crate::phone::send::{self, PhoneMessage};
 use crate::qr;
 use crate::restore;
 use crate::route::devices;
-use crate::stanza::tag;
+use crate::stanza::{now_ms, tag};
 use crate::transport::{Memory, NoHttp};
 
 /// The network, cheap to clone.
@@ -209,7 +209,7 @@ impl Sandbox {
     /// Trouble for the linked devices of a phone.
     pub async fn fault(&self, book: &str, phone: &str, fault: Fault) -> Result<(), SandboxError> {
         let phone = self.net.phone(book, phone)?;
-        let strike = phone.state.lock().faults.apply(&fault);
+        let strike = phone.state.lock().faults.apply(&fault, now_ms());
         if strike == Strike::LoseSessions {
             let mut batch = self.net.journal.batch();
             let mut signal = phone.signal.lock().await;

@@ -11,9 +11,15 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeContent, Server};
 
 /// Seconds since 1970, the time of every stanza. The sandbox waits for nothing by this clock.
-#[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
 pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    now_ms() / 1000
+}
+
+/// Milliseconds since 1970, by which restrictions end.
+#[expect(clippy::disallowed_methods, reason = "the sandbox knows nothing of the gateway and its clock")]
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The address of the network itself.

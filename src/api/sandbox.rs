@@ -310,8 +310,12 @@ pub async fn unlink(
 pub struct NewFault {
     session_id: String,
     /// `drop`, `stall`, `401`, `403`, `429`, `500`, `503`, `515`, `replaced`, `temporary_ban`,
-    /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `never_ack`, `duplicate_delivery`, `slow_ack`,
-    /// `handshake_stall`, `refuse_handshake`, `passkey`, `lose_sessions` or `clear`
+    /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `never_ack`,
+    /// `duplicate_delivery`, `corrupt_delivery`, `slow_ack`, `handshake_stall`, `refuse_handshake`,
+    /// `passkey`, `lose_sessions` or `clear`.
+    ///
+    /// `reachout_timelock` and `new_chat_capped` refuse for `ms` every message to somebody who never
+    /// wrote to this number, with 463 and 475; `clear` ends all that lasts
     #[schema(value_type = String, example = "drop")]
     kind: FaultKind,
     /// `stream` (now) or `login` (at the next logins), for the numbered ones
@@ -319,7 +323,8 @@ pub struct NewFault {
     phase: Option<wapid_sandbox::Phase>,
     /// How often
     count: Option<u32>,
-    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped`
+    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped` (an hour
+    /// unless said)
     ms: Option<u64>,
     /// WhatsApp's reason code of a temporary ban
     code: Option<u32>,

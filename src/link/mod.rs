@@ -8,6 +8,8 @@
 //! | `whatsapp` | the linked-device client; the only file that names `whatsapp_rust` |
 //! | `signals` | the client's events as [`Signal`]s |
 //! | `acks` | who waits for WhatsApp's answer to which message |
+//! | `health` | what WhatsApp says of the account's standing; pure |
+//! | `numbers` | which numbers are on WhatsApp; pure |
 //! | `convert` | our content to and from WhatsApp's protobuf; pure |
 //! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
 //! | `fetch` | the client's plain HTTP needs |
@@ -22,10 +24,14 @@ mod acks;
 mod convert;
 mod dial;
 mod fetch;
+mod health;
+mod numbers;
 mod signals;
 mod whatsapp;
 
 pub use dial::{Proxy, ProxyError};
+pub use health::{Health, NewChats, Timelock};
+pub use numbers::ASKED_MAX;
 pub use whatsapp::{InFlight, Link, OpenError, Way, Wiring, check_trust};
 
 /// What a link reports of itself.
@@ -58,29 +64,6 @@ pub enum Signal {
         status: Status,
         at_ms: i64,
     },
-}
-
-/// What WhatsApp says of an account's health; what it does not say is not known.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
-    /// While it may not start chats. Milliseconds since the epoch, where WhatsApp names the end.
-    pub timelock: Option<Timelock>,
-    pub new_chats: Option<NewChats>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timelock {
-    pub until_ms: Option<i64>,
-}
-
-/// How many chats the account has started in this cycle.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewChats {
-    /// `NONE`, `FIRST_WARNING`, `SECOND_WARNING` or `CAPPED`
-    pub status: String,
-    pub used: Option<i64>,
-    pub quota: Option<i64>,
-    pub cycle_ends_ms: Option<i64>,
 }
 
 /// A message that arrived, in plain words.
@@ -121,6 +104,9 @@ pub enum SendFailure {
     /// It never left, and never will in this form.
     #[error("{0}")]
     Invalid(String),
+    /// It never left: nobody has this number.
+    #[error("the number is not on WhatsApp")]
+    NotOnWhatsApp,
     /// Something went wrong on this side; trying again may help.
     #[error("{0}")]
     Internal(String),

@@ -6,37 +6,40 @@
 //! nothing else. See ARCHITECTURE.md, "Sandbox trust"; it stands on whatsapp-rust 0.7.0 internals
 //! (`handshake.rs`, `select_pattern`).
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
-use wacore::iq::mex_operations::fetch_new_chat_message_capping_info as capping;
+use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
 use wacore::net::{HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
 use wacore::types::events::{EventHandler, InboundMessage};
+use wacore::types::lid_pn::LearningSource;
 use wacore_binary::{Jid, JidExt as _};
 use wapid_core::message::Content;
 use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
-use whatsapp_rust::features::MexRequest;
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::{
-    Client, ClientError, InboundDurabilityHook, IqError, SendError, SendOptions, TokioRuntime,
+    Client, ClientError, InboundDurabilityHook, IqError, MexError, MexRequest, SendError, SendOptions,
+    TokioRuntime,
 };
 
 use super::acks::{AckWait, Acks};
 use super::dial::{Dial, Proxy};
 use super::fetch::Fetch;
+use super::health::{Health, NewChats, Timelock};
+use super::numbers::{self, Known};
 use super::signals::Ear;
-use super::{Answer, Arrived, Commit, Health, NewChats, SendFailure, Signal, Timelock, convert};
+use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
 
 /// How long a link gets to say goodbye before it is cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -44,10 +47,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
 const CUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long WhatsApp gets to confirm that a device was logged out.
 const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long WhatsApp gets to say how an account stands.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a live server takes at most to answer a small question.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a question about numbers or health may take.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
 const COMMIT_TRIES: u32 = 5;
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
@@ -88,6 +91,7 @@ pub struct Link {
     /// Something arrived since the Signal state was last known to be written down.
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
+    known: Known,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
 }
 
@@ -162,6 +166,7 @@ impl Link {
             running: Mutex::new(Some(running)),
             unflushed,
             probing: Arc::default(),
+            known: Known::default(),
             tell,
         })
     }
@@ -174,6 +179,7 @@ impl Link {
     pub async fn transmit(&self, to: &str, content: &Content, wa_id: &str) -> Result<InFlight, SendFailure> {
         let to: Jid =
             to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
+        self.check_number(&to).await?;
         self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
@@ -183,6 +189,19 @@ impl Link {
             Err(_) if !self.is_connected() => Err(SendFailure::Lost),
             Err(error) => Err(failure_of(error)),
         }
+    }
+
+    /// To a number that nobody has, whatsapp-rust 0.7.0 sends a message whose only copy is for our own
+    /// phone, says it worked, and leaves it to the server to answer 404. So a number that neither we
+    /// nor the client's LIDs know is asked for here; the client has one question less for it then.
+    async fn check_number(&self, to: &Jid) -> Result<(), SendFailure> {
+        if !to.is_pn()
+            || self.known.has(&to.user)
+            || matches!(self.client.get_lid_pn_entry(to).await, Ok(Some(_)))
+        {
+            return Ok(());
+        }
+        if self.is_on_whatsapp(&to.user).await? { Ok(()) } else { Err(SendFailure::NotOnWhatsApp) }
     }
 
     /// A received message may have given us a new ratchet key, which whatsapp-rust 0.7.0 lets a reply
@@ -232,61 +251,62 @@ impl Link {
     /// Is this number on WhatsApp? One question to the server.
     ///
     /// # Errors
-    /// [`SendFailure::Lost`] or [`SendFailure::Internal`].
+    /// Those of [`Self::are_on_whatsapp`].
     pub async fn is_on_whatsapp(&self, digits: &str) -> Result<bool, SendFailure> {
-        let answer = self
-            .client
-            .contacts()
-            .is_on_whatsapp(&[Jid::pn(digits)])
-            .await
-            .map_err(|e| SendFailure::Internal(e.to_string()))?;
-        Ok(answer.first().is_some_and(|user| user.is_registered))
+        Ok(self.are_on_whatsapp(&[digits]).await?.contains(&true))
     }
 
-    /// The same for several in one question, in their order.
+    /// Which of these numbers are on WhatsApp, in the order asked? One question to the server for up
+    /// to [`ASKED_MAX`](super::ASKED_MAX) of them.
     ///
     /// # Errors
-    /// [`SendFailure::Internal`]; then nothing is known of any.
-    pub async fn are_on_whatsapp(&self, digits: &[&str]) -> Result<Vec<bool>, SendFailure> {
-        let jids: Vec<Jid> = digits.iter().map(|digits| Jid::pn(*digits)).collect();
-        let contacts = self.client.contacts();
-        let asked = tokio::time::timeout(QUESTION_TIMEOUT, contacts.is_on_whatsapp(&jids)).await;
-        let answer = asked
-            .map_err(|_| SendFailure::Internal("WhatsApp did not answer".to_owned()))?
-            .map_err(|e| SendFailure::Internal(e.to_string()))?;
-        let there: HashSet<&str> =
-            answer.iter().filter(|user| user.is_registered).map(|user| user.jid.user_base()).collect();
-        Ok(digits.iter().map(|digits| there.contains(digits)).collect())
-    }
-
-    /// What WhatsApp says of this number's health. What it refuses to say is not known.
-    ///
-    /// # Errors
-    /// [`SendFailure::Lost`] without a connection.
-    pub async fn health(&self) -> Result<Health, SendFailure> {
-        if !self.is_connected() {
-            return Err(SendFailure::Lost);
+    /// [`SendFailure::Lost`]; [`SendFailure::Internal`] when WhatsApp does not look up one of them;
+    /// [`SendFailure::Invalid`] for too many, or for what is no number.
+    pub async fn are_on_whatsapp(&self, numbers: &[&str]) -> Result<Vec<bool>, SendFailure> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
         }
-        let mex = self.client.mex();
-        let timelock = tokio::time::timeout(QUESTION_TIMEOUT, mex.fetch_reachout_timelock());
-        let capping = MexRequest::new(
-            capping::NAME,
-            capping::DOC_ID,
-            capping::Variables {
-                input: Some(capping::Input { r#type: Some("INDIVIDUAL_NEW_CHAT_MSG".to_owned()) }),
-            },
+        let answer = self.client.query_usync(numbers::question(numbers)?).await;
+        let answer = answer.map_err(|error| failure_of(SendError::Iq(error)))?;
+        for (lid, phone) in numbers::lids(&answer) {
+            // Without it the client asks once more before it sends.
+            let _ = self.client.add_lid_pn_mapping(&lid.user, &phone.user, LearningSource::Usync).await;
+        }
+        let answers = numbers::answers(numbers, &answer)?;
+        self.known.add(numbers.iter().zip(&answers).filter(|(_, is_on)| **is_on).map(|(number, _)| *number));
+        Ok(answers)
+    }
+
+    /// What WhatsApp says of this account's standing. What it does not say is not known; that is no
+    /// failure.
+    ///
+    /// # Errors
+    /// [`SendFailure::Lost`], also when there is no answer within 10 s.
+    pub async fn health(&self) -> Result<Health, SendFailure> {
+        let timelock = MexRequest::new(
+            fetch_reachout_timelock::NAME,
+            fetch_reachout_timelock::DOC_ID,
+            fetch_reachout_timelock::Variables {},
         );
-        let capping = tokio::time::timeout(QUESTION_TIMEOUT, mex.query(capping));
-        let (timelock, capping) = futures::join!(timelock, capping);
-        Ok(Health {
-            timelock: timelock.ok().and_then(Result::ok).filter(|lock| lock.is_active == Some(true)).map(
-                |lock| {
-                    let ends = lock.time_enforcement_ends.and_then(|seconds| seconds.parse::<i64>().ok());
-                    Timelock { until_ms: ends.filter(|ends| *ends > 0).map(|ends| ends.saturating_mul(1000)) }
-                },
-            ),
-            new_chats: capping.ok().and_then(Result::ok).and_then(|response| new_chats(response.data?)),
-        })
+        let input = capping::Input { r#type: Some("INDIVIDUAL_NEW_CHAT_MSG".to_owned()) };
+        let new_chats =
+            MexRequest::new(capping::NAME, capping::DOC_ID, capping::Variables { input: Some(input) });
+        let asked = async { tokio::try_join!(self.ask_mex(timelock), self.ask_mex(new_chats)) };
+        let answered = tokio::time::timeout(HEALTH_TIMEOUT, asked).await;
+        let (timelock, new_chats) = answered.unwrap_or(Err(SendFailure::Lost))?;
+        Ok(Health { timelock: Timelock::read(&timelock), new_chats: NewChats::read(&new_chats) })
+    }
+
+    /// The `data` of an answer; null where WhatsApp refuses to say.
+    async fn ask_mex<V: serde::Serialize>(&self, question: MexRequest<V>) -> Result<Value, SendFailure> {
+        match self.client.mex().query(question).await {
+            Ok(answer) => Ok(answer.data.unwrap_or_default()),
+            Err(MexError::Request(error)) => match failure_of(SendError::Iq(error)) {
+                SendFailure::Lost => Err(SendFailure::Lost),
+                _ => Ok(Value::Null),
+            },
+            Err(_) => Ok(Value::Null),
+        }
     }
 
     /// Asks for a code that links by typing it into the phone of `digits`. It arrives as
@@ -386,18 +406,6 @@ pub fn check_trust(foreign_chain: &[u8], static_key: &[u8; 32]) -> anyhow::Resul
         "this build does not verify WhatsApp's certificates (a danger-* feature is on); refusing to run"
     );
     Ok(())
-}
-
-fn new_chats(data: serde_json::Value) -> Option<NewChats> {
-    let response: capping::Response = serde_json::from_value(data).ok()?;
-    let info = response.xwa2_message_capping_info?;
-    let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
-    Some(NewChats {
-        status: info.capping_status?,
-        used: number(info.used_quota),
-        quota: number(info.total_quota),
-        cycle_ends_ms: info.cycle_end_timestamp.map(|seconds| seconds.saturating_mul(1000)),
-    })
 }
 
 fn failure_of(error: SendError) -> SendFailure {

@@ -36,7 +36,7 @@ use super::outbox::{Outgoing, Verdict};
 use super::script::Script;
 use super::send::{network_of, owner_of};
 use super::{Command, Sessions, View};
-use crate::link::Health;
+use crate::link::{ASKED_MAX, Health, Timelock};
 
 /// What is due later than this is left to the queue, so that a session that waits for tomorrow costs
 /// nothing until then.
@@ -49,6 +49,7 @@ const UNANSWERED_MAX: usize = 4;
 /// WhatsApp restricts accounts that ask for many numbers: as many as this in one question, and so long
 /// between two.
 const ASKED_AT_ONCE: usize = 20;
+const _: () = assert!(ASKED_AT_ONCE <= ASKED_MAX, "one question takes no more");
 const QUESTION_GAP_MS: i64 = 1_000;
 /// When the next day begins, not every tenant's jobs begin in its first second.
 const MORNING_SPREAD_MS: i64 = 60_000;
@@ -196,8 +197,8 @@ fn restriction_in(health: &Health, now: At) -> Option<(Restriction, At)> {
     let (look_again, farthest) = (now.plus_ms(LOOK_AGAIN_MS), now.plus_ms(RESTRICTION_MAX_MS));
     let end =
         |ms: Option<i64>| ms.map(At).filter(|end| *end > now).map_or(look_again, |end| end.min(farthest));
-    if let Some(timelock) = health.timelock {
-        return Some((Restriction::Timelock, end(timelock.until_ms)));
+    if let Timelock::Active { until_ms } = health.timelock {
+        return Some((Restriction::Timelock, end(until_ms)));
     }
     let new_chats = health.new_chats.as_ref().filter(|new_chats| new_chats.status == "CAPPED")?;
     Some((Restriction::NewChatLimit, end(new_chats.cycle_ends_ms)))

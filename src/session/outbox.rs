@@ -238,6 +238,10 @@ impl Outbox {
                 let error = "the message could not be sent".to_owned();
                 self.unanswered.spawn(give_up(context.clone(), outgoing, "SEND_FAILED", error));
             }
+            Err(failure @ SendFailure::NotOnWhatsApp) => {
+                let error = failure.to_string();
+                self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
+            }
             Err(SendFailure::Invalid(why)) => {
                 self.unanswered.spawn(give_up(context.clone(), outgoing, "INVALID_RECIPIENT", why));
             }
@@ -340,7 +344,8 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
     }
 }
 
-/// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0 `client/node_io.rs`.
+/// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0
+/// `client/node_io.rs`, and wacore 0.7.0 `protocol/nack.rs`.
 fn nack(code: &str) -> (&'static str, String) {
     match code {
         "463" => (

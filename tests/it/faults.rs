@@ -153,6 +153,26 @@ async fn a_message_that_whatsapp_refuses_is_failed_and_gives_its_quota_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restricted_account_reaches_only_those_who_wrote_to_it() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = linked(&shop).await;
+    let warm = shop.phone("5511900000003").await;
+    let hello = warm.send(SHOP, "hello").await;
+    session.until_logged(&hello, "received").await;
+    for (fault, code) in [("reachout_timelock", "463"), ("new_chat_capped", "475")] {
+        session.fault_with(json!({"kind": fault, "ms": 3_600_000})).await;
+        let refused = session.send(ANA, "cold").await.refused(400, "BLOCKED_BY_WHATSAPP");
+        assert!(refused["error"].as_str().is_some_and(|error| error.contains(code)), "{refused}");
+        session.send(&warm.phone, fault).await.ok();
+        warm.until_shows(fault).await;
+        session.fault("clear").await;
+    }
+    session.send(ANA, "after").await.ok();
+    shop.phone(ANA).await.until_shows("after").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_is_delivered_and_never_acked_counts_as_sent() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;

@@ -18,6 +18,7 @@ mod crash;
 mod faults;
 mod isolation;
 mod jobs;
+mod link;
 mod linking;
 mod log;
 mod openapi;

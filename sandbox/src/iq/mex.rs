@@ -1,65 +1,74 @@
-//! GraphQL: what WhatsApp says about an account's health. Other queries are answered with an error.
+//! Questions in GraphQL ("mex"): what WhatsApp says of an account's standing.
 //!
-//! Names, numbers and shapes: wacore 0.7.0, src/iq/mex_operations.rs.
+//! A persisted query is named by its id; ids and shapes are wacore 0.7.0, src/iq/mex.rs and
+//! src/iq/mex_operations.rs. Times are seconds. An account is healthy until a fault says otherwise;
+//! chats that it begins are not counted.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use serde::Serialize;
 use serde_json::{Value, json};
+use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
 use wacore_binary::Node;
 
-use super::{Answer, BAD_REQUEST};
-use crate::account::DeviceRef;
-use crate::fault::RestrictionKind;
-use crate::stanza::{Read as _, now, tag};
+use crate::account::{DeviceRef, json as encoded};
+use crate::fault::Restriction;
+use crate::stanza::{Read as _, leaf, now_ms};
 
-/// `WAWebMexFetchReachoutTimelockJobQuery`
-const REACHOUT_TIMELOCK: &str = "23983697327930364";
-/// `WAWebMexFetchNewChatMessageCappingInfoJobQuery`
-const NEW_CHAT_CAPPING: &str = "24503548349331633";
-/// Chats that an account may start per cycle; a number to show.
-const QUOTA: i64 = 250;
-/// The length of a cycle in seconds.
-const CYCLE: i64 = 30 * 86_400;
+/// The kind of timelock that binds linked devices and leaves the phone alone, as ours does.
+const COMPANIONS_RESTRICTED: &str = "RESTRICT_ALL_COMPANIONS";
+/// New chats that may be begun in a cycle. WhatsApp gives each account its own number.
+const QUOTA: u64 = 500;
+/// The length of a cycle; cycles of healthy accounts follow one another since 1970.
+const CYCLE_MS: u64 = 30 * 24 * 3_600_000;
 
-pub(super) fn answer(device: &DeviceRef, query: Option<&Node>) -> Answer {
-    let id = query.and_then(|query| query.text("query_id")).ok_or(BAD_REQUEST)?;
-    let restriction = device.account.state.lock().faults.restriction();
-    let ends = |kind| {
-        restriction
-            .filter(|restriction| restriction.kind == kind)
-            .map(|restriction| seconds(restriction.ends))
+pub(super) fn answer(device: &DeviceRef, query: Option<&Node>) -> Node {
+    let id = query.and_then(|query| query.text("query_id")).unwrap_or_default();
+    let now_ms = now_ms();
+    let (timelock, cap) = {
+        let faults = &device.account.state.lock().faults;
+        (faults.timelock(now_ms), faults.new_chat_cap(now_ms))
     };
-    let data = match &*id {
-        REACHOUT_TIMELOCK => {
-            let ends = ends(RestrictionKind::ReachoutTimelock);
-            json!({"xwa2_fetch_account_reachout_timelock": {
-                "is_active": ends.is_some(),
-                "time_enforcement_ends": ends.map(|ends| ends.to_string()),
-                "enforcement_type": "DEFAULT",
-            }})
-        }
-        NEW_CHAT_CAPPING => {
-            let ends = ends(RestrictionKind::NewChatCapped);
-            let now = i64::try_from(now()).unwrap_or(0);
-            json!({"xwa2_message_capping_info": {
-                "capping_status": if ends.is_some() { "CAPPED" } else { "NONE" },
-                "total_quota": QUOTA.to_string(),
-                "used_quota": if ends.is_some() { QUOTA } else { 0 }.to_string(),
-                "cycle_end_timestamp": ends.unwrap_or(now + CYCLE),
-                "server_sent_timestamp": now,
-            }})
-        }
-        _ => return Ok(result(&json!({"data": null, "errors": [{"message": "unknown query"}]}))),
+    let body = match &*id {
+        fetch_reachout_timelock::DOC_ID => data(reachout_timelock(timelock)),
+        capping::DOC_ID => data(new_chats(cap, now_ms)),
+        _ => unknown(),
     };
-    Ok(result(&json!({ "data": data })))
+    leaf("result", encoded(&body))
 }
 
-fn result(body: &Value) -> Vec<Node> {
-    vec![tag("result").bytes(body.to_string().into_bytes()).build()]
+fn reachout_timelock(lock: Option<Restriction>) -> fetch_reachout_timelock::Response {
+    let standing = fetch_reachout_timelock::Xwa2FetchAccountReachoutTimelock {
+        enforcement_type: Some(lock.map_or("DEFAULT", |_| COMPANIONS_RESTRICTED).to_owned()),
+        is_active: Some(lock.is_some()),
+        time_enforcement_ends: Some(lock.map_or(0, |lock| lock.until_ms.div_ceil(1000)).to_string()),
+    };
+    fetch_reachout_timelock::Response { xwa2_fetch_account_reachout_timelock: Some(standing) }
 }
 
-/// Rounded up: what ends within a second has not ended.
-fn seconds(moment: SystemTime) -> i64 {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX) + 1
+fn new_chats(cap: Option<Restriction>, now_ms: u64) -> capping::Response {
+    let begun_ms = now_ms - now_ms % CYCLE_MS;
+    let cycle = cap.unwrap_or(Restriction { since_ms: begun_ms, until_ms: begun_ms + CYCLE_MS });
+    let (status, used) = if cap.is_some() { ("CAPPED", QUOTA) } else { ("NONE", 0) };
+    let seconds = |ms: u64| i64::try_from(ms / 1000).ok();
+    let info = capping::Xwa2MessageCappingInfo {
+        capping_status: Some(status.to_owned()),
+        cycle_start_timestamp: seconds(cycle.since_ms),
+        cycle_end_timestamp: seconds(cycle.until_ms.saturating_add(999)),
+        mv_status: Some("NOT_ELIGIBLE".to_owned()),
+        ote_status: Some("NOT_ELIGIBLE".to_owned()),
+        server_sent_timestamp: seconds(now_ms),
+        total_quota: Some(QUOTA.to_string()),
+        used_quota: Some(used.to_string()),
+    };
+    capping::Response { xwa2_message_capping_info: Some(info) }
+}
+
+fn data(response: impl Serialize) -> Value {
+    json!({ "data": response })
+}
+
+/// GraphQL refuses inside its own answer.
+fn unknown() -> Value {
+    let extensions =
+        json!({ "error_code": 400, "is_summary": true, "is_retryable": false, "severity": "CRITICAL" });
+    json!({ "data": null, "errors": [{ "message": "unknown query", "extensions": extensions }] })
 }

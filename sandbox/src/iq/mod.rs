@@ -71,7 +71,7 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "get", "key") => Ok(keys::bundles(net, device, child.map_or(&[], |child| child.nodes()))),
         ("encrypt", "set", "rotate") => keys::rotate(net, device, iq),
         ("encrypt", "set", _) => keys::upload(net, device, iq),
-        ("w:mex", ..) => mex::answer(device, child),
+        ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
         ("usync", ..) => usync::answer(net, device, child),
         ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
         ("md", "set", "remove-companion-device") => {

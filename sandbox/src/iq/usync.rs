@@ -54,7 +54,8 @@ fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> N
         ("lid", Some(account)) => Some(tag("lid").attr("val", Jid::lid(account.lid.as_str())).build()),
         ("contact", account) => {
             let kind = if account.is_some() { "in" } else { "out" };
-            Some(tag("contact").attr("type", kind).build())
+            // The number comes back as it was asked: the address may differ from it.
+            Some(tag("contact").attr("type", kind).bytes(user.content_of("contact")).build())
         }
         ("status", _) => Some(tag("status").build()),
         _ => None,

@@ -57,6 +57,9 @@ pub(crate) struct Shown {
 pub(crate) struct Chats {
     shown: VecDeque<(u64, Shown)>,
     known: HashSet<String>,
+    /// Who ever wrote to this phone, by number. Remembered while the process lives, and after a
+    /// restart as far as the messages reach.
+    writers: HashSet<String>,
     next: u64,
     redelivered: u64,
 }
@@ -96,6 +99,9 @@ impl Chats {
     }
 
     fn push(&mut self, place: u64, shown: Shown) {
+        if !shown.message.from_me && !self.writers.contains(&shown.message.from) {
+            self.writers.insert(shown.message.from.clone());
+        }
         self.shown.push_back((place, shown));
         self.next = place + 1;
     }
@@ -104,14 +110,13 @@ impl Chats {
         self.known.contains(&format!("{from}|{to}|{id}"))
     }
 
+    pub(crate) fn has_written(&self, phone: &str) -> bool {
+        self.writers.contains(phone)
+    }
+
     /// The latest message with this id that fits.
     pub(crate) fn find(&self, id: &str, fits: impl Fn(&Shown) -> bool) -> Option<&Shown> {
         self.shown.iter().rev().map(|(_, shown)| shown).find(|shown| shown.message.id == id && fits(shown))
-    }
-
-    /// Has this phone a message from that number?
-    pub(crate) fn heard_from(&self, phone: &str) -> bool {
-        self.shown.iter().any(|(_, shown)| !shown.message.from_me && shown.message.from == phone)
     }
 
     pub(crate) fn view(&self) -> Inbox {

@@ -10,14 +10,13 @@ use wacore_binary::{Jid, Node};
 
 use crate::account::{Account, DeviceRef};
 use crate::conn::Conn;
-use crate::fault::RestrictionKind;
 use crate::net::{Net, QueueFull};
 use crate::phone::receive::{self, Envelope};
-use crate::stanza::{self, Read as _, now, tag};
+use crate::stanza::{self, Read as _, now, now_ms, tag};
 
 /// The sender lacks a token for this recipient, in WhatsApp's words.
 const REACH_OUT_REFUSED: &str = "463";
-/// NewChatMessagesCapped; wacore 0.7.0, src/protocol/nack.rs.
+/// The sender has begun as many chats as it may.
 const NEW_CHATS_CAPPED: &str = "475";
 const NOT_FOUND: &str = "404";
 const UNAVAILABLE: &str = "503";
@@ -26,12 +25,8 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
     let (Some(id), Some(to)) = (message.text("id"), message.jid("to")) else {
         return;
     };
-    if from.account.state.lock().faults.nacks_message() {
-        conn.send(&ack(&id, &to, Some(REACH_OUT_REFUSED)));
-        return;
-    }
-    if let Some(refusal) = restricted(net, from, &to) {
-        conn.send(&ack(&id, &to, Some(refusal)));
+    if let Some(code) = refusal(net, from, &to) {
+        conn.send(&ack(&id, &to, Some(code)));
         return;
     }
     let recipient = message.jid("recipient");
@@ -60,19 +55,26 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
     acknowledge(net, conn, from, ack(&id, &to, error));
 }
 
-/// A restricted account may answer those who wrote to it, and its own devices.
-fn restricted(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
-    let restriction = from.account.state.lock().faults.restriction()?;
-    let target = net.resolve(&from.account.book, to)?;
-    let is_warm =
-        Arc::ptr_eq(&target, &from.account) || from.account.chats.lock().heard_from(target.phone.as_str());
-    if is_warm {
+/// Why nothing of this message goes anywhere, not even to the sender's own phone.
+fn refusal(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
+    let restricted = {
+        let faults = &mut from.account.state.lock().faults;
+        if faults.nacks_message() {
+            return Some(REACH_OUT_REFUSED);
+        }
+        let now_ms = now_ms();
+        let timelock = faults.timelock(now_ms).map(|_| REACH_OUT_REFUSED);
+        timelock.or_else(|| faults.new_chat_cap(now_ms).map(|_| NEW_CHATS_CAPPED))
+    };
+    if !to.is_pn() && !to.is_lid() {
         return None;
     }
-    Some(match restriction.kind {
-        RestrictionKind::ReachoutTimelock => REACH_OUT_REFUSED,
-        RestrictionKind::NewChatCapped => NEW_CHATS_CAPPED,
-    })
+    let Some(addressee) = net.resolve(&from.account.book, to) else {
+        return Some(NOT_FOUND);
+    };
+    let is_warm =
+        Arc::ptr_eq(&addressee, &from.account) || from.account.chats.lock().has_written(&addressee.phone);
+    restricted.filter(|_| !is_warm)
 }
 
 /// Each address with its `<enc>`: those under `<participants>`, or the one beside it, which is for

@@ -5,7 +5,9 @@ use std::time::Duration;
 use wacore::types::events::Event;
 use wapid_sandbox::{Fault, FaultKind, Phase, PhoneMessage};
 
-use crate::support::{ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, Parts, linked, network, shows, start};
+use crate::support::{
+    ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, Parts, linked, network, server_ack, shows, start,
+};
 
 async fn strike(sandbox: &wapid_sandbox::Sandbox, fault: impl Into<Fault>) {
     sandbox.fault(BOOK, ALICE, fault.into()).await.expect("a fault");
@@ -119,15 +121,6 @@ async fn a_stalled_socket_is_found_dead_by_its_client() {
     // what waited on the next connection.
     alice.text("from the void").await;
     alice.online().await;
-}
-
-async fn server_ack(device: &Linked, id: &str) -> Option<String> {
-    device
-        .wait("ack", |event| match event {
-            Event::ServerAck(ack) if ack.id == id => Some(ack.error.clone()),
-            _ => None,
-        })
-        .await
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod control;
 mod crash;
 mod delivery;
 mod faults;
+mod health;
 mod measure;
 mod messages;
 mod pairing;

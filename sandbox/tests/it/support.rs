@@ -276,3 +276,13 @@ pub async fn shows(sandbox: &Sandbox, phone: &str, wanted: impl Fn(&Inbox) -> bo
 pub fn texts(inbox: &Inbox) -> Vec<&str> {
     inbox.messages.iter().map(|message| message.message.as_str()).collect()
 }
+
+/// The server's answer to a message: its code, or `None` when it was taken.
+pub async fn server_ack(device: &Linked, id: &str) -> Option<String> {
+    device
+        .wait("ack", |event| match event {
+            Event::ServerAck(ack) if ack.id == id => Some(ack.error.clone()),
+            _ => None,
+        })
+        .await
+}

@@ -1,0 +1,97 @@
+//! What a link can be asked, and what it refuses to send, on a sandbox and without a gateway.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use wacore::store::InMemoryBackend;
+use wapid::link::{ASKED_MAX, Health, Link, SendFailure, Signal, Timelock, Way, Wiring};
+use wapid_core::message::{Content, new_wa_id};
+use wapid_sandbox::{Fault, FaultKind, Sandbox, Storage};
+
+const BOOK: &str = "shop";
+const SHOP: &str = "5511900000001";
+const ANA: &str = "5511900000002";
+const NOBODY: &str = "5511900009999";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+async fn linked() -> (Sandbox, Link) {
+    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
+    for phone in [SHOP, ANA] {
+        sandbox.create_phone(BOOK, phone, "Somebody").await.expect("a phone");
+    }
+    let way = Way::Sandbox {
+        transport: sandbox.transport(BOOK),
+        http: sandbox.http(BOOK),
+        static_key: sandbox.static_key(),
+    };
+    let wiring = Wiring { backend: Arc::new(InMemoryBackend::new()), way, device_name: "Test".into() };
+    let (told, mut signals) = mpsc::unbounded_channel();
+    let tell = move |signal| {
+        let _ = told.send(signal);
+    };
+    let link = Link::open(wiring, tell, Arc::new(|_| Box::pin(async { Ok(()) }))).await.expect("a link");
+    let up = async {
+        loop {
+            match signals.recv().await.expect("the link lives") {
+                Signal::Qr { secret, .. } => sandbox.scan(BOOK, SHOP, &secret).await.expect("a valid QR"),
+                Signal::Up => return,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, up).await.expect("the link comes up");
+    (sandbox, link)
+}
+
+async fn restrict(sandbox: &Sandbox, kind: FaultKind) {
+    sandbox.fault(BOOK, SHOP, Fault { ms: Some(3_600_000), ..kind.into() }).await.expect("a fault");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_accounts_standing_is_what_whatsapp_says() {
+    let (sandbox, link) = linked().await;
+    let Health { timelock, new_chats } = link.health().await.expect("an answer");
+    let healthy = new_chats.expect("a quota");
+    assert_eq!((timelock, healthy.status.as_str()), (Timelock::Inactive, "NONE"));
+    assert!(healthy.used < healthy.quota && healthy.cycle_ends_ms.is_some(), "{healthy:?}");
+
+    restrict(&sandbox, FaultKind::ReachoutTimelock).await;
+    restrict(&sandbox, FaultKind::NewChatCapped).await;
+    let Health { timelock, new_chats } = link.health().await.expect("an answer");
+    let Timelock::Active { until_ms: Some(until_ms) } = timelock else { panic!("{timelock:?}") };
+    let capped = new_chats.expect("a quota");
+    assert_eq!((capped.status.as_str(), capped.used), ("CAPPED", capped.quota));
+    // Both were set for an hour within the same moments.
+    assert!((until_ms - capped.cycle_ends_ms.expect("an end")).abs() < 60_000);
+    link.close().await;
+    assert!(matches!(link.health().await, Err(SendFailure::Lost)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_question_asks_for_many_numbers() {
+    let (_sandbox, link) = linked().await;
+    let answers = link.are_on_whatsapp(&[NOBODY, ANA, SHOP, "15550000009", ANA]).await.expect("answers");
+    assert_eq!(answers, [false, true, true, false, true]);
+    assert!(link.are_on_whatsapp(&[]).await.expect("nothing to ask").is_empty());
+    let refused = link.are_on_whatsapp(&[ANA; ASKED_MAX + 1]).await;
+    assert!(matches!(refused, Err(SendFailure::Invalid(_))), "{refused:?}");
+    link.close().await;
+    assert!(matches!(link.are_on_whatsapp(&[ANA]).await, Err(SendFailure::Lost)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
+    let (sandbox, link) = linked().await;
+    let text = |text: &str| Content::Text { message: text.to_owned(), header: None, footer: None };
+    let to = |number: &str| format!("{number}@s.whatsapp.net");
+    let refused = link.transmit(&to(NOBODY), &text("anybody there?"), &new_wa_id()).await;
+    assert!(matches!(refused.map(|_| ()), Err(SendFailure::NotOnWhatsApp)));
+    // Nobody asked about her either.
+    let sent = link.transmit(&to(ANA), &text("hello"), &new_wa_id()).await.expect("it leaves");
+    sent.answer().await.expect("it is taken");
+    let shown = sandbox.messages(BOOK, SHOP).await.expect("a phone").messages;
+    let shown: Vec<&str> = shown.iter().map(|message| message.message.as_str()).collect();
+    assert_eq!(shown, ["hello"]);
+    link.close().await;
+}
