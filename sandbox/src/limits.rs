@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The largest frame a client may send. WhatsApp allows 16 MiB; text needs a fraction of this.
 pub const FRAME_BYTES: usize = 1 << 20;
 /// Stanzas waiting for one device. Past it, senders are refused instead of the oldest being lost.
-pub const QUEUED_STANZAS: usize = 20_000;
+pub const QUEUED_STANZAS: usize = 10_000;
 /// Stanzas written to one connection but not yet taken by its client.
 pub const UNSENT_STANZAS: usize = 4 * QUEUED_STANZAS;
 /// Phones in one book.
@@ -32,7 +32,7 @@ pub const CONTROL_BODY_BYTES: usize = QR_BYTES + 4096;
 /// One-time keys kept for one device; whatsapp-rust and Baileys upload 812 at a time.
 pub const PREKEYS_PER_DEVICE: usize = 4096;
 /// Patches kept for one app-state collection.
-pub const PATCHES_PER_COLLECTION: usize = 20_000;
+pub const PATCHES_PER_COLLECTION: usize = 10_000;
 /// App-state collections of one account; WhatsApp has five.
 pub const COLLECTIONS: usize = 16;
 /// Records waiting for the disk before connections stop reading.

@@ -43,9 +43,11 @@ use crate::link::{ASKED_MAX, Health, Timelock};
 const NEAR_MS: i64 = 30_000;
 /// Recipients that are read at once.
 const PAGE: i64 = 64;
-/// Messages of jobs that may wait for WhatsApp's answer at the same time, per session. More would go on
-/// into a wall that the first answer shows.
+/// Messages of jobs that may wait for WhatsApp's answer at the same time, per session, where no pause is
+/// wanted. More would go on into a wall that the first answer shows.
 const UNANSWERED_MAX: usize = 4;
+/// With pauses each message has its answer before the next one leaves, unless it takes longer than this.
+const ANSWER_PATIENCE_MS: i64 = 10_000;
 /// WhatsApp restricts accounts that ask for many numbers: as many as this in one question, and so long
 /// between two.
 const ASKED_AT_ONCE: usize = 20;
@@ -360,6 +362,13 @@ impl Runner {
             if due > now {
                 return Ok(Next::Wait(due));
             }
+        }
+        if job.plan.delay.max_ms > 0
+            && !self.unanswered.is_empty()
+            && let Some(patience) = agenda.last_at.map(|last| last.plus_ms(ANSWER_PATIENCE_MS))
+            && patience > now
+        {
+            return Ok(Next::Wait(patience));
         }
         let id = job.id.clone();
         let Some(recipient) = self.waiting.get(&id).and_then(|queue| queue.front()).cloned() else {

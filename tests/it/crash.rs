@@ -1,88 +1,17 @@
 //! The gateway dies at any instant, and nothing accepted is lost or shown twice.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
-use wapid_sandbox::{RemoteSandbox, Sandbox, Storage};
 
 use crate::app::{Caller, Database, Engine, until, until_within};
+use crate::process::{Home, home, serve_sandbox, try_get};
 
 const MESSAGES: usize = 1_000;
 const KILLS: usize = 30;
 /// Callers that send at the same time, each to its own phone.
 const SENDERS: usize = 4;
-
-/// A gateway in a process of its own, on data that outlive it.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-/// What every start of the process is given.
-struct Home {
-    dir: PathBuf,
-    database: String,
-    listen: String,
-    sandbox: Option<(String, String)>,
-}
-
-impl Home {
-    fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wapid"));
-        command
-            .env("WAPID_DATA_DIR", &self.dir)
-            .env("WAPID_DATABASE_URL", &self.database)
-            .env("WAPID_LISTEN", &self.listen)
-            .env_remove("WAPID_LOG")
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        if let Some((url, key)) = &self.sandbox {
-            command.env("WAPID_SANDBOX_URL", url).env("WAPID_SANDBOX_KEY", key);
-        }
-        command
-    }
-
-    async fn start(&self) -> Process {
-        let mut child = self.command().stdout(Stdio::piped()).spawn().expect("wapid starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let first = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
-        let first = first.expect("wapid says where it listens").expect("a readable line").expect("a line");
-        let url = first.split_whitespace().last().expect("a URL").to_owned();
-        // Whatever else it prints must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Process { child, url }
-    }
-
-    async fn create_tenant(&self) -> (String, String) {
-        let made = self
-            .command()
-            .args(["tenant", "create", "--name", "shop", "--json"])
-            .output()
-            .await
-            .expect("output");
-        let keys: Value = serde_json::from_slice(&made.stdout).expect("one line of JSON");
-        let text = |name: &str| keys[name].as_str().expect(name).to_owned();
-        (text("tenantId"), text("testKey"))
-    }
-}
-
-impl Process {
-    /// `kill -9`, and gone.
-    async fn kill(mut self) {
-        self.child.kill().await.expect("the process is ours");
-    }
-}
-
-/// A free port, for a gateway that must come back to the same address.
-fn free_address() -> String {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("an address").to_string()
-}
 
 async fn settle(caller: &Caller) {
     until_within(Duration::from_secs(60), "the session is ready", || async {
@@ -90,21 +19,6 @@ async fn settle(caller: &Caller) {
         (answer["status"] == "ready").then_some(())
     })
     .await;
-}
-
-/// `None` while nobody answers.
-async fn try_get(caller: &Caller, path: &str) -> Option<Value> {
-    let answer = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(10))
-        .build()
-        .expect("a client")
-        .get(format!("{}{path}", caller.url))
-        .header("X-API-Key", &caller.key)
-        .send()
-        .await
-        .ok()?;
-    answer.json().await.ok()
 }
 
 /// Sends until it is answered, as a careful caller does: the same key, again and again.
@@ -217,21 +131,6 @@ async fn survives(home: Home) {
     println!("{MESSAGES} sends, {KILLS} kills, {redelivered} copies dropped by the phones, tenant {tenant}");
     let log = try_get(&caller, "/api/whatsapp/messages?status=sending").await.expect("an answer");
     assert_eq!(log["total"], 0, "messages without a verdict");
-}
-
-fn home(dir: &Path, database: &Database, sandbox: Option<(String, String)>) -> Home {
-    Home { dir: dir.to_owned(), database: database.url.clone(), listen: free_address(), sandbox }
-}
-
-/// A sandbox that is not killed with the gateway.
-async fn serve_sandbox() -> (String, String) {
-    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let key = sandbox.static_key();
-    tokio::spawn(async move { sandbox.serve(listener).await });
-    let _ = RemoteSandbox::new(&url, key);
-    (url, hex::encode(key))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

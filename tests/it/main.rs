@@ -23,6 +23,7 @@ mod linking;
 mod log;
 mod openapi;
 mod operations;
+mod process;
 mod proxy;
 mod sending;
 mod trust;

@@ -1,0 +1,135 @@
+//! Gateways in processes of their own, which can be killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use wapid_sandbox::{RemoteSandbox, Sandbox, Storage};
+
+use crate::app::{Caller, Database};
+
+/// A gateway in a process of its own, on data that outlive it.
+pub struct Process {
+    pub child: Child,
+    pub url: String,
+}
+
+/// What every start of the process is given.
+pub struct Home {
+    pub dir: PathBuf,
+    pub database: String,
+    pub listen: String,
+    pub sandbox: Option<(String, String)>,
+    /// The queue of wake-ups, where it is a Redis.
+    pub redis: Option<String>,
+    /// Several gateways on one database seal with one key.
+    pub master_key: Option<String>,
+}
+
+impl Home {
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wapid"));
+        command
+            .env("WAPID_DATA_DIR", &self.dir)
+            .env("WAPID_DATABASE_URL", &self.database)
+            .env("WAPID_LISTEN", &self.listen)
+            .env_remove("WAPID_LOG")
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        if let Some((url, key)) = &self.sandbox {
+            command.env("WAPID_SANDBOX_URL", url).env("WAPID_SANDBOX_KEY", key);
+        }
+        if let Some(url) = &self.redis {
+            command.env("WAPID_REDIS_URL", url);
+        } else {
+            command.env_remove("WAPID_REDIS_URL");
+        }
+        if let Some(key) = &self.master_key {
+            command.env("WAPID_MASTER_KEY", key);
+        }
+        command
+    }
+
+    pub async fn start(&self) -> Process {
+        let mut child = self.command().stdout(Stdio::piped()).spawn().expect("wapid starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let first = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+        let first = first.expect("wapid says where it listens").expect("a readable line").expect("a line");
+        let url = first.split_whitespace().last().expect("a URL").to_owned();
+        // Whatever else it prints must not fill the pipe.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Process { child, url }
+    }
+
+    pub async fn create_tenant(&self) -> (String, String) {
+        let made = self
+            .command()
+            .args(["tenant", "create", "--name", "shop", "--json"])
+            .output()
+            .await
+            .expect("output");
+        let keys: Value = serde_json::from_slice(&made.stdout).expect("one line of JSON");
+        let text = |name: &str| keys[name].as_str().expect(name).to_owned();
+        (text("tenantId"), text("testKey"))
+    }
+}
+
+impl Process {
+    /// `kill -9`, and gone.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("the process is ours");
+    }
+
+    /// A signal by its name: `STOP`, `CONT`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success(), "no signal {name} for {pid}");
+    }
+}
+
+/// A free port, for a gateway that must come back to the same address.
+pub fn free_address() -> String {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("an address").to_string()
+}
+
+/// `None` while nobody answers.
+pub async fn try_get(caller: &Caller, path: &str) -> Option<Value> {
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client")
+        .get(format!("{}{path}", caller.url))
+        .header("X-API-Key", &caller.key)
+        .send()
+        .await
+        .ok()?;
+    answer.json().await.ok()
+}
+
+pub fn home(dir: &Path, database: &Database, sandbox: Option<(String, String)>) -> Home {
+    Home {
+        dir: dir.to_owned(),
+        database: database.url.clone(),
+        listen: free_address(),
+        sandbox,
+        redis: None,
+        master_key: None,
+    }
+}
+
+/// A sandbox that is not killed with the gateway.
+pub async fn serve_sandbox() -> (String, String) {
+    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let key = sandbox.static_key();
+    tokio::spawn(async move { sandbox.serve(listener).await });
+    let _ = RemoteSandbox::new(&url, key);
+    (url, hex::encode(key))
+}
