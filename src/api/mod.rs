@@ -55,6 +55,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::status))
         .routes(routes!(sessions::qr))
+        .routes(routes!(sessions::health))
         .routes(routes!(sessions::start))
         .routes(routes!(sessions::stop))
         .routes(routes!(sessions::remove))

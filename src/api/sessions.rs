@@ -17,7 +17,7 @@ use super::body::Body;
 use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
-use crate::link::Proxy;
+use crate::link::{Proxy, Timelock};
 use crate::qr;
 use crate::session::View;
 
@@ -289,6 +289,84 @@ pub async fn qr(
         response.headers_mut().insert(HeaderName::from_static("x-expires-at"), until);
     }
     Ok(response)
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Why the jobs of this number wait, and until when; absent while nothing holds them
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restriction: Option<Restricted>,
+    /// What WhatsApp says of chats that this number may not start
+    timelock: Timelocked,
+    /// How many new chats WhatsApp allows, where it says so
+    #[serde(skip_serializing_if = "Option::is_none")]
+    new_chats: Option<NewChats>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Restricted {
+    /// `blocked`, `timelock` or `new_chat_limit`
+    reason: &'static str,
+    until: String,
+    /// Refusals in a row
+    strikes: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Timelocked {
+    /// Absent where WhatsApp could not be asked
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewChats {
+    /// `NONE`, `FIRST_WARNING`, `SECOND_WARNING` or `CAPPED`
+    status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle_ends_at: Option<String>,
+}
+
+/// How WhatsApp treats a number
+///
+/// Asks WhatsApp, so not every second; and says what holds the number's jobs.
+#[utoipa::path(
+    operation_id = "session_health",
+    get, path = "/api/whatsapp/session/{id}/health", tag = "sessions",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Health), Refusals)
+)]
+pub async fn health(State(api): State<Api>, session: OwnSession) -> Result<Json<Health>, ApiError> {
+    let store = api.sessions.store();
+    let now = store.clock().now();
+    let standing = store.standing(&session.row.key).await?;
+    let restriction = standing.and_then(|(restriction, strikes)| {
+        let (why, until) = restriction.filter(|(_, until)| *until > now)?;
+        Some(Restricted { reason: why.as_str(), until: until.iso(), strikes })
+    });
+    let said = api.sessions.health(&session.row.key).await;
+    let timelock = match said.as_ref().map(|said| said.timelock) {
+        None | Some(Timelock::NotKnown) => Timelocked { active: None, until: None },
+        Some(Timelock::Inactive) => Timelocked { active: Some(false), until: None },
+        Some(Timelock::Active { until_ms }) => {
+            Timelocked { active: Some(true), until: until_ms.map(|ms| At(ms).iso()) }
+        }
+    };
+    let new_chats = said.and_then(|said| said.new_chats).map(|new_chats| NewChats {
+        status: new_chats.status,
+        used: new_chats.used,
+        quota: new_chats.quota,
+        cycle_ends_at: new_chats.cycle_ends_ms.map(|ms| At(ms).iso()),
+    });
+    Ok(Json(Health { restriction, timelock, new_chats }))
 }
 
 /// Bring a session back up

@@ -149,6 +149,12 @@ impl Sessions {
         let _ = tokio::time::timeout(SETTLING_PATIENCE, settled).await;
     }
 
+    /// What WhatsApp says of a number; `None` while it cannot be asked here.
+    pub async fn health(&self, session: &SessionKey) -> Option<Health> {
+        let link = self.view(session)?.link?.upgrade()?;
+        link.health().await.ok()
+    }
+
     fn holds(&self, session: &SessionKey) -> bool {
         self.view(session).is_some_and(|view| view.link.is_some())
     }

@@ -644,6 +644,14 @@ impl Store {
         self.run(RESTRICT, values![session.as_str(), now, why.as_str(), until]).await
     }
 
+    /// What WhatsApp holds against a session's number, and how many refusals in a row it has met.
+    pub async fn standing(&self, session: &SessionKey) -> Result<Option<(Option<(Restriction, At)>, i64)>> {
+        const STANDING: &str = "SELECT hold, hold_until, strikes FROM pace WHERE session_key = $1";
+        let rows: Vec<(Option<Restriction>, Option<At>, i64)> =
+            self.db.rows(STANDING, values![session.as_str()]).await?;
+        Ok(rows.into_iter().next().map(|(hold, until, strikes)| (hold.zip(until), strikes)))
+    }
+
     /// A message was taken again: the next refusal is a first one.
     pub async fn forgive(&self, session: &SessionKey) -> Result<()> {
         const FORGIVE: &str =

@@ -126,9 +126,14 @@ async fn a_lost_wake_up_is_found_by_the_sweep() {
         json!({"recipients": phones, "message": "Hi", "delayMin": 0, "delayMax": 0, "scheduleAt": due.iso()});
     let job = session.bulk(body).await;
     let waiting = job.until_waiting("scheduled").await;
-    assert_eq!((waiting["status"].clone(), waiting["scheduleAt"].clone()), (json!("pending"), json!(due.iso())));
-    until("the wake-up is in Redis", || async { redis.ask("KEYS *later*").filter(|keys| keys.contains("later")) })
-        .await;
+    assert_eq!(
+        (waiting["status"].clone(), waiting["scheduleAt"].clone()),
+        (json!("pending"), json!(due.iso()))
+    );
+    until("the wake-up is in Redis", || async {
+        redis.ask("KEYS *later*").filter(|keys| keys.contains("later"))
+    })
+    .await;
     redis.ask("FLUSHALL");
     clock.advance(Duration::from_secs(3_500));
     assert_eq!(job.read().await["processed"], json!(0), "it began before its time");

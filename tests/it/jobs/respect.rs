@@ -1,1 +1,119 @@
-//! To come.
+//! Who does not want to be written to is not.
+
+use serde_json::json;
+
+use super::{crowd, shown};
+use crate::app::{Tenant, TestApp, until};
+use crate::on_both_engines;
+
+async fn settings(shop: &Tenant, body: serde_json::Value) -> crate::app::Answer {
+    let bytes = Some(body.to_string().into_bytes());
+    shop.test.call(reqwest::Method::PUT, "/api/whatsapp/settings", &[], bytes).await
+}
+
+async fn until_opted_out(shop: &Tenant, phone: &str, is: bool) {
+    until("the list of opt-outs", || async {
+        let list = shop.test.get("/api/whatsapp/opt-outs").await.ok();
+        let on = list["optOuts"].as_array().unwrap().iter().any(|one| one["phone"] == phone);
+        (on == is).then_some(())
+    })
+    .await;
+}
+
+on_both_engines! {
+    async fn whoever_says_stop_is_left_alone_from_then_on(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let session = shop.linked("main", "5511900000001").await;
+        let phones = crowd(&shop, 4).await;
+        settings(&shop, json!({"confirmation": "You get no more offers from us."})).await.ok();
+        let ana = shop.phone(&phones[1]).await;
+        ana.send(&session.phone, "please stop by at noon").await;
+        ana.send(&session.phone, "Stop!").await;
+        until_opted_out(&shop, &phones[1], true).await;
+        ana.until_shows("You get no more offers from us.").await;
+        // Said twice, confirmed once.
+        ana.send(&session.phone, "STOP").await;
+        shop.test.post("/api/whatsapp/opt-outs", json!({"phone": phones[2]})).await.ok();
+
+        let job = session.quick(&phones, "Offer").await;
+        let done = job.until_completed().await;
+        let count = |field: &str| done[field].as_i64().unwrap();
+        assert_eq!((count("total"), count("succeeded"), count("skipped"), count("processed")), (4, 2, 2, 4));
+        let skipped = job.recipients("&outcome=skipped").await;
+        assert_eq!(skipped.iter().map(|one| one["phone"].clone()).collect::<Vec<_>>(), [json!(phones[1]), json!(phones[2])]);
+        assert_eq!(skipped[0]["code"], "OPTED_OUT");
+        assert_eq!(ana.inbox().await["messages"].as_array().unwrap().iter().filter(|m| m["message"] == "Offer").count(), 0);
+        // An OTP that they ask for still comes.
+        session.send(&phones[1], "Your OTP is 123456").await.ok();
+        let texts = shown(&shop.test, &phones[1]).await;
+        let told = texts.iter().filter(|text| text.contains("no more offers")).count();
+        assert_eq!(told, 1, "{texts:?}");
+
+        // And back.
+        ana.send(&session.phone, "start").await;
+        until_opted_out(&shop, &phones[1], false).await;
+        session.quick(&phones[1..2].to_vec(), "Offer").await.until_completed().await;
+        ana.until_shows("Offer").await;
+        shop.test.delete(&format!("/api/whatsapp/opt-outs/{}", phones[2])).await.ok();
+        let again = shop.test.delete(&format!("/api/whatsapp/opt-outs/{}", phones[2])).await;
+        again.refused(404, "NOT_OPTED_OUT");
+    }
+}
+
+/// In the middle of a job, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_counts_for_jobs_that_run() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 30).await;
+    let body = json!({"recipients": phones, "message": "Offer", "delayMin": 20, "delayMax": 40});
+    let job = session.bulk(body).await;
+    job.until_processed(3).await;
+    let last = phones.last().unwrap();
+    shop.test.post("/api/whatsapp/opt-outs", json!({"phone": last})).await.ok();
+    let done = job.until_completed().await;
+    assert_eq!((done["succeeded"].clone(), done["skipped"].clone()), (json!(29), json!(1)));
+    assert!(shown(&shop.test, last).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_may_want_opt_outs_to_count_for_every_message() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 1).await;
+    settings(&shop, json!({"optOutScope": "all", "stopWords": ["chega"]})).await.ok();
+    let ana = shop.phone(&phones[0]).await;
+    ana.send(&session.phone, "stop").await;
+    ana.send(&session.phone, "CHEGA").await;
+    until_opted_out(&shop, &phones[0], true).await;
+    session.send(&phones[0], "OTP").await.refused(400, "RECIPIENT_OPTED_OUT");
+    assert!(shown(&shop.test, &phones[0]).await.iter().all(|text| text != "OTP"));
+    settings(&shop, json!({})).await.ok();
+    session.send(&phones[0], "OTP").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_make_no_sense_change_nothing() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    settings(&shop, json!({"defaultCountry": "br"})).await.ok();
+    for (body, names) in [
+        (json!({"defaultCountry": "Brazil"}), "defaultCountry"),
+        (json!({"windows": [{"days": ["monday"], "from": "09:00", "to": "10:00"}]}), "windows"),
+        (json!({"stopWords": [""]}), "stopWords"),
+        (json!({"confirmation": "x".repeat(501)}), "confirmation"),
+        (json!({"optOutScope": "some"}), "optOutScope"),
+        (json!({"colour": "red"}), "colour"),
+    ] {
+        let refused = settings(&shop, body).await.refused(400, "INVALID_REQUEST");
+        assert!(refused["error"].as_str().unwrap().contains(names), "{refused}");
+    }
+    assert_eq!(shop.test.get("/api/whatsapp/settings").await.ok()["defaultCountry"], "BR");
+    assert_eq!(shop.live.get("/api/whatsapp/settings").await.ok()["defaultCountry"], serde_json::Value::Null);
+    shop.test
+        .post("/api/whatsapp/opt-outs", json!({"phone": "hello"}))
+        .await
+        .refused(400, "INVALID_RECIPIENT");
+}
