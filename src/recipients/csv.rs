@@ -91,36 +91,62 @@ fn delimiter_of(text: &str) -> u8 {
     most.map_or(b',', |(place, _)| DELIMITERS[place])
 }
 
-/// Whatever encoding, as UTF-8, a piece at a time.
+/// Whatever encoding and line ends, as UTF-8 with plain newlines, a piece at a time. (The reader counts
+/// lines one short where they end in two characters.)
 struct Decoded<R> {
     from: R,
     decoder: encoding_rs::Decoder,
     input: Vec<u8>,
-    unread: std::ops::Range<usize>,
+    output: Vec<u8>,
+    read: usize,
+    /// The last character was a carriage return: what follows decides what it was.
+    after_return: bool,
     is_over: bool,
 }
 
 impl<R: Read> Decoded<R> {
     fn new(from: R, encoding: &'static Encoding) -> Self {
-        let decoder = encoding.new_decoder_with_bom_removal();
-        Self { from, decoder, input: vec![0; 32 << 10], unread: 0..0, is_over: false }
+        Self {
+            from,
+            decoder: encoding.new_decoder_with_bom_removal(),
+            input: vec![0; 32 << 10],
+            output: Vec::new(),
+            read: 0,
+            after_return: false,
+            is_over: false,
+        }
+    }
+
+    fn fill(&mut self) -> std::io::Result<()> {
+        let size = self.from.read(&mut self.input)?;
+        self.is_over = size == 0;
+        let room = self.decoder.max_utf8_buffer_length(size).unwrap_or(4 * size + 16);
+        let mut text = String::with_capacity(room);
+        let _ = self.decoder.decode_to_string(&self.input[..size], &mut text, self.is_over);
+        (self.output, self.read) = (Vec::with_capacity(text.len() + 1), 0);
+        for byte in text.into_bytes() {
+            if std::mem::take(&mut self.after_return) && byte != b'\n' {
+                self.output.push(b'\r');
+            }
+            if byte == b'\r' {
+                self.after_return = true;
+            } else {
+                self.output.push(byte);
+            }
+        }
+        Ok(())
     }
 }
 
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            if self.unread.is_empty() && !self.is_over {
-                let size = self.from.read(&mut self.input)?;
-                (self.unread, self.is_over) = (0..size, size == 0);
-            }
-            let (_, read, written, _) =
-                self.decoder.decode_to_utf8(&self.input[self.unread.clone()], into, self.is_over);
-            self.unread.start += read;
-            if written > 0 || (self.is_over && self.unread.is_empty()) || into.len() < 4 {
-                return Ok(written);
-            }
+        while self.read == self.output.len() && !self.is_over {
+            self.fill()?;
         }
+        let size = into.len().min(self.output.len() - self.read);
+        into[..size].copy_from_slice(&self.output[self.read..self.read + size]);
+        self.read += size;
+        Ok(size)
     }
 }
 

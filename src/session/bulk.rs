@@ -328,7 +328,11 @@ impl Runner {
         match verdict {
             Verdict::Failed { code, .. } if code == BLOCKED => self.look_again(),
             Verdict::Sent { .. } => {
-                let Some(agenda) = self.agenda.as_mut().filter(|agenda| agenda.strikes > 0) else { return };
+                // What left before a refusal and is answered after it proves nothing.
+                let now = self.sessions.now();
+                let is_free = |agenda: &&mut Agenda| agenda.restriction.is_none_or(|(_, until)| until <= now);
+                let struck = self.agenda.as_mut().filter(|agenda| agenda.strikes > 0);
+                let Some(agenda) = struck.filter(is_free) else { return };
                 (agenda.strikes, agenda.restriction) = (0, None);
                 if let Err(error) = self.sessions.store().forgive(&self.row.key).await {
                     warn!("A session's refusals were not forgotten: {error}");

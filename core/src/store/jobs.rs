@@ -655,8 +655,9 @@ impl Store {
     /// A message was taken again: the next refusal is a first one.
     pub async fn forgive(&self, session: &SessionKey) -> Result<()> {
         const FORGIVE: &str =
-            "UPDATE pace SET hold = NULL, hold_until = NULL, strikes = 0 WHERE session_key = $1";
-        self.run(FORGIVE, values![session.as_str()]).await
+            "UPDATE pace SET hold = NULL, hold_until = NULL, strikes = 0
+             WHERE session_key = $1 AND hold_until <= $2";
+        self.run(FORGIVE, values![session.as_str(), self.clock.now()]).await
     }
 
     /// Sessions with a job that may send.
