@@ -120,9 +120,8 @@ impl Phone {
             return Self::parse(text);
         };
         // Digits and separators only, as `parse` wants them; whether the length fits is judged below.
-        match Self::parse(text) {
-            Err(why @ (PhoneError::Empty | PhoneError::NotDigits)) => return Err(why),
-            Err(_) | Ok(_) => {}
+        if let Err(why @ (PhoneError::Empty | PhoneError::NotDigits)) = Self::parse(text) {
+            return Err(why);
         }
         let national = phonenumber::parse(Some(country), text).ok().filter(phonenumber::is_valid);
         let international = Self::parse(text).ok();

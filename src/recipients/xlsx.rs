@@ -63,7 +63,7 @@ fn text_of(data: &Data) -> String {
         // A phone number is a whole number below 2^53, which a double holds exactly.
         Data::Float(number) => number.to_string(),
         Data::Bool(value) => value.to_string(),
-        other => other.to_string(),
+        Data::DateTime(moment) => moment.to_string(),
     }
 }
 

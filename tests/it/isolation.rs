@@ -12,7 +12,7 @@ use crate::app::TestApp;
 fn body() -> Value {
     json!({
         "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
-        "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
+        "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
     })
 }
 
@@ -23,6 +23,12 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let session = a.linked("main", "5511900000001").await;
     a.phone("5511900000002").await;
     session.send("5511900000002", "private").await.ok();
+    a.test.post("/api/whatsapp/opt-outs", json!({"phone": "5511900000001"})).await.ok();
+    let job = json!({"recipients": ["5511900000002"], "message": "private offer", "scheduleAt": "2099-01-01T00:00:00Z"});
+    let refused = a.test.post(&session.path("/send-bulk"), job.clone()).await;
+    refused.refused(400, "INVALID_REQUEST");
+    let job = json!({"recipients": ["5511900000002"], "message": "private offer", "windows": [{"from": "00:00", "to": "00:01"}]});
+    let job = session.bulk(job).await;
     let before = snapshot(&a.test).await;
     let b = app.tenant("b").await;
 
@@ -31,7 +37,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for method in methods.as_object().expect("methods").keys() {
             let names_an_object = path.contains('{');
-            let filled = path.replace("{id}", "main").replace("{phone}", "5511900000001");
+            let filled =
+                path.replace("{id}", "main").replace("{phone}", "5511900000001").replace("{jobId}", &job.id);
             assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
             let method: Method = method.to_uppercase().parse().expect("a method");
             for stranger in [&b.test, &b.live, &a.live] {

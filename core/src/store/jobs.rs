@@ -613,12 +613,12 @@ impl Store {
 
     /// The next recipients of a job, in order.
     pub async fn waiting(&self, job: &JobId, limit: i64) -> Result<Vec<Waiting>> {
+        type Row = (i64, Option<Phone>, Option<String>, i64, bool);
         const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT NULL AS opted_out
             FROM jobs j JOIN recipients r ON r.job_id = j.id
             LEFT JOIN opt_outs o ON o.tenant_id = j.tenant_id AND o.mode = j.mode AND o.phone = r.phone
             WHERE j.id = $1 AND r.state = 'queued' ORDER BY r.seq LIMIT $2";
-        let rows: Vec<(i64, Option<Phone>, Option<String>, i64, bool)> =
-            self.db.rows(NEXT, values![job.as_str(), limit]).await?;
+        let rows: Vec<Row> = self.db.rows(NEXT, values![job.as_str(), limit]).await?;
         Ok(rows
             .into_iter()
             .filter_map(|(seq, phone, fields, variant, opted_out)| {
@@ -654,8 +654,7 @@ impl Store {
 
     /// A message was taken again: the next refusal is a first one.
     pub async fn forgive(&self, session: &SessionKey) -> Result<()> {
-        const FORGIVE: &str =
-            "UPDATE pace SET hold = NULL, hold_until = NULL, strikes = 0
+        const FORGIVE: &str = "UPDATE pace SET hold = NULL, hold_until = NULL, strikes = 0
              WHERE session_key = $1 AND hold_until <= $2";
         self.run(FORGIVE, values![session.as_str(), self.clock.now()]).await
     }

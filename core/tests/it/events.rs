@@ -80,7 +80,7 @@ async fn numbers_have_no_gaps_with_two_processes(db: TestDb) {
 async fn a_reader_goes_on_where_it_stopped(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     for i in 0..25 {
-        shop.store.receive(vec![inbound(&shop.owner, &format!("M{i}"))]).await.unwrap().new;
+        shop.store.receive(vec![inbound(&shop.owner, &format!("M{i}"))]).await.unwrap();
     }
     let (mut after, mut seen) = (None::<String>, Vec::new());
     loop {

@@ -68,7 +68,7 @@ async fn survives(
     let caller = Caller::new(process.url.clone(), &key);
     let phones = link(&caller, recipients).await;
     let id = send_bulk(&caller, &phones, 5).await;
-    let step = (recipients / ends).max(2) as i64;
+    let step = i64::try_from((recipients / ends).max(2)).expect("a small number");
     let mut ended = 0;
     loop {
         let before = progress(&caller, &id).await.map_or(0, |job| job["processed"].as_i64().unwrap());
@@ -107,7 +107,10 @@ async fn survives_kills(engine: Engine, with_redis: bool) {
     let kill = async |process: Process| process.kill().await;
     let (dropped, kills) = survives(home, size(300, 10_000), size(20, 200), kill).await;
     assert!(kills >= 5, "only {kills} kills: it proves little");
-    assert!(dropped as usize <= kills, "{dropped} copies for {kills} kills");
+    assert!(
+        usize::try_from(dropped).is_ok_and(|dropped| dropped <= kills),
+        "{dropped} copies for {kills} kills"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,6 @@ mod hold;
 mod kill;
 mod lists;
 mod pace;
-mod pollers;
 mod queue;
 mod respect;
 mod steer;

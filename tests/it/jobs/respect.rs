@@ -52,7 +52,7 @@ on_both_engines! {
         // And back.
         ana.send(&session.phone, "start").await;
         until_opted_out(&shop, &phones[1], false).await;
-        session.quick(&phones[1..2].to_vec(), "Offer").await.until_completed().await;
+        session.quick(&phones[1..2], "Offer").await.until_completed().await;
         ana.until_shows("Offer").await;
         shop.test.delete(&format!("/api/whatsapp/opt-outs/{}", phones[2])).await.ok();
         let again = shop.test.delete(&format!("/api/whatsapp/opt-outs/{}", phones[2])).await;
