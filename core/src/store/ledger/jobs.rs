@@ -23,34 +23,27 @@ use crate::store::tx::{Tx, Value, values};
 /// to a day.
 const BLOCKED_MS: i64 = 30 * 60_000;
 
-/// Those for whom this is the first message.
-pub(super) const START: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
-    UPDATE jobs SET state = 'running', started_at = v.moment
+/// Those of whom a message may be made: their jobs go on, and they wait and have not opted out.
+pub(super) const READY: &str = "WITH v (tenant_id, mode, job_id, session_key, seq) AS ({rows})
+    SELECT j.id, r.seq, j.state
     FROM v
-    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
-        AND jobs.session_key = v.session_key AND jobs.state = 'pending'
+    JOIN jobs j ON j.tenant_id = v.tenant_id AND j.mode = v.mode AND j.id = v.job_id
+        AND j.session_key = v.session_key AND j.state IN ('pending', 'running')
+    JOIN recipients r ON r.job_id = j.id AND r.seq = v.seq AND r.state = 'queued'
+    WHERE NOT EXISTS (SELECT 1 FROM opt_outs o
+        WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = r.phone)";
+
+/// Whose first message this is starts; whose turn it was waits for the others'.
+pub(super) const TURN: &str = "WITH v (id, moment) AS ({rows})
+    UPDATE jobs SET state = 'running', started_at = COALESCE(jobs.started_at, v.moment), hold = NULL,
+        released_at = v.moment
+    FROM v WHERE jobs.id = v.id
     RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
         jobs.skipped";
 
-/// Answers the jobs that may send; the lock on their rows makes a pause wait for this commit.
-pub(super) const TURN: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
-    UPDATE jobs SET hold = NULL, released_at = v.moment
-    FROM v
-    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
-        AND jobs.session_key = v.session_key AND jobs.state = 'running'
-    RETURNING jobs.id";
-
-pub(super) const RELEASE: &str = "WITH v (tenant_id, mode, job_id, seq, message_key) AS ({rows})
+pub(super) const RELEASE: &str = "WITH v (job_id, seq, message_key) AS ({rows})
     UPDATE recipients SET state = 'sending', message_key = v.message_key, attempts = recipients.attempts + 1
-    FROM v
-    WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'queued'
-        AND NOT EXISTS (SELECT 1 FROM opt_outs o
-            WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = recipients.phone)
-    RETURNING recipients.job_id, recipients.seq";
-
-pub(super) const UNRELEASE: &str = "WITH v (job_id, seq) AS ({rows})
-    UPDATE recipients SET state = 'queued', message_key = NULL, attempts = recipients.attempts - 1
-    FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'sending'";
+    FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq";
 
 const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
     INSERT INTO pace (session_key, last_at, draw) SELECT v.session_key, v.last_at, v.draw FROM v
@@ -145,82 +138,67 @@ impl Told {
     }
 }
 
-/// Leaves those who are not part of a job, or whose job runs and whose recipient still waits.
-pub(super) async fn release<'a>(
+/// Jobs that a batch's first messages start.
+pub(super) type Starting = HashSet<String>;
+
+/// Leaves those who are not part of a job, and one for each recipient of whom a message may be made. From
+/// here to the commit nobody else changes these jobs or their recipients.
+pub(super) async fn leave_ready<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
-    events: &mut Events,
-) -> Result<Vec<Candidate<'a>>> {
-    let mut turns: BTreeMap<&JobId, Vec<Value>> = BTreeMap::new();
-    for one in &candidates {
-        if let Some(part) = &one.intent.job {
-            let owner = &one.intent.owner;
-            turns.entry(&part.job).or_insert_with(|| {
-                values![
-                    owner.tenant.as_str(),
-                    owner.mode.as_str(),
-                    part.job.as_str(),
-                    owner.session.as_str(),
-                    one.created_at,
-                ]
-            });
-        }
-    }
-    if turns.is_empty() {
-        return Ok(candidates);
-    }
-    let turns: Vec<Vec<Value>> = turns.into_values().collect();
-    let started: Vec<Told> = tx.many(&mut bench.texts, START, turns.clone()).await?;
-    let at = candidates[0].created_at;
-    events.extend(started.iter().map(|job| job.event(Kind::JobStarted, at)));
-    let running: Vec<(JobId,)> = tx.many(&mut bench.texts, TURN, turns).await?;
-    let running: HashSet<&JobId> = running.iter().map(|(job,)| job).collect();
-    let wanted = candidates
-        .iter()
-        .filter_map(|one| Some((one, one.intent.job.as_ref()?)))
-        .filter(|(_, part)| running.contains(&part.job))
+) -> Result<(Vec<Candidate<'a>>, Starting)> {
+    let parts = || candidates.iter().filter_map(|one| Some((one, one.intent.job.as_ref()?)));
+    lock(tx, bench, parts().map(|(_, part)| part.job.as_str())).await?;
+    let rows = parts()
         .map(|(one, part)| {
             let (tenant, mode) = one.account();
-            values![tenant, mode, part.job.as_str(), part.seq, one.key.as_str()]
+            values![tenant, mode, part.job.as_str(), one.intent.owner.session.as_str(), part.seq]
         })
         .collect();
-    let taken: HashSet<(String, i64)> =
-        tx.many::<(String, i64)>(&mut bench.texts, RELEASE, wanted).await?.into_iter().collect();
+    let found: Vec<(String, i64, State)> = tx.many(&mut bench.texts, READY, rows).await?;
+    let starting = found.iter().filter(|(.., state)| *state == State::Pending);
+    let starting = starting.map(|(job, ..)| job.clone()).collect();
+    let mut ready: HashSet<(&str, i64)> = found.iter().map(|(job, seq, _)| (job.as_str(), *seq)).collect();
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
         match &one.intent.job {
-            Some(part) if !taken.contains(&(part.job.as_str().to_owned(), part.seq)) => {
+            Some(part) if !ready.remove(&(part.job.as_str(), part.seq)) => {
                 done[one.place] = Done::Accept(Err(Refused::NotReleased));
             }
             _ => left.push(one),
         }
     }
-    Ok(left)
+    Ok((left, starting))
 }
 
-/// Puts back those whom a limit refused.
-pub(super) async fn unrelease(
+/// Takes the recipients of those that are accepted, and stores when each session sent last and where the
+/// pause after it ends.
+pub(super) async fn release(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
-    refused: impl Iterator<Item = &JobPart>,
+    accepted: &[Candidate<'_>],
+    starting: &Starting,
+    events: &mut Events,
 ) -> Result<()> {
-    let rows = refused.map(|part| values![part.job.as_str(), part.seq]).collect();
-    tx.run_many(&mut bench.texts, UNRELEASE, rows).await?;
-    Ok(())
-}
-
-/// Stores when each session sent last and where the pause after it ends.
-pub(super) async fn write_pace(tx: &mut Tx<'_>, bench: &mut Workbench, sent: &[Candidate<'_>]) -> Result<()> {
-    let mut last: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
-    for one in sent {
+    let mut turns: BTreeMap<&JobId, At> = BTreeMap::new();
+    let mut paces: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for one in accepted {
         if let Some(part) = &one.intent.job {
             let session = &one.intent.owner.session;
-            last.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
+            turns.entry(&part.job).or_insert(one.created_at);
+            paces.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
+            rows.push(values![part.job.as_str(), part.seq, one.key.as_str()]);
         }
     }
-    tx.run_many(&mut bench.texts, PACE, last.into_values().collect()).await?;
+    let jobs = turns.iter().map(|(job, at)| values![job.as_str(), *at]).collect();
+    let going: Vec<Told> = tx.many(&mut bench.texts, TURN, jobs).await?;
+    let started = going.iter().filter(|job| starting.contains(job.id.as_str()));
+    events.extend(started.map(|job| job.event(Kind::JobStarted, turns[&job.id])));
+    tx.run_many(&mut bench.texts, RELEASE, rows).await?;
+    tx.run_many(&mut bench.texts, PACE, paces.into_values().collect()).await?;
     Ok(())
 }
 
