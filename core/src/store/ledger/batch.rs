@@ -8,7 +8,7 @@ use ulid::Ulid;
 use super::events::Events;
 use super::{
     Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result,
-    Settlement, accept, jobs, receive, settle,
+    Settlement, accept, jobs, receive, settle, steer,
 };
 use crate::clock::At;
 use crate::event::NewEvent;
@@ -88,7 +88,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
         }
     }
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
-    jobs::change(tx, now, ops, &mut done, &mut events).await?;
+    steer::change(tx, now, ops, &mut done, &mut events).await?;
     accept::write(tx, bench, now, ops, &mut done, &mut events).await?;
     jobs::dismiss(tx, bench, ops, &mut events).await?;
     settle::write_results(tx, bench, ops, &mut done, &mut events).await?;

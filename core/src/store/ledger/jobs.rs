@@ -11,7 +11,7 @@ use serde_json::json;
 use super::accept::Candidate;
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Change, Changed, Refused, Result};
+use super::{Refused, Result};
 use crate::clock::At;
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
@@ -111,7 +111,7 @@ pub struct Dismissal {
 
 /// A job as its events tell it.
 #[derive(Debug, sqlx::FromRow)]
-struct Told {
+pub(super) struct Told {
     id: JobId,
     session_key: SessionKey,
     session_id: SessionId,
@@ -123,7 +123,7 @@ struct Told {
 }
 
 impl Told {
-    fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
+    pub(super) fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
         let data = json!({
             "jobId": self.id,
             "sessionId": self.session_id,
@@ -328,54 +328,5 @@ pub(super) async fn block<'a>(
         .collect();
     let rows = sessions.into_iter().map(|(key, at)| values![key.as_str(), at, BLOCKED_MS]).collect();
     tx.run_many(&mut bench.texts, BLOCK, rows).await?;
-    Ok(())
-}
-
-/// Pauses, resumes or cancels; one at a time, they are rare.
-pub(super) async fn change(
-    tx: &mut Tx<'_>,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
-    const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
-    const CHANGE: &str = "UPDATE jobs SET
-            state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
-                ELSE $5 END,
-            finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
-        WHERE tenant_id = $1 AND mode = $2 AND id = $3
-            AND (($4 = 'pause' AND state IN ('pending', 'running'))
-                OR ($4 = 'resume' AND state = 'paused')
-                OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
-        RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
-    for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
-        Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
-        _ => None,
-    }) {
-        let (word, state, kind) = match change {
-            Change::Pause => ("pause", State::Paused, Kind::JobPaused),
-            Change::Resume => ("resume", State::Running, Kind::JobResumed),
-            Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
-        };
-        let name = values![tenant.as_str(), mode.as_str(), job.as_str()];
-        let mut wanted = name.clone();
-        wanted.extend(values![word, state.as_str(), now]);
-        let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
-        let answer = match changed {
-            Some(job) => {
-                events.extend([job.event(kind, now)]);
-                Changed::Done
-            }
-            None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
-                Some((current,)) if current == state || (*change == Change::Resume && !current.is_over()) => {
-                    Changed::AlreadySo
-                }
-                Some((State::Loading,)) | None => Changed::NotFound,
-                Some((current,)) => Changed::TooLate(current),
-            },
-        };
-        done[place] = Done::ChangeJob(answer);
-    }
     Ok(())
 }

@@ -13,7 +13,8 @@
 //! | `batch` | one transaction: the phases in order |
 //! | `accept` | intents: idempotency keys, quota, rows |
 //! | `settle` | results and receipts |
-//! | `jobs` | what the two mean for bulk jobs; pausing and cancelling them |
+//! | `jobs` | what the two mean for bulk jobs |
+//! | `steer` | what owners want of their jobs |
 //! | `receive` | what arrived |
 //! | `events` | events, numbered |
 
@@ -35,6 +36,7 @@ mod events;
 mod jobs;
 mod receive;
 mod settle;
+mod steer;
 mod task;
 
 use batch::{Done, Op};
