@@ -260,9 +260,12 @@ const INSERT_RECIPIENTS: &str =
     SELECT v.job_id, v.seq, v.phone, v.fields, v.variant, v.state, v.error_code, v.error
     FROM v WHERE v.job_id IS NOT NULL";
 
+/// Changes nothing and holds the session's row: a removal that comes later finds the job, and fails it.
+const LOCK_SESSION: &str = "UPDATE sessions SET removing = removing
+     WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT removing";
+
 const BEGIN_JOB: &str = "UPDATE jobs SET state = 'pending', total = $2, duplicates = $3, invalid = $4
-     WHERE id = $1 AND state = 'loading'
-        AND EXISTS (SELECT 1 FROM sessions s WHERE s.key = jobs.session_key AND NOT s.removing)";
+     WHERE id = $1 AND state = 'loading'";
 
 /// The key is taken with the job's last step: what a crash cut short is not remembered as done.
 const TAKE_KEY: &str =
@@ -451,7 +454,10 @@ impl TenantStore {
                 return made.ok_or_else(|| StoreError::Closed.into());
             }
         }
-        if tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0 {
+        let session = values![self.tenant.as_str(), self.mode.as_str(), new.session.as_str()];
+        if tx.run(LOCK_SESSION, session).await? == 0
+            || tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0
+        {
             return Err(NewJobError::NoSession);
         }
         tx.commit().await?;
