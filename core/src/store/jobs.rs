@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 
-use super::ledger::{Change, Changed, Idempotency};
+pub use super::ledger::Retried;
+use super::ledger::{Change, Changed, Idempotency, Retry};
 use super::tx::{Texts, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
 use crate::key::Mode;
@@ -282,23 +282,6 @@ const KEY_TAKEN: &str = "SELECT fingerprint, message_key FROM idempotency_keys
 const DROP_RECIPIENTS: &str = "DELETE FROM recipients WHERE job_id = $1 AND seq IN
     (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)";
 
-/// One step of a retry: whoever failed for good, or is not known to have failed, stays as it is.
-const REQUEUE: &str = "UPDATE recipients SET state = 'queued', attempts = 0, message_key = NULL,
-        error_code = NULL, error = NULL, settled_at = NULL
-    WHERE job_id = $1 AND seq IN (SELECT seq FROM recipients
-        WHERE job_id = $1 AND state = 'failed' AND (error_code <> 'OUTCOME_UNKNOWN' OR $3) LIMIT $2)";
-
-const REOPEN: &str = "UPDATE jobs SET failed = failed - $4, finished_at = NULL,
-        state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'running' END
-    WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state IN ('pending', 'running', 'paused', 'completed')";
-
-const MAY_RETRY: &str = "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
-    AND state <> 'loading' RETURNING state, session_key";
-
-/// Failed recipients whose message may have arrived.
-const UNKNOWN: &str = "SELECT COUNT(*) FROM recipients
-    WHERE job_id = $1 AND state = 'failed' AND error_code = 'OUTCOME_UNKNOWN'";
-
 const JOB: &str = select_jobs!("AND j.id = $3");
 
 const OUTLOOK: &str = "SELECT t.time_zone, t.daily_limit, s.daily_limit, o.windows,
@@ -349,14 +332,6 @@ const DUE: &str = "SELECT session_key FROM jobs WHERE state IN ('pending', 'runn
 
 const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
     AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
-
-/// What became of a wish to try failed recipients again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retried {
-    Queued { count: i64, unknown: i64 },
-    TooLate(State),
-    NotFound,
-}
 
 impl TenantStore {
     /// Stores a job with its list.
@@ -547,39 +522,8 @@ impl TenantStore {
     /// Puts the failed recipients of a job back in line. Those whose outcome is unknown may have got the
     /// message, so they are only taken if asked for.
     pub async fn retry_failed(&self, id: &JobId, unknown_too: bool) -> Result<Retried> {
-        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
-        let db = &self.store.db;
-        let mut count = 0;
-        let session = loop {
-            let mut tx = db.begin().await?;
-            let found: Vec<(State, SessionKey)> = tx.rows(MAY_RETRY, place.clone()).await?;
-            let session = match found.into_iter().next() {
-                None => return Ok(Retried::NotFound),
-                Some((state @ (State::Cancelled | State::Failed | State::Loading), _)) => {
-                    return Ok(Retried::TooLate(state));
-                }
-                Some((_, session)) => session,
-            };
-            let step = i64::try_from(STEP).expect("a step is small");
-            let touched = tx.run(REQUEUE, values![id.as_str(), step, unknown_too]).await?;
-            let touched = i64::try_from(touched).expect("a step is small");
-            if touched == 0 {
-                break session;
-            }
-            let mut job = place.clone();
-            job.extend(values![touched]);
-            tx.run(REOPEN, job).await?;
-            tx.commit().await?;
-            count += touched;
-        };
-        if count > 0 {
-            let now = self.store.clock.now();
-            let data = serde_json::json!({ "jobId": id, "retried": count });
-            let event = NewEvent { kind: Kind::JobResumed, occurred_at: now, data };
-            self.store.save_session(&session, None, Some(event)).await?;
-        }
-        let unknown: Vec<(i64,)> = db.rows(UNKNOWN, values![id.as_str()]).await?;
-        Ok(Retried::Queued { count, unknown: unknown.first().map_or(0, |(count,)| *count) })
+        let (tenant, job) = (self.tenant.clone(), id.clone());
+        self.store.retry_job(Retry { tenant, mode: self.mode, job, unknown_too }).await
     }
 
     /// A job's list after row `after`, in its order.
@@ -765,11 +709,6 @@ mod tests {
             (UNDERWAY, "messages_pending (session_key=?)"),
             // From the cursor on, a page's length.
             (PAGE, "recipients (job_id=? AND seq>?)"),
-            // Those who failed, and no others.
-            (UNKNOWN, "recipients_failed (job_id=? AND state=? AND error_code=?)"),
-            (REQUEUE, "recipients_failed (job_id=? AND state=?)"),
-            (MAY_RETRY, ""),
-            (REOPEN, ""),
         ] {
             let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
             let wide = plans.wide_steps(sql, 0, &walks).await;

@@ -189,6 +189,28 @@ pub enum Changed {
     NotFound,
 }
 
+/// A wish to try the failed recipients of a job again.
+#[derive(Debug, Clone)]
+pub(super) struct Retry {
+    pub tenant: TenantId,
+    pub mode: Mode,
+    pub job: JobId,
+    /// Also those whose message may have arrived?
+    pub unknown_too: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// So many wait again, and so many were left out because their message may have arrived.
+    Queued {
+        count: i64,
+        unknown: i64,
+    },
+    TooLate(State),
+    NotFound,
+}
+
 /// A message whose outcome is not known: sent again under the same id.
 #[derive(Debug, Clone)]
 pub struct Unsettled {
@@ -285,6 +307,29 @@ impl Store {
         }
     }
 
+    /// In steps, so that a long list holds nobody up.
+    pub(super) async fn retry_job(&self, wish: Retry) -> Result<Retried> {
+        let mut queued = 0;
+        loop {
+            let op = Op::Retry { wish: wish.clone(), is_first: queued == 0 };
+            match self.ledger.hand_in(op).await? {
+                Done::Retry(Retried::Queued { count: steer::RETRY_STEP, .. }) => queued += steer::RETRY_STEP,
+                Done::Retry(Retried::Queued { count, unknown }) => {
+                    return Ok(Retried::Queued { count: queued + count, unknown });
+                }
+                // What became of the job between two steps does not undo the first.
+                Done::Retry(_) if queued > 0 => return Ok(Retried::Queued { count: queued, unknown: 0 }),
+                Done::Retry(other) => return Ok(other),
+                other => unreachable!("a retry is answered as one, not with {other:?}"),
+            }
+        }
+    }
+
+    /// Fails the jobs of a session that goes.
+    pub(super) async fn fail_jobs(&self, session: &SessionKey) -> Result<()> {
+        self.ledger.hand_in(Op::FailJobs(session.clone())).await.map(drop)
+    }
+
     /// Writes what changed of a session and the event that says so, in one transaction. Either may be
     /// missing. A session that is gone stays gone.
     pub async fn save_session(
@@ -336,7 +381,7 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAIM, accept, events, jobs, receive, settle};
+    use super::{CLAIM, accept, events, jobs, receive, settle, steer};
     use crate::store::plan::Plans;
 
     /// A batch must cost the same however long the log is.
@@ -347,6 +392,8 @@ mod tests {
         let named = "messages_by_wa_id (session_key=? AND wa_id=?)";
         // What is not answered yet is as much as a session can send at once.
         let pending = "messages_pending (session_key=?)";
+        // Those who failed, and no others.
+        let failed = "recipients_failed (job_id=? AND state=?)";
         for (sql, columns, walk) in [
             (accept::OWNERS, 3, ""),
             (accept::OPTED_OUT, 3, ""),
@@ -367,6 +414,10 @@ mod tests {
             (settle::GIVE_BACK, 4, ""),
             (settle::GIVE_BACK_SESSION, 3, ""),
             (CLAIM, 0, pending),
+            (steer::MAY_RETRY, 0, ""),
+            (steer::FAILED, 0, failed),
+            (steer::REQUEUE, 0, failed),
+            (steer::REOPEN, 0, ""),
         ] {
             let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
             let wide = plans.wide_steps(sql, columns, &walks).await;
