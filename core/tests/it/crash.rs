@@ -90,7 +90,7 @@ async fn whatever_was_answered_survives_a_kill(db: TestDb) {
 /// The files of a killed process stand still; ours go on changing while we copy. A reader's snapshot
 /// keeps the log from being started over meanwhile, so whatever a checkpoint moves into the database
 /// during the copy is in the copied log too, and the log's end is as torn as a kill leaves it.
-async fn copy_as_a_kill_would(from: &Path, to: &Path) {
+pub async fn copy_as_a_kill_would(from: &Path, to: &Path) {
     let log = |path: &Path| format!("{}-wal", path.display());
     let mut reader = SqliteConnectOptions::new().filename(from).read_only(true).connect().await.unwrap();
     sqlx::query("BEGIN").execute(&mut reader).await.unwrap();
