@@ -690,7 +690,7 @@ mod tests {
     /// first, and beside a long log.
     #[tokio::test]
     async fn what_runs_per_send_or_poll_finds_its_rows_by_an_index() {
-        let mut plans = Plans::new().await;
+        let mut plans = Plans::sqlite().await;
         for (sql, walk) in [
             (JOB, ""),
             (KEY_TAKEN, ""),
@@ -711,7 +711,7 @@ mod tests {
             (PAGE, "recipients (job_id=? AND seq>?)"),
         ] {
             let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
-            let wide = plans.wide_steps(sql, 0, &walks).await;
+            let wide = plans.wide_steps(sql, "", &walks).await;
             assert!(wide.is_empty(), "{sql}: {wide:?}");
         }
     }

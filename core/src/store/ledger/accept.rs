@@ -32,7 +32,7 @@ pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
     FROM v JOIN opt_outs o ON o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = v.phone";
 
 /// A row that is answered is ours: new, or in place of one that had expired.
-const TAKE_KEY: &str =
+pub(super) const TAKE_KEY: &str =
     "WITH v (tenant_id, mode, key, fingerprint, message_key, created_at, expires_at) AS ({rows})
     INSERT INTO idempotency_keys (tenant_id, mode, key, fingerprint, message_key, created_at, expires_at)
     SELECT v.tenant_id, v.mode, v.key, v.fingerprint, v.message_key, v.created_at, v.expires_at
@@ -50,7 +50,7 @@ pub(super) const LEAVE_KEY: &str = "WITH v (tenant_id, mode, key) AS ({rows})
     DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN (SELECT v.tenant_id, v.mode, v.key FROM v)";
 
 /// Locks the day's row, also against other processes.
-const TAKE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
+pub(super) const TAKE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
     INSERT INTO daily_usage (tenant_id, mode, day, used)
     SELECT v.tenant_id, v.mode, v.day, v.n FROM v WHERE v.day IS NOT NULL
     ON CONFLICT (tenant_id, mode, day) DO UPDATE SET used = daily_usage.used + excluded.used
@@ -60,7 +60,7 @@ pub(super) const LEAVE_QUOTA: &str = "WITH v (tenant_id, mode, day, n) AS ({rows
     UPDATE daily_usage SET used = daily_usage.used - v.n FROM v
     WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
 
-const TAKE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({rows})
+pub(super) const TAKE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({rows})
     INSERT INTO session_usage (session_key, day, used) SELECT v.session_key, v.day, v.n FROM v
     WHERE v.day IS NOT NULL
     ON CONFLICT (session_key, day) DO UPDATE SET used = session_usage.used + excluded.used
@@ -70,7 +70,7 @@ pub(super) const LEAVE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({
     UPDATE session_usage SET used = session_usage.used - v.n FROM v
     WHERE session_usage.session_key = v.session_key AND session_usage.day = v.day";
 
-const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, wa_id, chat, phone, lid, kind, body,
+pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, wa_id, chat, phone, lid, kind, body,
         content, claimed_epoch, counted_on, created_at, job_id, job_seq) AS ({rows})
     INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
         phone, lid, kind, body, content, status, rank, pending, claimed_epoch, counted_on, created_at, job_id,

@@ -23,15 +23,16 @@ use crate::store::tx::{Tx, Value, values};
 /// to a day.
 const BLOCKED_MS: i64 = 30 * 60_000;
 
-/// Those of whom a message may be made: their jobs go on, and they wait and have not opted out.
+/// Where recipients and their jobs stand. Conditions on that are not part of it, and the session is compared
+/// as in `settle::ADVANCE`: each would have Postgres, while the tables are empty, choose a plan that later
+/// reads everybody who waits.
 pub(super) const READY: &str = "WITH v (tenant_id, mode, job_id, session_key, seq) AS ({rows})
-    SELECT j.id, r.seq, j.state
+    SELECT j.id, r.seq, j.state, r.state AS outcome, EXISTS (SELECT 1 FROM opt_outs o
+        WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = r.phone) AS opted_out
     FROM v
     JOIN jobs j ON j.tenant_id = v.tenant_id AND j.mode = v.mode AND j.id = v.job_id
-        AND j.session_key = v.session_key AND j.state IN ('pending', 'running')
-    JOIN recipients r ON r.job_id = j.id AND r.seq = v.seq AND r.state = 'queued'
-    WHERE NOT EXISTS (SELECT 1 FROM opt_outs o
-        WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = r.phone)";
+        AND j.session_key || '' = v.session_key
+    JOIN recipients r ON r.job_id = v.job_id AND r.seq = v.seq";
 
 /// Whose first message this is starts; whose turn it was waits for the others'.
 pub(super) const TURN: &str = "WITH v (id, moment) AS ({rows})
@@ -45,7 +46,7 @@ pub(super) const RELEASE: &str = "WITH v (job_id, seq, message_key) AS ({rows})
     UPDATE recipients SET state = 'sending', message_key = v.message_key, attempts = recipients.attempts + 1
     FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq";
 
-const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
+pub(super) const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
     INSERT INTO pace (session_key, last_at, draw) SELECT v.session_key, v.last_at, v.draw FROM v
     WHERE v.session_key IS NOT NULL
     ON CONFLICT (session_key) DO UPDATE SET last_at = excluded.last_at, draw = excluded.draw";
@@ -157,10 +158,13 @@ pub(super) async fn leave_ready<'a>(
             values![tenant, mode, part.job.as_str(), one.intent.owner.session.as_str(), part.seq]
         })
         .collect();
-    let found: Vec<(String, i64, State)> = tx.many(&mut bench.texts, READY, rows).await?;
-    let starting = found.iter().filter(|(.., state)| *state == State::Pending);
+    let mut found: Vec<(String, i64, State, Outcome, bool)> = tx.many(&mut bench.texts, READY, rows).await?;
+    found.retain(|(_, _, state, outcome, opted_out)| {
+        matches!(state, State::Pending | State::Running) && *outcome == Outcome::Queued && !opted_out
+    });
+    let starting = found.iter().filter(|(_, _, state, ..)| *state == State::Pending);
     let starting = starting.map(|(job, ..)| job.clone()).collect();
-    let mut ready: HashSet<(&str, i64)> = found.iter().map(|(job, seq, _)| (job.as_str(), *seq)).collect();
+    let mut ready: HashSet<(&str, i64)> = found.iter().map(|(job, seq, ..)| (job.as_str(), *seq)).collect();
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
         match &one.intent.job {

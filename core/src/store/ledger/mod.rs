@@ -381,47 +381,71 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAIM, accept, events, jobs, receive, settle, steer};
+    use super::{CLAIM, accept, events, jobs, receive, settle, steer, task};
     use crate::store::plan::Plans;
 
-    /// A batch must cost the same however long the log is.
     #[tokio::test]
-    async fn every_statement_finds_its_rows_by_a_whole_index() {
-        let mut plans = Plans::new().await;
-        // Of the echoes and receipts of one message there are few.
-        let named = "messages_by_wa_id (session_key=? AND wa_id=?)";
-        // What is not answered yet is as much as a session can send at once.
-        let pending = "messages_pending (session_key=?)";
-        // Those who failed, and no others.
-        let failed = "recipients_failed (job_id=? AND state=?)";
-        for (sql, columns, walk) in [
-            (accept::OWNERS, 3, ""),
-            (accept::OPTED_OUT, 3, ""),
-            (accept::LEAVE_SESSION_QUOTA, 3, ""),
-            (jobs::READY, 5, ""),
-            (jobs::TURN, 2, ""),
-            (jobs::RELEASE, 3, ""),
-            (jobs::OUTCOME, 8, ""),
-            (jobs::COUNT, 5, ""),
-            (accept::KEY_TAKEN, 3, ""),
-            (accept::LEAVE_KEY, 3, ""),
-            (accept::LEAVE_QUOTA, 4, ""),
-            (events::NUMBER, 2, ""),
-            (receive::INSERT, 19, named),
-            (receive::WORDS, 2, ""),
-            (settle::SETTLE, 9, ""),
-            (settle::ADVANCE, 7, named),
-            (settle::GIVE_BACK, 4, ""),
-            (settle::GIVE_BACK_SESSION, 3, ""),
-            (CLAIM, 0, pending),
-            (steer::MAY_RETRY, 0, ""),
-            (steer::FAILED, 0, failed),
-            (steer::REQUEUE, 0, failed),
-            (steer::REOPEN, 0, ""),
-        ] {
-            let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
-            let wide = plans.wide_steps(sql, columns, &walks).await;
-            assert!(wide.is_empty(), "{sql}: {wide:?}");
+    async fn every_statement_finds_its_rows_by_a_whole_index_on_sqlite() {
+        check(Plans::sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn every_statement_finds_its_rows_by_a_whole_index_on_postgres() {
+        if let Some(plans) = Plans::postgres(&task::PLANNER).await {
+            check(plans).await;
         }
+    }
+
+    /// A batch must cost the same however long the log is.
+    async fn check(mut plans: Plans) {
+        let whole = &[][..];
+        // Of the echoes and receipts of one message there are few.
+        let named = &["messages_by_wa_id (session_key=? AND wa_id=?)"][..];
+        // What is not answered yet is as much as a session can send at once.
+        let pending = &["messages_pending (session_key=?)"][..];
+        // Those who failed, and no others.
+        let failed = &["recipients_failed (job_id=? AND state=?)", "recipients_failed (job_id=?)"][..];
+        // A session's jobs, when it goes.
+        let jobs = &["jobs_by_session (session_key=?)"][..];
+        let mut wide = Vec::new();
+        for (sql, types, walks) in [
+            (accept::OWNERS, "ttt", whole),
+            (accept::OPTED_OUT, "ttt", whole),
+            (accept::TAKE_KEY, "tttttii", whole),
+            (accept::KEY_TAKEN, "ttt", whole),
+            (accept::LEAVE_KEY, "ttt", whole),
+            (accept::TAKE_QUOTA, "ttti", whole),
+            (accept::LEAVE_QUOTA, "ttti", whole),
+            (accept::TAKE_SESSION_QUOTA, "tti", whole),
+            (accept::LEAVE_SESSION_QUOTA, "tti", whole),
+            (accept::INSERT, "ttttttttttttititi", whole),
+            (jobs::READY, "tttti", whole),
+            (jobs::TURN, "ti", whole),
+            (jobs::RELEASE, "tit", whole),
+            (jobs::OUTCOME, "tittttii", whole),
+            (jobs::COUNT, "tiiii", whole),
+            (jobs::PACE, "tii", whole),
+            (jobs::BLOCK, "tii", whole),
+            (events::NUMBER, "ti", whole),
+            (receive::INSERT, "ttttttttttttttttiii", named),
+            (receive::WORDS, "tt", whole),
+            (settle::SETTLE, "tttitiitt", whole),
+            (settle::ADVANCE, "tttttii", named),
+            (settle::GIVE_BACK, "ttti", whole),
+            (settle::GIVE_BACK_SESSION, "tti", whole),
+            (CLAIM, "ti", pending),
+            (steer::CHANGE, "ttttti", whole),
+            (steer::CURRENT, "ttt", whole),
+            (steer::MAY_RETRY, "ttt", whole),
+            (steer::FAILED, "t", failed),
+            (steer::REQUEUE, "tbi", failed),
+            (steer::REOPEN, "ti", whole),
+            (steer::FAIL, "ti", jobs),
+        ] {
+            let steps = plans.wide_steps(sql, types, walks).await;
+            wide.extend(steps.into_iter().map(|step| format!("{step} in {sql}")));
+        }
+        plans.close().await;
+        assert_eq!(wide, Vec::<String>::new());
     }
 }

@@ -11,6 +11,18 @@ use crate::id::SessionKey;
 use crate::job::State;
 use crate::store::tx::{Tx, values};
 
+pub(super) const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
+
+pub(super) const CHANGE: &str = "UPDATE jobs SET
+        state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
+            ELSE $5 END,
+        finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3
+        AND (($4 = 'pause' AND state IN ('pending', 'running'))
+            OR ($4 = 'resume' AND state = 'paused')
+            OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
+    RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
+
 /// Failed recipients that are put back in one commit. So many are about 20 ms of work, which is as long as
 /// a send may have to wait.
 pub(super) const RETRY_STEP: i64 = 1_024;
@@ -26,8 +38,9 @@ pub(super) const FAILED: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE error_c
 
 pub(super) const REQUEUE: &str = "UPDATE recipients SET state = 'queued', attempts = 0, message_key = NULL,
         error_code = NULL, error = NULL, settled_at = NULL
-    WHERE job_id = $1 AND seq IN (SELECT seq FROM recipients
-        WHERE job_id = $1 AND state = 'failed' AND (error_code <> 'OUTCOME_UNKNOWN' OR $2) LIMIT $3)";
+    FROM (SELECT f.job_id, f.seq FROM recipients f WHERE f.job_id = $1 AND f.state = 'failed'
+        AND (f.error_code <> 'OUTCOME_UNKNOWN' OR $2) LIMIT $3) n
+    WHERE recipients.job_id = n.job_id AND recipients.seq = n.seq";
 
 pub(super) const REOPEN: &str = "UPDATE jobs SET failed = failed - $2, finished_at = NULL,
         state = CASE WHEN state = 'paused' THEN 'paused' WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
@@ -35,7 +48,7 @@ pub(super) const REOPEN: &str = "UPDATE jobs SET failed = failed - $2, finished_
     RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
 
 /// Nobody is left to send them.
-const FAIL: &str = "UPDATE jobs SET state = 'failed', reason = 'session_removed', finished_at = $2
+pub(super) const FAIL: &str = "UPDATE jobs SET state = 'failed', reason = 'session_removed', finished_at = $2
     WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')
     RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
 
@@ -47,16 +60,6 @@ pub(super) async fn change(
     done: &mut [Done],
     events: &mut Events,
 ) -> Result<()> {
-    const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
-    const CHANGE: &str = "UPDATE jobs SET
-            state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
-                ELSE $5 END,
-            finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
-        WHERE tenant_id = $1 AND mode = $2 AND id = $3
-            AND (($4 = 'pause' AND state IN ('pending', 'running'))
-                OR ($4 = 'resume' AND state = 'paused')
-                OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
-        RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
     for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
         Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
         _ => None,
