@@ -18,6 +18,7 @@
 //! | [`ledger`] | writing the log: intents, results, receipts and inbound, many in one commit |
 //! | [`leases`] | which process runs which session |
 //! | `tx` | one transaction and one list of values for either engine |
+//! | `plan` | for tests: how a database would find a statement's rows |
 
 use crate::clock::{At, Clock};
 use crate::id::TenantId;
