@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use wapid_core::clock::At;
+use wapid_core::crash;
 
 use super::wakeups::Inner;
 
@@ -67,7 +68,10 @@ async fn promote(wakeups: &Inner) -> anyhow::Result<Step> {
         return Ok(Step::Full);
     }
     wakeups.executor.push(&due).await?;
+    wakeups.pushed.notify_one();
+    crash::point("wakeup.pushed");
     wakeups.later.remove(now, &due).await?;
+    crash::point("wakeup.moved");
     Ok(Step::More)
 }
 

@@ -1,21 +1,27 @@
 //! The queue that executes; the only file that names apalis.
 //!
 //! apalis 1.0.0 as it comes loses, repeats or stops in ways that were measured, so: batches of one (a
-//! bigger batch is acknowledged late and run again after a crash), a poll of its own (otherwise it looks
-//! every 30 s), a worker name that is new with every start (an old one is refused for a while after a
+//! bigger batch is acknowledged late and run again after a crash), a look of our own ([`Look`]), a worker name that is new with every start (an old one is refused for a while after a
 //! kill), no events, no tracking, and a loop around the worker, because any error of Redis ends it. Its
 //! handler never fails and never panics (`wakeups` sees to it): it pokes, and what is poked has rows to go by.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt as _;
 use apalis::prelude::{BackendExt as _, BoxDynError, TaskSink as _, WorkerBuilder};
+use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use apalis_redis::RedisStorage;
 use apalis_sqlite::SqliteStorage;
 use futures::future::BoxFuture;
 use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use ulid::Ulid;
@@ -24,8 +30,8 @@ use super::later;
 
 /// Keys in one task. A task costs its queue some ten times what a poke costs.
 pub const KEYS_PER_TASK: usize = 64;
-/// How often a worker looks.
-const POLL: Duration = Duration::from_millis(150);
+/// How often a worker looks although nothing was pushed.
+const LOOK: Duration = Duration::from_secs(1);
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const MISSED_HEARTBEATS: usize = 3;
 const CONCURRENCY: usize = 8;
@@ -60,9 +66,38 @@ pub enum Executor {
     Sqlite { pool: SqlitePool, config: apalis_sqlite::Config },
 }
 
+/// When a worker looks for tasks: as soon as one was pushed, and now and then.
+///
+/// By itself it looks with every heartbeat. apalis' own interval arms its next timer only when it is asked
+/// again, and a fetch that is answered at once is not followed by a question: then it sleeps until the
+/// heartbeat too, as was seen with SQLite.
+struct Look {
+    every: Interval,
+    pushed: Arc<Notify>,
+    push: Pin<Box<OwnedNotified>>,
+}
+
+impl Look {
+    fn new(pushed: Arc<Notify>) -> Self {
+        let push = Box::pin(pushed.clone().notified_owned());
+        Self { every: tokio::time::interval(LOOK), pushed, push }
+    }
+}
+
+impl PollStrategy for Look {
+    /// Each is asked until it says that it will wake us.
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        while self.every.poll_tick(cx).is_ready() {}
+        while self.push.as_mut().poll(cx).is_ready() {
+            self.push.set(self.pushed.clone().notified_owned());
+        }
+        Poll::Pending
+    }
+}
+
 /// One worker's life. A macro, because the two backends have no type in common that can be named.
 macro_rules! work_once {
-    ($name:expr, $storage:expr, $poke:expr, $stop:expr) => {{
+    ($name:expr, $storage:expr, $poke:expr, $pushed:expr, $stop:expr) => {{
         let (poke, stop) = ($poke.clone(), $stop.clone());
         let handler = move |task: Poke| {
             let poke = poke.clone();
@@ -78,7 +113,7 @@ macro_rules! work_once {
             Ok::<(), std::io::Error>(())
         };
         let worker = WorkerBuilder::new($name)
-            .backend($storage.poll_with_interval(POLL))
+            .backend($storage.poll_with_strategy(Look::new($pushed.clone())))
             .concurrency(CONCURRENCY)
             .build(handler);
         // Boxed: the compiler does not see through the types of a worker that is spawned.
@@ -184,8 +219,8 @@ impl Executor {
         }
     }
 
-    /// Works until told to stop. Whatever ends a worker, the next one begins.
-    pub async fn work<F>(self, poke: F, stop: CancellationToken)
+    /// Works until told to stop; `pushed` is rung after a push. Whatever ends a worker, the next one begins.
+    pub async fn work<F>(self, poke: F, pushed: Arc<Notify>, stop: CancellationToken)
     where
         F: Fn(&str) + Clone + Send + Sync + 'static,
     {
@@ -194,11 +229,11 @@ impl Executor {
             let ended = match &self {
                 Self::Redis { connection, config } => {
                     let storage = RedisStorage::<Poke>::new(connection.clone()).with_config(config.clone());
-                    work_once!(name, storage, poke, stop)
+                    work_once!(name, storage, poke, pushed, stop)
                 }
                 Self::Sqlite { pool, config } => {
                     let storage = SqliteStorage::<Poke>::new(pool).with_config(config.clone());
-                    work_once!(name, storage, poke, stop)
+                    work_once!(name, storage, poke, pushed, stop)
                 }
             };
             if stop.is_cancelled() {

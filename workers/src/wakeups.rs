@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wapid_core::clock::{At, Clock};
+use wapid_core::crash;
 
 use super::later::Later;
 use super::promoter;
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub clock: Clock,
     /// Something earlier than everything before was put in.
     pub put: Notify,
+    /// The queue has something to execute.
+    pub pushed: Arc<Notify>,
     away: AtomicBool,
 }
 
@@ -60,13 +63,21 @@ impl Wakeups {
                 (later, executor)
             }
         };
-        Ok(Self(Arc::new(Inner { later, executor, clock, put: Notify::new(), away: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            later,
+            executor,
+            clock,
+            put: Notify::new(),
+            pushed: Arc::default(),
+            away: AtomicBool::new(false),
+        })))
     }
 
     /// "Look at `key`, not before `at`", to this process. As good as it goes: what a queue that is away
     /// loses, the sweep finds.
     pub async fn wake(&self, key: &str, at: At) {
         if self.try_out(key, self.0.later.put(key, at)).await {
+            crash::point("wakeup.put");
             self.0.put.notify_one();
         }
     }
@@ -91,7 +102,7 @@ impl Wakeups {
         };
         tasks.spawn(promoter::run(self.0.clone(), stop.clone()));
         tasks.spawn(promoter::tidy(self.0.clone(), stop.clone()));
-        tasks.spawn(self.0.executor.clone().work(careful, stop.clone()));
+        tasks.spawn(self.0.executor.clone().work(careful, self.0.pushed.clone(), stop.clone()));
         Running { stop, tasks }
     }
 
