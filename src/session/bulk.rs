@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
+use wapid_core::crash;
 use wapid_core::id::SessionKey;
 use wapid_core::job::{Hold, JobId, Outcome, Restriction};
 use wapid_core::key::Mode;
@@ -128,6 +129,7 @@ impl Sessions {
 
     /// Looks at whatever a wake-up names.
     pub fn heed(&self, key: &str) {
+        crash::point("wakeup.heard");
         if let Some(session) = key.strip_prefix("send:") {
             self.poke_jobs(&SessionKey(session.to_owned()));
         }
@@ -568,6 +570,7 @@ impl Runner {
         };
         let turn = self.sessions.turn(&self.row.key, &to);
         let turn = turn.lock().await;
+        crash::point("job.chosen");
         let accepted = self.sessions.store().accept(intent).await;
         let (key, created_at) = match accepted {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
@@ -578,12 +581,14 @@ impl Runner {
                 return self.refused(place, refused).await;
             }
         };
+        crash::point("job.released");
         let written = Arc::new(Notify::new());
         let mut outgoing =
             Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
         outgoing.written = Some(written.clone());
         let _ = handle.commands.send(Command::Transmit(outgoing));
         drop(turn);
+        crash::point("job.handed");
         self.pop(&id);
         let agenda = self.agenda.as_mut().expect("there is one");
         (agenda.last_at, agenda.draw) = (Some(created_at), draw);

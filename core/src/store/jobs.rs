@@ -11,6 +11,7 @@ use super::ledger::{Change, Changed, Idempotency};
 use super::tx::{Texts, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
+use crate::crash;
 use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
@@ -332,6 +333,7 @@ impl TenantStore {
         let mut tx = self.store.db.begin().await?;
         tx.run(INSERT_JOB, row).await?;
         tx.commit().await?;
+        crash::point("job.inserted");
         match self.fill_job(&id, &new, list).await {
             Ok(made) if made.id == id => Ok(made),
             other => {
@@ -376,6 +378,7 @@ impl TenantStore {
             let mut tx = self.store.db.begin().await?;
             tx.run_many(&mut texts, INSERT_RECIPIENTS, rows).await?;
             tx.commit().await?;
+            crash::point("job.step");
         }
         let mut tx = self.store.db.begin().await?;
         if let Some(key) = &new.idempotency {
@@ -398,7 +401,9 @@ impl TenantStore {
         if tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0 {
             return Err(NewJobError::NoSession);
         }
+        crash::point("job.filled");
         tx.commit().await?;
+        crash::point("job.begun");
         Ok(MadeJob { id: id.clone(), repeated: false })
     }
 
