@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { DisconnectReason } from 'baileys';
 
 import { Baileys } from './support/baileys.js';
-import { Gateway, Sandbox } from './support/wapid.js';
+import { Gateway, Sandbox } from '../support/wapid.js';
 
 const SHOP = '15550000010';
 const ANA = '15550000011';

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { call } from './http.js';
 import { DEADLINE_MS, until } from './until.js';
 
-const built = fileURLToPath(new URL('../../../target/debug/wapid', import.meta.url));
+const built = fileURLToPath(new URL('../../target/debug/wapid', import.meta.url));
 const binary = process.env.WAPID_BINARY ?? built;
 if (!existsSync(binary)) throw new Error(`${binary} does not exist; run \`cargo build\` or set WAPID_BINARY`);
 
