@@ -11,7 +11,7 @@ check member="":
 test *words:
     ./test {{ words }}
 
-# All but other people's clients
+# All but other people's clients and programs
 quick:
     ./test --quick
 
@@ -41,6 +41,11 @@ sandbox *arguments:
 interop:
     cargo build --workspace --bins --tests
     cd tests/interop && npm ci --ignore-scripts && npm test
+
+# Users' programs, and those of examples/, against the gateway
+samples:
+    cargo build --workspace --bins --tests
+    cd tests/samples && npm ci --ignore-scripts && npm test
 
 # Licences, bans and sources of the dependencies (cargo install --locked cargo-deny)
 deny:
