@@ -46,7 +46,7 @@ pub struct Arguments {
 enum Command {
     /// Run the gateway (the default)
     Serve,
-    /// A tour on the sandbox: link, send, reply; leaves the gateway up
+    /// A tour on the sandbox: link, send, reply, a bulk job; leaves the gateway up
     Demo,
     /// Link a number: draws the QR here and follows it until the session is ready
     Link(link::LinkArguments),

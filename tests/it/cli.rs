@@ -96,11 +96,10 @@ async fn mistakes_are_told_in_words_and_end_with_1() {
     assert!(String::from_utf8_lossy(&second.stderr).contains("another wapid runs"), "{second:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_links_sends_gets_an_answer_and_stays_up() {
-    let dir = tempfile::tempdir().expect("a folder");
+/// Takes the tour to its last line. The gateway is still up.
+async fn tour(dir: &Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
-        .env("WAPID_DATA_DIR", dir.path())
+        .env("WAPID_DATA_DIR", dir)
         .env("WAPID_LISTEN", "127.0.0.1:0")
         .arg("demo")
         .stdout(Stdio::piped())
@@ -118,12 +117,38 @@ async fn the_demo_links_sends_gets_an_answer_and_stays_up() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), told).await.expect("the tour ends");
-    for part in ["ready as 5511900000001", "Your OTP is *123456*.", "received", "Thank you!"] {
-        assert!(text.contains(part), "{part} is missing:\n{text}");
+    let ended = tokio::time::timeout(PATIENCE, told).await;
+    assert!(ended.is_ok() && text.contains("curl"), "the tour does not end:\n{text}");
+    (child, text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_links_sends_gets_an_answer_writes_to_forty_and_stays_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut child, text) = tour(dir.path()).await;
+    for part in [
+        "ready as 5511900000001",
+        "Your OTP is *123456*.",
+        "received",
+        "Thank you!",
+        "1  NOT_ON_WHATSAPP\n",
+        ": 38 of 40 sent, 1 failed, 1 skipped (opted out)\n",
+        "| Hello Bia, 30% off today!\n",
+        "| Hello there, 30% off today!\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     let url = text.lines().next().and_then(|line| line.split_whitespace().last()).expect("a URL").to_owned();
     Caller::new(url, "").get("/healthz").await.ok();
+
+    // Again on the same data, as people do.
+    signal(&child, "INT");
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it stops").expect("a status");
+    assert!(ended.success(), "{ended}");
+    let (_child, again) = tour(dir.path()).await;
+    for part in ["no scan needed", ": 38 of 40 sent, 1 failed, 1 skipped (opted out)\n"] {
+        assert!(again.contains(part), "{part:?} is missing:\n{again}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
