@@ -29,7 +29,7 @@ fmt:
 serve *arguments:
     cargo run -- serve {{ arguments }}
 
-# A tour on the sandbox: link, send, reply
+# A tour on the sandbox: link, send, reply, a bulk job
 demo:
     cargo run -- demo
 

@@ -107,12 +107,16 @@ impl Process {
         self.child.kill().await.expect("the process is ours");
     }
 
-    /// A signal by its name: `STOP`, `CONT`, `TERM`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
-        assert!(sent.success(), "no signal {name} for {pid}");
+        signal(&self.child, name);
     }
+}
+
+/// A signal by its name: `STOP`, `CONT`, `TERM`, `INT`.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+    assert!(sent.success(), "no signal {name} for {pid}");
 }
 
 /// A free port, for a gateway that must come back to the same address.
