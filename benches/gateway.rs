@@ -10,18 +10,15 @@
 #![expect(clippy::print_stdout, reason = "a benchmark shows what it measured")]
 #![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ranks are small and positive")]
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::StreamExt as _;
-use serde_json::{Value, json};
-use tokio::process::Command;
+use serde_json::json;
 
 mod support;
 
-use support::{Caller, Home, Process, argument, customer, describe_machine, fresh_database, wants};
+use support::{Caller, Home, Process, argument, customer, describe_machine, engines};
 
 /// Sessions that send at the same time.
 const BUSY_SESSIONS: usize = 8;
@@ -29,8 +26,6 @@ const BUSY_SESSIONS: usize = 8;
 const CALLERS: usize = 64;
 /// One after another, for the latency of a lone send.
 const LONE_SENDS: usize = 1_000;
-/// How many numbers are linked at the same time.
-const LINKING: usize = 16;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -41,24 +36,11 @@ async fn main() -> anyhow::Result<()> {
         "{sessions} sessions; sends for {seconds} s by {CALLERS} callers over {BUSY_SESSIONS} sessions; {LONE_SENDS} lone sends\n"
     );
     let mut rows = vec![];
-    for durability in ["power", "process"].into_iter().filter(|_| wants("sqlite")) {
-        let dir = tempfile::tempdir()?;
-        let url = format!("sqlite://{}", dir.path().join("wapid.db").display());
-        rows.push(
-            measure(&format!("SQLite, {durability}"), dir.path(), url, durability, sessions, seconds).await?,
-        );
-    }
-    if !wants("postgres") {
-        // Asked to leave it out.
-    } else if let Ok(server) = std::env::var("WAPID_TEST_POSTGRES") {
+    for engine in engines() {
         for durability in ["power", "process"] {
-            let dir = tempfile::tempdir()?;
-            let url = fresh_database(&server).await?;
-            let name = format!("Postgres, {durability}");
-            rows.push(measure(&name, dir.path(), url, durability, sessions, seconds).await?);
+            let home = Home::make(&engine, durability).await?;
+            rows.push(measure(&format!("{}, {durability}", engine.name()), &home, sessions, seconds).await?);
         }
-    } else {
-        println!("Postgres was not measured: WAPID_TEST_POSTGRES names no server\n");
     }
     println!(
         "| engine | RSS per idle session | start to all ready | sends per second | lone send p50 | p99 | CPU of gateway per send |"
@@ -68,54 +50,17 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(
-    name: &str,
-    dir: &Path,
-    database: String,
-    durability: &str,
-    sessions: usize,
-    seconds: usize,
-) -> anyhow::Result<String> {
+async fn measure(name: &str, home: &Home, sessions: usize, seconds: usize) -> anyhow::Result<String> {
     println!("{name}");
-    let sandbox = Process::start(Command::new(env!("CARGO_BIN_EXE_wapid")).args([
-        "sandbox",
-        "--listen",
-        "127.0.0.1:0",
-        "--json",
-    ]))
-    .await?;
-    let keys: Value = serde_json::from_str(&sandbox.first_line)?;
-    let text = |field: &str| keys[field].as_str().unwrap_or_default().to_owned();
-    let home = Home {
-        dir: dir.to_owned(),
-        database,
-        durability: durability.to_owned(),
-        listen: std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
-        sandbox: (format!("http://{}", text("listen")), text("staticKey")),
-    };
-    let made = home.command().args(["tenant", "create", "--name", "bench", "--json"]).output().await?;
-    let made: Value = serde_json::from_slice(&made.stdout)?;
-    let mut gateway = Process::start(&mut home.command()).await?;
-    let caller = Caller {
-        http: reqwest::Client::builder().no_proxy().build()?,
-        url: format!("http://{}", home.listen),
-        key: made["testKey"].as_str().unwrap_or_default().to_owned(),
-    };
-
+    let mut gateway = home.start().await?;
+    let caller = home.caller()?;
     let empty = gateway.rss_kib();
-    let started = Instant::now();
-    let linking = (0..sessions).map(|number| caller.link(number));
-    let linked: Vec<_> = futures::stream::iter(linking).buffer_unordered(LINKING).collect().await;
-    linked.into_iter().collect::<anyhow::Result<Vec<()>>>()?;
-    println!("  {sessions} sessions linked in {:.1?}", started.elapsed());
+    caller.link_all(sessions).await?;
     gateway.kill().await?;
 
     let started = Instant::now();
-    let gateway = Process::start(&mut home.command()).await?;
-    while !caller.all_ready(sessions).await {
-        anyhow::ensure!(started.elapsed() < Duration::from_secs(120), "not all sessions came back");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let gateway = home.start().await?;
+    caller.until_ready(sessions).await?;
     let cold_start = started.elapsed();
     // Buffers of the start are freed; what stays is what an idle session costs.
     tokio::time::sleep(Duration::from_secs(15)).await;
@@ -123,9 +68,7 @@ async fn measure(
     let per_session = idle.saturating_sub(empty) / sessions as u64;
     println!("  all ready {cold_start:.1?} after kill -9; {idle} KiB with, {empty} KiB without sessions");
 
-    for number in 0..CALLERS {
-        caller.post("/api/sandbox/phones", json!({"phone": customer(number), "name": "x"})).await?;
-    }
+    caller.populate(CALLERS).await?;
     // The first message to somebody fetches keys; that is paid once, not per message.
     let warm = (0..CALLERS).map(|number| send(&caller, number));
     futures::future::try_join_all(warm).await?;
@@ -133,7 +76,7 @@ async fn measure(
     println!(
         "  {rate:.0} sends/s; gateway {:.0} µs, sandbox {:.0} MiB",
         cpu * 1e6,
-        sandbox.rss_kib() as f64 / 1024.0
+        home.sandbox.rss_kib() as f64 / 1024.0
     );
 
     let mut latencies = Vec::with_capacity(LONE_SENDS);

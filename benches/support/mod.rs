@@ -1,26 +1,30 @@
 //! What every benchmark needs: a gateway and a sandbox in processes of their own, and this one as their
 //! caller.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+/// Requests at the same time while numbers are linked and phones are made.
+const AT_ONCE: usize = 16;
+/// How often somebody who waits hears how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
+
+/// A number given as `name number`.
 pub fn argument(name: &str, default: usize) -> usize {
-    let arguments: Vec<_> = std::env::args().collect();
-    let given = arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
-    given.and_then(|value| value.parse().ok()).unwrap_or(default)
+    word(name).and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// `--only sqlite` or `--only postgres`.
-pub fn wants(engine: &str) -> bool {
+/// A word given as `name word`.
+pub fn word(name: &str) -> Option<String> {
     let arguments: Vec<_> = std::env::args().collect();
-    let only =
-        arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
-    only.is_none_or(|only| only == engine)
+    arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).cloned()
 }
 
 pub fn describe_machine() {
@@ -45,20 +49,57 @@ pub fn describe_machine() {
     );
 }
 
-pub async fn fresh_database(server: &str) -> anyhow::Result<String> {
-    use sqlx::{AssertSqlSafe, Connection as _};
-    let name = format!("wapid_bench_{}", hex::encode(rand::random::<[u8; 6]>()));
-    let mut connection = sqlx::PgConnection::connect(server).await?;
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
-    let mut url = url::Url::parse(server)?;
-    url.set_path(&name);
-    Ok(url.into())
+/// A database engine.
+pub enum Engine {
+    Sqlite,
+    Postgres { server: String },
+}
+
+impl Engine {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres { .. } => "Postgres",
+        }
+    }
+
+    /// A database that nobody has used.
+    async fn fresh_database(&self, dir: &Path) -> anyhow::Result<String> {
+        use sqlx::{AssertSqlSafe, Connection as _};
+        let Self::Postgres { server } = self else {
+            return Ok(format!("sqlite://{}", dir.join("wapid.db").display()));
+        };
+        let name = format!("wapid_bench_{}", hex::encode(rand::random::<[u8; 6]>()));
+        let mut connection = sqlx::PgConnection::connect(server).await?;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+        let mut url = url::Url::parse(server)?;
+        url.set_path(&name);
+        Ok(url.into())
+    }
+}
+
+/// The engines to measure: both, or the one of `--only sqlite|postgres`; and Postgres where
+/// `WAPID_TEST_POSTGRES` names a server.
+pub fn engines() -> Vec<Engine> {
+    let only = word("--only");
+    let is_wanted = |engine: &str| only.as_deref().is_none_or(|only| only == engine);
+    let mut engines = vec![];
+    if is_wanted("sqlite") {
+        engines.push(Engine::Sqlite);
+    }
+    if is_wanted("postgres") {
+        match std::env::var("WAPID_TEST_POSTGRES") {
+            Ok(server) => engines.push(Engine::Postgres { server }),
+            Err(_) => println!("Postgres was not measured: WAPID_TEST_POSTGRES names no server\n"),
+        }
+    }
+    engines
 }
 
 /// A child process, ended with us.
 pub struct Process {
     child: Child,
-    pub first_line: String,
+    first_line: String,
 }
 
 impl Process {
@@ -98,9 +139,9 @@ impl Process {
 
 #[derive(Clone)]
 pub struct Caller {
-    pub http: reqwest::Client,
-    pub url: String,
-    pub key: String,
+    http: reqwest::Client,
+    url: String,
+    key: String,
 }
 
 impl Caller {
@@ -118,7 +159,33 @@ impl Caller {
         Ok(request.send().await?.json().await?)
     }
 
-    pub async fn link(&self, number: usize) -> anyhow::Result<()> {
+    /// Makes so many sessions, `s0` and on, and links each to a number of its own.
+    pub async fn link_all(&self, sessions: usize) -> anyhow::Result<()> {
+        let started = Instant::now();
+        all("linked", (0..sessions).map(|number| self.link(number))).await?;
+        println!("  {sessions} sessions linked in {:.1?}", started.elapsed());
+        Ok(())
+    }
+
+    /// Puts so many customers on WhatsApp.
+    pub async fn populate(&self, customers: usize) -> anyhow::Result<()> {
+        let phones = (0..customers).map(|number| async move {
+            self.post("/api/sandbox/phones", json!({"phone": customer(number), "name": "x"})).await.map(drop)
+        });
+        all("phones made", phones).await
+    }
+
+    /// Waits until so many sessions are ready.
+    pub async fn until_ready(&self, wanted: usize) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while !self.are_ready(wanted).await {
+            anyhow::ensure!(started.elapsed() < Duration::from_secs(120), "not all sessions came back");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    async fn link(&self, number: usize) -> anyhow::Result<()> {
         let phone = shop_phone(number);
         self.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await?;
         let session = format!("s{number}");
@@ -137,11 +204,29 @@ impl Caller {
         }
     }
 
-    pub async fn all_ready(&self, wanted: usize) -> bool {
+    async fn are_ready(&self, wanted: usize) -> bool {
         let Ok(list) = self.get("/api/whatsapp/sessions").await else { return false };
         let rows = list["sessions"].as_array().map(Vec::as_slice).unwrap_or_default();
         rows.iter().filter(|row| row["status"] == "ready").count() == wanted
     }
+}
+
+/// Does them all, some at a time, and says now and then how many are done.
+async fn all(
+    done: &str,
+    tasks: impl Iterator<Item = impl Future<Output = anyhow::Result<()>>>,
+) -> anyhow::Result<()> {
+    let (mut count, mut said) = (0, Instant::now());
+    let mut tasks = futures::stream::iter(tasks).buffer_unordered(AT_ONCE);
+    while let Some(result) = tasks.next().await {
+        result?;
+        count += 1;
+        if said.elapsed() >= PROGRESS {
+            println!("  … {count} {done}");
+            said = Instant::now();
+        }
+    }
+    Ok(())
 }
 
 fn shop_phone(number: usize) -> String {
@@ -152,24 +237,65 @@ pub fn customer(number: usize) -> String {
     format!("55218{number:08}")
 }
 
+/// Where a gateway lives: a folder, a database and a sandbox of its own, and one tenant.
 pub struct Home {
-    pub dir: PathBuf,
-    pub database: String,
-    pub durability: String,
-    pub listen: String,
-    pub sandbox: (String, String),
+    dir: TempDir,
+    database: String,
+    durability: String,
+    listen: String,
+    pub sandbox: Process,
+    /// The tenant's.
+    test_key: String,
 }
 
 impl Home {
-    pub fn command(&self) -> Command {
+    pub async fn make(engine: &Engine, durability: &str) -> anyhow::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let sandbox = Process::start(Command::new(env!("CARGO_BIN_EXE_wapid")).args([
+            "sandbox",
+            "--listen",
+            "127.0.0.1:0",
+            "--json",
+        ]))
+        .await?;
+        let mut home = Self {
+            database: engine.fresh_database(dir.path()).await?,
+            dir,
+            durability: durability.to_owned(),
+            listen: std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string(),
+            sandbox,
+            test_key: String::new(),
+        };
+        let made = home.command()?.args(["tenant", "create", "--name", "bench", "--json"]).output().await?;
+        let made: Value = serde_json::from_slice(&made.stdout)?;
+        made["testKey"].as_str().unwrap_or_default().clone_into(&mut home.test_key);
+        Ok(home)
+    }
+
+    /// The gateway, when it listens.
+    pub async fn start(&self) -> anyhow::Result<Process> {
+        Process::start(&mut self.command()?).await
+    }
+
+    pub fn caller(&self) -> anyhow::Result<Caller> {
+        Ok(Caller {
+            http: reqwest::Client::builder().no_proxy().build()?,
+            url: format!("http://{}", self.listen),
+            key: self.test_key.clone(),
+        })
+    }
+
+    fn command(&self) -> anyhow::Result<Command> {
+        let keys: Value = serde_json::from_str(&self.sandbox.first_line)?;
+        let text = |field: &str| keys[field].as_str().unwrap_or_default();
         let mut command = Command::new(env!("CARGO_BIN_EXE_wapid"));
         command
-            .env("WAPID_DATA_DIR", &self.dir)
+            .env("WAPID_DATA_DIR", self.dir.path())
             .env("WAPID_DATABASE_URL", &self.database)
             .env("WAPID_DURABILITY", &self.durability)
             .env("WAPID_LISTEN", &self.listen)
-            .env("WAPID_SANDBOX_URL", &self.sandbox.0)
-            .env("WAPID_SANDBOX_KEY", &self.sandbox.1);
-        command
+            .env("WAPID_SANDBOX_URL", format!("http://{}", text("listen")))
+            .env("WAPID_SANDBOX_KEY", text("staticKey"));
+        Ok(command)
     }
 }
