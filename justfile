@@ -58,3 +58,11 @@ advisories:
 # A private Postgres for a debugging session; prints its URL (`just postgres stop` ends it)
 postgres action="start":
     tests/support/postgres.sh {{ action }} target/postgres
+
+# The same for Redis (`just redis stop` ends it)
+redis action="start":
+    tests/support/redis.sh {{ action }} target/redis
+
+# Every figure of the README, on the Postgres and the Redis above (`just bench --only sqlite` leaves one out)
+bench *arguments:
+    WAPID_TEST_POSTGRES=$(tests/support/postgres.sh start target/postgres) WAPID_TEST_REDIS=$(tests/support/redis.sh start target/redis) cargo bench --workspace --bench gateway --bench jobs --bench wakeups -- {{ arguments }}
