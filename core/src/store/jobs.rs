@@ -3,16 +3,17 @@
 //! A job is stored in steps, so that a long list holds nobody up, and begins to exist with the last: a
 //! crash in between leaves a `loading` row that nobody sees, and [`Store::tidy`] takes it away.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 
-use super::ledger::{Change, Changed, Idempotency};
+pub use super::ledger::Retried;
+use super::ledger::{Change, Changed, Idempotency, Retry};
 use super::tx::{Texts, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
 use crate::crash;
-use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
 use crate::key::Mode;
@@ -260,9 +261,12 @@ const INSERT_RECIPIENTS: &str =
     SELECT v.job_id, v.seq, v.phone, v.fields, v.variant, v.state, v.error_code, v.error
     FROM v WHERE v.job_id IS NOT NULL";
 
+/// Changes nothing and holds the session's row: a removal that comes later finds the job, and fails it.
+const LOCK_SESSION: &str = "UPDATE sessions SET removing = removing
+     WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT removing";
+
 const BEGIN_JOB: &str = "UPDATE jobs SET state = 'pending', total = $2, duplicates = $3, invalid = $4
-     WHERE id = $1 AND state = 'loading'
-        AND EXISTS (SELECT 1 FROM sessions s WHERE s.key = jobs.session_key AND NOT s.removing)";
+     WHERE id = $1 AND state = 'loading'";
 
 /// The key is taken with the job's last step: what a crash cut short is not remembered as done.
 const TAKE_KEY: &str =
@@ -276,29 +280,61 @@ const TAKE_KEY: &str =
 const KEY_TAKEN: &str = "SELECT fingerprint, message_key FROM idempotency_keys
     WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
 
+/// Only while it loads: a commit whose answer was lost may have begun it.
 const DROP_RECIPIENTS: &str = "DELETE FROM recipients WHERE job_id = $1 AND seq IN
-    (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)";
+    (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)
+    AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = $1 AND j.state = 'loading')";
 
-/// One step of a retry: whoever failed for good, or is not known to have failed, stays as it is.
-const REQUEUE: &str = "UPDATE recipients SET state = 'queued', attempts = 0, message_key = NULL,
-        error_code = NULL, error = NULL, settled_at = NULL
-    WHERE job_id = $1 AND seq IN (SELECT seq FROM recipients
-        WHERE job_id = $1 AND state = 'failed' AND (error_code <> 'OUTCOME_UNKNOWN' OR $3) ORDER BY seq LIMIT $2)";
+const JOB: &str = select_jobs!("AND j.id = $3");
 
-const REOPEN: &str = "UPDATE jobs SET failed = failed - $4, finished_at = NULL,
-        state = CASE WHEN state = 'paused' THEN 'paused' ELSE 'running' END
-    WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state IN ('pending', 'running', 'paused', 'completed')";
+const OUTLOOK: &str = "SELECT t.time_zone, t.daily_limit, s.daily_limit, o.windows,
+        (SELECT COUNT(*) FROM jobs j WHERE j.session_key = s.key AND j.state IN ('pending', 'running'))
+    FROM sessions s JOIN tenants t ON t.id = s.tenant_id
+    LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
+    WHERE s.tenant_id = $1 AND s.mode = $2 AND s.key = $3";
 
-const MAY_RETRY: &str = "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
-    AND state <> 'loading' RETURNING state, session_key";
+const USED: &str = "SELECT
+    COALESCE((SELECT used FROM daily_usage WHERE tenant_id = $1 AND mode = $2 AND day = $4), 0),
+    COALESCE((SELECT used FROM session_usage WHERE session_key = $3 AND day = $4), 0)";
 
-/// What became of a wish to try failed recipients again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retried {
-    Queued { count: i64, unknown: i64 },
-    TooLate(State),
-    NotFound,
-}
+/// A recipient is on its way as long as its message has no result.
+const UNDERWAY: &str = "SELECT COUNT(*) FROM jobs j
+    JOIN messages m ON m.session_key = j.session_key AND m.pending AND m.job_id = j.id
+    WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3";
+
+const PAGE: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.state AS outcome, r.attempts,
+        r.error_code, r.error, r.settled_at, m.wa_id, m.status, m.delivered_at, m.read_at
+    FROM jobs j JOIN recipients r ON r.job_id = j.id
+    LEFT JOIN messages m ON m.tenant_id = $1 AND m.mode = $2 AND m.key = r.message_key
+    WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.job_id = $3 AND r.seq > $4
+        AND ($5 IS NULL OR r.state = $5)
+    ORDER BY r.seq LIMIT $6";
+
+const CONTEXT: &str = "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
+    FROM sessions s JOIN tenants t ON t.id = s.tenant_id
+    LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
+    LEFT JOIN pace p ON p.session_key = s.key
+    WHERE s.key = $1 AND NOT s.removing";
+
+const ACTIVE: &str = "SELECT id, plan, not_before, hold FROM jobs
+    WHERE session_key = $1 AND state IN ('pending', 'running')
+    ORDER BY COALESCE(released_at, 0), id";
+
+/// The inner part asks for nothing that the index of those who wait does not hold.
+const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT NULL AS opted_out
+    FROM (SELECT job_id, seq FROM recipients WHERE job_id = $1 AND state = 'queued' ORDER BY seq LIMIT $2) n
+    JOIN jobs j ON j.id = n.job_id
+    JOIN recipients r ON r.job_id = n.job_id AND r.seq = n.seq
+    LEFT JOIN opt_outs o ON o.tenant_id = j.tenant_id AND o.mode = j.mode AND o.phone = r.phone
+    ORDER BY r.seq";
+
+const HOLD: &str = "UPDATE jobs SET hold = $2, not_before = $3
+    WHERE id = $1 AND state IN ('pending', 'running')";
+
+const DUE: &str = "SELECT session_key FROM jobs WHERE state IN ('pending', 'running') AND not_before <= $1";
+
+const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
+    AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
 
 impl TenantStore {
     /// Stores a job with its list.
@@ -398,7 +434,10 @@ impl TenantStore {
                 return made.ok_or_else(|| StoreError::Closed.into());
             }
         }
-        if tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0 {
+        let session = values![self.tenant.as_str(), self.mode.as_str(), new.session.as_str()];
+        if tx.run(LOCK_SESSION, session).await? == 0
+            || tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0
+        {
             return Err(NewJobError::NoSession);
         }
         crash::point("job.filled");
@@ -427,7 +466,7 @@ impl TenantStore {
 
     pub async fn job(&self, id: &JobId) -> Result<Option<JobRow>> {
         let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
-        let row = self.store.db.rows::<StoredJob>(select_jobs!("AND j.id = $3"), place).await?.pop();
+        let row = self.store.db.rows::<StoredJob>(JOB, place).await?.pop();
         row.map(StoredJob::read).transpose()
     }
 
@@ -455,17 +494,9 @@ impl TenantStore {
 
     /// What stands between a session's jobs and their ends; `None` when the session is gone.
     pub async fn outlook(&self, session: &SessionKey) -> Result<Option<Outlook>> {
-        const READ: &str = "SELECT t.time_zone, t.daily_limit, s.daily_limit, o.windows,
-                (SELECT COUNT(*) FROM jobs j WHERE j.session_key = s.key AND j.state IN ('pending', 'running'))
-            FROM sessions s JOIN tenants t ON t.id = s.tenant_id
-            LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
-            WHERE s.tenant_id = $1 AND s.mode = $2 AND s.key = $3";
-        const USED: &str = "SELECT COALESCE((SELECT used FROM daily_usage
-                WHERE tenant_id = $1 AND mode = $2 AND day = $4), 0),
-            COALESCE((SELECT used FROM session_usage WHERE session_key = $3 AND day = $4), 0)";
         type Read = (String, Option<i64>, Option<i64>, Option<String>, i64);
         let mut place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str()];
-        let found: Option<Read> = self.store.db.rows(READ, place.clone()).await?.pop();
+        let found: Option<Read> = self.store.db.rows(OUTLOOK, place.clone()).await?.pop();
         let Some((time_zone, tenant_limit, session_limit, windows, jobs)) = found else { return Ok(None) };
         let mut quota = None;
         if tenant_limit.is_some() || session_limit.is_some() {
@@ -490,51 +521,16 @@ impl TenantStore {
 
     /// How many of a job's messages are on their way.
     pub async fn job_underway(&self, id: &JobId) -> Result<i64> {
-        const COUNT: &str = "SELECT COUNT(*) FROM recipients r JOIN jobs j ON j.id = r.job_id
-            WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.state = 'sending'";
         let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
-        let count: Vec<(i64,)> = self.store.db.rows(COUNT, place).await?;
+        let count: Vec<(i64,)> = self.store.db.rows(UNDERWAY, place).await?;
         Ok(count.first().map_or(0, |(count,)| *count))
     }
 
     /// Puts the failed recipients of a job back in line. Those whose outcome is unknown may have got the
     /// message, so they are only taken if asked for.
     pub async fn retry_failed(&self, id: &JobId, unknown_too: bool) -> Result<Retried> {
-        const UNKNOWN: &str = "SELECT COUNT(*) FROM recipients
-            WHERE job_id = $1 AND state = 'failed' AND error_code = 'OUTCOME_UNKNOWN'";
-        let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
-        let db = &self.store.db;
-        let mut count = 0;
-        let session = loop {
-            let mut tx = db.begin().await?;
-            let found: Vec<(State, SessionKey)> = tx.rows(MAY_RETRY, place.clone()).await?;
-            let session = match found.into_iter().next() {
-                None => return Ok(Retried::NotFound),
-                Some((state @ (State::Cancelled | State::Failed | State::Loading), _)) => {
-                    return Ok(Retried::TooLate(state));
-                }
-                Some((_, session)) => session,
-            };
-            let step = i64::try_from(STEP).expect("a step is small");
-            let touched = tx.run(REQUEUE, values![id.as_str(), step, unknown_too]).await?;
-            let touched = i64::try_from(touched).expect("a step is small");
-            if touched == 0 {
-                break session;
-            }
-            let mut job = place.clone();
-            job.extend(values![touched]);
-            tx.run(REOPEN, job).await?;
-            tx.commit().await?;
-            count += touched;
-        };
-        if count > 0 {
-            let now = self.store.clock.now();
-            let data = serde_json::json!({ "jobId": id, "retried": count });
-            let event = NewEvent { kind: Kind::JobResumed, occurred_at: now, data };
-            self.store.save_session(&session, None, Some(event)).await?;
-        }
-        let unknown: Vec<(i64,)> = db.rows(UNKNOWN, values![id.as_str()]).await?;
-        Ok(Retried::Queued { count, unknown: unknown.first().map_or(0, |(count,)| *count) })
+        let (tenant, job) = (self.tenant.clone(), id.clone());
+        self.store.retry_job(Retry { tenant, mode: self.mode, job, unknown_too }).await
     }
 
     /// A job's list after row `after`, in its order.
@@ -545,13 +541,6 @@ impl TenantStore {
         after: i64,
         limit: i64,
     ) -> Result<Vec<RecipientRow>> {
-        const PAGE: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.state AS outcome, r.attempts,
-                r.error_code, r.error, r.settled_at, m.wa_id, m.status, m.delivered_at, m.read_at
-            FROM jobs j JOIN recipients r ON r.job_id = j.id
-            LEFT JOIN messages m ON m.tenant_id = $1 AND m.mode = $2 AND m.key = r.message_key
-            WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.job_id = $3 AND r.seq > $4
-                AND ($5 IS NULL OR r.state = $5)
-            ORDER BY r.seq LIMIT $6";
         let place = values![
             self.tenant.as_str(),
             self.mode.as_str(),
@@ -580,15 +569,6 @@ impl TenantStore {
 impl Store {
     /// What the jobs of a session want now or later.
     pub async fn agenda(&self, session: &SessionKey) -> Result<Option<Agenda>> {
-        const CONTEXT: &str =
-            "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
-            FROM sessions s JOIN tenants t ON t.id = s.tenant_id
-            LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
-            LEFT JOIN pace p ON p.session_key = s.key
-            WHERE s.key = $1 AND NOT s.removing";
-        const JOBS: &str = "SELECT id, plan, not_before, hold FROM jobs
-            WHERE session_key = $1 AND state IN ('pending', 'running')
-            ORDER BY COALESCE(released_at, 0), id";
         type Context =
             (String, Option<String>, Option<At>, Option<i64>, Option<Restriction>, Option<At>, Option<i64>);
         let context: Vec<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?;
@@ -597,7 +577,7 @@ impl Store {
             return Ok(None);
         };
         let jobs: Vec<(JobId, String, At, Option<Hold>)> =
-            self.db.rows(JOBS, values![session.as_str()]).await?;
+            self.db.rows(ACTIVE, values![session.as_str()]).await?;
         let jobs = jobs
             .into_iter()
             .map(|(id, plan, not_before, hold)| {
@@ -619,10 +599,6 @@ impl Store {
     /// The next recipients of a job, in order.
     pub async fn waiting(&self, job: &JobId, limit: i64) -> Result<Vec<Waiting>> {
         type Row = (i64, Option<Phone>, Option<String>, i64, bool);
-        const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT NULL AS opted_out
-            FROM jobs j JOIN recipients r ON r.job_id = j.id
-            LEFT JOIN opt_outs o ON o.tenant_id = j.tenant_id AND o.mode = j.mode AND o.phone = r.phone
-            WHERE j.id = $1 AND r.state = 'queued' ORDER BY r.seq LIMIT $2";
         let rows: Vec<Row> = self.db.rows(NEXT, values![job.as_str(), limit]).await?;
         Ok(rows
             .into_iter()
@@ -635,8 +611,6 @@ impl Store {
 
     /// Lets a job wait for a reason of its own.
     pub async fn hold_job(&self, job: &JobId, hold: Hold, until: At) -> Result<()> {
-        const HOLD: &str = "UPDATE jobs SET hold = $2, not_before = $3
-            WHERE id = $1 AND state IN ('pending', 'running')";
         self.run(HOLD, values![job.as_str(), hold.as_str(), until]).await
     }
 
@@ -666,17 +640,14 @@ impl Store {
 
     /// Sessions with a job that may send.
     pub async fn sessions_with_work(&self, now: At) -> Result<Vec<SessionKey>> {
-        const DUE: &str = "SELECT DISTINCT session_key FROM jobs
-            WHERE state IN ('pending', 'running') AND not_before <= $1";
         let rows: Vec<(SessionKey,)> = self.db.rows(DUE, values![now]).await?;
-        Ok(rows.into_iter().map(|(key,)| key).collect())
+        let sessions: BTreeSet<SessionKey> = rows.into_iter().map(|(key,)| key).collect();
+        Ok(sessions.into_iter().collect())
     }
 
     /// Who wrote to this number, on any session of the tenant, or got a message from it that arrived:
     /// somebody who is on WhatsApp.
     pub async fn was_met(&self, tenant: &TenantId, mode: Mode, phone: &Phone) -> Result<bool> {
-        const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
-            AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
         let place = values![phone.digits(), tenant.as_str(), mode.as_str()];
         Ok(!self.db.rows::<(String,)>(MET, place).await?.is_empty())
     }
@@ -713,6 +684,42 @@ impl Store {
             if gone == 0 {
                 return Ok(dropped);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::Plans;
+
+    /// What a runner or a poll asks must cost the same for the last recipient of a long list as for the
+    /// first, and beside a long log.
+    #[tokio::test]
+    async fn what_runs_per_send_or_poll_finds_its_rows_by_an_index() {
+        let mut plans = Plans::new().await;
+        for (sql, walk) in [
+            (JOB, ""),
+            (KEY_TAKEN, ""),
+            (OUTLOOK, ""),
+            (USED, ""),
+            (CONTEXT, ""),
+            (ACTIVE, ""),
+            // The first of those who wait, in order.
+            (NEXT, "recipients_queued (job_id=? AND state=?)"),
+            (HOLD, ""),
+            // What is due is what the sweep is to wake.
+            (DUE, "jobs_active (not_before<?)"),
+            // One person's messages.
+            (MET, "messages_by_phone (phone=? AND tenant_id=? AND mode=?)"),
+            // What is not answered yet is as much as a session can send at once.
+            (UNDERWAY, "messages_pending (session_key=?)"),
+            // From the cursor on, a page's length.
+            (PAGE, "recipients (job_id=? AND seq>?)"),
+        ] {
+            let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
+            let wide = plans.wide_steps(sql, 0, &walks).await;
+            assert!(wide.is_empty(), "{sql}: {wide:?}");
         }
     }
 }

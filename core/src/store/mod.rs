@@ -30,6 +30,8 @@ pub mod jobs;
 pub mod leases;
 pub mod ledger;
 pub mod messages;
+#[cfg(test)]
+mod plan;
 pub mod sessions;
 pub mod settings;
 pub mod tenants;

@@ -1,14 +1,10 @@
 //! Sessions: wanted, account, end. Never whether one is ready.
 
-use serde_json::json;
-
 use super::ledger::{Outcome, Owner, Settlement};
 use super::tx::{Tx, Value, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
-use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::session::{Account, End};
 
@@ -172,11 +168,6 @@ const SAVE: &str = "UPDATE sessions SET wanted = $2, ended = $4, account = $3,
 const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
      WHERE session_key = $1 AND hold = 'daily_limit' AND not_before > $2";
 
-/// Nobody is left to send them.
-const FAIL_JOBS: &str = "UPDATE jobs SET state = 'failed', reason = 'session_removed', finished_at = $2
-     WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')
-     RETURNING id, total, succeeded, failed, skipped";
-
 const BEGIN_REMOVAL: &str = "UPDATE sessions SET removing = TRUE, wanted = FALSE WHERE key = $1";
 
 /// What the ledger does for [`Store::save_session`].
@@ -293,25 +284,7 @@ impl Store {
             let at = self.clock.now();
             self.settle(Settlement { owner: owner.clone(), key: message.key, epoch, outcome, at }).await?;
         }
-        let at = self.clock.now();
-        let mut tx = self.db.begin().await?;
-        let jobs: Vec<(JobId, i64, i64, i64, i64)> = tx.rows(FAIL_JOBS, values![key.as_str(), at]).await?;
-        tx.commit().await?;
-        for (id, total, succeeded, failed, skipped) in jobs {
-            let data = json!({
-                "jobId": id,
-                "sessionId": owner.session_id,
-                "state": State::Failed,
-                "reason": "session_removed",
-                "total": total,
-                "succeeded": succeeded,
-                "failed": failed,
-                "skipped": skipped,
-                "processed": succeeded + failed + skipped,
-            });
-            let event = NewEvent { kind: Kind::JobFailed, occurred_at: at, data };
-            self.save_session(key, None, Some(event)).await?;
-        }
+        self.fail_jobs(key).await?;
         crate::write!(&self.db, |tx| {
             sqlx::query("DELETE FROM sessions WHERE key = $1").bind(key).execute(&mut *tx).await?;
             sqlx::query("DELETE FROM leases WHERE name = $1").bind(key).execute(&mut *tx).await?;

@@ -4,6 +4,7 @@
 //! by the statement that asks, so no other process can take them in between; what is refused after
 //! that is given back in the same transaction.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
@@ -171,13 +172,13 @@ pub(super) async fn write(
             opt_out_all: owner.opt_out_all,
         });
     }
-    let candidates = jobs::release(tx, bench, candidates, done, events).await?;
+    let (candidates, starting) = jobs::leave_ready(tx, bench, candidates, done).await?;
     let candidates = leave_out_opted_out(tx, bench, candidates, done).await?;
     let candidates = take_keys(tx, bench, candidates, done).await?;
     let candidates = take_quota(tx, bench, candidates, done).await?;
     let rows = candidates.iter().map(row).collect::<Result<_>>()?;
     tx.run_many(&mut bench.texts, INSERT, rows).await?;
-    jobs::write_pace(tx, bench, &candidates).await?;
+    jobs::release(tx, bench, &candidates, &starting, events).await?;
     for one in candidates {
         done[one.place] = Done::Accept(Ok(Accepted::New { key: one.key, created_at: one.created_at }));
     }
@@ -284,8 +285,8 @@ async fn take_keys<'a>(
     Ok(left)
 }
 
-/// Where a tenant wants its opt-outs to count for every message, single ones included. A job's are left
-/// out when they are released.
+/// Where a tenant wants its opt-outs to count for every message, single ones included. A job's were left
+/// out before.
 async fn leave_out_opted_out<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
@@ -294,7 +295,7 @@ async fn leave_out_opted_out<'a>(
 ) -> Result<Vec<Candidate<'a>>> {
     fn person<'a>(one: &Candidate<'a>) -> Option<(&'a str, &'static str, &'a str)> {
         let owner = &one.intent.owner;
-        let phone = one.intent.to.phone().filter(|_| one.opt_out_all)?;
+        let phone = one.intent.to.phone().filter(|_| one.opt_out_all && one.intent.job.is_none())?;
         Some((owner.tenant.as_str(), owner.mode.as_str(), phone.digits()))
     }
     let asked: BTreeSet<_> = candidates.iter().filter_map(person).collect();
@@ -322,37 +323,66 @@ struct Day<'a> {
     limit: Option<i64>,
     wanted: i64,
     granted: i64,
+    /// Of those granted, not handed out yet.
+    left: i64,
     used: i64,
 }
 
 impl<'a> Day<'a> {
     fn of(date: &'a str, limit: Option<i64>) -> Self {
-        Self { date, limit, wanted: 0, granted: 0, used: 0 }
+        Self { date, limit, wanted: 0, granted: 0, left: 0, used: 0 }
     }
 
     /// `used` is the day's count with all that was wanted.
     fn grant(&mut self, used: i64) {
         let before = used - self.wanted;
         self.granted = self.limit.map_or(self.wanted, |limit| (limit - before).clamp(0, self.wanted));
+        self.left = self.granted;
         self.used = before + self.granted;
     }
 
-    fn refusal(&self) -> Refused {
-        Refused::LimitReached { limit: self.limit.unwrap_or(i64::MAX), used: self.used }
+    fn hand_out(&mut self) -> Result<(), Refused> {
+        if self.left == 0 {
+            return Err(Refused::LimitReached { limit: self.limit.unwrap_or(i64::MAX), used: self.used });
+        }
+        self.left -= 1;
+        Ok(())
     }
 }
 
-/// Leaves those for whom there is quota, the tenant's and the session's, first come, first served;
-/// answers the others, and frees their idempotency keys and their places in jobs.
+/// Leaves those for whom there is quota, the session's and the tenant's, first come, first served;
+/// answers the others and frees their idempotency keys. The session is asked first, so that what it
+/// refuses takes none of the tenant's from other sessions.
 async fn take_quota<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
+    let mut refused: HashMap<usize, Refused> = HashMap::new();
+    let mut sessions: BTreeMap<&str, Day<'_>> = BTreeMap::new();
+    for one in &candidates {
+        let day = || Day::of(&one.day, one.session_limit);
+        sessions.entry(one.intent.owner.session.as_str()).or_insert_with(day).wanted += 1;
+    }
+    let rows = sessions.iter().map(|(session, day)| values![*session, day.date, day.wanted]).collect();
+    let taken: Vec<(String, i64)> = tx.many(&mut bench.texts, TAKE_SESSION_QUOTA, rows).await?;
+    for (session, used) in &taken {
+        if let Some(day) = sessions.get_mut(session.as_str()) {
+            day.grant(*used);
+        }
+    }
+
     let mut tenants: BTreeMap<Account<'_>, Day<'_>> = BTreeMap::new();
     for one in &candidates {
-        tenants.entry(one.account()).or_insert_with(|| Day::of(&one.day, one.daily_limit)).wanted += 1;
+        let session = sessions.get_mut(one.intent.owner.session.as_str()).expect("each has its session's");
+        match session.hand_out() {
+            Ok(()) => {
+                let day = || Day::of(&one.day, one.daily_limit);
+                tenants.entry(one.account()).or_insert_with(day).wanted += 1;
+            }
+            Err(why) => drop(refused.insert(one.place, why)),
+        }
     }
     let rows =
         tenants.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted]).collect();
@@ -362,67 +392,36 @@ async fn take_quota<'a>(
             day.grant(*used);
         }
     }
-    let mut granted: HashMap<Account<'_>, i64> = HashMap::new();
-    let mut refused: HashMap<usize, Refused> = HashMap::new();
-    let mut sessions: BTreeMap<&str, Day<'_>> = BTreeMap::new();
     for one in &candidates {
-        let day = &tenants[&one.account()];
-        let count = granted.entry(one.account()).or_default();
-        if *count < day.granted {
-            *count += 1;
-            let session = one.intent.owner.session.as_str();
-            sessions.entry(session).or_insert_with(|| Day::of(&one.day, one.session_limit)).wanted += 1;
-        } else {
-            refused.insert(one.place, day.refusal());
-        }
-    }
-
-    let rows = sessions.iter().map(|(session, day)| values![*session, day.date, day.wanted]).collect();
-    let taken: Vec<(String, i64)> = tx.many(&mut bench.texts, TAKE_SESSION_QUOTA, rows).await?;
-    for (session, used) in &taken {
-        if let Some(day) = sessions.get_mut(session.as_str()) {
-            day.grant(*used);
-        }
-    }
-    let mut granted: HashMap<&str, i64> = HashMap::new();
-    for one in candidates.iter().filter(|one| !refused.contains_key(&one.place)).collect::<Vec<_>>() {
-        let session = one.intent.owner.session.as_str();
-        let day = &sessions[session];
-        let count = granted.entry(session).or_default();
-        if *count < day.granted {
-            *count += 1;
-        } else {
-            refused.insert(one.place, day.refusal());
+        let Entry::Vacant(place) = refused.entry(one.place) else { continue };
+        let tenant = tenants.get_mut(&one.account()).expect("each has its tenant's");
+        if let Err(why) = tenant.hand_out() {
+            place.insert(why);
         }
     }
     if refused.is_empty() {
         return Ok(candidates);
     }
 
-    let over = sessions
-        .iter()
-        .filter(|(_, day)| day.granted < day.wanted)
-        .map(|(session, day)| values![*session, day.date, day.wanted - day.granted])
-        .collect();
-    tx.run_many(&mut bench.texts, LEAVE_SESSION_QUOTA, over).await?;
-    let mut over: BTreeMap<Account<'_>, i64> = BTreeMap::new();
+    let mut over: BTreeMap<&str, i64> = BTreeMap::new();
     let mut keys = BTreeSet::new();
     for one in candidates.iter().filter(|one| refused.contains_key(&one.place)) {
-        *over.entry(one.account()).or_default() += 1;
+        *over.entry(one.intent.owner.session.as_str()).or_default() += 1;
         if let Some(key) = &one.intent.idempotency {
             let (tenant, mode) = one.account();
             keys.insert((tenant, mode, key.key.as_str()));
         }
     }
-    let rows = over
-        .into_iter()
-        .map(|((tenant, mode), n)| values![tenant, mode, tenants[&(tenant, mode)].date, n])
+    let rows = over.into_iter().map(|(session, n)| values![session, sessions[session].date, n]).collect();
+    tx.run_many(&mut bench.texts, LEAVE_SESSION_QUOTA, rows).await?;
+    let rows = tenants
+        .iter()
+        .filter(|(_, day)| day.granted < day.wanted)
+        .map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted - day.granted])
         .collect();
     tx.run_many(&mut bench.texts, LEAVE_QUOTA, rows).await?;
     let keys = keys.into_iter().map(|(tenant, mode, key)| values![tenant, mode, key]).collect();
     tx.run_many(&mut bench.texts, LEAVE_KEY, keys).await?;
-    let parts = candidates.iter().filter(|one| refused.contains_key(&one.place));
-    jobs::unrelease(tx, bench, parts.filter_map(|one| one.intent.job.as_ref())).await?;
 
     let mut left = Vec::with_capacity(candidates.len() - refused.len());
     for one in candidates {

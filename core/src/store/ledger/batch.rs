@@ -7,8 +7,8 @@ use ulid::Ulid;
 
 use super::events::Events;
 use super::{
-    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result,
-    Settlement, accept, jobs, receive, settle,
+    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result, Retried,
+    Retry, Settlement, accept, jobs, receive, settle, steer,
 };
 use crate::clock::At;
 use crate::event::NewEvent;
@@ -28,6 +28,8 @@ pub(super) enum Op {
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),
     ChangeJob { tenant: TenantId, mode: Mode, job: JobId, change: Change },
+    Retry { wish: Retry, is_first: bool },
+    FailJobs(SessionKey),
     Close,
 }
 
@@ -37,6 +39,7 @@ pub(super) enum Done {
     Accept(Result<Accepted, Refused>),
     Receive(Received),
     ChangeJob(Changed),
+    Retry(Retried),
     Written,
     /// It depends on another member of its batch: ask again in the next one.
     NotYet,
@@ -86,9 +89,13 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
             sessions::save(tx, key, saved.as_ref(), now).await?;
             events.extend(event.as_ref().map(|event| (key.clone(), event.clone())));
         }
+        if let Op::FailJobs(session) = op {
+            steer::fail(tx, session, now, &mut events).await?;
+        }
     }
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
-    jobs::change(tx, now, ops, &mut done, &mut events).await?;
+    steer::change(tx, now, ops, &mut done, &mut events).await?;
+    steer::retry(tx, now, ops, &mut done, &mut events).await?;
     accept::write(tx, bench, now, ops, &mut done, &mut events).await?;
     jobs::dismiss(tx, bench, ops, &mut events).await?;
     settle::write_results(tx, bench, ops, &mut done, &mut events).await?;

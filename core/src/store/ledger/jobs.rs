@@ -11,7 +11,7 @@ use serde_json::json;
 use super::accept::Candidate;
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Change, Changed, Refused, Result};
+use super::{Refused, Result};
 use crate::clock::At;
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
@@ -23,34 +23,27 @@ use crate::store::tx::{Tx, Value, values};
 /// to a day.
 const BLOCKED_MS: i64 = 30 * 60_000;
 
-/// Those for whom this is the first message.
-pub(super) const START: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
-    UPDATE jobs SET state = 'running', started_at = v.moment
+/// Those of whom a message may be made: their jobs go on, and they wait and have not opted out.
+pub(super) const READY: &str = "WITH v (tenant_id, mode, job_id, session_key, seq) AS ({rows})
+    SELECT j.id, r.seq, j.state
     FROM v
-    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
-        AND jobs.session_key = v.session_key AND jobs.state = 'pending'
+    JOIN jobs j ON j.tenant_id = v.tenant_id AND j.mode = v.mode AND j.id = v.job_id
+        AND j.session_key = v.session_key AND j.state IN ('pending', 'running')
+    JOIN recipients r ON r.job_id = j.id AND r.seq = v.seq AND r.state = 'queued'
+    WHERE NOT EXISTS (SELECT 1 FROM opt_outs o
+        WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = r.phone)";
+
+/// Whose first message this is starts; whose turn it was waits for the others'.
+pub(super) const TURN: &str = "WITH v (id, moment) AS ({rows})
+    UPDATE jobs SET state = 'running', started_at = COALESCE(jobs.started_at, v.moment), hold = NULL,
+        released_at = v.moment
+    FROM v WHERE jobs.id = v.id
     RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
         jobs.skipped";
 
-/// Answers the jobs that may send; the lock on their rows makes a pause wait for this commit.
-pub(super) const TURN: &str = "WITH v (tenant_id, mode, id, session_key, moment) AS ({rows})
-    UPDATE jobs SET hold = NULL, released_at = v.moment
-    FROM v
-    WHERE jobs.tenant_id = v.tenant_id AND jobs.mode = v.mode AND jobs.id = v.id
-        AND jobs.session_key = v.session_key AND jobs.state = 'running'
-    RETURNING jobs.id";
-
-pub(super) const RELEASE: &str = "WITH v (tenant_id, mode, job_id, seq, message_key) AS ({rows})
+pub(super) const RELEASE: &str = "WITH v (job_id, seq, message_key) AS ({rows})
     UPDATE recipients SET state = 'sending', message_key = v.message_key, attempts = recipients.attempts + 1
-    FROM v
-    WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'queued'
-        AND NOT EXISTS (SELECT 1 FROM opt_outs o
-            WHERE o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = recipients.phone)
-    RETURNING recipients.job_id, recipients.seq";
-
-pub(super) const UNRELEASE: &str = "WITH v (job_id, seq) AS ({rows})
-    UPDATE recipients SET state = 'queued', message_key = NULL, attempts = recipients.attempts - 1
-    FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq AND recipients.state = 'sending'";
+    FROM v WHERE recipients.job_id = v.job_id AND recipients.seq = v.seq";
 
 const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
     INSERT INTO pace (session_key, last_at, draw) SELECT v.session_key, v.last_at, v.draw FROM v
@@ -118,7 +111,7 @@ pub struct Dismissal {
 
 /// A job as its events tell it.
 #[derive(Debug, sqlx::FromRow)]
-struct Told {
+pub(super) struct Told {
     id: JobId,
     session_key: SessionKey,
     session_id: SessionId,
@@ -130,7 +123,7 @@ struct Told {
 }
 
 impl Told {
-    fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
+    pub(super) fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
         let data = json!({
             "jobId": self.id,
             "sessionId": self.session_id,
@@ -145,82 +138,67 @@ impl Told {
     }
 }
 
-/// Leaves those who are not part of a job, or whose job runs and whose recipient still waits.
-pub(super) async fn release<'a>(
+/// Jobs that a batch's first messages start.
+pub(super) type Starting = HashSet<String>;
+
+/// Leaves those who are not part of a job, and one for each recipient of whom a message may be made. From
+/// here to the commit nobody else changes these jobs or their recipients.
+pub(super) async fn leave_ready<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
-    events: &mut Events,
-) -> Result<Vec<Candidate<'a>>> {
-    let mut turns: BTreeMap<&JobId, Vec<Value>> = BTreeMap::new();
-    for one in &candidates {
-        if let Some(part) = &one.intent.job {
-            let owner = &one.intent.owner;
-            turns.entry(&part.job).or_insert_with(|| {
-                values![
-                    owner.tenant.as_str(),
-                    owner.mode.as_str(),
-                    part.job.as_str(),
-                    owner.session.as_str(),
-                    one.created_at,
-                ]
-            });
-        }
-    }
-    if turns.is_empty() {
-        return Ok(candidates);
-    }
-    let turns: Vec<Vec<Value>> = turns.into_values().collect();
-    let started: Vec<Told> = tx.many(&mut bench.texts, START, turns.clone()).await?;
-    let at = candidates[0].created_at;
-    events.extend(started.iter().map(|job| job.event(Kind::JobStarted, at)));
-    let running: Vec<(JobId,)> = tx.many(&mut bench.texts, TURN, turns).await?;
-    let running: HashSet<&JobId> = running.iter().map(|(job,)| job).collect();
-    let wanted = candidates
-        .iter()
-        .filter_map(|one| Some((one, one.intent.job.as_ref()?)))
-        .filter(|(_, part)| running.contains(&part.job))
+) -> Result<(Vec<Candidate<'a>>, Starting)> {
+    let parts = || candidates.iter().filter_map(|one| Some((one, one.intent.job.as_ref()?)));
+    lock(tx, bench, parts().map(|(_, part)| part.job.as_str())).await?;
+    let rows = parts()
         .map(|(one, part)| {
             let (tenant, mode) = one.account();
-            values![tenant, mode, part.job.as_str(), part.seq, one.key.as_str()]
+            values![tenant, mode, part.job.as_str(), one.intent.owner.session.as_str(), part.seq]
         })
         .collect();
-    let taken: HashSet<(String, i64)> =
-        tx.many::<(String, i64)>(&mut bench.texts, RELEASE, wanted).await?.into_iter().collect();
+    let found: Vec<(String, i64, State)> = tx.many(&mut bench.texts, READY, rows).await?;
+    let starting = found.iter().filter(|(.., state)| *state == State::Pending);
+    let starting = starting.map(|(job, ..)| job.clone()).collect();
+    let mut ready: HashSet<(&str, i64)> = found.iter().map(|(job, seq, _)| (job.as_str(), *seq)).collect();
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
         match &one.intent.job {
-            Some(part) if !taken.contains(&(part.job.as_str().to_owned(), part.seq)) => {
+            Some(part) if !ready.remove(&(part.job.as_str(), part.seq)) => {
                 done[one.place] = Done::Accept(Err(Refused::NotReleased));
             }
             _ => left.push(one),
         }
     }
-    Ok(left)
+    Ok((left, starting))
 }
 
-/// Puts back those whom a limit refused.
-pub(super) async fn unrelease(
+/// Takes the recipients of those that are accepted, and stores when each session sent last and where the
+/// pause after it ends.
+pub(super) async fn release(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
-    refused: impl Iterator<Item = &JobPart>,
+    accepted: &[Candidate<'_>],
+    starting: &Starting,
+    events: &mut Events,
 ) -> Result<()> {
-    let rows = refused.map(|part| values![part.job.as_str(), part.seq]).collect();
-    tx.run_many(&mut bench.texts, UNRELEASE, rows).await?;
-    Ok(())
-}
-
-/// Stores when each session sent last and where the pause after it ends.
-pub(super) async fn write_pace(tx: &mut Tx<'_>, bench: &mut Workbench, sent: &[Candidate<'_>]) -> Result<()> {
-    let mut last: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
-    for one in sent {
+    let mut turns: BTreeMap<&JobId, At> = BTreeMap::new();
+    let mut paces: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for one in accepted {
         if let Some(part) = &one.intent.job {
             let session = &one.intent.owner.session;
-            last.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
+            turns.entry(&part.job).or_insert(one.created_at);
+            paces.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
+            rows.push(values![part.job.as_str(), part.seq, one.key.as_str()]);
         }
     }
-    tx.run_many(&mut bench.texts, PACE, last.into_values().collect()).await?;
+    let jobs = turns.iter().map(|(job, at)| values![job.as_str(), *at]).collect();
+    let going: Vec<Told> = tx.many(&mut bench.texts, TURN, jobs).await?;
+    let started = going.iter().filter(|job| starting.contains(job.id.as_str()));
+    events.extend(started.map(|job| job.event(Kind::JobStarted, turns[&job.id])));
+    tx.run_many(&mut bench.texts, RELEASE, rows).await?;
+    tx.run_many(&mut bench.texts, PACE, paces.into_values().collect()).await?;
     Ok(())
 }
 
@@ -350,54 +328,5 @@ pub(super) async fn block<'a>(
         .collect();
     let rows = sessions.into_iter().map(|(key, at)| values![key.as_str(), at, BLOCKED_MS]).collect();
     tx.run_many(&mut bench.texts, BLOCK, rows).await?;
-    Ok(())
-}
-
-/// Pauses, resumes or cancels; one at a time, they are rare.
-pub(super) async fn change(
-    tx: &mut Tx<'_>,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
-    const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
-    const CHANGE: &str = "UPDATE jobs SET
-            state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
-                ELSE $5 END,
-            finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
-        WHERE tenant_id = $1 AND mode = $2 AND id = $3
-            AND (($4 = 'pause' AND state IN ('pending', 'running'))
-                OR ($4 = 'resume' AND state = 'paused')
-                OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
-        RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
-    for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
-        Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
-        _ => None,
-    }) {
-        let (word, state, kind) = match change {
-            Change::Pause => ("pause", State::Paused, Kind::JobPaused),
-            Change::Resume => ("resume", State::Running, Kind::JobResumed),
-            Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
-        };
-        let name = values![tenant.as_str(), mode.as_str(), job.as_str()];
-        let mut wanted = name.clone();
-        wanted.extend(values![word, state.as_str(), now]);
-        let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
-        let answer = match changed {
-            Some(job) => {
-                events.extend([job.event(kind, now)]);
-                Changed::Done
-            }
-            None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
-                Some((current,)) if current == state || (*change == Change::Resume && !current.is_over()) => {
-                    Changed::AlreadySo
-                }
-                Some((State::Loading,)) | None => Changed::NotFound,
-                Some((current,)) => Changed::TooLate(current),
-            },
-        };
-        done[place] = Done::ChangeJob(answer);
-    }
     Ok(())
 }

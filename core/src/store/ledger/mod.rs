@@ -13,7 +13,8 @@
 //! | `batch` | one transaction: the phases in order |
 //! | `accept` | intents: idempotency keys, quota, rows |
 //! | `settle` | results and receipts |
-//! | `jobs` | what the two mean for bulk jobs; pausing and cancelling them |
+//! | `jobs` | what the two mean for bulk jobs |
+//! | `steer` | what owners want of their jobs |
 //! | `receive` | what arrived |
 //! | `events` | events, numbered |
 
@@ -35,6 +36,7 @@ mod events;
 mod jobs;
 mod receive;
 mod settle;
+mod steer;
 mod task;
 
 use batch::{Done, Op};
@@ -187,6 +189,28 @@ pub enum Changed {
     NotFound,
 }
 
+/// A wish to try the failed recipients of a job again.
+#[derive(Debug, Clone)]
+pub(super) struct Retry {
+    pub tenant: TenantId,
+    pub mode: Mode,
+    pub job: JobId,
+    /// Also those whose message may have arrived?
+    pub unknown_too: bool,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// So many wait again, and so many were left out because their message may have arrived.
+    Queued {
+        count: i64,
+        unknown: i64,
+    },
+    TooLate(State),
+    NotFound,
+}
+
 /// A message whose outcome is not known: sent again under the same id.
 #[derive(Debug, Clone)]
 pub struct Unsettled {
@@ -283,6 +307,29 @@ impl Store {
         }
     }
 
+    /// In steps, so that a long list holds nobody up.
+    pub(super) async fn retry_job(&self, wish: Retry) -> Result<Retried> {
+        let mut queued = 0;
+        loop {
+            let op = Op::Retry { wish: wish.clone(), is_first: queued == 0 };
+            match self.ledger.hand_in(op).await? {
+                Done::Retry(Retried::Queued { count: steer::RETRY_STEP, .. }) => queued += steer::RETRY_STEP,
+                Done::Retry(Retried::Queued { count, unknown }) => {
+                    return Ok(Retried::Queued { count: queued + count, unknown });
+                }
+                // What became of the job between two steps does not undo the first.
+                Done::Retry(_) if queued > 0 => return Ok(Retried::Queued { count: queued, unknown: 0 }),
+                Done::Retry(other) => return Ok(other),
+                other => unreachable!("a retry is answered as one, not with {other:?}"),
+            }
+        }
+    }
+
+    /// Fails the jobs of a session that goes.
+    pub(super) async fn fail_jobs(&self, session: &SessionKey) -> Result<()> {
+        self.ledger.hand_in(Op::FailJobs(session.clone())).await.map(drop)
+    }
+
     /// Writes what changed of a session and the event that says so, in one transaction. Either may be
     /// missing. A session that is gone stays gone.
     pub async fn save_session(
@@ -334,48 +381,47 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
-
-    use super::{CLAIM, accept, events, jobs, receive, settle};
+    use super::{CLAIM, accept, events, jobs, receive, settle, steer};
+    use crate::store::plan::Plans;
 
     /// A batch must cost the same however long the log is.
     #[tokio::test]
     async fn every_statement_finds_its_rows_by_a_whole_index() {
-        let mut db = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        sqlx::migrate!("../migrations/sqlite").run(&mut db).await.unwrap();
-        for (sql, columns) in [
-            (accept::OWNERS, 3),
-            (accept::OPTED_OUT, 3),
-            (accept::LEAVE_SESSION_QUOTA, 3),
-            (jobs::START, 5),
-            (jobs::TURN, 5),
-            (jobs::RELEASE, 5),
-            (jobs::UNRELEASE, 2),
-            (jobs::OUTCOME, 8),
-            (jobs::COUNT, 5),
-            (accept::KEY_TAKEN, 3),
-            (accept::LEAVE_KEY, 3),
-            (accept::LEAVE_QUOTA, 4),
-            (events::NUMBER, 2),
-            (receive::INSERT, 19),
-            (receive::WORDS, 2),
-            (settle::SETTLE, 9),
-            (settle::ADVANCE, 7),
-            (settle::GIVE_BACK, 4),
-            (settle::GIVE_BACK_SESSION, 3),
-            (CLAIM, 0),
+        let mut plans = Plans::new().await;
+        // Of the echoes and receipts of one message there are few.
+        let named = "messages_by_wa_id (session_key=? AND wa_id=?)";
+        // What is not answered yet is as much as a session can send at once.
+        let pending = "messages_pending (session_key=?)";
+        // Those who failed, and no others.
+        let failed = "recipients_failed (job_id=? AND state=?)";
+        for (sql, columns, walk) in [
+            (accept::OWNERS, 3, ""),
+            (accept::OPTED_OUT, 3, ""),
+            (accept::LEAVE_SESSION_QUOTA, 3, ""),
+            (jobs::READY, 5, ""),
+            (jobs::TURN, 2, ""),
+            (jobs::RELEASE, 3, ""),
+            (jobs::OUTCOME, 8, ""),
+            (jobs::COUNT, 5, ""),
+            (accept::KEY_TAKEN, 3, ""),
+            (accept::LEAVE_KEY, 3, ""),
+            (accept::LEAVE_QUOTA, 4, ""),
+            (events::NUMBER, 2, ""),
+            (receive::INSERT, 19, named),
+            (receive::WORDS, 2, ""),
+            (settle::SETTLE, 9, ""),
+            (settle::ADVANCE, 7, named),
+            (settle::GIVE_BACK, 4, ""),
+            (settle::GIVE_BACK_SESSION, 3, ""),
+            (CLAIM, 0, pending),
+            (steer::MAY_RETRY, 0, ""),
+            (steer::FAILED, 0, failed),
+            (steer::REQUEUE, 0, failed),
+            (steer::REOPEN, 0, ""),
         ] {
-            let row = format!("({})", vec!["NULL"; columns].join(","));
-            let sql = sql.replace("{rows}", &format!("VALUES {row},{row}"));
-            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(explain).fetch_all(&mut db).await.unwrap();
-            for (.., step) in plan {
-                let partly = step.ends_with("(tenant_id=? AND mode=?)");
-                let scan =
-                    step.starts_with("SCAN ") && !step.starts_with("SCAN v") && !step.contains("CONSTANT");
-                assert!(!partly && !scan, "{sql}: {step}");
-            }
+            let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
+            let wide = plans.wide_steps(sql, columns, &walks).await;
+            assert!(wide.is_empty(), "{sql}: {wide:?}");
         }
     }
 }

@@ -1,0 +1,143 @@
+//! What owners want of their jobs: pause, resume, cancel, try again; and what becomes of the jobs of a
+//! session that goes. Each in one commit with the event that tells it.
+
+use super::batch::{Done, Op};
+use super::events::Events;
+use super::jobs::Told;
+use super::{Change, Changed, Result, Retried};
+use crate::clock::At;
+use crate::event::Kind;
+use crate::id::SessionKey;
+use crate::job::State;
+use crate::store::tx::{Tx, values};
+
+/// Failed recipients that are put back in one commit. So many are about 20 ms of work, which is as long as
+/// a send may have to wait.
+pub(super) const RETRY_STEP: i64 = 1_024;
+
+/// Holds the job's row.
+pub(super) const MAY_RETRY: &str =
+    "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
+    AND state <> 'loading' RETURNING state";
+
+/// All who failed, and those of them whose message may have arrived.
+pub(super) const FAILED: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE error_code = 'OUTCOME_UNKNOWN')
+    FROM recipients WHERE job_id = $1 AND state = 'failed'";
+
+pub(super) const REQUEUE: &str = "UPDATE recipients SET state = 'queued', attempts = 0, message_key = NULL,
+        error_code = NULL, error = NULL, settled_at = NULL
+    WHERE job_id = $1 AND seq IN (SELECT seq FROM recipients
+        WHERE job_id = $1 AND state = 'failed' AND (error_code <> 'OUTCOME_UNKNOWN' OR $2) LIMIT $3)";
+
+pub(super) const REOPEN: &str = "UPDATE jobs SET failed = failed - $2, finished_at = NULL,
+        state = CASE WHEN state = 'paused' THEN 'paused' WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
+    WHERE id = $1
+    RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
+
+/// Nobody is left to send them.
+const FAIL: &str = "UPDATE jobs SET state = 'failed', reason = 'session_removed', finished_at = $2
+    WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')
+    RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
+
+/// Pauses, resumes or cancels; one at a time, they are rare.
+pub(super) async fn change(
+    tx: &mut Tx<'_>,
+    now: At,
+    ops: &[Op],
+    done: &mut [Done],
+    events: &mut Events,
+) -> Result<()> {
+    const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
+    const CHANGE: &str = "UPDATE jobs SET
+            state = CASE WHEN $4 = 'resume' THEN CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END
+                ELSE $5 END,
+            finished_at = CASE WHEN $4 = 'cancel' THEN $6 ELSE finished_at END
+        WHERE tenant_id = $1 AND mode = $2 AND id = $3
+            AND (($4 = 'pause' AND state IN ('pending', 'running'))
+                OR ($4 = 'resume' AND state = 'paused')
+                OR ($4 = 'cancel' AND state IN ('pending', 'running', 'paused')))
+        RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
+    for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
+        Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
+        _ => None,
+    }) {
+        let (word, state, kind) = match change {
+            Change::Pause => ("pause", State::Paused, Kind::JobPaused),
+            Change::Resume => ("resume", State::Running, Kind::JobResumed),
+            Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
+        };
+        let name = values![tenant.as_str(), mode.as_str(), job.as_str()];
+        let mut wanted = name.clone();
+        wanted.extend(values![word, state.as_str(), now]);
+        let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
+        let answer = match changed {
+            Some(job) => {
+                events.extend([job.event(kind, now)]);
+                Changed::Done
+            }
+            None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
+                Some((State::Loading,)) | None => Changed::NotFound,
+                Some((current,)) if current == state || (*change == Change::Resume && !current.is_over()) => {
+                    Changed::AlreadySo
+                }
+                Some((current,)) => Changed::TooLate(current),
+            },
+        };
+        done[place] = Done::ChangeJob(answer);
+    }
+    Ok(())
+}
+
+/// Puts failed recipients back in line, one step per call. The job's owner is told with the first step, and
+/// of all that are to follow.
+pub(super) async fn retry(
+    tx: &mut Tx<'_>,
+    now: At,
+    ops: &[Op],
+    done: &mut [Done],
+    events: &mut Events,
+) -> Result<()> {
+    for (place, (wish, is_first)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
+        Op::Retry { wish, is_first } => Some((place, (wish, *is_first))),
+        _ => None,
+    }) {
+        let id = wish.job.as_str();
+        let name = values![wish.tenant.as_str(), wish.mode.as_str(), id];
+        let answer = match tx.rows::<(State,)>(MAY_RETRY, name).await?.pop() {
+            None => Retried::NotFound,
+            Some((state @ (State::Cancelled | State::Failed | State::Loading),)) => Retried::TooLate(state),
+            Some((state,)) => {
+                let failed: Vec<(i64, i64)> = tx.rows(FAILED, values![id]).await?;
+                let (failed, unknown) = failed.first().copied().unwrap_or_default();
+                let unknown = if wish.unknown_too { 0 } else { unknown };
+                let count = (failed - unknown).min(RETRY_STEP);
+                if count > 0 {
+                    tx.run(REQUEUE, values![id, wish.unknown_too, count]).await?;
+                    let reopened: Vec<Told> = tx.rows(REOPEN, values![id, count]).await?;
+                    // A job that was completed between two steps goes on once more.
+                    if is_first || state == State::Completed {
+                        events.extend(reopened.iter().map(|job| {
+                            let (session, mut event) = job.event(Kind::JobResumed, now);
+                            event.data["retried"] = (failed - unknown).into();
+                            (session, event)
+                        }));
+                    }
+                }
+                Retried::Queued { count, unknown }
+            }
+        };
+        done[place] = Done::Retry(answer);
+    }
+    Ok(())
+}
+
+/// Fails what can no longer go on.
+pub(super) async fn fail(tx: &mut Tx<'_>, session: &SessionKey, now: At, events: &mut Events) -> Result<()> {
+    let failed: Vec<Told> = tx.rows(FAIL, values![session.as_str(), now]).await?;
+    events.extend(failed.iter().map(|job| {
+        let (session, mut event) = job.event(Kind::JobFailed, now);
+        event.data["reason"] = "session_removed".into();
+        (session, event)
+    }));
+    Ok(())
+}
