@@ -292,7 +292,8 @@ async fn await_answer(
     crash::point("message.answered");
     match answer {
         Ok(Answer::Taken { at_ms }) => {
-            let at = at_ms.map_or_else(|| clock.now(), At);
+            // In whole seconds, so it may lie before the message was made.
+            let at = at_ms.map_or_else(|| clock.now(), At).max(outgoing.created_at);
             settle(&context, &outgoing, Outcome::Sent, Verdict::Sent { at }, at).await
         }
         Ok(Answer::Nack { code }) => {

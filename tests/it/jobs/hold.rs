@@ -228,6 +228,24 @@ async fn a_removed_session_ends_its_jobs() {
     job.post("/resume").await.refused(400, "JOB_IS_OVER");
 }
 
+/// Whoever failed is not put in line again for nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_of_a_removed_session_is_not_tried_again() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let job = session.quick(&["5511799999999".to_owned()], "Hi").await;
+    let done = job.until_completed().await;
+    assert_eq!(done["failed"], json!(1));
+    assert!(
+        done["startedAt"].is_null() || done["startedAt"].as_str() <= done["finishedAt"].as_str(),
+        "{done}"
+    );
+    shop.test.delete(&session.path("")).await.ok();
+    job.post("/retry-failed").await.refused(400, "JOB_IS_OVER");
+    assert_eq!(job.read().await["status"], "completed");
+}
+
 /// WhatsApp refuses to let the number start a chat: the job holds, says until when, and goes on by itself;
 /// whom it refused is tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
