@@ -3,8 +3,10 @@
 //! apalis 1.0.0 as it comes loses, repeats or stops in ways that were measured, so: batches of one (a
 //! bigger batch is acknowledged late and run again after a crash), a poll of its own (otherwise it looks
 //! every 30 s), a worker name that is new with every start (an old one is refused for a while after a
-//! kill), no events, no tracking, and a loop around the worker, because any error of Redis ends it. Its
-//! handler never fails and never panics (`wakeups` sees to it): it pokes, and what is poked has rows to go by.
+//! kill), results that are kept although nobody reads them (without a result nothing is acknowledged, and
+//! all of it is run again 30 s after the worker's end), no events, no tracking, and a loop around the
+//! worker, because any error of Redis ends it. Its handler never fails and never panics (`wakeups` sees to
+//! it): it pokes, and what is poked has rows to go by.
 
 use std::time::Duration;
 
@@ -96,7 +98,7 @@ impl Executor {
             .heartbeat_interval(HEARTBEAT)
             .missed_heartbeats(MISSED_HEARTBEATS)
             .emit_events(false)
-            .persist_results(false);
+            .persist_results(true);
         Ok(Self::Redis { connection, config })
     }
 
@@ -109,7 +111,7 @@ impl Executor {
             .batch_size(1)
             .heartbeat_interval(HEARTBEAT)
             .missed_heartbeats(MISSED_HEARTBEATS)
-            .persist_results(false);
+            .persist_results(true);
         Ok(Self::Sqlite { pool, config })
     }
 
