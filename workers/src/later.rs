@@ -49,8 +49,10 @@ impl Later {
             // A power cut may take the last wake-ups, which the sweep makes again.
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(10));
+        // One connection: two writers wait for each other by sleeping, and while one waits the log, which
+        // then holds everything that was ever written, cannot begin anew.
         let pool = SqlitePoolOptions::new()
-            .max_connections(2)
+            .max_connections(1)
             .connect_with(options)
             .await
             .with_context(|| format!("cannot open {}", path.display()))?;
