@@ -1,7 +1,7 @@
 //! Moves what is due into the queue, a bounded number at a time, and takes away what is finished.
 //!
-//! A key leaves the set of the later only after the queue has it: a crash in between wakes twice, never
-//! not at all.
+//! On the way a key is in neither place but noted as moving, so that a crash wakes twice, never not at
+//! all; and whoever wakes it meanwhile puts it in anew, so that it is executed once more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,16 +58,19 @@ enum Step {
 }
 
 async fn promote(wakeups: &Inner) -> anyhow::Result<Step> {
-    let now = wakeups.clock.now();
-    let due = wakeups.later.due(now, STEP).await?;
-    if due.is_empty() {
-        return Ok(Step::Until(wakeups.later.next().await?));
+    let (now, first) = (wakeups.clock.now(), wakeups.later.next().await?);
+    if first.is_none_or(|first| first > now) {
+        return Ok(Step::Until(first));
     }
     if wakeups.executor.depth().await? > DEPTH_MAX {
         return Ok(Step::Full);
     }
-    wakeups.executor.push(&due).await?;
-    wakeups.later.remove(now, &due).await?;
+    let due = wakeups.later.take(now, STEP).await?;
+    // Somebody may have emptied Redis meanwhile.
+    if !due.is_empty() {
+        wakeups.executor.push(&due).await?;
+        wakeups.later.moved(&due).await?;
+    }
     Ok(Step::More)
 }
 
