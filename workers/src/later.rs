@@ -5,14 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::ConnectionManager;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use wapid_core::clock::At;
 
-/// A Redis that does not answer within this is away.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+use super::server::Server;
 
 /// What is moving since before goes first. KEYS: later, moving; ARGV: now, how many. The set grows before
 /// the other shrinks: a Redis that is full refuses the first and then changes nothing.
@@ -33,7 +31,7 @@ const TABLES: [&str; 3] = [
 
 #[derive(Clone)]
 pub enum Later {
-    Redis { connection: ConnectionManager, later: String, moving: String },
+    Redis { server: Server, later: String, moving: String },
     Sqlite(SqlitePool),
 }
 
@@ -43,11 +41,8 @@ fn set_of(instance: &str) -> String {
 }
 
 impl Later {
-    /// A Redis that is away is no error; it is tried again with every use.
-    pub fn redis(url: &str, instance: &str) -> anyhow::Result<Self> {
-        let connection = connect(url, ANSWER_TIMEOUT)?;
-        let moving = format!("wapid:{{{instance}}}:moving");
-        Ok(Self::Redis { connection, later: set_of(instance), moving })
+    pub fn redis(server: Server, instance: &str) -> Self {
+        Self::Redis { server, later: set_of(instance), moving: format!("wapid:{{{instance}}}:moving") }
     }
 
     /// A file of its own: the queue's writes must not wait for the log's, nor the other way round.
@@ -74,7 +69,7 @@ impl Later {
 
     pub async fn put(&self, key: &str, at: At) -> anyhow::Result<()> {
         match self {
-            Self::Redis { connection, later, .. } => put_into(connection.clone(), later, key, at).await,
+            Self::Redis { server, later, .. } => put_into(server.connection(), later, key, at).await,
             Self::Sqlite(pool) => {
                 sqlx::query(
                     "INSERT INTO later (key, at) VALUES ($1, $2)
@@ -92,7 +87,7 @@ impl Later {
     /// The same for another process. SQLite's file is this process's own; the other one's sweep finds it.
     pub async fn put_elsewhere(&self, instance: &str, key: &str, at: At) -> anyhow::Result<()> {
         match self {
-            Self::Redis { connection, .. } => put_into(connection.clone(), &set_of(instance), key, at).await,
+            Self::Redis { server, .. } => put_into(server.connection(), &set_of(instance), key, at).await,
             Self::Sqlite(_) => Ok(()),
         }
     }
@@ -100,7 +95,7 @@ impl Later {
     /// When the first of them is due. What is moving since before is due.
     pub async fn next(&self) -> anyhow::Result<Option<At>> {
         match self {
-            Self::Redis { connection, later, moving } => {
+            Self::Redis { server, later, moving } => {
                 let (first, moving): (Vec<(String, f64)>, u64) = redis::pipe()
                     .cmd("ZRANGE")
                     .arg(later)
@@ -109,7 +104,7 @@ impl Later {
                     .arg("WITHSCORES")
                     .cmd("SCARD")
                     .arg(moving)
-                    .query_async(&mut connection.clone())
+                    .query_async(&mut server.connection())
                     .await?;
                 #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit a double's 53 bits")]
                 let first = first.first().map(|(_, at)| At(*at as i64));
@@ -127,12 +122,12 @@ impl Later {
     /// before goes alone.
     pub async fn take(&self, now: At, limit: usize) -> anyhow::Result<Vec<String>> {
         match self {
-            Self::Redis { connection, later, moving } => Ok(redis::Script::new(TAKE)
+            Self::Redis { server, later, moving } => Ok(redis::Script::new(TAKE)
                 .key(later)
                 .key(moving)
                 .arg(now.0)
                 .arg(limit)
-                .invoke_async(&mut connection.clone())
+                .invoke_async(&mut server.connection())
                 .await?),
             Self::Sqlite(pool) => {
                 let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -154,8 +149,8 @@ impl Later {
     /// The queue has them.
     pub async fn moved(&self, keys: &[String]) -> anyhow::Result<()> {
         match self {
-            Self::Redis { connection, moving, .. } => {
-                let mut redis = connection.clone();
+            Self::Redis { server, moving, .. } => {
+                let mut redis = server.connection();
                 let _: u64 = redis::cmd("SREM").arg(moving).arg(keys).query_async(&mut redis).await?;
             }
             Self::Sqlite(pool) => {
@@ -168,13 +163,13 @@ impl Later {
 
     pub async fn len(&self) -> anyhow::Result<u64> {
         match self {
-            Self::Redis { connection, later, moving } => {
+            Self::Redis { server, later, moving } => {
                 let (later, moving): (u64, u64) = redis::pipe()
                     .cmd("ZCARD")
                     .arg(later)
                     .cmd("SCARD")
                     .arg(moving)
-                    .query_async(&mut connection.clone())
+                    .query_async(&mut server.connection())
                     .await?;
                 Ok(later + moving)
             }
@@ -185,22 +180,17 @@ impl Later {
             }
         }
     }
+
+    /// After an error: the next call takes another way.
+    pub fn leave_connection(&self) {
+        if let Self::Redis { server, .. } = self {
+            server.leave_connection();
+        }
+    }
 }
 
 async fn put_into(mut redis: ConnectionManager, set: &str, key: &str, at: At) -> anyhow::Result<()> {
     // LT: a new key, or an earlier time for a known one.
     let _: u64 = redis::cmd("ZADD").arg(set).arg("LT").arg(at.0).arg(key).query_async(&mut redis).await?;
     Ok(())
-}
-
-/// A connection that comes back by itself, for ever. Its patience is its user's.
-pub fn connect(url: &str, answer_timeout: Duration) -> anyhow::Result<ConnectionManager> {
-    let client = redis::Client::open(url).context("WAPID_REDIS_URL is not a Redis URL")?;
-    let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(answer_timeout))
-        .set_min_delay(Duration::from_millis(50))
-        .set_max_delay(Duration::from_secs(1))
-        .set_number_of_retries(2);
-    Ok(ConnectionManager::new_lazy_with_config(client, config)?)
 }

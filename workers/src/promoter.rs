@@ -15,8 +15,9 @@ use super::wakeups::Inner;
 const STEP: usize = 1_024;
 /// Tasks that may wait in the queue. apalis-redis fails for ever beyond 8,000.
 const DEPTH_MAX: u64 = 256;
-/// How often we look for what other processes put in, and whether there is room again.
-const LOOK_MS: i64 = 500;
+/// How often we look for what other processes put in.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How soon we look whether there is room again.
 const ROOM_PAUSE: Duration = Duration::from_millis(50);
 /// After an error.
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
@@ -25,21 +26,22 @@ const TIDY_EVERY: Duration = Duration::from_secs(2);
 
 pub async fn run(wakeups: Arc<Inner>, stop: CancellationToken) {
     loop {
-        let next = promote(&wakeups).await;
-        wakeups.note(next.as_ref().err());
+        let step = promote(&wakeups).await;
+        wakeups.moving.note(&step);
+        match &step {
+            Ok(_) => wakeups.note_answer(),
+            Err(_) => wakeups.later.leave_connection(),
+        }
         let pause = async {
-            match next {
-                Ok(Step::Full) => tokio::time::sleep(ROOM_PAUSE).await,
+            match step {
                 Ok(Step::More) => {}
-                Ok(Step::Until(first)) => {
-                    let look = wakeups.clock.now().plus_ms(LOOK_MS);
-                    let next = first.map_or(look, |first| first.min(look));
-                    tokio::select! {
-                        () = wakeups.clock.until(next) => {}
-                        () = wakeups.put.notified() => {}
-                    }
-                }
+                Ok(Step::Full) => tokio::time::sleep(ROOM_PAUSE).await,
                 Err(_) => tokio::time::sleep(FAULT_PAUSE).await,
+                Ok(Step::Until(first)) => tokio::select! {
+                    () = until(&wakeups, first) => {}
+                    () = wakeups.put.notified() => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                },
             }
         };
         tokio::select! {
@@ -55,6 +57,13 @@ enum Step {
     More,
     /// Nothing is due before then.
     Until(Option<At>),
+}
+
+async fn until(wakeups: &Inner, first: Option<At>) {
+    match first {
+        Some(first) => wakeups.clock.until(first).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn promote(wakeups: &Inner) -> anyhow::Result<Step> {

@@ -15,14 +15,13 @@ use apalis::prelude::{BackendExt as _, BoxDynError, TaskSink as _, WorkerBuilder
 use apalis_redis::RedisStorage;
 use apalis_sqlite::SqliteStorage;
 use futures::future::BoxFuture;
-use redis::aio::ConnectionManager;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
 use ulid::Ulid;
 
-use super::later;
+use super::server::Server;
+use super::trouble::Trouble;
 
 /// Keys in one task. A task costs its queue some ten times what a poke costs.
 pub const KEYS_PER_TASK: usize = 64;
@@ -33,7 +32,7 @@ const MISSED_HEARTBEATS: usize = 3;
 const CONCURRENCY: usize = 8;
 /// Between a worker's end and its next start.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
-/// The worker blocks on Redis for longer than a caller of ours would.
+/// The worker's patience with Redis: longer than a caller of ours would wait.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Finished tasks that are taken away at a time.
 const TIDY_STEP: usize = 500;
@@ -58,7 +57,7 @@ pub struct Poke {
 
 #[derive(Clone)]
 pub enum Executor {
-    Redis { connection: ConnectionManager, config: apalis_redis::Config },
+    Redis { server: Server, config: apalis_redis::Config },
     Sqlite { pool: SqlitePool, config: apalis_sqlite::Config },
 }
 
@@ -90,8 +89,7 @@ macro_rules! work_once {
 }
 
 impl Executor {
-    pub fn redis(url: &str, instance: &str) -> anyhow::Result<Self> {
-        let connection = later::connect(url, ANSWER_TIMEOUT)?;
+    pub fn redis(server: Server, instance: &str) -> Self {
         let config = apalis_redis::Config::default()
             .queue(format!("wapid:{{{instance}}}:now"))
             .batch_size(1)
@@ -99,7 +97,7 @@ impl Executor {
             .missed_heartbeats(MISSED_HEARTBEATS)
             .emit_events(false)
             .persist_results(true);
-        Ok(Self::Redis { connection, config })
+        Self::Redis { server, config }
     }
 
     pub async fn sqlite(pool: SqlitePool, instance: &str) -> anyhow::Result<Self> {
@@ -120,9 +118,9 @@ impl Executor {
         for keys in keys.chunks(KEYS_PER_TASK) {
             let poke = Poke { keys: keys.to_vec() };
             match self {
-                Self::Redis { connection, config } => {
+                Self::Redis { server, config } => {
                     let mut storage =
-                        RedisStorage::<Poke>::new(connection.clone()).with_config(config.clone());
+                        RedisStorage::<Poke>::new(server.connection()).with_config(config.clone());
                     storage.push(poke).await?;
                 }
                 Self::Sqlite { pool, config } => {
@@ -137,13 +135,13 @@ impl Executor {
     /// Tasks that wait.
     pub async fn depth(&self) -> anyhow::Result<u64> {
         match self {
-            Self::Redis { connection, config } => {
+            Self::Redis { server, config } => {
                 let (active, scheduled): (u64, u64) = redis::pipe()
                     .cmd("LLEN")
                     .arg(config.active_jobs_list())
                     .cmd("ZCARD")
                     .arg(config.scheduled_jobs_set())
-                    .query_async(&mut connection.clone())
+                    .query_async(&mut server.connection())
                     .await?;
                 Ok(active + scheduled)
             }
@@ -162,14 +160,14 @@ impl Executor {
     /// Takes some of what is finished away; apalis keeps it for ever. How many.
     pub async fn tidy(&self) -> anyhow::Result<usize> {
         match self {
-            Self::Redis { connection, config } => {
+            Self::Redis { server, config } => {
                 let gone: usize = redis::Script::new(TIDY)
                     .key(config.done_jobs_set())
                     .key(config.dead_jobs_set())
                     .key(config.job_data_hash())
                     .arg(config.job_meta_hash())
                     .arg(TIDY_STEP)
-                    .invoke_async(&mut connection.clone())
+                    .invoke_async(&mut server.connection())
                     .await?;
                 Ok(gone)
             }
@@ -187,32 +185,38 @@ impl Executor {
     }
 
     /// Works until told to stop. Whatever ends a worker, the next one begins.
-    pub async fn work<F>(self, poke: F, stop: CancellationToken)
+    pub async fn work<F>(self, poke: F, working: &Trouble, stop: CancellationToken)
     where
         F: Fn(&str) + Clone + Send + Sync + 'static,
     {
         while !stop.is_cancelled() {
-            let name = format!("{}-{}", std::process::id(), Ulid::new());
-            let ended = match &self {
-                Self::Redis { connection, config } => {
-                    let storage = RedisStorage::<Poke>::new(connection.clone()).with_config(config.clone());
-                    work_once!(name, storage, poke, stop)
-                }
-                Self::Sqlite { pool, config } => {
-                    let storage = SqliteStorage::<Poke>::new(pool).with_config(config.clone());
-                    work_once!(name, storage, poke, stop)
-                }
-            };
+            let ended = self.work_once(poke.clone(), &stop).await;
             if stop.is_cancelled() {
                 return;
             }
-            match ended {
-                Ok(()) => debug!("The queue's worker ended; it begins again"),
-                Err(error) => warn!("The queue's worker ended and begins again: {error}"),
-            }
+            working.note(&ended);
             tokio::select! {
                 () = tokio::time::sleep(RESTART_PAUSE) => {}
                 () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    async fn work_once<F>(&self, poke: F, stop: &CancellationToken) -> anyhow::Result<()>
+    where
+        F: Fn(&str) + Clone + Send + Sync + 'static,
+    {
+        let name = format!("{}-{}", std::process::id(), Ulid::new());
+        match self {
+            Self::Redis { server, config } => {
+                // A connection per life: an old one may be dead without knowing it.
+                let storage =
+                    RedisStorage::<Poke>::new(server.connect(ANSWER_TIMEOUT)?).with_config(config.clone());
+                Ok(work_once!(name, storage, poke, stop)?)
+            }
+            Self::Sqlite { pool, config } => {
+                let storage = SqliteStorage::<Poke>::new(pool).with_config(config.clone());
+                Ok(work_once!(name, storage, poke, stop)?)
             }
         }
     }
