@@ -10,6 +10,7 @@
 //! | `later` | what is not due yet: a sorted set on Redis, a table on SQLite; each key once, its earliest time |
 //! | `promoter` | moves what is due from there to the queue, a bounded number at a time |
 //! | `queue` | the queue that executes; the only file that names apalis |
+//! | `worker` | keeps a worker at work on it, and takes back what the last one held |
 //! | `server` | the way to Redis |
 //! | `trouble` | says once when something fails, and once when it works again |
 //!
@@ -22,5 +23,6 @@ mod queue;
 mod server;
 mod trouble;
 mod wakeups;
+mod worker;
 
 pub use wakeups::{KEY_MAX, Queue, Running, Wakeups};

@@ -22,7 +22,7 @@ const ROOM_PAUSE: Duration = Duration::from_millis(50);
 /// After an error.
 const FAULT_PAUSE: Duration = Duration::from_millis(500);
 /// How often finished tasks are taken away.
-const TIDY_EVERY: Duration = Duration::from_secs(2);
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn run(wakeups: Arc<Inner>, stop: CancellationToken) {
     loop {

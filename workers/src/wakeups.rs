@@ -13,10 +13,10 @@ use tracing::error;
 use wapid_core::clock::{At, Clock};
 
 use super::later::Later;
-use super::promoter;
 use super::queue::Executor;
 use super::server::Server;
 use super::trouble::Trouble;
+use super::{promoter, worker};
 
 /// The longest key, in bytes.
 pub const KEY_MAX: usize = 256;
@@ -111,10 +111,7 @@ impl Wakeups {
         };
         tasks.spawn(promoter::run(self.0.clone(), stop.clone()));
         tasks.spawn(promoter::tidy(self.0.clone(), stop.clone()));
-        tasks.spawn({
-            let (inner, stop) = (self.0.clone(), stop.clone());
-            async move { inner.executor.clone().work(careful, &inner.working, stop).await }
-        });
+        tasks.spawn(worker::run(self.0.clone(), careful, stop.clone()));
         Running { stop, tasks }
     }
 
