@@ -78,6 +78,7 @@ async fn promote(wakeups: &Inner) -> anyhow::Result<Step> {
     // Somebody may have emptied Redis meanwhile.
     if !due.is_empty() {
         wakeups.executor.push(&due).await?;
+        wakeups.pushed.notify_one();
         wakeups.later.moved(&due).await?;
     }
     Ok(Step::More)

@@ -1,25 +1,32 @@
 //! The queue that executes; the only file that names apalis.
 //!
 //! apalis 1.0.0 as it comes loses, repeats or stops in ways that were measured, so: batches of one (a
-//! bigger batch is acknowledged late and run again after a crash), a poll of its own (otherwise it looks
-//! with its heartbeat), a worker name that is new with every start (an old one is refused for a while after a
+//! bigger batch is acknowledged late and run again after a crash), a look of our own ([`Look`]; by itself
+//! it looks with its heartbeat), a worker name that is new with every start (an old one is refused for a while after a
 //! kill), results that are kept although nobody reads them (without a result nothing is acknowledged, and
 //! all of it is run again 30 s after the worker's end), no events, no tracking, a codec that reads
 //! everything (a task that does not read ends every worker that meets it), and a loop around the worker
 //! (`worker`), because any error of Redis ends it. Its handler never fails and never panics (`wakeups`
 //! sees to it): it pokes, and what is poked has rows to go by.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt as _;
 use apalis::prelude::{
     BackendExt as _, BoxDynError, Codec, Event, EventListenerExt as _, TaskSink as _, WorkerBuilder,
 };
+use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use apalis_redis::RedisStorage;
 use apalis_sqlite::SqliteStorage;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use sqlx::SqlitePool;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use ulid::Ulid;
@@ -31,8 +38,10 @@ use super::wakeups::KEY_MAX;
 const KEYS_PER_TASK: usize = 64;
 /// The largest task of ours: JSON writes some bytes as six.
 const TASK_MAX: usize = KEYS_PER_TASK * (6 * KEY_MAX + 3) + 16;
-/// How often a worker looks.
-const POLL: Duration = Duration::from_millis(150);
+/// How often a worker looks although nothing was pushed.
+const LOOK: Duration = Duration::from_secs(1);
+/// And once more after a push: the look that was under way then may have come too early.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const MISSED_HEARTBEATS: usize = 3;
 const CONCURRENCY: usize = 8;
@@ -93,6 +102,35 @@ impl Codec<Poke> for Lenient {
     }
 }
 
+/// When a worker looks for tasks: as soon as one was pushed, and now and then.
+///
+/// apalis' own interval arms its next timer only when it is asked again. A fetch that is answered at once
+/// is not followed by a question; then the worker sleeps until its next heartbeat, as was seen with SQLite.
+struct Look {
+    every: Interval,
+    pushed: Arc<Notify>,
+    push: Pin<Box<OwnedNotified>>,
+}
+
+impl Look {
+    fn new(pushed: Arc<Notify>) -> Self {
+        let push = Box::pin(pushed.clone().notified_owned());
+        Self { every: tokio::time::interval(LOOK), pushed, push }
+    }
+}
+
+impl PollStrategy for Look {
+    /// Each is asked until it says that it will wake us.
+    fn poll_drive(&mut self, cx: &mut Context<'_>, _: &PollSnapshot) -> Poll<Option<()>> {
+        while self.push.as_mut().poll(cx).is_ready() {
+            self.push.set(self.pushed.clone().notified_owned());
+            self.every.reset_after(LOOK_AGAIN);
+        }
+        while self.every.poll_tick(cx).is_ready() {}
+        Poll::Pending
+    }
+}
+
 #[derive(Clone)]
 pub enum Executor {
     Redis { server: Server, config: apalis_redis::Config },
@@ -111,7 +149,7 @@ pub struct Held {
 
 /// One worker's life. A macro, because the two backends have no type in common that can be named.
 macro_rules! work_once {
-    ($storage:expr, $poke:expr, $alive:expr, $stop:expr) => {{
+    ($storage:expr, $poke:expr, $alive:expr, $pushed:expr, $stop:expr) => {{
         let (poke, alive, stop) = ($poke, $alive, $stop.clone());
         let handler = move |task: Poke| {
             let poke = poke.clone();
@@ -127,7 +165,7 @@ macro_rules! work_once {
             Ok::<(), std::io::Error>(())
         };
         let worker = WorkerBuilder::new(format!("{}-{}", std::process::id(), Ulid::new()))
-            .backend($storage.with_codec(Lenient).poll_with_interval(POLL))
+            .backend($storage.with_codec(Lenient).poll_with_strategy(Look::new($pushed)))
             .concurrency(CONCURRENCY)
             .on_event(move |_, event| {
                 if matches!(event, Event::HeartBeat) {
@@ -319,9 +357,15 @@ impl Executor {
         Ok(())
     }
 
-    /// Works until told to stop, or until something ends the worker. `alive` is called whenever the worker
-    /// has shown that it lives.
-    pub async fn work<F, A>(self, poke: F, alive: A, stop: &CancellationToken) -> anyhow::Result<()>
+    /// Works until told to stop, or until something ends the worker. `pushed` is rung after a push;
+    /// `alive` is called whenever the worker has shown that it lives.
+    pub async fn work<F, A>(
+        self,
+        poke: F,
+        alive: A,
+        pushed: Arc<Notify>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()>
     where
         F: Fn(&str) + Clone + Send + Sync + 'static,
         A: Fn() + Send + Sync + 'static,
@@ -330,11 +374,11 @@ impl Executor {
             Self::Redis { server, config } => {
                 // A connection per life: an old one may be dead without knowing it.
                 let storage = RedisStorage::<Poke>::new(server.connect(ANSWER_TIMEOUT)?).with_config(config);
-                work_once!(storage, poke, alive, stop)
+                work_once!(storage, poke, alive, pushed, stop)
             }
             Self::Sqlite { pool, config } => {
                 let storage = SqliteStorage::<Poke>::new(&pool).with_config(config);
-                work_once!(storage, poke, alive, stop)
+                work_once!(storage, poke, alive, pushed, stop)
             }
         }
     }
@@ -343,4 +387,43 @@ impl Executor {
 /// A key of Redis.
 fn under(prefix: &str, rest: &[u8]) -> Vec<u8> {
     [prefix.as_bytes(), b":", rest].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Polls whenever woken, as a fetch that has nothing leaves no waker behind, until `is_over`.
+    async fn poll(look: &mut Look, patience: Duration, mut is_over: impl FnMut() -> bool) {
+        let over = poll_fn(|cx| {
+            let _ = look.poll_drive(cx, &PollSnapshot::new());
+            if is_over() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        tokio::time::timeout(patience, over).await.expect("nobody wakes the worker");
+    }
+
+    #[tokio::test]
+    async fn a_worker_whose_fetch_is_answered_at_once_is_woken_again() {
+        let mut polls = 0;
+        let third = || {
+            polls += 1;
+            polls == 3
+        };
+        poll(&mut Look::new(Arc::default()), HEARTBEAT / 2, third).await;
+    }
+
+    #[tokio::test]
+    async fn a_push_wakes_a_worker_at_once_and_a_little_later() {
+        let pushed = Arc::<Notify>::default();
+        let mut look = Look::new(pushed.clone());
+        poll(&mut look, LOOK, || true).await;
+        let began = Instant::now();
+        pushed.notify_one();
+        poll(&mut look, HEARTBEAT, || began.elapsed() >= LOOK_AGAIN).await;
+        assert!(began.elapsed() < LOOK / 2, "{:?}", began.elapsed());
+    }
 }

@@ -46,6 +46,8 @@ pub(super) struct Inner {
     pub clock: Clock,
     /// Something earlier than everything before was put in.
     pub put: Notify,
+    /// The queue has something to execute.
+    pub pushed: Arc<Notify>,
     pub moving: Trouble,
     pub working: Trouble,
     putting: Trouble,
@@ -76,6 +78,7 @@ impl Wakeups {
             executor,
             clock,
             put: Notify::new(),
+            pushed: Arc::default(),
             moving: Trouble::with("Moving wake-ups into the queue"),
             working: Trouble::with("Executing wake-ups"),
             putting: Trouble::with("Putting wake-ups in"),

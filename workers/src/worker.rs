@@ -39,8 +39,8 @@ where
     F: Fn(&str) + Clone + Send + Sync + 'static,
 {
     take_back(&wakeups).await?;
-    let executor = wakeups.executor.clone();
-    executor.work(poke, move || wakeups.working.end(), stop).await
+    let (executor, pushed) = (wakeups.executor.clone(), wakeups.pushed.clone());
+    executor.work(poke, move || wakeups.working.end(), pushed, stop).await
 }
 
 /// Puts them in again before the queue forgets them: a crash in between wakes twice.
