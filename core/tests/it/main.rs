@@ -11,6 +11,7 @@ mod crash;
 mod events;
 mod fixture;
 mod isolation;
+mod jobs;
 mod leases;
 mod messages;
 mod open;

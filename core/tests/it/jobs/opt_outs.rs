@@ -1,0 +1,213 @@
+//! Who is not written to, by which words, and what else a tenant wants of its bulk messages.
+
+use std::time::Duration;
+
+use wapid_core::clock::At;
+use wapid_core::message::Status;
+use wapid_core::opt_out::{OptOut, Settings, Source};
+use wapid_core::pacing::Windows;
+use wapid_core::phone::Phone;
+use wapid_core::store::ledger::{Inbound, Intent, Refused};
+use wapid_core::store::messages::MessageFilter;
+
+use super::{Job, phone_of};
+use crate::fixture::{START, Shop, TestDb, both, inbound, phone, together};
+
+both!(
+    settings_are_kept_as_they_were_given,
+    a_number_is_on_the_list_once,
+    the_list_is_read_page_by_page,
+    who_says_a_word_to_stop_is_on_the_list_and_told_once,
+    who_says_a_word_to_start_is_off_it,
+    only_a_persons_whole_text_is_a_word,
+    a_tenant_may_want_it_to_count_for_every_message,
+    a_confirmation_is_told_once_however_many_words_arrive_at_once,
+);
+
+async fn settings_are_kept_as_they_were_given(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    assert_eq!(shop.live().settings().await.unwrap(), Settings::default());
+    let windows: Windows = serde_json::from_str(r#"[{"from":"09:00","to":"18:00"}]"#).unwrap();
+    let full = Settings {
+        default_country: Some("BR".into()),
+        windows,
+        stop_words: Some(vec!["chega".into()]),
+        start_words: Some(vec![]),
+        confirmation: Some("Até logo!".into()),
+        applies_to_all: true,
+    };
+    for settings in [full, Settings { stop_words: Some(vec![]), ..Settings::default() }, Settings::default()]
+    {
+        shop.live().save_settings(&settings).await.unwrap();
+        assert_eq!(shop.live().settings().await.unwrap(), settings);
+        let job = Job::of(&shop, 1).await;
+        assert_eq!(job.agenda().await.windows, settings.windows);
+        let outlook = shop.live().outlook(&shop.owner.session).await.unwrap().unwrap();
+        assert_eq!(outlook.windows, settings.windows);
+    }
+}
+
+async fn a_number_is_on_the_list_once(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let live = shop.live();
+    assert!(!live.is_opted_out(&phone()).await.unwrap());
+    assert!(!live.opt_in(&phone()).await.unwrap());
+    let added = together((0..8).map(|_| {
+        let live = live.clone();
+        async move { live.opt_out(&phone()).await.unwrap() }
+    }))
+    .await;
+    assert_eq!(added.iter().filter(|added| **added).count(), 1);
+    assert!(live.is_opted_out(&phone()).await.unwrap());
+    // Whoever is on it by a call stays there by a call, whatever comes later.
+    db.advance(Duration::from_secs(1));
+    shop.store.receive(vec![says(&shop, "A", "stop")]).await.unwrap();
+    let expected = OptOut { phone: phone(), source: Source::Api, created_at: START };
+    assert_eq!(live.opt_outs(None, 9).await.unwrap(), [expected]);
+    assert!(live.opt_in(&phone()).await.unwrap());
+    assert!(live.opt_outs(None, 9).await.unwrap().is_empty());
+}
+
+async fn the_list_is_read_page_by_page(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    for seq in [5, 1, 4, 2, 3] {
+        shop.live().opt_out(&phone_of(seq)).await.unwrap();
+    }
+    let mut after: Option<String> = None;
+    let mut read: Vec<Phone> = Vec::new();
+    for expected in [2, 2, 1, 0] {
+        let page = shop.live().opt_outs(after.as_deref(), 2).await.unwrap();
+        assert_eq!(page.len(), expected);
+        read.extend(page.into_iter().map(|one| one.phone));
+        after = read.last().map(|phone| phone.digits().to_owned());
+    }
+    assert_eq!(read, (1..=5).map(phone_of).collect::<Vec<_>>());
+}
+
+async fn who_says_a_word_to_stop_is_on_the_list_and_told_once(db: TestDb) {
+    let shop = Shop::with(&db.store().await, "shop", "UTC", Some(0)).await;
+    let settings = Settings { confirmation: Some("Bye!".into()), ..Settings::default() };
+    shop.live().save_settings(&settings).await.unwrap();
+    let word = says(&shop, "A", " Stop. ");
+    let received = shop.store.receive(vec![word.clone()]).await.unwrap();
+    assert_eq!((received.new, received.answered), (vec![true], true));
+    let expected = OptOut { phone: phone(), source: Source::Message, created_at: db.clock.now() };
+    assert_eq!(shop.live().opt_outs(None, 9).await.unwrap(), [expected]);
+
+    // The answer is a message like others: it waits for a sender of any epoch. No quota pays for it.
+    let answer = shop.store.unsettled(&shop.owner.session, 1).await.unwrap();
+    assert_eq!((answer.len(), answer[0].content.text(), answer[0].job.is_none()), (1, "Bye!", true));
+    assert_eq!(answer[0].to, shop.intent().to);
+    assert_eq!(shop.used().await, 0);
+    let events = shop.live().events_after(None, 9).await.unwrap();
+    let told: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(told, ["message.received", "optout.added"]);
+    let data = &events[1]["data"];
+    assert_eq!(
+        (&data["phone"], &data["source"], &data["messageId"]),
+        (&phone().digits().into(), &"message".into(), &"A".into())
+    );
+
+    // The same message again, and the same word again.
+    assert!(!shop.store.receive(vec![word]).await.unwrap().answered);
+    assert!(!shop.store.receive(vec![says(&shop, "B", "STOP")]).await.unwrap().answered);
+    assert_eq!(outgoing(&shop).await, ["Bye!"]);
+    assert_eq!(shop.events().await, ["message.received", "optout.added", "message.received"]);
+
+    // Nothing is said where the tenant has nothing to say.
+    let quiet = Shop::new(&shop.store, "quiet").await;
+    assert!(!shop.store.receive(vec![says(&quiet, "A", "stop")]).await.unwrap().answered);
+    assert!(quiet.live().is_opted_out(&phone()).await.unwrap());
+    assert_eq!(outgoing(&quiet).await, Vec::<String>::new());
+}
+
+async fn who_says_a_word_to_start_is_off_it(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let settings = Settings { confirmation: Some("Bye!".into()), ..Settings::default() };
+    shop.live().save_settings(&settings).await.unwrap();
+    shop.live().opt_out(&phone()).await.unwrap();
+    for (id, new) in [("A", true), ("B", false)] {
+        assert!(!shop.store.receive(vec![says(&shop, id, "start")]).await.unwrap().answered);
+        assert_eq!(shop.events().await.iter().filter(|kind| *kind == "optout.removed").count(), 1, "{new}");
+    }
+    assert!(!shop.live().is_opted_out(&phone()).await.unwrap());
+    // Who changes their mind in one breath ends with the last word, and is told of each stop.
+    let words = ["stop", "start", "stop"].into_iter().enumerate();
+    let words = words.map(|(nth, word)| says(&shop, &format!("C{nth}"), word)).collect();
+    assert!(shop.store.receive(words).await.unwrap().answered);
+    assert!(shop.live().is_opted_out(&phone()).await.unwrap());
+    assert_eq!(outgoing(&shop).await, ["Bye!", "Bye!"]);
+}
+
+async fn only_a_persons_whole_text_is_a_word(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let own = Settings { stop_words: Some(vec!["chega".into()]), ..Settings::default() };
+    let stop = says(&shop, "A", "stop");
+    let words = vec![
+        says(&shop, "B", "please stop by at noon"),
+        Inbound { from_me: true, wa_id: "C".into(), ..stop.clone() },
+        Inbound { is_group: true, wa_id: "D".into(), ..stop.clone() },
+        Inbound { kind: "image".into(), wa_id: "E".into(), ..stop.clone() },
+        Inbound { phone: None, wa_id: "F".into(), ..stop.clone() },
+    ];
+    shop.store.receive(words).await.unwrap();
+    assert!(shop.live().opt_outs(None, 9).await.unwrap().is_empty());
+    // Its own words are a tenant's only ones.
+    shop.live().save_settings(&own).await.unwrap();
+    shop.store.receive(vec![stop]).await.unwrap();
+    assert!(shop.live().opt_outs(None, 9).await.unwrap().is_empty());
+    shop.store.receive(vec![says(&shop, "G", "Chega!")]).await.unwrap();
+    assert!(shop.live().is_opted_out(&phone()).await.unwrap());
+}
+
+async fn a_tenant_may_want_it_to_count_for_every_message(db: TestDb) {
+    let store = db.store().await;
+    let (shop, other) = (Shop::new(&store, "shop").await, Shop::new(&store, "other").await);
+    let settings = Settings { applies_to_all: true, ..Settings::default() };
+    shop.live().save_settings(&settings).await.unwrap();
+    shop.live().opt_out(&phone()).await.unwrap();
+    let job = Job::of(&shop, 2).await;
+    let before = job.picture().await;
+    let results = together((0..20).map(|i| {
+        let (store, intent) = (store.clone(), if i % 2 == 0 { shop.intent() } else { other.intent() });
+        async move { store.accept(intent).await }
+    }))
+    .await;
+    for (i, result) in results.iter().enumerate() {
+        assert_eq!(matches!(result, Err(Refused::OptedOut)), i % 2 == 0, "{result:?}");
+        assert_eq!(result.is_ok(), i % 2 == 1, "{result:?}");
+    }
+    assert_eq!(job.picture().await, before);
+    // Others, and other chats, are written to.
+    store.accept(Intent { job: None, ..job.intent(2) }).await.unwrap();
+    job.send(2).await;
+}
+
+async fn a_confirmation_is_told_once_however_many_words_arrive_at_once(db: TestDb) {
+    let stores = [db.store().await, db.store().await];
+    let shop = Shop::new(&stores[0], "shop").await;
+    let other = shop.add_session("other").await;
+    let settings = Settings { confirmation: Some("Bye!".into()), ..Settings::default() };
+    shop.live().save_settings(&settings).await.unwrap();
+    together((0..24).map(|i: usize| {
+        // To both of its numbers, through both processes.
+        let owner = if i.is_multiple_of(3) { other.clone() } else { shop.owner.clone() };
+        let word = Inbound { owner, ..says(&shop, &format!("W{i}"), "stop") };
+        let store = stores[i % 2].clone();
+        async move { store.receive(vec![word]).await.unwrap() }
+    }))
+    .await;
+    assert_eq!(outgoing(&shop).await, ["Bye!"]);
+    assert_eq!(shop.events().await.iter().filter(|kind| *kind == "optout.added").count(), 1);
+}
+
+fn says(shop: &Shop, wa_id: &str, body: &str) -> Inbound {
+    Inbound { body: body.into(), sent_at: At(START.0 - 1), ..inbound(&shop.owner, wa_id) }
+}
+
+/// The texts of what waits to leave.
+async fn outgoing(shop: &Shop) -> Vec<String> {
+    let filter = MessageFilter { status: Some(Status::Sending), ..MessageFilter::default() };
+    let (rows, _) = shop.live().messages_page(&filter, 99, 0).await.unwrap();
+    rows.into_iter().map(|row| row.body).collect()
+}
