@@ -10,8 +10,8 @@ use axum::extract::{FromRequest, Multipart, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
@@ -455,18 +455,17 @@ pub async fn preview(
         let variant = lots.variant(&one.phone);
         let fields = Fields::parse(one.fields.as_deref().unwrap_or("{}"));
         let content = script.content(variant, &one.phone, &fields);
-        let Content::Text { message: body, .. } = &content;
-        let message = content.rendered();
-        let code = if body.trim().is_empty() {
-            Some("MESSAGE_EMPTY")
-        } else {
-            (message.len() > TEXT_MAX).then_some("MESSAGE_TOO_LONG")
+        // As the job will judge it.
+        let code = match content.text() {
+            text if text.len() > TEXT_MAX => Some("MESSAGE_TOO_LONG"),
+            text if text.trim().is_empty() => Some("MESSAGE_EMPTY"),
+            _ => None,
         };
         Previewed {
             row: one.row,
             phone: one.phone.digits().to_owned(),
             variant: several.then(|| plan.variants[variant].label.clone()),
-            message,
+            message: content.rendered(),
             code,
         }
     });
