@@ -84,6 +84,7 @@ impl Gateway {
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
             uploads: uploads.into(),
+            lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
