@@ -56,7 +56,11 @@ async fn spends_each_days_messages(engine: Engine) {
     for message in sent(&shop).await {
         *per_day.entry(day_of(message)).or_default() += 1;
     }
-    assert_eq!(per_day.values().copied().collect::<Vec<_>>(), [LIMIT; DAYS as usize], "{per_day:?}");
+    assert_eq!(
+        per_day.values().copied().collect::<Vec<_>>(),
+        vec![LIMIT; usize::try_from(DAYS).unwrap()],
+        "{per_day:?}"
+    );
 
     // Raised at noon: it goes on at noon.
     clock.advance(HOUR * 12);
@@ -70,7 +74,7 @@ async fn spends_each_days_messages(engine: Engine) {
     // Where it is tomorrow already, there is a new day's limit.
     let (here, there) = (clock.now(), "Pacific/Kiritimati");
     assert_ne!(local_day(here, there), day_of(here));
-    tenant.time_zone = there.to_owned();
+    there.clone_into(&mut tenant.time_zone);
     store.update_tenant(&tenant).await.unwrap();
     clock.advance(SWEEP);
     job.until_processed(DAYS * LIMIT + 6).await;
