@@ -2,7 +2,7 @@
 //!
 //! Random kills (`kill.rs`) meet the short gaps rarely; here each gap is met on purpose
 //! (`wapid_core::crash`), at the first pass and later ones. In full, with every ordered pair of places:
-//! `WAPID_TEST_FULL=1 cargo nextest run --workspace -E 'test(/jobs::crash_points/)'`.
+//! `WAPID_TEST_FULL=1 cargo nextest run --workspace --profile full -E 'test(/jobs::crash_points/)'`.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The gateway dies at any instant, stops, freezes or is two, and every recipient gets it once.
 //!
 //! In `./test` in a bounded size. In full, with the sizes of a real campaign:
-//! `WAPID_TEST_FULL=1 cargo nextest run --workspace -E 'test(/jobs::kill/)'`.
+//! `WAPID_TEST_FULL=1 cargo nextest run --workspace --profile full -E 'test(/jobs::kill/)'`.
 
 use std::time::{Duration, Instant};
 
