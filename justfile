@@ -11,7 +11,7 @@ check member="":
 test *words:
     ./test {{ words }}
 
-# All but other people's clients
+# All but other people's clients and programs
 quick:
     ./test --quick
 
@@ -29,7 +29,7 @@ fmt:
 serve *arguments:
     cargo run -- serve {{ arguments }}
 
-# A tour on the sandbox: link, send, reply
+# A tour on the sandbox: link, send, reply, a bulk job
 demo:
     cargo run -- demo
 
@@ -42,6 +42,11 @@ interop:
     cargo build --workspace --bins --tests
     cd tests/interop && npm ci --ignore-scripts && npm test
 
+# Users' programs, and those of examples/, against the gateway
+samples:
+    cargo build --workspace --bins --tests
+    cd tests/samples && npm ci --ignore-scripts && npm test
+
 # Licences, bans and sources of the dependencies (cargo install --locked cargo-deny)
 deny:
     cargo deny --all-features check bans licenses sources
@@ -53,3 +58,11 @@ advisories:
 # A private Postgres for a debugging session; prints its URL (`just postgres stop` ends it)
 postgres action="start":
     tests/support/postgres.sh {{ action }} target/postgres
+
+# The same for Redis (`just redis stop` ends it)
+redis action="start":
+    tests/support/redis.sh {{ action }} target/redis
+
+# Every figure of the README, on the Postgres and the Redis above (`just bench --only sqlite` leaves one out)
+bench *arguments:
+    WAPID_TEST_POSTGRES=$(tests/support/postgres.sh start target/postgres) WAPID_TEST_REDIS=$(tests/support/redis.sh start target/redis) cargo bench --workspace --bench gateway --bench jobs --bench wakeups -- {{ arguments }}

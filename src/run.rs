@@ -52,6 +52,8 @@ impl Gateway {
         let _ = rustls::crypto::ring::default_provider().install_default();
         config.prepare_data_dir()?;
         let lock = lock_data_dir(&config.data_dir)?;
+        let uploads = config.data_dir.join("uploads");
+        forget_uploads(&uploads)?;
         let store = open_store(config, clock).await?;
         let sandbox = open_sandbox(config).await?;
         let instance = config.instance()?;
@@ -81,7 +83,8 @@ impl Gateway {
             sessions: sessions.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
-            uploads: config.data_dir.join("uploads").into(),
+            uploads: uploads.into(),
+            lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
@@ -146,6 +149,16 @@ async fn open_sandbox(config: &Config) -> anyhow::Result<Network> {
 pub async fn check_trust() -> anyhow::Result<()> {
     let stranger = Sandbox::open(Storage::Memory).await?;
     link::check_trust(&stranger.certificate_chain(), &stranger.static_key())
+}
+
+/// What a crash left of forms that were being read. Nobody was answered for them.
+fn forget_uploads(folder: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot clear {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One gateway per data folder: two would run the same sessions under one name.

@@ -19,9 +19,11 @@
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
 //! | [`seal`] | secrets at rest |
+//! | [`crash`] | where a test lets the process die |
 //! | [`store`] | rows, on SQLite or Postgres |
 
 pub mod clock;
+pub mod crash;
 pub mod event;
 pub mod id;
 pub mod job;

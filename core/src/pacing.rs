@@ -18,8 +18,11 @@ pub const DELAY_MAX_MS: i64 = 5_000;
 pub const DELAY_LIMIT_MS: i64 = 3_600_000;
 /// How far ahead an end is estimated.
 const HORIZON_DAYS: i64 = 400;
-/// A window list longer than this is a mistake.
-const WINDOWS_MAX: usize = 50;
+/// Stretches of open time that an estimate looks at. Who needs more has windows of minutes, and an end
+/// that nobody can tell.
+const STRETCHES_MAX: usize = 2_000;
+/// Three for each day of the week; a list longer than this is a mistake.
+const WINDOWS_MAX: usize = 21;
 
 /// A range of pauses, both ends included, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,17 +133,23 @@ pub enum WindowError {
     TooMany,
     #[error("a window that ends when it begins is empty; leave windows out to send at any time")]
     Empty,
+    #[error("days: each day once")]
+    RepeatedDay,
 }
 
 impl Windows {
     /// # Errors
-    /// When there are too many, or one is empty.
+    /// When there are too many, or one is empty or names a day twice.
     pub fn check(&self) -> Result<(), WindowError> {
         if self.0.len() > WINDOWS_MAX {
             return Err(WindowError::TooMany);
         }
         if self.0.iter().any(|window| window.from == window.to) {
             return Err(WindowError::Empty);
+        }
+        let repeats = |days: &[Day]| days.iter().enumerate().any(|(place, day)| days[..place].contains(day));
+        if self.0.iter().any(|window| repeats(&window.days)) {
+            return Err(WindowError::RepeatedDay);
         }
         Ok(())
     }
@@ -155,36 +164,48 @@ impl Windows {
             .unwrap_or(now)
     }
 
-    /// When the window that is open at `now` closes; `None` if none ever does.
-    fn closes(&self, now: At, zone: &TimeZone) -> Option<At> {
-        let mut close = None;
-        // Windows that touch are one: 22:00 to 24:00 and 00:00 to 06:00.
-        while let Some(later) = {
-            let at = close.unwrap_or(now);
-            self.spans(at, zone).filter(|(start, end)| *start <= at && *end > at).map(|(_, end)| end).max()
-        } {
-            if later.since(now) > 8 * 86_400_000 {
-                return None;
-            }
-            close = Some(later);
-        }
-        close
-    }
-
     /// Every window from the day before `now` to a week after, as moments.
-    fn spans(&self, now: At, zone: &TimeZone) -> impl Iterator<Item = (At, At)> {
+    fn spans<'a>(&'a self, now: At, zone: &'a TimeZone) -> impl Iterator<Item = (At, At)> + 'a {
         let today = zoned(now, zone).date();
         (-1..=8_i64).flat_map(move |ahead| {
             let date = today.checked_add(ahead.days()).unwrap_or(today);
-            self.0
-                .iter()
-                .filter(move |window| window.days.is_empty() || window.days.contains(&Day::of(date)))
-                .map(move |window| {
-                    let overnight = i64::from(window.to <= window.from);
-                    let last = date.checked_add(overnight.days()).unwrap_or(date);
-                    (moment(date, window.from, zone), moment(last, window.to, zone))
-                })
+            self.begun_on(date, zone)
         })
+    }
+
+    /// The windows that begin on a day, as moments.
+    fn begun_on<'a>(&'a self, date: Date, zone: &'a TimeZone) -> impl Iterator<Item = (At, At)> + 'a {
+        let of_day = move |window: &&Window| window.days.is_empty() || window.days.contains(&Day::of(date));
+        self.0.iter().filter(of_day).map(move |window| {
+            let overnight = i64::from(window.to <= window.from);
+            let last = date.checked_add(overnight.days()).unwrap_or(date);
+            (moment(date, window.from, zone), moment(last, window.to, zone))
+        })
+    }
+
+    /// When a day is open, from its midnight to the next; windows that overlap or touch are one.
+    fn stretches(&self, date: Date, zone: &TimeZone) -> Vec<(At, At)> {
+        let next = date.checked_add(1.day()).unwrap_or(date);
+        let (midnight, end) = (moment(date, Hour(0), zone), moment(next, Hour(0), zone));
+        if self.0.is_empty() {
+            return vec![(midnight, end)];
+        }
+        let before = date.checked_sub(1.day()).unwrap_or(date);
+        let mut spans: Vec<(At, At)> = self
+            .begun_on(before, zone)
+            .chain(self.begun_on(date, zone))
+            .map(|(from, to)| (from.max(midnight), to.min(end)))
+            .filter(|(from, to)| from < to)
+            .collect();
+        spans.sort_unstable();
+        spans.dedup_by(|later, earlier| {
+            let one = later.0 <= earlier.1;
+            if one {
+                earlier.1 = earlier.1.max(later.1);
+            }
+            one
+        });
+        spans
     }
 }
 
@@ -229,26 +250,30 @@ pub struct Road<'a> {
 impl Road<'_> {
     /// When `remaining` messages will have left; `None` when that is never, or too far to say.
     pub fn end(&self, remaining: i64) -> Option<At> {
-        let mut left = remaining;
-        let mut at = self.windows.opens(self.now.max(self.not_before), self.zone);
-        let mut midnight = next_midnight(self.now, self.zone);
-        let mut today = self.quota.map(|(today, _)| today.max(0));
+        let begin = self.now.max(self.not_before);
         let gap = self.gap_ms.max(1);
-        while at.since(self.now) < HORIZON_DAYS * 86_400_000 {
-            if at >= midnight {
-                midnight = next_midnight(at, self.zone);
-                today = self.quota.map(|(_, daily)| daily);
+        let last = self.now.plus_ms(HORIZON_DAYS * 86_400_000);
+        let mut left = remaining;
+        let mut today = self.quota.map(|(today, _)| today.max(0));
+        let mut date = zoned(self.now, self.zone).date();
+        let mut seen = 0;
+        while moment(date, Hour(0), self.zone) < last && seen < STRETCHES_MAX {
+            for (from, to) in self.windows.stretches(date, self.zone) {
+                seen += 1;
+                let at = from.max(begin);
+                if at >= to {
+                    continue;
+                }
+                let fits = (to.since(at) + gap - 1) / gap;
+                let may = today.map_or(fits, |today| fits.min(today));
+                if left <= may {
+                    return Some(at.plus_ms(left * gap));
+                }
+                left -= may;
+                today = today.map(|today| today - may);
             }
-            let close = self.windows.closes(at, self.zone).map_or(midnight, |close| close.min(midnight));
-            let fits = (close.since(at) + gap - 1) / gap;
-            let may = today.map_or(fits, |today| fits.min(today));
-            if left <= may {
-                return Some(at.plus_ms(left * gap));
-            }
-            left -= may;
-            today = today.map(|today| today - may);
-            let next = if today == Some(0) { midnight } else { close };
-            at = self.windows.opens(next, self.zone);
+            date = date.checked_add(1.day()).ok()?;
+            today = self.quota.map(|(_, daily)| daily.max(0));
         }
         None
     }
@@ -354,6 +379,46 @@ mod tests {
         assert_eq!(open.end(3_601), Some(at("2026-03-10T09:00:01Z")));
         let never = Road { quota: Some((0, 0)), ..road };
         assert_eq!(never.end(1), None);
+    }
+
+    #[test]
+    fn an_estimate_counts_time_that_two_windows_share_once() {
+        let zone = TimeZone::UTC;
+        let now = at("2026-03-09T00:00:00Z");
+        let shared = windows(
+            r#"[{"from":"09:00","to":"10:00"},{"from":"09:30","to":"10:30"},{"from":"23:00","to":"01:00"}]"#,
+        );
+        let road = Road { now, not_before: now, gap_ms: 60_000, quota: None, windows: &shared, zone: &zone };
+        // An hour of the night before, 90 minutes, and the night.
+        assert_eq!(road.end(60), Some(at("2026-03-09T01:00:00Z")));
+        assert_eq!(road.end(150), Some(at("2026-03-09T10:30:00Z")));
+        assert_eq!(road.end(270), Some(at("2026-03-10T01:00:00Z")));
+    }
+
+    #[test]
+    fn an_end_behind_thousands_of_windows_is_not_told() {
+        let zone = zone_of("America/New_York");
+        let now = at("2026-03-09T00:00:00Z");
+        let minutes =
+            (0..48).map(|half| Window { days: vec![], from: Hour(half * 30), to: Hour(half * 30 + 1) });
+        let minutes = Windows(minutes.collect());
+        let road =
+            Road { now, not_before: now, gap_ms: 3_600_000, quota: None, windows: &minutes, zone: &zone };
+        assert!(road.end(1_000).is_some());
+        // Within the horizon, but 10,000 windows away.
+        assert_eq!(road.end(10_000), None);
+        assert_eq!(road.end(30_000), None);
+    }
+
+    #[test]
+    fn windows_that_are_a_mistake_are_refused() {
+        let minute = |n| Window { days: vec![], from: Hour(n), to: Hour(n + 1) };
+        let many = |count| Windows((0..count).map(minute).collect()).check();
+        assert_eq!((many(21), many(22)), (Ok(()), Err(WindowError::TooMany)));
+        let days =
+            |days: &str| windows(&format!(r#"[{{"days":[{days}],"from":"09:00","to":"10:00"}}]"#)).check();
+        assert_eq!(days(r#""mon","tue""#), Ok(()));
+        assert_eq!(days(r#""mon","tue","mon""#), Err(WindowError::RepeatedDay));
     }
 
     #[test]

@@ -38,6 +38,9 @@ mod settings;
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A list of 100,000 recipients takes some tens of MB until it is stored.
+pub const LISTS_AT_ONCE: usize = 2;
+
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
@@ -46,6 +49,8 @@ pub struct Api {
     pub restored: Arc<std::sync::atomic::AtomicBool>,
     /// Where the files of forms lie while they are read.
     pub uploads: Arc<std::path::Path>,
+    /// Lists of a job that may be in memory at a time.
+    pub lists: Arc<tokio::sync::Semaphore>,
 }
 
 /// Every route, as documented.

@@ -5,7 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use wapid_core::phone::Phone;
+use wapid_core::phone::{Country, Phone};
 
 use super::body::Body;
 use super::caller::Caller;
@@ -86,6 +86,14 @@ pub struct OptOutChanged {
     opted_out: bool,
 }
 
+/// Read as lists are: a number without a country code is of the tenant's country.
+async fn number(caller: &Caller, text: &str) -> Result<Phone, ApiError> {
+    let code = caller.store.settings().await?.default_country;
+    // It was checked when it was saved.
+    let country = code.and_then(|code| Country::parse(&code).ok());
+    Ok(Phone::parse_in(text, country)?)
+}
+
 /// Put a number on the list
 ///
 /// No job writes to it from here on, those that run included.
@@ -96,7 +104,7 @@ pub struct OptOutChanged {
     responses((status = 200, body = OptOutChanged), Refusals)
 )]
 pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutChanged>, ApiError> {
-    let phone = Phone::parse(&body.value.phone)?;
+    let phone = number(&caller, &body.value.phone).await?;
     caller.store.opt_out(&phone).await?;
     Ok(Json(OptOutChanged { success: true, phone: phone.digits().to_owned(), opted_out: true }))
 }
@@ -109,7 +117,7 @@ pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutCha
     responses((status = 200, body = OptOutChanged), Refusals)
 )]
 pub async fn remove(caller: Caller, Path(phone): Path<String>) -> Result<Json<OptOutChanged>, ApiError> {
-    let phone = Phone::parse(&phone)?;
+    let phone = number(&caller, &phone).await?;
     if !caller.store.opt_in(&phone).await? {
         return Err(ApiError::not_opted_out());
     }

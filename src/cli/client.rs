@@ -2,17 +2,55 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-use reqwest::Method;
+use clap::Args;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::config::Config;
+
+/// How a command reaches a gateway.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// The tenant's API key
+    #[arg(long, env = "WAPID_KEY", hide_env_values = true)]
+    key: String,
+    /// Of the gateway; by default the one that WAPID_LISTEN names
+    #[arg(long)]
+    url: Option<String>,
+}
+
+impl Connection {
+    pub fn open(self, config: &Config) -> anyhow::Result<Client> {
+        Client::new(self.url.unwrap_or_else(|| base_url(config)), self.key)
+    }
+}
 
 /// One gateway, one key.
 pub struct Client {
     http: reqwest::Client,
     url: String,
     key: String,
+}
+
+/// Why there is no answer to read.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("{url} does not answer")]
+    NoAnswer { url: String, source: reqwest::Error },
+    #[error("{url} did not answer JSON")]
+    NotJson { url: String, source: reqwest::Error },
+    #[error("{error}")]
+    Refused { status: StatusCode, code: String, error: String },
+}
+
+impl CallError {
+    /// Nobody is there, or somebody who is not well: the same question may be answered later.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } | Self::NotJson { .. } => true,
+            Self::Refused { status, .. } => status.is_server_error(),
+        }
+    }
 }
 
 /// The address that `WAPID_LISTEN` names, as a URL one can dial.
@@ -35,24 +73,36 @@ impl Client {
         Ok(Self { http: http()?, url, key })
     }
 
-    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value, CallError> {
         self.call(Method::GET, path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub async fn post(&self, path: &str, body: Value) -> Result<Value, CallError> {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, CallError> {
         let mut request =
             self.http.request(method, format!("{}{path}", self.url)).header("X-API-Key", &self.key);
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.with_context(|| format!("{} does not answer", self.url))?;
+        let url = || self.url.clone();
+        let answer = request.send().await.map_err(|source| CallError::NoAnswer { url: url(), source })?;
         let status = answer.status();
-        let value: Value = answer.json().await.context("the gateway did not answer JSON")?;
-        anyhow::ensure!(status.is_success(), "{}", value["error"].as_str().unwrap_or("the gateway refused"));
-        Ok(value)
+        let value: Value = answer.json().await.map_err(|source| CallError::NotJson { url: url(), source })?;
+        if status.is_success() {
+            return Ok(value);
+        }
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        Err(CallError::Refused {
+            status,
+            code: text("code").unwrap_or_default(),
+            error: text("error").unwrap_or_else(|| "the gateway refused".to_owned()),
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::client::{self, Client};
+use super::client::Connection;
 use crate::config::Config;
 use crate::qr;
 
@@ -18,20 +18,15 @@ pub struct LinkArguments {
     /// Your name for the session
     #[arg(default_value = "main")]
     session: String,
-    /// The tenant's API key
-    #[arg(long, env = "WAPID_KEY", hide_env_values = true)]
-    key: String,
-    /// Of the gateway; by default the one that WAPID_LISTEN names
-    #[arg(long)]
-    url: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
     /// Type a code into the phone of this number instead of scanning
     #[arg(long)]
     phone: Option<String>,
 }
 
 pub async fn link(config: &Config, arguments: LinkArguments) -> anyhow::Result<()> {
-    let url = arguments.url.unwrap_or_else(|| client::base_url(config));
-    let gateway = Client::new(url, arguments.key)?;
+    let gateway = arguments.connection.open(config)?;
     let new = json!({"sessionId": arguments.session, "phoneNumber": arguments.phone});
     let made = gateway.post("/api/whatsapp/session", new).await?;
     if let Some(code) = made["pairingCode"].as_str() {

@@ -5,13 +5,17 @@
 //! | `serve` | the gateway (the default), and the sandbox alone |
 //! | `admin` | tenants and keys, straight on the database; a running gateway need not stop |
 //! | `link` | link a number from a terminal, through a running gateway |
+//! | `job` | list, watch and steer bulk jobs, through a running gateway |
+//! | `watch` | how a job is followed: a bar on a terminal, lines or JSON elsewhere |
+//! | `progress` | what a job's progress reads like; pure |
 //! | `demo` | a tour on the sandbox |
-//! | `client` | the small HTTP client that the last two share |
+//! | `client` | the small HTTP client that `link`, `job` and `demo` share |
 
 #![expect(clippy::print_stdout, reason = "commands speak to whoever typed them")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use wapid_core::key::Mode;
@@ -22,8 +26,11 @@ use crate::telemetry;
 mod admin;
 mod client;
 mod demo;
+mod job;
 mod link;
+mod progress;
 mod serve;
+mod watch;
 
 /// Turns any WhatsApp number into an HTTP API.
 #[derive(Debug, Parser)]
@@ -39,10 +46,13 @@ pub struct Arguments {
 enum Command {
     /// Run the gateway (the default)
     Serve,
-    /// A tour on the sandbox: link, send, reply; leaves the gateway up
+    /// A tour on the sandbox: link, send, reply, a bulk job; leaves the gateway up
     Demo,
     /// Link a number: draws the QR here and follows it until the session is ready
     Link(link::LinkArguments),
+    /// Bulk jobs: list, watch, pause, resume, cancel
+    #[command(subcommand)]
+    Job(job::JobCommand),
     /// Customer accounts
     #[command(subcommand)]
     Tenant(admin::TenantCommand),
@@ -86,24 +96,23 @@ impl From<ModeChoice> for Mode {
     }
 }
 
-/// Does what the arguments say.
+/// Does what the arguments say, and answers what the shell shall know.
 ///
 /// # Errors
 /// In words for whoever typed them.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     telemetry::start_logs()?;
     let config = arguments.config;
     match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::gateway(&config).await,
-        Command::Demo => demo::tour(&config).await,
-        Command::Link(arguments) => link::link(&config, arguments).await,
-        Command::Tenant(command) => admin::tenant(&config, command).await,
-        Command::Key(command) => admin::key(&config, command).await,
-        Command::Sandbox { listen, folder, json } => serve::sandbox(listen, folder, json).await,
-        Command::Health { url } => serve::health(&config, url).await,
-        Command::Openapi => {
-            println!("{}", serde_json::to_string_pretty(&crate::api::document())?);
-            Ok(())
-        }
+        Command::Serve => serve::gateway(&config).await?,
+        Command::Demo => demo::tour(&config).await?,
+        Command::Link(arguments) => link::link(&config, arguments).await?,
+        Command::Job(command) => return job::job(&config, command).await,
+        Command::Tenant(command) => admin::tenant(&config, command).await?,
+        Command::Key(command) => admin::key(&config, command).await?,
+        Command::Sandbox { listen, folder, json } => serve::sandbox(listen, folder, json).await?,
+        Command::Health { url } => serve::health(&config, url).await?,
+        Command::Openapi => println!("{}", serde_json::to_string_pretty(&crate::api::document())?),
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -126,7 +126,8 @@ impl<R: Read> Decoded<R> {
         (self.output, self.read) = (Vec::with_capacity(text.len() + 1), 0);
         for byte in text.into_bytes() {
             if std::mem::take(&mut self.after_return) && byte != b'\n' {
-                self.output.push(b'\r');
+                // A lone one ends a row, as old Macintosh programs write it.
+                self.output.push(b'\n');
             }
             if byte == b'\r' {
                 self.after_return = true;
@@ -184,6 +185,13 @@ mod tests {
         let list = list(b"919876543210,Ana\n\n919876543211\nhello,x\n").unwrap();
         assert_eq!(names(&list), [r#"{"name":"Ana"}"#, ""]);
         assert_eq!((list.problems[0].row, list.invalid), (4, 1));
+    }
+
+    #[test]
+    fn a_lone_return_ends_a_row() {
+        let list = list(b"phone,name\r919876543210,Ana\r919876543211,Bia\r").unwrap();
+        assert_eq!(names(&list), [r#"{"name":"Ana"}"#, r#"{"name":"Bia"}"#]);
+        assert_eq!((list.recipients[0].row, list.recipients[1].row), (2, 3));
     }
 
     #[test]

@@ -16,6 +16,10 @@ const ENTRIES_MAX: usize = 1_000;
 const INFLATED_MAX: u64 = 200 << 20;
 /// Inflated to packed. Sheets of numbers reach 20; bombs 1,000.
 const RATIO_MAX: u64 = 100;
+/// The table of texts, inflated: it stands in memory while the sheet is read.
+const TEXTS_MAX: u64 = 64 << 20;
+/// `<si/>` and its like: no text takes less.
+const TEXT_BYTES_MIN: u64 = 5;
 /// Below this the ratio does not matter.
 const SMALL: u64 = 1 << 20;
 const COLUMNS_MAX: usize = 100;
@@ -35,6 +39,9 @@ pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
         let column = usize::try_from(column).unwrap_or(usize::MAX);
         if column >= COLUMNS_MAX {
             continue;
+        }
+        if row + 1 < line {
+            return Err(ListError::file("the sheet's rows are out of order; save it anew"));
         }
         if row + 1 != line {
             if line > 0 {
@@ -77,16 +84,46 @@ fn check_zip(path: &Path) -> Result<(), ListError> {
     }
     let mut inflated = 0;
     for place in 0..archive.len() {
-        let entry = archive.by_index(place).map_err(broken)?;
+        let mut entry = archive.by_index(place).map_err(broken)?;
         if entry.encrypted() {
             return Err(ListError::file("the workbook is encrypted; save it without a password"));
         }
-        inflated += std::io::copy(&mut entry.take(INFLATED_MAX + 1 - inflated), &mut std::io::sink())?;
+        // The reader sets aside as much memory as the table of texts says that it holds, so a lie there
+        // would end the process.
+        if entry.name().map_err(broken)?.to_ascii_lowercase().ends_with("sharedstrings.xml") {
+            inflated += check_texts(&mut entry)?;
+        } else {
+            let left = (INFLATED_MAX + 1).saturating_sub(inflated);
+            inflated += std::io::copy(&mut entry.take(left), &mut std::io::sink())?;
+        }
         if inflated > INFLATED_MAX || (inflated > SMALL && inflated / RATIO_MAX > packed) {
             return Err(ListError::file("the workbook is too large when unpacked"));
         }
     }
     Ok(())
+}
+
+/// The size of the table of texts, if it has room for as many as it says.
+fn check_texts(entry: &mut impl Read) -> Result<u64, ListError> {
+    let mut texts = Vec::new();
+    entry.take(TEXTS_MAX + 1).read_to_end(&mut texts)?;
+    let size = texts.len() as u64;
+    if size > TEXTS_MAX {
+        return Err(ListError::file("the workbook is too large when unpacked"));
+    }
+    let name = b"uniqueCount";
+    let named = (0..texts.len().saturating_sub(name.len())).filter(|at| texts[*at..].starts_with(name));
+    for at in named {
+        let Some(value) = texts[at + name.len()..].trim_ascii_start().strip_prefix(b"=") else { continue };
+        let value = value.trim_ascii_start();
+        let Some(quote) = value.first().filter(|byte| b"\"'".contains(byte)) else { continue };
+        let value = value[1..].split(|byte| byte == quote).next().unwrap_or_default();
+        let says = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse::<u64>().ok());
+        if says.is_none_or(|says| says > size / TEXT_BYTES_MIN) {
+            return Err(ListError::file("the workbook's table of texts is broken; save it anew"));
+        }
+    }
+    Ok(size)
 }
 
 #[cfg(test)]
@@ -146,6 +183,42 @@ mod tests {
         assert_eq!(refused.code(), "INVALID_FILE");
         assert!(refused.to_string().contains("too large"), "{refused}");
         assert!(started.elapsed().as_secs() < 20);
+    }
+
+    /// Memory for 100 billion texts is asked for before the first is read, and the process ends.
+    #[test]
+    fn a_table_that_lies_about_its_size_is_refused() {
+        let lies = ["100000000000", "18446744073709551615", "99999999999999999999999"];
+        for (lie, quote) in lies.iter().zip(["\"", "'", "\""]) {
+            let texts = format!(
+                "<sst xmlns=\"x\" count={quote}1{quote} uniqueCount = {quote}{lie}{quote}><si><t>a</t></si></sst>"
+            );
+            let file = zipped(&[
+                ("xl/worksheets/sheet1.xml", b"<worksheet/>"),
+                ("xl/sharedStrings.xml", texts.as_bytes()),
+            ]);
+            let refused = super::super::from_file(file.path(), RULES).unwrap_err();
+            assert!(refused.to_string().contains("table of texts"), "{lie}: {refused}");
+        }
+    }
+
+    /// `count` is how often texts are used, and a text may look like anything.
+    #[test]
+    fn a_table_of_few_texts_that_are_used_often_is_fine() {
+        let texts = br#"<sst count="10002" uniqueCount="2"><si><t>https://pay.example/?amount=150000</t></si><si><t>b</t></si></sst>"#;
+        assert!(check_texts(&mut texts.as_slice()).is_ok());
+        let far = format!("<sst uniqueCount{}=\"{}9\"/>", " ".repeat(60), "0".repeat(60));
+        assert!(check_texts(&mut far.as_bytes()).is_ok());
+        let lie = far.replace('9', "999999");
+        assert!(check_texts(&mut lie.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn rows_out_of_order_are_refused() {
+        let row = |n: u32| format!(r#"<row r="{n}"><c r="A{n}"><v>91987654321{n}</v></c></row>"#);
+        let file = workbook(&format!("{}{}{}", row(1), row(2), row(1)));
+        let refused = super::super::from_file(file.path(), RULES).unwrap_err();
+        assert!(refused.to_string().contains("out of order"), "{refused}");
     }
 
     #[test]

@@ -19,12 +19,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
+use wapid_core::crash;
 use wapid_core::id::SessionKey;
 use wapid_core::job::{Hold, JobId, Outcome, Restriction};
 use wapid_core::key::Mode;
 use wapid_core::message::{TEXT_MAX, new_wa_id};
 use wapid_core::pacing::{Draw, next_midnight, zone_of};
-use wapid_core::phone::Recipient;
+use wapid_core::phone::{Phone, Recipient};
 use wapid_core::recipient::Fields;
 use wapid_core::session::State;
 use wapid_core::store::StoreError;
@@ -53,6 +54,8 @@ const ANSWER_PATIENCE_MS: i64 = 10_000;
 const ASKED_AT_ONCE: usize = 20;
 const _: () = assert!(ASKED_AT_ONCE <= ASKED_MAX, "one question takes no more");
 const QUESTION_GAP_MS: i64 = 1_000;
+/// How long the answer "not on WhatsApp" counts for somebody whose turn is still to come.
+const ABSENT_MS: i64 = 10 * 60_000;
 /// When the next day begins, not every tenant's jobs begin in its first second.
 const MORNING_SPREAD_MS: i64 = 60_000;
 /// A restriction whose end WhatsApp did not name is looked at again after this.
@@ -128,6 +131,7 @@ impl Sessions {
 
     /// Looks at whatever a wake-up names.
     pub fn heed(&self, key: &str) {
+        crash::point("wakeup.heard");
         if let Some(session) = key.strip_prefix("send:") {
             self.poke_jobs(&SessionKey(session.to_owned()));
         }
@@ -222,6 +226,8 @@ struct Runner {
     waiting: HashMap<JobId, VecDeque<Waiting>>,
     unanswered: JoinSet<Option<Verdict>>,
     last_question: Option<At>,
+    /// Numbers that were not on WhatsApp when they were asked for together with others.
+    absent: HashMap<Phone, At>,
     /// The restriction whose end has been asked for.
     asked_about: Option<At>,
 }
@@ -238,6 +244,7 @@ impl Runner {
             waiting: HashMap::new(),
             unanswered: JoinSet::new(),
             last_question: None,
+            absent: HashMap::new(),
             asked_about: None,
         }
     }
@@ -469,6 +476,10 @@ impl Runner {
         if numbers.is_known(network, &recipient.phone, now) {
             return Ok(None);
         }
+        // Only at its turn, and then forgotten: who tries again asks again.
+        if self.absent.remove(&recipient.phone).is_some_and(|asked| now.since(asked) < ABSENT_MS) {
+            return self.dismiss_absent(job, recipient).await;
+        }
         let store = self.sessions.store().clone();
         if store.was_met(&self.row.tenant, self.row.mode, &recipient.phone).await? {
             numbers.remember(network, &recipient.phone, now);
@@ -482,7 +493,7 @@ impl Runner {
         let asked: Vec<_> = self.waiting[job]
             .iter()
             .map(|waiting| waiting.phone.clone())
-            .filter(|phone| !numbers.is_known(network, phone, now))
+            .filter(|phone| !numbers.is_known(network, phone, now) && !self.absent.contains_key(phone))
             .take(ASKED_AT_ONCE)
             .collect();
         let link = self.view.borrow().link.clone().and_then(|link| link.upgrade());
@@ -492,16 +503,21 @@ impl Runner {
             // Whether the session is lost is its task's to find out.
             return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS))));
         };
-        let mut is_there = false;
-        for (phone, registered) in asked.iter().zip(answers) {
+        self.absent.retain(|_, asked| now.since(*asked) < ABSENT_MS);
+        for (phone, registered) in asked.into_iter().zip(answers) {
             if registered {
-                numbers.remember(network, phone, now);
+                numbers.remember(network, &phone, now);
+            } else {
+                self.absent.insert(phone, now);
             }
-            is_there |= registered && *phone == recipient.phone;
         }
-        if is_there {
+        if self.absent.remove(&recipient.phone).is_none() {
             return Ok(None);
         }
+        self.dismiss_absent(job, recipient).await
+    }
+
+    async fn dismiss_absent(&mut self, job: &JobId, recipient: &Waiting) -> Result<Option<Next>, StoreError> {
         let error = "the number is not on WhatsApp";
         self.dismiss(job, recipient, Outcome::Failed, "NOT_ON_WHATSAPP", error).await?;
         Ok(Some(Next::Again))
@@ -568,6 +584,7 @@ impl Runner {
         };
         let turn = self.sessions.turn(&self.row.key, &to);
         let turn = turn.lock().await;
+        crash::point("job.chosen");
         let accepted = self.sessions.store().accept(intent).await;
         let (key, created_at) = match accepted {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
@@ -578,12 +595,14 @@ impl Runner {
                 return self.refused(place, refused).await;
             }
         };
+        crash::point("job.released");
         let written = Arc::new(Notify::new());
         let mut outgoing =
             Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
         outgoing.written = Some(written.clone());
         let _ = handle.commands.send(Command::Transmit(outgoing));
         drop(turn);
+        crash::point("job.handed");
         self.pop(&id);
         let agenda = self.agenda.as_mut().expect("there is one");
         (agenda.last_at, agenda.draw) = (Some(created_at), draw);

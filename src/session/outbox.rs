@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
+use wapid_core::crash;
 use wapid_core::id::MessageKey;
 use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
@@ -150,6 +151,7 @@ impl Outbox {
             self.writing_to.insert(chat.clone());
             let (link, connection) = (link.clone(), self.connection);
             self.writing.spawn(async move {
+                crash::point("message.taken");
                 let written = link.transmit(&chat, &outgoing.content, &outgoing.wa_id);
                 let result = AssertUnwindSafe(written)
                     .catch_unwind()
@@ -216,6 +218,7 @@ impl Outbox {
         }
         match result {
             Ok(in_flight) => {
+                crash::point("message.written");
                 let answer = await_answer(context.clone(), outgoing, in_flight, link, connection);
                 self.unanswered.spawn(answer);
             }
@@ -286,9 +289,11 @@ async fn await_answer(
             return Ended::Again { outgoing, when: Again::Now };
         }
     };
+    crash::point("message.answered");
     match answer {
         Ok(Answer::Taken { at_ms }) => {
-            let at = at_ms.map_or_else(|| clock.now(), At);
+            // In whole seconds, so it may lie before the message was made.
+            let at = at_ms.map_or_else(|| clock.now(), At).max(outgoing.created_at);
             settle(&context, &outgoing, Outcome::Sent, Verdict::Sent { at }, at).await
         }
         Ok(Answer::Nack { code }) => {
@@ -327,6 +332,7 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
         };
         match sessions.store().settle(settlement).await {
             Ok(()) => {
+                crash::point("message.settled");
                 // Whoever was refused: the jobs of this number wait from here on.
                 if matches!(&verdict, Verdict::Failed { code, .. } if code == BLOCKED) {
                     sessions.poke_jobs(&context.owner.session);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
+use wapid_core::crash;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
@@ -425,6 +426,7 @@ impl Task {
     /// Takes up what an earlier connection, or an earlier process, left without a verdict. Receipts
     /// that came with the offline queue count first: they may tell that a message had arrived.
     async fn recover(&mut self) {
+        crash::point("session.recovers");
         self.recovery_owed = false;
         self.sessions.0.receipts.written().await;
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {

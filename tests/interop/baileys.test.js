@@ -7,7 +7,7 @@ import { DisconnectReason, proto } from 'baileys';
 import { curve } from 'libsignal';
 
 import { Baileys } from './support/baileys.js';
-import { Sandbox } from './support/wapid.js';
+import { Sandbox } from '../support/wapid.js';
 
 const ANA = '15550000001';
 const BEN = '15550000002';

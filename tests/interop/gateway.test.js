@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { DisconnectReason } from 'baileys';
 
 import { Baileys } from './support/baileys.js';
-import { Gateway, Sandbox } from './support/wapid.js';
+import { Gateway, Sandbox } from '../support/wapid.js';
 
 const SHOP = '15550000010';
 const ANA = '15550000011';
@@ -14,6 +14,7 @@ const BEN = '15550000012';
 
 let sandbox;
 let gateway;
+let tenant;
 let shop;
 let shopPhone;
 const people = [];
@@ -21,8 +22,9 @@ const people = [];
 before(async () => {
   sandbox = await Sandbox.start();
   gateway = await Gateway.start(sandbox);
-  shopPhone = await gateway.phone(SHOP, 'Shop');
-  shop = await gateway.linked('main', shopPhone);
+  tenant = await gateway.tenant('shop');
+  shopPhone = await tenant.phone(SHOP, 'Shop');
+  shop = await tenant.linked('main', shopPhone);
 });
 after(async () => {
   for (const person of people) person.close();
@@ -32,8 +34,8 @@ after(async () => {
 
 /** Somebody whose phone is in this tenant's book and whose Baileys is linked to it. */
 async function person(number, name, link) {
-  const phone = await gateway.phone(number, name);
-  const client = new Baileys(sandbox, gateway.tenantId);
+  const phone = await tenant.phone(number, name);
+  const client = new Baileys(sandbox, tenant.id);
   people.push(client);
   await link(client, phone);
   await client.online();
@@ -86,7 +88,7 @@ test('two people who never met before write through the shop, each to the right 
 
 test('what the shop sent while Baileys was away reaches it once', async () => {
   const [ana] = people;
-  await gateway.call('POST', '/api/sandbox/faults', { phone: ANA, sessionId: 'main', kind: 'drop' });
+  await tenant.call('POST', '/api/sandbox/faults', { phone: ANA, sessionId: 'main', kind: 'drop' });
   const id = await shop.send(ANA, 'You were away');
   await ana.onlineAgain();
   assert.equal((await ana.received('You were away')).id, id);
@@ -98,9 +100,9 @@ test('what the shop sent while Baileys was away reaches it once', async () => {
 
 test('Baileys is logged out when the phone unlinks it, and the session stays', async () => {
   const [, ben] = people;
-  const phone = await sandbox.phone(gateway.tenantId, BEN, 'Ben');
+  const phone = await sandbox.phone(tenant.id, BEN, 'Ben');
   assert.deepEqual(await phone.unlink(), { unlinked: 1 });
   await ben.closedWith(DisconnectReason.loggedOut);
-  const status = await gateway.call('GET', '/api/whatsapp/session/main/status');
+  const status = await tenant.call('GET', '/api/whatsapp/session/main/status');
   assert.equal(status.status, 'ready');
 });

@@ -1,17 +1,26 @@
-//! Tenants and keys from the command line, beside a running gateway.
+//! The command line beside a running gateway: tenants and keys, linking, jobs; and the demo.
 
 use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 
-use crate::app::{Caller, TestApp, until};
+use crate::app::{Caller, Database, Engine, Tenant, TestApp, until};
+use crate::jobs::{Job, crowd};
+use crate::process::{home, serve_sandbox, signal};
 
-async fn wapid(app: &TestApp, arguments: &[&str]) -> std::process::Output {
+/// Generous: the machine is busy, and a gateway that was killed takes its time to come back.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+async fn wapid(app: &TestApp, arguments: &[&str]) -> Output {
     run(app.dir.path(), &app.database.url, arguments).await
 }
 
-async fn run(dir: &Path, database: &str, arguments: &[&str]) -> std::process::Output {
-    tokio::process::Command::new(env!("CARGO_BIN_EXE_wapid"))
+async fn run(dir: &Path, database: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wapid"))
         .env("WAPID_DATA_DIR", dir)
         .env("WAPID_DATABASE_URL", database)
         .args(arguments)
@@ -20,7 +29,7 @@ async fn run(dir: &Path, database: &str, arguments: &[&str]) -> std::process::Ou
         .expect("wapid runs")
 }
 
-fn json(output: &std::process::Output) -> Value {
+fn one_line(output: &Output) -> Value {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.lines().count(), 1, "not one line: {text}");
@@ -31,7 +40,7 @@ fn json(output: &std::process::Output) -> Value {
 async fn a_key_is_made_rotated_and_revoked_while_the_gateway_runs() {
     let app = TestApp::new().await;
     let made =
-        json(&wapid(&app, &["tenant", "create", "--name", "shop", "--daily-limit", "7", "--json"]).await);
+        one_line(&wapid(&app, &["tenant", "create", "--name", "shop", "--daily-limit", "7", "--json"]).await);
     let test = made["testKey"].as_str().expect("testKey");
     assert!(
         test.starts_with("wapid_test_")
@@ -40,22 +49,23 @@ async fn a_key_is_made_rotated_and_revoked_while_the_gateway_runs() {
     Caller::new(app.url(), test).get("/api/whatsapp/sessions").await.ok();
 
     let tenant = made["tenantId"].as_str().expect("tenantId");
-    let second = json(&wapid(&app, &["key", "create", "--tenant", tenant, "--mode", "test", "--json"]).await);
+    let second =
+        one_line(&wapid(&app, &["key", "create", "--tenant", tenant, "--mode", "test", "--json"]).await);
     assert_eq!(second["tenantId"], tenant);
     assert_eq!(second["testKey"], second["key"]);
 
     // With grace, both work; without, the old one dies at once (within the 5 s that a key is known).
-    let graceful = json(&wapid(&app, &["key", "rotate", test, "--grace-hours", "1", "--json"]).await);
+    let graceful = one_line(&wapid(&app, &["key", "rotate", test, "--grace-hours", "1", "--json"]).await);
     let fresh = graceful["key"].as_str().expect("key");
     Caller::new(app.url(), test).get("/api/whatsapp/sessions").await.ok();
     Caller::new(app.url(), fresh).get("/api/whatsapp/sessions").await.ok();
-    json(&wapid(&app, &["key", "rotate", fresh, "--json"]).await);
+    one_line(&wapid(&app, &["key", "rotate", fresh, "--json"]).await);
     until("the rotated key dies", || async {
         (Caller::new(app.url(), fresh).get("/api/whatsapp/sessions").await.status == 401).then_some(())
     })
     .await;
     let key = second["key"].as_str().expect("key");
-    json(&wapid(&app, &["key", "revoke", key, "--json"]).await);
+    one_line(&wapid(&app, &["key", "revoke", key, "--json"]).await);
     until("the revoked key dies", || async {
         (Caller::new(app.url(), key).get("/api/whatsapp/sessions").await.status == 401).then_some(())
     })
@@ -86,15 +96,13 @@ async fn mistakes_are_told_in_words_and_end_with_1() {
     assert!(String::from_utf8_lossy(&second.stderr).contains("another wapid runs"), "{second:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_links_sends_gets_an_answer_and_stays_up() {
-    use tokio::io::{AsyncBufReadExt as _, BufReader};
-    let dir = tempfile::tempdir().expect("a folder");
-    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wapid"))
-        .env("WAPID_DATA_DIR", dir.path())
+/// Takes the tour to its last line. The gateway is still up.
+async fn tour(dir: &Path) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
+        .env("WAPID_DATA_DIR", dir)
         .env("WAPID_LISTEN", "127.0.0.1:0")
         .arg("demo")
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("the demo starts");
@@ -109,23 +117,49 @@ async fn the_demo_links_sends_gets_an_answer_and_stays_up() {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), told).await.expect("the tour ends");
-    for part in ["ready as 5511900000001", "Your OTP is *123456*.", "received", "Thank you!"] {
-        assert!(text.contains(part), "{part} is missing:\n{text}");
+    let ended = tokio::time::timeout(PATIENCE, told).await;
+    assert!(ended.is_ok() && text.contains("curl"), "the tour does not end:\n{text}");
+    (child, text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_links_sends_gets_an_answer_writes_to_forty_and_stays_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut child, text) = tour(dir.path()).await;
+    for part in [
+        "ready as 5511900000001",
+        "Your OTP is *123456*.",
+        "received",
+        "Thank you!",
+        "1  NOT_ON_WHATSAPP\n",
+        ": 38 of 40 sent, 1 failed, 1 skipped (opted out)\n",
+        "| Hello Bia, 30% off today!\n",
+        "| Hello there, 30% off today!\n",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
     }
     let url = text.lines().next().and_then(|line| line.split_whitespace().last()).expect("a URL").to_owned();
     Caller::new(url, "").get("/healthz").await.ok();
+
+    // Again on the same data, as people do.
+    signal(&child, "INT");
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it stops").expect("a status");
+    assert!(ended.success(), "{ended}");
+    let (_child, again) = tour(dir.path()).await;
+    for part in ["no scan needed", ": 38 of 40 sent, 1 failed, 1 skipped (opted out)\n"] {
+        assert!(again.contains(part), "{part:?} is missing:\n{again}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_is_linked_from_a_terminal() {
-    use tokio::io::{AsyncReadExt as _, BufReader};
+    use tokio::io::AsyncReadExt as _;
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
     shop.phone("5511900000001").await;
-    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_wapid"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
         .args(["link", "--url", &app.url(), "--key", &shop.test.key, "main"])
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .expect("wapid runs");
@@ -136,11 +170,245 @@ async fn a_number_is_linked_from_a_terminal() {
         answer.status.is_success().then(|| answer.json()["qrText"].as_str().map(str::to_owned)).flatten()
     })
     .await;
-    shop.test.post("/api/sandbox/phones/5511900000001/scan", serde_json::json!({"qr": qr})).await.ok();
+    shop.test.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
     let mut drawn = String::new();
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
     let ended =
         tokio::time::timeout(std::time::Duration::from_secs(30), out.read_to_string(&mut drawn)).await;
     ended.expect("it ends once the session is ready").expect("UTF-8");
     assert!(drawn.contains("Ready: 5511900000001"), "{drawn}");
+}
+
+/// `wapid job …` with a key.
+async fn job_command(caller: &Caller, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wapid"))
+        .arg("job")
+        .args(arguments)
+        .args(["--url", &caller.url, "--key", &caller.key])
+        .output()
+        .await
+        .expect("wapid runs")
+}
+
+/// `wapid job watch` with its output on a pipe.
+struct Watcher {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    said: Vec<String>,
+}
+
+impl Watcher {
+    fn of(job: &Job<'_>, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
+            .args(["job", "watch", &job.id, "--url", &job.caller.url])
+            .args(more)
+            .env("WAPID_KEY", &job.caller.key)
+            .env("TZ", "UTC")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("wapid runs");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Self { child, lines, said: vec![] }
+    }
+
+    /// Its next line; `None` once it has ended.
+    async fn next(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("it falls silent after {:?}", self.said));
+        let line = line.expect("UTF-8")?;
+        self.said.push(line.clone());
+        Some(line)
+    }
+
+    async fn until_says(&mut self, what: &str) -> String {
+        while let Some(line) = self.next().await {
+            if line.contains(what) {
+                return line;
+            }
+        }
+        panic!("it ended without {what:?}: {:?}", self.said);
+    }
+
+    /// Its exit code and all that it said, once it has ended by itself.
+    async fn end(mut self) -> (i32, Vec<String>) {
+        while self.next().await.is_some() {}
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends");
+        (status.expect("a status").code().expect("an exit code"), self.said)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_ends_with_its_job_and_says_who_did_not_get_it() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let mut phones = crowd(&shop, 24).await;
+    shop.test.post("/api/whatsapp/opt-outs", json!({"phone": phones[3]})).await.ok();
+    phones.push("5511700000000".to_owned());
+    let body = json!({"recipients": phones, "message": "Sale", "delayMin": 200, "delayMax": 250});
+    let job = session.bulk(body).await;
+    let (code, said) = Watcher::of(&job, &[]).end().await;
+    assert_eq!(code, 0, "{said:?}");
+    let sums = said.last().expect("it says something");
+    assert!(
+        sums.starts_with("Completed in ")
+            && sums.ends_with(": 23 of 25 sent, 1 failed, 1 skipped (opted out)"),
+        "{said:?}"
+    );
+    assert_eq!(said[said.len() - 2], "     1  NOT_ON_WHATSAPP", "{said:?}");
+    assert!(said[0].contains(" of 25 sent, 0 failed, "), "{said:?}");
+
+    // Of a job that is over, the end is all there is to see.
+    let (code, said) = Watcher::of(&job, &[]).end().await;
+    assert_eq!((code, said.len()), (0, 2), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_is_paused_resumed_and_cancelled_under_the_eyes_of_a_watch() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 60).await;
+    let body = json!({"recipients": phones, "message": "Sale", "delayMin": 800, "delayMax": 900});
+    let job = session.bulk(body).await;
+    let mut watcher = Watcher::of(&job, &[]);
+    watcher.until_says("; running").await;
+
+    let paused = one_line(&job_command(&shop.test, &["pause", &job.id, "--json"]).await);
+    assert_eq!(paused["paused"], true);
+    let line = watcher.until_says("paused").await;
+    assert!(line.ends_with(" of 60 sent, 0 failed, 0 skipped; paused"), "{line}");
+    let resumed = job_command(&shop.test, &["resume", &job.id]).await;
+    assert!(String::from_utf8_lossy(&resumed.stdout).contains("  running "), "{resumed:?}");
+    watcher.until_says(" of 60 sent, 0 failed, 0 skipped; running").await;
+
+    let list = job_command(&shop.test, &["list"]).await;
+    assert!(String::from_utf8_lossy(&list.stdout).starts_with(&format!("{}  running ", job.id)), "{list:?}");
+    let cancelled = one_line(&job_command(&shop.test, &["cancel", &job.id, "--json"]).await);
+    assert_eq!(cancelled["state"], "cancelled");
+    let (code, said) = watcher.end().await;
+    assert_eq!(code, 1, "{said:?}");
+    let sent = job.read().await["succeeded"].as_i64().expect("a count");
+    let sums = format!("Cancelled: {sent} of 60 sent, 0 failed, 0 skipped, {} not written to", 60 - sent);
+    assert_eq!(said.last(), Some(&sums), "{said:?}");
+
+    let late = job_command(&shop.test, &["resume", &job.id]).await;
+    assert_eq!(late.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&late.stderr).contains("was cancelled"), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_outlives_the_gateway_that_it_asks() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = Database::new(Engine::Sqlite, dir.path()).await;
+    let home = home(dir.path(), &database, Some(serve_sandbox().await));
+    let (_, key) = home.create_tenant().await;
+    let process = home.start().await;
+    let caller = Caller::new(process.url.clone(), &key);
+    let shop = Tenant { live_key: String::new(), live: caller.clone(), test: caller };
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 20).await;
+    let body = json!({"recipients": phones, "message": "Sale", "delayMin": 200, "delayMax": 300});
+    let job = session.bulk(body).await;
+    let mut watcher = Watcher::of(&job, &[]);
+    let mut programs = Watcher::of(&job, &["--json"]);
+    watcher.until_says(" of 20 sent").await;
+    programs.until_says("jobId").await;
+    process.kill().await;
+    let away = watcher.until_says("does not answer").await;
+    assert_eq!(away, format!("{} does not answer; still watching", job.caller.url));
+    let away: Value = serde_json::from_str(&programs.until_says("away").await).expect("JSON");
+    assert!(away["away"].as_str().expect("words").contains("does not answer"), "{away}");
+
+    let process = home.start().await;
+    let (code, said) = watcher.end().await;
+    assert_eq!(code, 0, "{said:?}");
+    assert!(said.last().expect("a line").ends_with(": 20 of 20 sent, 0 failed, 0 skipped"), "{said:?}");
+    assert_eq!(said.iter().filter(|line| line.contains("does not answer")).count(), 1, "{said:?}");
+    let (code, said) = programs.end().await;
+    assert_eq!(code, 0, "{said:?}");
+    process.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_watches_reads_a_job_per_line() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let mut phones = crowd(&shop, 15).await;
+    phones.push("5511700000000".to_owned());
+    let body = json!({"recipients": phones, "message": "Sale", "delayMin": 250, "delayMax": 300});
+    let job = session.bulk(body).await;
+    let (code, said) = Watcher::of(&job, &["--json"]).end().await;
+    assert_eq!(code, 0, "{said:?}");
+    let jobs: Vec<Value> = said.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(jobs.len() > 1, "{said:?}");
+    for pair in jobs.windows(2) {
+        assert_eq!(pair[0]["jobId"], job.id);
+        assert!(pair[0]["processed"].as_i64() <= pair[1]["processed"].as_i64(), "{said:?}");
+        assert!(pair[0]["results"].is_null(), "{said:?}");
+    }
+    let last = jobs.last().expect("a line");
+    assert_eq!((&last["status"], &last["succeeded"]), (&json!("completed"), &json!(15)));
+    assert_eq!(last["results"]["reasons"], json!([{"code": "NOT_ON_WHATSAPP", "count": 1}]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_says_what_its_job_waits_for_and_ctrl_c_leaves_the_job_alone() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let at = app.clock.now().plus_ms(10 * 86_400_000);
+    let day = &at.iso()[..10];
+    let body = json!({"recipients": phones, "message": "Sale", "scheduleAt": at.iso()});
+    let job = session.bulk(body).await;
+    let mut watcher = Watcher::of(&job, &[]);
+    let line = watcher.until_says("waiting for its start at").await;
+    assert!(line.starts_with("0 of 2 sent, 0 failed, 0 skipped; ") && line.contains(day), "{line}");
+    signal(&watcher.child, "INT");
+    let (code, said) = watcher.end().await;
+    assert_eq!(code, 130, "{said:?}");
+    assert!(said.last().expect("a line").contains("the job goes on"), "{said:?}");
+    assert_eq!(job.read().await["state"], "waiting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_watched_is_said_at_once_and_ends_with_1() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let hour = 3_600_000;
+    let body = json!({"recipients": phones, "message": "Sale", "delayMin": hour, "delayMax": hour});
+    let job = session.bulk(body).await;
+    let stranger = app.tenant("bakery").await;
+    let nobody = Caller::new(app.url(), "wapid_test_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    let silence = Caller::new(format!("http://{}", crate::process::free_address()), &shop.test.key);
+    let unknown = "65f1a2b3c4d5e6f7a8b9c0d1";
+    for (caller, id, words) in [
+        (&shop.test, unknown, "this key has no job"),
+        (&stranger.test, &job.id, "this key has no job"),
+        (&shop.live, &job.id, "this key has no job"),
+        (&nobody, &job.id, "does not take this key"),
+        (&silence, &job.id, "does not answer"),
+    ] {
+        for verb in ["watch", "pause"] {
+            let output = job_command(caller, &[verb, id]).await;
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
+            assert!(said.starts_with("wapid: ") && said.contains(words), "{words} is missing: {said}");
+        }
+    }
+    let output = job_command(&shop.test, &["watch", "main"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("24 hex digits"), "{output:?}");
+
+    // A key that ends in the middle ends the watch.
+    let mut watcher = Watcher::of(&job, &[]);
+    watcher.until_says("1 of 2 sent").await;
+    one_line(&wapid(&app, &["key", "revoke", &shop.test.key, "--json"]).await);
+    let (code, said) = watcher.end().await;
+    assert_eq!(code, 1, "{said:?}");
 }

@@ -27,7 +27,7 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let job = json!({"recipients": ["5511900000002"], "message": "private offer", "scheduleAt": "2099-01-01T00:00:00Z"});
     let refused = a.test.post(&session.path("/send-bulk"), job.clone()).await;
     refused.refused(400, "INVALID_REQUEST");
-    let job = json!({"recipients": ["5511900000002"], "message": "private offer", "windows": [{"from": "00:00", "to": "00:01"}]});
+    let job = json!({"recipients": ["5511900000002"], "message": "private offer", "name": "private sale", "windows": [{"from": "00:00", "to": "00:01"}]});
     let job = session.bulk(job).await;
     let before = snapshot(&a.test).await;
     let b = app.tenant("b").await;
@@ -85,10 +85,16 @@ async fn a_stranger_cannot_name_anothers_session_in_a_body() {
     assert_eq!(session.status().await["status"], "ready");
 }
 
-async fn snapshot(caller: &crate::app::Caller) -> (Value, Value, Value) {
-    (
+async fn snapshot(caller: &crate::app::Caller) -> [Value; 6] {
+    let jobs = caller.get("/api/whatsapp/bulk-jobs").await.ok();
+    // Without what changes while its window comes nearer.
+    let jobs = jobs["jobs"].as_array().expect("jobs").iter();
+    [
+        jobs.map(|job| json!([job["jobId"], job["name"], job["status"], job["paused"]])).collect(),
+        caller.get("/api/whatsapp/opt-outs").await.ok(),
+        caller.get("/api/whatsapp/settings").await.ok(),
         caller.get("/api/whatsapp/sessions").await.ok(),
         caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
         caller.get("/api/sandbox/phones").await.ok(),
-    )
+    ]
 }

@@ -25,5 +25,7 @@ mod openapi;
 mod operations;
 mod process;
 mod proxy;
+#[path = "../support/redis.rs"]
+mod redis;
 mod sending;
 mod trust;

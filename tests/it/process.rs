@@ -54,14 +54,38 @@ impl Home {
     }
 
     pub async fn start(&self) -> Process {
-        let mut child = self.command().stdout(Stdio::piped()).spawn().expect("wapid starts");
+        let (process, is_up) = self.started(self.command()).await;
+        assert!(is_up, "wapid ended before it was up");
+        process
+    }
+
+    /// One that dies at its so-manieth pass through a place ([`wapid_core::crash`]), if it has not yet.
+    pub async fn start_to_die_at(&self, place: &str, pass: u32) -> Process {
+        let mut command = self.command();
+        command.env("WAPID_CRASH_AT", format!("{place}:{pass}"));
+        self.started(command).await.0
+    }
+
+    /// Returns when it says where it listens, or has ended without.
+    async fn started(&self, mut command: Command) -> (Process, bool) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("wapid starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let first = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
-        let first = first.expect("wapid says where it listens").expect("a readable line").expect("a line");
-        let url = first.split_whitespace().last().expect("a URL").to_owned();
+        let first = first.expect("wapid says where it listens").expect("a readable line");
+        let url = first.as_deref().and_then(|line| line.split_whitespace().last()).map(str::to_owned);
         // Whatever else it prints must not fill the pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Process { child, url }
+        let is_up = url.is_some();
+        (Process { child, url: url.unwrap_or_default() }, is_up)
+    }
+
+    /// With an idempotency key; `None` where the process dies instead of answering.
+    pub async fn try_post(&self, key: &str, path: &str, body: &Value, idempotency: &str) -> Option<Value> {
+        let request = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let request = request.post(format!("http://{}{path}", self.listen)).header("X-API-Key", key);
+        let answer = request.header("Idempotency-Key", idempotency).json(body).send().await.ok()?;
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        answer.json().await.ok()
     }
 
     pub async fn create_tenant(&self) -> (String, String) {
@@ -83,12 +107,16 @@ impl Process {
         self.child.kill().await.expect("the process is ours");
     }
 
-    /// A signal by its name: `STOP`, `CONT`, `TERM`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
-        assert!(sent.success(), "no signal {name} for {pid}");
+        signal(&self.child, name);
     }
+}
+
+/// A signal by its name: `STOP`, `CONT`, `TERM`, `INT`.
+pub fn signal(child: &Child, name: &str) {
+    let pid = child.id().expect("it runs").to_string();
+    let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+    assert!(sent.success(), "no signal {name} for {pid}");
 }
 
 /// A free port, for a gateway that must come back to the same address.

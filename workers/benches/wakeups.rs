@@ -1,4 +1,4 @@
-//! Wake-ups per second, their latency, and what Redis keeps of them.
+//! Wake-ups per second, their latency, what Redis keeps of them, and what an idle queue costs.
 //!
 //! `cargo bench --workspace --bench wakeups [-- --count 1000000]`; Redis from `WAPID_TEST_REDIS`.
 
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use tokio::sync::Notify;
 use wapid_core::clock::Clock;
 use wapid_workers::{Queue, Wakeups};
@@ -15,6 +16,8 @@ use wapid_workers::{Queue, Wakeups};
 /// As many keys as a large installation has sessions.
 const KEYS: usize = 10_000;
 const LONE: usize = 200;
+/// How long an idle queue is watched, and left alone before what remains is measured.
+const IDLE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -79,7 +82,15 @@ async fn measure(name: &str, queue: Queue, redis: Option<String>, count: usize) 
         lone[LONE / 2].as_secs_f64() * 1e3,
         lone[LONE * 99 / 100].as_secs_f64() * 1e3,
     );
-    running.stop().await;
+    tokio::time::sleep(IDLE / 4).await;
+    let (spent, asked) = (cpu_ms()?, commands(redis.as_deref()).await?);
+    tokio::time::sleep(IDLE).await;
+    let (spent, asked) = (cpu_ms()? - spent, commands(redis.as_deref()).await? - asked);
+    println!(
+        "{name}: idle, {:.2} % of a core{}",
+        spent as f64 / IDLE.as_millis() as f64 * 100.0,
+        redis.as_ref().map_or(String::new(), |_| format!(", {} commands/s in Redis", asked / IDLE.as_secs()))
+    );
     if redis.is_some() {
         let after = memory(redis.as_deref()).await?;
         println!(
@@ -89,13 +100,30 @@ async fn measure(name: &str, queue: Queue, redis: Option<String>, count: usize) 
             after as f64 / 1e6
         );
     }
+    running.stop().await;
     Ok(())
 }
 
 async fn memory(redis: Option<&str>) -> anyhow::Result<u64> {
+    info(redis, "used_memory:").await
+}
+
+async fn commands(redis: Option<&str>) -> anyhow::Result<u64> {
+    info(redis, "total_commands_processed:").await
+}
+
+async fn info(redis: Option<&str>, name: &str) -> anyhow::Result<u64> {
     let Some(url) = redis else { return Ok(0) };
     let mut connection = redis::Client::open(url)?.get_multiplexed_async_connection().await?;
-    let info: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await?;
-    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    Ok(line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(0))
+    let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
+    let line = info.lines().find_map(|line| line.strip_prefix(name));
+    Ok(line.and_then(|number| number.trim().parse().ok()).unwrap_or(0))
+}
+
+/// What this process has used so far, as Linux counts it: in hundredths of a second.
+fn cpu_ms() -> anyhow::Result<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let (_, after_name) = stat.rsplit_once(") ").context("a name in parentheses")?;
+    let times = after_name.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+    Ok(times.sum::<u64>() * 10)
 }

@@ -9,17 +9,22 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::error;
 use wapid_core::clock::{At, Clock};
+use wapid_core::crash;
 
 use super::later::Later;
-use super::promoter;
 use super::queue::Executor;
+use super::server::Server;
+use super::trouble::Trouble;
+use super::{promoter, worker};
 
 /// The longest key, in bytes.
 pub const KEY_MAX: usize = 256;
-/// A caller never waits longer for a queue that is away.
+/// A caller never waits longer for a queue that is away,
 const PATIENCE: Duration = Duration::from_secs(2);
+/// and hardly at all once another one tried in vain.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
 /// A stop waits so long for what is being executed.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -42,7 +47,13 @@ pub(super) struct Inner {
     pub clock: Clock,
     /// Something earlier than everything before was put in.
     pub put: Notify,
-    away: AtomicBool,
+    /// The queue has something to execute.
+    pub pushed: Arc<Notify>,
+    pub moving: Trouble,
+    pub working: Trouble,
+    putting: Trouble,
+    /// Somebody tried in vain, and nobody had an answer since.
+    failed: AtomicBool,
 }
 
 impl Wakeups {
@@ -52,7 +63,10 @@ impl Wakeups {
     /// When the file does not open or the URL does not read. A Redis that is away is no error.
     pub async fn open(queue: Queue, instance: &str, clock: Clock) -> anyhow::Result<Self> {
         let (later, executor) = match queue {
-            Queue::Redis(url) => (Later::redis(&url, instance)?, Executor::redis(&url, instance)?),
+            Queue::Redis(url) => {
+                let server = Server::at(&url)?;
+                (Later::redis(server.clone(), instance), Executor::redis(server, instance))
+            }
             Queue::Sqlite(path) => {
                 let later = Later::sqlite(&path).await?;
                 let Later::Sqlite(pool) = &later else { unreachable!("made above") };
@@ -60,13 +74,24 @@ impl Wakeups {
                 (later, executor)
             }
         };
-        Ok(Self(Arc::new(Inner { later, executor, clock, put: Notify::new(), away: AtomicBool::new(false) })))
+        Ok(Self(Arc::new(Inner {
+            later,
+            executor,
+            clock,
+            put: Notify::new(),
+            pushed: Arc::default(),
+            moving: Trouble::with("Moving wake-ups into the queue"),
+            working: Trouble::with("Executing wake-ups"),
+            putting: Trouble::with("Putting wake-ups in"),
+            failed: AtomicBool::new(false),
+        })))
     }
 
     /// "Look at `key`, not before `at`", to this process. As good as it goes: what a queue that is away
     /// loses, the sweep finds.
     pub async fn wake(&self, key: &str, at: At) {
         if self.try_out(key, self.0.later.put(key, at)).await {
+            crash::point("wakeup.put");
             self.0.put.notify_one();
         }
     }
@@ -91,7 +116,7 @@ impl Wakeups {
         };
         tasks.spawn(promoter::run(self.0.clone(), stop.clone()));
         tasks.spawn(promoter::tidy(self.0.clone(), stop.clone()));
-        tasks.spawn(self.0.executor.clone().work(careful, stop.clone()));
+        tasks.spawn(worker::run(self.0.clone(), careful, stop.clone()));
         Running { stop, tasks }
     }
 
@@ -107,25 +132,21 @@ impl Wakeups {
             error!("A wake-up's key has 1 to {KEY_MAX} bytes; this one was dropped");
             return false;
         }
-        let result = match tokio::time::timeout(PATIENCE, put).await {
+        let patience = if self.0.failed.load(Ordering::Acquire) { LITTLE_PATIENCE } else { PATIENCE };
+        let result = match tokio::time::timeout(patience, put).await {
             Ok(result) => result,
-            Err(_) => Err(anyhow::anyhow!("no answer within {PATIENCE:?}")),
+            Err(_) => Err(anyhow::anyhow!("no answer within {patience:?}")),
         };
-        self.0.note(result.as_ref().err());
+        self.0.failed.store(result.is_err(), Ordering::Release);
+        self.0.putting.note(&result);
         result.is_ok()
     }
 }
 
 impl Inner {
-    /// Says once when the queue goes away, and once when it is back.
-    pub(super) fn note(&self, error: Option<&anyhow::Error>) {
-        match error {
-            Some(error) if !self.away.swap(true, Ordering::AcqRel) => {
-                warn!("The queue of wake-ups is away; the sweep stands in: {error:#}");
-            }
-            None if self.away.swap(false, Ordering::AcqRel) => info!("The queue of wake-ups is back"),
-            _ => {}
-        }
+    /// The queue has answered.
+    pub(super) fn note_answer(&self) {
+        self.failed.store(false, Ordering::Release);
     }
 }
 

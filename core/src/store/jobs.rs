@@ -13,6 +13,7 @@ use super::ledger::{Change, Changed, Idempotency, Retry};
 use super::tx::{Texts, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
+use crate::crash;
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
 use crate::key::Mode;
@@ -279,8 +280,10 @@ const TAKE_KEY: &str =
 const KEY_TAKEN: &str = "SELECT fingerprint, message_key FROM idempotency_keys
     WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND expires_at > $4";
 
+/// Only while it loads: a commit whose answer was lost may have begun it.
 const DROP_RECIPIENTS: &str = "DELETE FROM recipients WHERE job_id = $1 AND seq IN
-    (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)";
+    (SELECT seq FROM recipients WHERE job_id = $1 ORDER BY seq LIMIT $2)
+    AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = $1 AND j.state = 'loading')";
 
 const JOB: &str = select_jobs!("AND j.id = $3");
 
@@ -366,6 +369,7 @@ impl TenantStore {
         let mut tx = self.store.db.begin().await?;
         tx.run(INSERT_JOB, row).await?;
         tx.commit().await?;
+        crash::point("job.inserted");
         match self.fill_job(&id, &new, list).await {
             Ok(made) if made.id == id => Ok(made),
             other => {
@@ -410,6 +414,7 @@ impl TenantStore {
             let mut tx = self.store.db.begin().await?;
             tx.run_many(&mut texts, INSERT_RECIPIENTS, rows).await?;
             tx.commit().await?;
+            crash::point("job.step");
         }
         let mut tx = self.store.db.begin().await?;
         if let Some(key) = &new.idempotency {
@@ -435,7 +440,9 @@ impl TenantStore {
         {
             return Err(NewJobError::NoSession);
         }
+        crash::point("job.filled");
         tx.commit().await?;
+        crash::point("job.begun");
         Ok(MadeJob { id: id.clone(), repeated: false })
     }
 

@@ -70,7 +70,8 @@ pub async fn read(State(api): State<Api>, job: OwnJob) -> Result<Json<Job>, ApiE
 #[serde(rename_all = "camelCase")]
 pub struct JobQuery {
     session_id: Option<String>,
-    /// `pending`, `running`, `paused`, `completed`, `cancelled` or `failed`
+    /// `pending`, `running`, `paused`, `completed`, `cancelled` or `failed`. A job that
+    /// reads `waiting` is found as `pending` or `running`
     state: Option<String>,
     /// Jobs per page, 1 to 100; 20 by default
     limit: Option<i64>,

@@ -1,24 +1,27 @@
 //! What a request for a job says, and what is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, Multipart, Query, Request, State};
-use axum::http::{HeaderMap, header};
-use rand::RngExt as _;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
 use wapid_core::job::{Outcome, Plan, RECIPIENTS_MAX, VARIANTS_MAX, Variant};
-use wapid_core::message::Content;
+use wapid_core::message::{Content, TEXT_MAX};
 use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay, Windows};
-use wapid_core::phone::Country;
+use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::{Fields, List, NewRecipient, Problem};
 use wapid_core::store::jobs::{Listed, NewJob};
 use wapid_core::store::ledger::Idempotency;
@@ -42,12 +45,16 @@ pub const FORM_MAX: usize = FILE_MAX + BODY_MAX;
 const PROBLEMS_SHOWN: usize = 20;
 /// A schedule farther off than this is a mistake.
 const SCHEDULE_MAX_MS: i64 = 366 * 86_400_000;
+/// One that passed so long ago is one too; less is a clock that goes wrong, or a slow upload.
+const SCHEDULE_PAST_MS: i64 = 5 * 60_000;
+/// How long a request may take to arrive, however steadily it does.
+const ARRIVAL_MAX: Duration = Duration::from_secs(120);
 const NAME_MAX: usize = 100;
 const PREVIEWS: usize = 5;
 const PREVIEWS_MAX: usize = 50;
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewBulk {
     /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000
     #[schema(value_type = Vec<Object>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
@@ -88,6 +95,7 @@ pub struct NewBulk {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewVariant {
     message: Option<String>,
     header: Option<String>,
@@ -148,37 +156,55 @@ pub struct Asked {
     file: Option<NamedTempFile>,
     /// Of all that it says, the file included.
     print: [u8; 32],
+    turn: Turn,
 }
+
+/// One of the few requests whose lists are in memory at a time; the others wait.
+type Turn = OwnedSemaphorePermit;
 
 impl FromRequest<Api> for Asked {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        if kind.is_some_and(|kind| kind.starts_with("multipart/form-data")) {
-            let form = Multipart::from_request(request, api)
-                .await
-                .map_err(|problem| ApiError::bad("INVALID_FORM", problem.body_text()))?;
-            return Self::from_form(form, api).await;
-        }
-        let bytes: Bytes = crate::api::body::read(request.into_body(), BODY_MAX).await?;
-        Ok(Self { print: Sha256::digest(&bytes).into(), new: read_json(&bytes)?, file: None })
+        let is_form = kind.is_some_and(|kind| kind.starts_with("multipart/form-data"));
+        let arrival = async {
+            if is_form {
+                let form = Multipart::from_request(request, api)
+                    .await
+                    .map_err(|problem| ApiError::bad("INVALID_FORM", problem.body_text()))?;
+                return Arrived::from_form(form, api).await;
+            }
+            let json: Bytes = crate::api::body::read(request.into_body(), BODY_MAX).await?;
+            Ok(Arrived { json, file: None })
+        };
+        let arrived = timeout(ARRIVAL_MAX, arrival).await.map_err(|_| ApiError::slow_body())??;
+        let turn = api.lists.clone().acquire_owned().await.map_err(anyhow::Error::from)?;
+        // Work for some tenths of a second: not on a thread that serves others.
+        off_thread("INVALID_JSON", move || arrived.read(turn)).await
     }
 }
 
-impl Asked {
+/// A request before it is read.
+struct Arrived {
+    json: Bytes,
+    file: Option<NamedTempFile>,
+}
+
+impl Arrived {
     /// The fields of the JSON, one part each, and the list as the part `file`.
     async fn from_form(mut form: Multipart, api: &Api) -> Result<Self, ApiError> {
+        let twice = |name: &str| ApiError::bad("INVALID_FORM", format!("{name}: one part, not two"));
         let mut file = None;
-        let mut parts = Map::new();
+        let mut parts: BTreeMap<String, Box<RawValue>> = BTreeMap::new();
         let mut size = 0;
-        let mut print = Sha256::new();
         while let Some(field) = form.next_field().await.map_err(|problem| upload::broken(&problem))? {
             let name = field.name().unwrap_or_default().to_owned();
             if name == "file" {
-                let saved = upload::save(field, &api.uploads).await?;
-                print.update(digest_of(saved.path()).await?);
-                file = Some(saved);
+                if file.is_some() {
+                    return Err(twice(&name));
+                }
+                file = Some(upload::save(field, &api.uploads).await?);
                 continue;
             }
             let text = field.text().await.map_err(|problem| upload::broken(&problem))?;
@@ -186,37 +212,84 @@ impl Asked {
             if size > BODY_MAX {
                 return Err(ApiError::too_large(BODY_MAX));
             }
+            // A form sends the fields that nobody filled in as well.
+            if text.is_empty() {
+                continue;
+            }
             // What is not text in JSON is written as JSON in a form.
             let value = match name.as_str() {
                 "recipients" | "variants" | "windows" | "delayMin" | "delayMax" | "checkNumbers" => {
-                    serde_json::from_str(&text).map_err(|problem| {
+                    RawValue::from_string(text).map_err(|problem| {
                         ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
                     })?
                 }
-                _ => Value::String(text),
+                _ => serde_json::value::to_raw_value(&text).map_err(anyhow::Error::from)?,
             };
+            if parts.contains_key(&name) {
+                return Err(twice(&name));
+            }
             parts.insert(name, value);
         }
-        let text = Value::Object(parts).to_string();
-        print.update(text.as_bytes());
-        Ok(Self { new: read_json(text.as_bytes())?, file, print: print.finalize().into() })
+        let json = serde_json::to_vec(&parts).map_err(anyhow::Error::from)?;
+        Ok(Self { json: json.into(), file })
+    }
+
+    fn read(self, turn: Turn) -> Result<Asked, ApiError> {
+        let mut print = Sha256::new();
+        if let Ok(fields) = serde_json::from_slice::<BTreeMap<&str, &RawValue>>(&self.json) {
+            // Of a request with pictures, say that there are none before its fields are found unknown.
+            let kind = fields.get("type").and_then(|kind| serde_json::from_str::<String>(kind.get()).ok());
+            content_of(kind.as_deref(), Some("-".to_owned()), None, None)?;
+            for (name, value) in fields {
+                print.update(name);
+                print.update(b"\0");
+                print.update(without_spaces(value.get()));
+                print.update(b"\0");
+            }
+        }
+        if let Some(file) = &self.file {
+            print.update(digest_of(file.path()).map_err(anyhow::Error::from)?);
+        }
+        Ok(Asked { new: read_json(&self.json)?, file: self.file, print: print.finalize().into(), turn })
     }
 }
 
-async fn digest_of(path: &std::path::Path) -> Result<[u8; 32], ApiError> {
-    let path = path.to_owned();
-    let digest = tokio::task::spawn_blocking(move || -> std::io::Result<[u8; 32]> {
-        let mut hash = Sha256::new();
-        let mut file = std::fs::File::open(path)?;
-        let mut chunk = vec![0; 64 << 10];
-        loop {
-            match std::io::Read::read(&mut file, &mut chunk)? {
-                0 => return Ok(hash.finalize().into()),
-                size => hash.update(&chunk[..size]),
-            }
+/// JSON without what stands between its tokens.
+fn without_spaces(json: &str) -> Vec<u8> {
+    let (mut in_text, mut escaped) = (false, false);
+    let keep = |byte: &u8| {
+        let keep = in_text || !byte.is_ascii_whitespace();
+        if *byte == b'"' && !escaped {
+            in_text = !in_text;
         }
-    });
-    Ok(digest.await.map_err(anyhow::Error::from)?.map_err(anyhow::Error::from)?)
+        escaped = in_text && *byte == b'\\' && !escaped;
+        keep
+    };
+    json.bytes().filter(keep).collect()
+}
+
+/// Runs what takes long where it holds nobody up. A panic in it is the input's fault, and its words may
+/// hold what the caller sent: they are not logged.
+async fn off_thread<T: Send + 'static>(
+    code: &'static str,
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        tracing::error!("Reading a list panicked");
+        Err(ApiError::bad(code, "The list does not read"))
+    })
+}
+
+fn digest_of(path: &std::path::Path) -> std::io::Result<[u8; 32]> {
+    let mut hash = Sha256::new();
+    let mut file = std::fs::File::open(path)?;
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        match std::io::Read::read(&mut file, &mut chunk)? {
+            0 => return Ok(hash.finalize().into()),
+            size => hash.update(&chunk[..size]),
+        }
+    }
 }
 
 /// A request that can be done.
@@ -226,6 +299,8 @@ struct Order {
     missing: Vec<Missing>,
     name: Option<String>,
     schedule_at: Option<At>,
+    /// Until the list is stored.
+    _turn: Turn,
 }
 
 /// Start a bulk job
@@ -246,14 +321,19 @@ struct Order {
         (NewBulk = "application/json"),
         (NewBulk = "multipart/form-data")
     )),
-    responses((status = 200, body = MadeBulk), Refusals)
+    responses(
+        (status = 200, body = MadeBulk, headers(
+            ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer")
+        )),
+        Refusals
+    )
 )]
 pub async fn create(
     State(api): State<Api>,
     session: OwnSession,
     headers: HeaderMap,
     asked: Asked,
-) -> Result<Json<MadeBulk>, ApiError> {
+) -> Result<Response, ApiError> {
     let now = api.sessions.store().clock().now();
     let idempotency = key_of(&headers)?.map(|key| Idempotency {
         key,
@@ -265,14 +345,15 @@ pub async fn create(
         && let Some(made) = store.job_of_key(key).await?
     {
         let row = store.job(&made.id).await?.ok_or_else(ApiError::no_job)?;
-        return Ok(Json(MadeBulk {
+        let answer = MadeBulk {
             job_id: row.id.to_string(),
             total: row.total,
             duplicates: row.duplicates,
             invalid: row.invalid,
             problems: vec![],
             missing: vec![],
-        }));
+        };
+        return Ok(answered(answer, true));
     }
     let order = take(&session, asked, now).await?;
     let new = NewJob {
@@ -290,14 +371,24 @@ pub async fn create(
     }
     let List { recipients, problems, duplicates, invalid, .. } = order.list;
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    Ok(Json(MadeBulk {
+    let answer = MadeBulk {
         job_id: made.id.to_string(),
         total: count(recipients.len()),
         duplicates: count(duplicates),
         invalid: count(invalid),
         problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
         missing: order.missing,
-    }))
+    };
+    Ok(answered(answer, made.repeated))
+}
+
+fn answered(answer: MadeBulk, repeated: bool) -> Response {
+    let mut response = Json(answer).into_response();
+    if repeated {
+        let replayed = HeaderName::from_static("idempotency-replayed");
+        response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -327,6 +418,9 @@ pub struct Previewed {
     variant: Option<String>,
     /// As WhatsApp shows it
     message: String,
+    /// `MESSAGE_EMPTY` or `MESSAGE_TOO_LONG`: this recipient would fail
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 /// See what a bulk job would send
@@ -356,15 +450,23 @@ pub async fn preview(
     let Order { plan, list, missing, .. } = take(&session, asked, api.sessions.store().clock().now()).await?;
     let script = Script::of(&plan);
     let several = plan.variants.len() > 1;
-    let previews = list.recipients.iter().take(limit).enumerate().map(|(place, one)| {
-        // Every variant in turn; which one a recipient gets is drawn when the job is made.
-        let variant = place % plan.variants.len();
+    let lots = Lots::of(&plan);
+    let previews = list.recipients.iter().take(limit).map(|one| {
+        let variant = lots.variant(&one.phone);
         let fields = Fields::parse(one.fields.as_deref().unwrap_or("{}"));
+        let content = script.content(variant, &one.phone, &fields);
+        // As the job will judge it.
+        let code = match content.text() {
+            text if text.len() > TEXT_MAX => Some("MESSAGE_TOO_LONG"),
+            text if text.trim().is_empty() => Some("MESSAGE_EMPTY"),
+            _ => None,
+        };
         Previewed {
             row: one.row,
             phone: one.phone.digits().to_owned(),
             variant: several.then(|| plan.variants[variant].label.clone()),
-            message: script.content(variant, &one.phone, &fields).rendered(),
+            message: content.rendered(),
+            code,
         }
     });
     Ok(Json(Preview {
@@ -379,7 +481,7 @@ pub async fn preview(
 
 /// Checks everything; changes nothing.
 async fn take(session: &OwnSession, asked: Asked, now: At) -> Result<Order, ApiError> {
-    let Asked { new, file, .. } = asked;
+    let Asked { new, file, turn, .. } = asked;
     let invalid = |why: String| ApiError::bad("INVALID_REQUEST", why);
     let delay = delay_of(new.delay_min, new.delay_max)?;
     if let Some(windows) = &new.windows {
@@ -394,6 +496,9 @@ async fn take(session: &OwnSession, asked: Asked, now: At) -> Result<Order, ApiE
         Some(_) if new.message.is_some() => {
             return Err(invalid("variants: instead of message, not beside it".to_owned()));
         }
+        Some(_) if new.header.is_some() || new.footer.is_some() => {
+            return Err(invalid("header, footer: in each of the variants, not beside them".to_owned()));
+        }
         Some(variants) => variants_of(new.kind.as_deref(), variants)?,
         None => {
             let content = content_of(new.kind.as_deref(), new.message, new.header, new.footer)?;
@@ -406,19 +511,16 @@ async fn take(session: &OwnSession, asked: Asked, now: At) -> Result<Order, ApiE
         .map(|code| Country::parse(&code).map_err(|problem| invalid(format!("defaultCountry: {problem}"))))
         .transpose()?;
     let rules = Rules { country, max: RECIPIENTS_MAX };
-    let list = list_of(new.recipients, file, rules).await?;
-    if list.recipients.is_empty() {
-        let first = list.problems.first();
-        let why = first.map_or_else(
-            || "recipients: at least one".to_owned(),
-            |first| format!("recipients: none is usable; row {}: {}", first.row, first.why),
-        );
-        return Err(ApiError::bad("NO_RECIPIENTS", why));
-    }
-    let missing = check_templates(&variants, &list)?;
+    let code = if file.is_some() { "INVALID_FILE" } else { "INVALID_RECIPIENTS" };
+    let work = move || {
+        let list = list_of(new.recipients, file, rules)?;
+        let missing = check_templates(&variants, &list)?;
+        Ok((list, missing, variants, turn))
+    };
+    let (list, missing, variants, turn) = off_thread(code, work).await?;
     let plan =
         Plan { variants, delay, windows: new.windows, check_numbers: new.check_numbers.unwrap_or(true) };
-    Ok(Order { plan, list, missing, name, schedule_at })
+    Ok(Order { plan, list, missing, name, schedule_at, _turn: turn })
 }
 
 fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
@@ -440,18 +542,23 @@ fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
     Ok(Delay { min_ms, max_ms })
 }
 
-/// A time that has passed is now.
+/// A time that has just passed is now.
 fn schedule(value: &Value, now: At) -> Result<Option<At>, ApiError> {
-    let wrong = "scheduleAt: ISO 8601 such as 2026-03-08T10:30:00Z, or milliseconds";
+    let invalid = |why: &'static str| ApiError::bad("INVALID_REQUEST", why);
     let at = match value {
         Value::Null => return Ok(None),
         Value::String(text) => At::parse(text),
         Value::Number(number) => number.as_i64().map(At),
         _ => None,
     };
-    let at = at.ok_or_else(|| ApiError::bad("INVALID_REQUEST", wrong))?;
+    let wrong = "scheduleAt: milliseconds since the epoch, or ISO 8601 such as 2026-03-08T10:30:00Z";
+    // Before March 1973 in milliseconds, and today in seconds.
+    let at = at.filter(|at| at.0 >= 100_000_000_000).ok_or_else(|| invalid(wrong))?;
+    if now.since(at) > SCHEDULE_PAST_MS {
+        return Err(invalid("scheduleAt: this time has passed"));
+    }
     if at.since(now) > SCHEDULE_MAX_MS {
-        return Err(ApiError::bad("INVALID_REQUEST", "scheduleAt: within a year"));
+        return Err(invalid("scheduleAt: within a year"));
     }
     Ok(Some(at).filter(|at| *at > now))
 }
@@ -477,25 +584,28 @@ fn variants_of(kind: Option<&str>, variants: Vec<NewVariant>) -> Result<Vec<Vari
     Ok(made)
 }
 
-async fn list_of(
+fn list_of(
     recipients: Option<Box<RawValue>>,
     file: Option<NamedTempFile>,
     rules: Rules,
 ) -> Result<List, ApiError> {
-    let read = match (recipients, file) {
+    let list = match (recipients, file) {
         (Some(_), Some(_)) => {
             return Err(ApiError::bad("INVALID_REQUEST", "recipients, file: one of them, not both"));
         }
         (None, None) => return Err(ApiError::bad("NO_RECIPIENTS", "recipients: required, or a file")),
-        // Both are work for some tenths of a second: not on a thread that serves others.
-        (Some(json), None) => {
-            tokio::task::spawn_blocking(move || recipients::from_json(json.get(), rules)).await
-        }
-        (None, Some(file)) => {
-            tokio::task::spawn_blocking(move || recipients::from_file(file.path(), rules)).await
-        }
+        (Some(json), None) => recipients::from_json(json.get(), rules)?,
+        (None, Some(file)) => recipients::from_file(file.path(), rules)?,
     };
-    Ok(read.map_err(anyhow::Error::from)??)
+    if list.recipients.is_empty() {
+        let first = list.problems.first();
+        let why = first.map_or_else(
+            || "recipients: at least one".to_owned(),
+            |first| format!("recipients: none is usable; row {}: {}", first.row, first.why),
+        );
+        return Err(ApiError::bad("NO_RECIPIENTS", why));
+    }
+    Ok(list)
 }
 
 impl From<ListError> for ApiError {
@@ -506,13 +616,11 @@ impl From<ListError> for ApiError {
 
 /// Every template reads, and names fields that somebody has. Answers the fields that somebody lacks.
 fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, ApiError> {
-    let has = |field: &str| {
-        list.fields
-            .iter()
-            .filter(|(name, _)| name.to_lowercase() == field.to_lowercase())
-            .map(|(_, n)| *n)
-            .sum()
-    };
+    // A list and its templates may have thousands of fields each.
+    let mut has: HashMap<String, usize> = HashMap::new();
+    for (name, count) in &list.fields {
+        *has.entry(name.to_lowercase()).or_default() += *count;
+    }
     let mut missing = BTreeMap::new();
     for variant in variants {
         let Content::Text { message, header, footer } = &variant.content;
@@ -526,7 +634,7 @@ fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, Ap
                 if field.eq_ignore_ascii_case("phone") {
                     continue;
                 }
-                let count: usize = has(field);
+                let count = has.get(&field.to_lowercase()).copied().unwrap_or(0);
                 if count == 0 {
                     let known: Vec<&str> = list.fields.keys().map(String::as_str).take(20).collect();
                     let why = if known.is_empty() {
@@ -549,11 +657,33 @@ fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, Ap
     Ok(missing.into_iter().map(|(field, recipients)| Missing { field, recipients }).collect())
 }
 
+/// Which variant each recipient gets: the same in a preview as in the job, and the same when it is made again.
+struct Lots<'a> {
+    plan: &'a Plan,
+    texts: Sha256,
+}
+
+impl<'a> Lots<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let texts = serde_json::to_vec(&plan.variants).expect("variants are JSON");
+        Self { plan, texts: Sha256::new_with_prefix(texts) }
+    }
+
+    fn variant(&self, phone: &Phone) -> usize {
+        if self.plan.variants.len() < 2 {
+            return 0;
+        }
+        let hash = self.texts.clone().chain_update(phone.digits()).finalize();
+        let number = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        self.plan.variant(u32::try_from(number % 1_000_000).expect("a million fits"))
+    }
+}
+
 /// The list as rows. Problems come last; a row's place in the list is its own.
 fn listed<'a>(plan: &'a Plan, list: &'a List) -> impl Iterator<Item = Listed<'a>> + Send {
-    let several = plan.variants.len() > 1;
+    let lots = Lots::of(plan);
     let good = list.recipients.iter().map(move |one: &NewRecipient| {
-        let variant = if several { plan.variant(rand::rng().random_range(0..1_000_000)) } else { 0 };
+        let variant = lots.variant(&one.phone);
         Listed {
             seq: i64::from(one.row),
             phone: Some(one.phone.digits()),

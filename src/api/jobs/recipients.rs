@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
-use wapid_core::job::{JobId, Outcome, Plan, State};
+use wapid_core::job::{JobId, Outcome, Plan};
 use wapid_core::message::Status;
+use wapid_core::recipient::Fields;
 use wapid_core::store::TenantStore;
 use wapid_core::store::jobs::RecipientRow;
 
@@ -96,13 +97,16 @@ pub async fn list(
     let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let after = query.after.unwrap_or(0).max(0);
-    let is_cancelled = job.row.state == State::Cancelled;
+    let is_over = job.row.state.is_over();
+    let mut after = after;
     let outcome = match query.outcome.as_deref() {
         None => None,
-        // Of a cancelled job nobody waits any more.
-        Some("cancelled") if is_cancelled => Some(Outcome::Queued),
-        Some("cancelled") => {
-            return Ok(Json(Recipients { recipients: vec![], next_after: None }).into_response());
+        // Of a job that is over nobody waits any more.
+        Some("cancelled") if is_over => Some(Outcome::Queued),
+        Some(word @ ("cancelled" | "queued")) if (word == "queued") == is_over => {
+            // Nobody: no row comes after the last.
+            after = i64::from(u32::MAX);
+            Some(Outcome::Queued)
         }
         Some(word) => Some(Outcome::parse(word).ok_or_else(|| {
             ApiError::parameter(
@@ -110,7 +114,7 @@ pub async fn list(
             )
         })?),
     };
-    let teller = Teller { plan: job.row.plan, is_cancelled };
+    let teller = Teller { plan: job.row.plan, is_over };
     match query.format.as_deref() {
         None | Some("json") => {
             let rows = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
@@ -126,7 +130,7 @@ pub async fn list(
 
 struct Teller {
     plan: Plan,
-    is_cancelled: bool,
+    is_over: bool,
 }
 
 impl Teller {
@@ -141,7 +145,7 @@ impl Teller {
             phone: row.phone,
             fields: row.fields.and_then(|text| RawValue::from_string(text).ok()),
             outcome: match row.outcome {
-                Outcome::Queued if self.is_cancelled => "cancelled",
+                Outcome::Queued if self.is_over => "cancelled",
                 outcome => outcome.as_str(),
             },
             message_status: row.status.map(Status::as_str),
@@ -188,15 +192,12 @@ fn csv(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, tell
 }
 
 fn line(one: Recipient) -> String {
-    #[derive(Deserialize)]
-    struct Named {
-        name: Option<String>,
-    }
-    let name = one.fields.as_ref().and_then(|fields| serde_json::from_str::<Named>(fields.get()).ok());
+    let fields = one.fields.as_ref().map(|fields| Fields::parse(fields.get()));
+    let name = fields.as_ref().and_then(|fields| fields.get("name"));
     let cells = [
         one.row.to_string(),
         one.phone.unwrap_or_default(),
-        name.and_then(|named| named.name).unwrap_or_default(),
+        name.unwrap_or_default().to_owned(),
         one.outcome.to_owned(),
         one.message_status.unwrap_or_default().to_owned(),
         one.message_id.unwrap_or_default(),
@@ -267,7 +268,7 @@ pub struct VariantResult {
     responses((status = 200, body = Results), Refusals)
 )]
 pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
-    let is_cancelled = job.row.state == State::Cancelled;
+    let is_over = job.row.state.is_over();
     let mut outcomes = BTreeMap::new();
     let mut messages = Reach::default();
     let mut reasons: BTreeMap<String, i64> = BTreeMap::new();
@@ -284,7 +285,7 @@ pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
         .collect();
     for tally in job.caller.store.tallies(&job.row.id).await? {
         let word = match tally.outcome {
-            Outcome::Queued if is_cancelled => "cancelled",
+            Outcome::Queued if is_over => "cancelled",
             outcome => outcome.as_str(),
         };
         *outcomes.entry(word).or_default() += tally.count;

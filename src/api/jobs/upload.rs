@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 
 use axum::extract::multipart::Field;
+use axum::http::StatusCode;
 use tempfile::NamedTempFile;
 
+use super::new::FORM_MAX;
 use crate::api::error::ApiError;
 
 /// A list of 100,000 recipients with a few fields is 2 to 6 MiB.
@@ -28,5 +30,10 @@ pub async fn save(mut field: Field<'_>, folder: &Path) -> Result<NamedTempFile, 
 }
 
 pub fn broken(problem: &axum::extract::multipart::MultipartError) -> ApiError {
-    ApiError::bad("INVALID_FORM", format!("The form does not read: {}", problem.body_text()))
+    match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large(FORM_MAX),
+        // The connection's, not the form's.
+        status if status.is_server_error() => ApiError::slow_body(),
+        _ => ApiError::bad("INVALID_FORM", format!("The form does not read: {}", problem.body_text())),
+    }
 }

@@ -85,7 +85,11 @@ pub async fn job(api: &Api, caller: &Caller, row: JobRow, detail: Detail) -> Res
     let waiting = waiting(api, &row, now);
     let estimated = match detail {
         Detail::Whole if matches!(row.state, State::Pending | State::Running) => {
-            estimate(caller, &row, waiting.as_ref().and_then(|(_, until)| *until), now).await?
+            match &waiting {
+                // Nobody knows when it goes on.
+                Some((_, None)) => None,
+                held => estimate(caller, &row, held.as_ref().and_then(|(_, until)| *until), now).await?,
+            }
         }
         _ => None,
     };

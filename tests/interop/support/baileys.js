@@ -5,7 +5,7 @@
 
 import makeWASocket, { Browsers, DisconnectReason, WA_CERT_DETAILS, initAuthCreds, proto } from 'baileys';
 
-import { Facts } from './until.js';
+import { Facts } from '../../support/until.js';
 
 const { Status } = proto.WebMessageInfo;
 

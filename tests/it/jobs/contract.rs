@@ -66,7 +66,14 @@ async fn a_repeated_request_makes_one_job() {
     };
     let (first, second) = tokio::join!(post("Sale"), post("Sale"));
     assert_eq!(first.ok()["jobId"], second.ok()["jobId"]);
-    assert_eq!(post("Sale").await.ok()["total"], json!(3));
+    let again = post("Sale").await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.ok()["total"], json!(3));
+    let spaced = body("Sale").map(|bytes| String::from_utf8(bytes).unwrap().replace("\":", "\" : "));
+    let headers = [("Idempotency-Key", "sale-1")];
+    let path = session.path("/send-bulk");
+    let spaced = shop.test.call(reqwest::Method::POST, &path, &headers, spaced.map(String::into_bytes)).await;
+    assert_eq!(spaced.ok()["total"], json!(3));
     post("Other").await.refused(400, "IDEMPOTENCY_KEY_REUSED");
     let jobs = shop.test.get("/api/whatsapp/bulk-jobs").await.ok();
     assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1, "{jobs}");
@@ -119,6 +126,24 @@ async fn what_is_wrong_with_a_job_is_said_and_changes_nothing() {
             "INVALID_REQUEST",
             "variants",
         ),
+        (json!({"recipients": ok, "message": "x", "delaymin": 1}), "INVALID_REQUEST", "delaymin"),
+        (json!({"recipients": ok, "message": "x", "type": "image", "url": "y"}), "UNSUPPORTED_TYPE", "type"),
+        (
+            json!({"recipients": ok, "message": "x", "scheduleAt": 1_772_965_800}),
+            "INVALID_REQUEST",
+            "milliseconds",
+        ),
+        (
+            json!({"recipients": ok, "message": "x", "scheduleAt": "2020-01-01T00:00:00Z"}),
+            "INVALID_REQUEST",
+            "passed",
+        ),
+        (
+            json!({"recipients": ok, "header": "x", "variants": [{"message": "y"}]}),
+            "INVALID_REQUEST",
+            "header",
+        ),
+        (json!({"recipients": ok, "variants": [{"message": "y", "text": "z"}]}), "INVALID_REQUEST", "text"),
         (json!({"recipients": ok, "variants": []}), "INVALID_REQUEST", "variants"),
         (json!({"recipients": ok, "message": "Hi {{name"}), "INVALID_TEMPLATE", "character 4"),
         (json!({"recipients": ok, "message": "Hi {{name}}"}), "UNKNOWN_FIELD", "name"),

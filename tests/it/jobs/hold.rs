@@ -9,68 +9,92 @@ use wapid_core::clock::{At, Clock};
 use wapid_core::tenant::local_day;
 
 use super::{crowd, each_got_it_once, shown};
-use crate::app::{Engine, TestApp, until};
+use crate::app::{Engine, Tenant, TestApp, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// Past the next look at everything that could send.
+const SWEEP: Duration = Duration::from_secs(11);
 
-/// So many a local day, on each day, through the day that has 23 hours; a limit that is raised counts at
-/// once, and so does another time zone.
+/// So many a local day, on each of 30 days, through the day that has 23 hours and the one that has 25; a
+/// limit that is raised counts at once, and so does another time zone.
 async fn spends_each_days_messages(engine: Engine) {
-    const LIMIT: i64 = 4;
-    // Two days before New York's clocks go forward.
-    let clock = Clock::manual(At::parse("2027-03-12T15:00:00Z").unwrap());
+    const LIMIT: i64 = 2;
+    const DAYS: i64 = 30;
+    // Fifteen days in the middle of which New York's clocks go forward, and as many with the way back.
+    let clock = Clock::manual(At::parse("2027-03-07T15:00:00Z").unwrap());
+    let autumn = At::parse("2027-10-31T15:00:00Z").unwrap();
     let app = TestApp::with_clock(engine, clock.clone()).await;
     let shop = app.tenant_with("shop", "America/New_York", Some(LIMIT), None).await;
     let session = shop.linked("main", "5511900000001").await;
-    let phones = crowd(&shop, 24).await;
+    let phones = crowd(&shop, 72).await;
     let job = session.quick(&phones, "Hi").await;
-    let mut days = 1;
-    loop {
-        let waiting = job.until_waiting("daily_limit").await;
-        assert_eq!(waiting["processed"], json!(days * LIMIT));
+    let day_of = |at: At| local_day(at, "America/New_York");
+    for day in 1..=DAYS {
+        // It waits as soon as the last one has left; its answer may come after.
+        job.until_waiting("daily_limit").await;
+        let waiting = job.until_processed(day * LIMIT).await;
+        assert_eq!(waiting["processed"], json!(day * LIMIT), "{day} days of {LIMIT}");
+        assert_eq!(waiting["waiting"]["reason"], "daily_limit");
         assert_eq!(waiting["status"], "running");
         assert!(waiting["estimatedEndAt"].is_string(), "{waiting}");
         // A single send is told so, in the seed's words.
         let refused = session.send(&phones[0], "OTP").await;
         let refused = refused.refused(429, "SENT_LIMIT_EXCEEDED");
         assert_eq!((refused["limit"].clone(), refused["used"].clone()), (json!(LIMIT), json!(LIMIT)));
+        // It goes on within the first minute of the next day.
         let until_when = At::parse(waiting["waiting"]["until"].as_str().unwrap()).unwrap();
-        assert_ne!(local_day(until_when, "America/New_York"), local_day(clock.now(), "America/New_York"));
-        assert_eq!(
-            local_day(until_when.plus_ms(-61_000), "America/New_York"),
-            local_day(clock.now(), "America/New_York")
-        );
-        if days == 4 {
-            break;
+        assert_ne!(day_of(until_when), day_of(clock.now()));
+        assert_eq!(day_of(until_when.plus_ms(-61_000)), day_of(clock.now()));
+        if day == DAYS / 2 {
+            clock.advance(ms(autumn.since(clock.now())));
         }
-        while clock.now() < until_when {
+        while day < DAYS && clock.now() < until_when {
             clock.advance(HOUR);
         }
-        days += 1;
-        // Not a day later than promised.
-        job.until_processed(days * LIMIT).await;
     }
-    let log = shop.test.get("/api/whatsapp/messages?limit=100&direction=out").await.ok();
     let mut per_day: BTreeMap<String, i64> = BTreeMap::new();
-    for message in log["messages"].as_array().unwrap() {
-        let at = At::parse(message["createdAt"].as_str().unwrap()).unwrap();
-        *per_day.entry(local_day(at, "America/New_York")).or_default() += 1;
+    for message in sent(&shop).await {
+        *per_day.entry(day_of(message)).or_default() += 1;
     }
-    assert_eq!(per_day.values().copied().collect::<Vec<_>>(), [LIMIT; 4], "{per_day:?}");
+    assert_eq!(
+        per_day.values().copied().collect::<Vec<_>>(),
+        vec![LIMIT; usize::try_from(DAYS).unwrap()],
+        "{per_day:?}"
+    );
 
     // Raised at noon: it goes on at noon.
+    clock.advance(HOUR * 12);
     let store = &app.gateway().store;
     let mut tenant = store.find_tenant("shop").await.unwrap().unwrap();
     tenant.daily_limit = Some(LIMIT + 2);
     store.update_tenant(&tenant).await.unwrap();
-    clock.advance(Duration::from_secs(11));
-    job.until_processed(days * LIMIT + 2).await;
+    clock.advance(SWEEP);
+    job.until_processed(DAYS * LIMIT + 2).await;
+    job.until_waiting("daily_limit").await;
+    // Where it is tomorrow already, there is a new day's limit.
+    let (here, there) = (clock.now(), "Pacific/Kiritimati");
+    assert_ne!(local_day(here, there), day_of(here));
+    there.clone_into(&mut tenant.time_zone);
+    store.update_tenant(&tenant).await.unwrap();
+    clock.advance(SWEEP);
+    job.until_processed(DAYS * LIMIT + 6).await;
     job.until_waiting("daily_limit").await;
     tenant.daily_limit = None;
     store.update_tenant(&tenant).await.unwrap();
-    clock.advance(Duration::from_secs(11));
+    clock.advance(SWEEP);
     job.until_completed().await;
     each_got_it_once(&shop.test, &phones, "Hi").await;
+}
+
+/// When each message left, oldest first.
+async fn sent(shop: &Tenant) -> Vec<At> {
+    let log = shop.test.get("/api/whatsapp/messages?limit=100&direction=out").await.ok();
+    let times = log["messages"].as_array().unwrap().iter().rev();
+    times.map(|message| At::parse(message["createdAt"].as_str().unwrap()).unwrap()).collect()
+}
+
+fn ms(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -206,6 +230,24 @@ async fn a_removed_session_ends_its_jobs() {
     let over = job.read().await;
     assert_eq!((over["status"].clone(), over["reason"].clone()), (json!("failed"), json!("session_removed")));
     job.post("/resume").await.refused(400, "JOB_IS_OVER");
+}
+
+/// Whoever failed is not put in line again for nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_of_a_removed_session_is_not_tried_again() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let job = session.quick(&["5511799999999".to_owned()], "Hi").await;
+    let done = job.until_completed().await;
+    assert_eq!(done["failed"], json!(1));
+    assert!(
+        done["startedAt"].is_null() || done["startedAt"].as_str() <= done["finishedAt"].as_str(),
+        "{done}"
+    );
+    shop.test.delete(&session.path("")).await.ok();
+    job.post("/retry-failed").await.refused(400, "JOB_IS_OVER");
+    assert_eq!(job.read().await["status"], "completed");
 }
 
 /// WhatsApp refuses to let the number start a chat: the job holds, says until when, and goes on by itself;

@@ -1,7 +1,7 @@
 //! The gateway dies at any instant, stops, freezes or is two, and every recipient gets it once.
 //!
 //! In `./test` in a bounded size. In full, with the sizes of a real campaign:
-//! `WAPID_TEST_FULL=1 cargo nextest run --workspace -E 'test(/jobs::kill/)'`.
+//! `WAPID_TEST_FULL=1 cargo nextest run --workspace --profile full -E 'test(/jobs::kill/)'`.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,17 @@ use super::{Job, crowd_of, each_got_it_once};
 use crate::app::{Caller, Database, Engine, until, until_within};
 use crate::process::{Home, Process, free_address, home, serve_sandbox, try_get};
 
-/// How much is done in `./test`, and in full.
-fn size(bounded: usize, full: usize) -> usize {
-    if std::env::var_os("WAPID_TEST_FULL").is_some() { full } else { bounded }
+/// The sizes of a real campaign are wanted, however long they take.
+pub fn is_full() -> bool {
+    std::env::var_os("WAPID_TEST_FULL").is_some()
 }
 
-fn redis() -> String {
+/// How much is done in `./test`, and in full.
+pub fn size(bounded: usize, full: usize) -> usize {
+    if is_full() { full } else { bounded }
+}
+
+pub fn redis() -> String {
     std::env::var("WAPID_TEST_REDIS")
         .expect("WAPID_TEST_REDIS names a Redis; `./test` starts one and sets it")
 }
@@ -32,7 +37,7 @@ async fn until_ready(caller: &Caller) {
 }
 
 /// A linked session `main` and a crowd.
-async fn link(caller: &Caller, count: usize) -> Vec<String> {
+pub async fn link(caller: &Caller, count: usize) -> Vec<String> {
     caller.post("/api/sandbox/phones", json!({"phone": "5511900000001", "name": "x"})).await.ok();
     let phones = crowd_of(caller, count).await;
     caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
@@ -46,13 +51,13 @@ async fn link(caller: &Caller, count: usize) -> Vec<String> {
     phones
 }
 
-async fn send_bulk(caller: &Caller, phones: &[String], delay_max: i64) -> String {
+pub async fn send_bulk(caller: &Caller, phones: &[String], delay_max: i64) -> String {
     let body = json!({"recipients": phones, "message": "Sale", "delayMin": 0, "delayMax": delay_max});
     let made = caller.post("/api/whatsapp/session/main/send-bulk", body).await.ok();
     made["jobId"].as_str().expect("a jobId").to_owned()
 }
 
-async fn progress(caller: &Caller, id: &str) -> Option<Value> {
+pub async fn progress(caller: &Caller, id: &str) -> Option<Value> {
     try_get(caller, &format!("/api/whatsapp/bulk-job/{id}")).await.filter(|job| job["total"].is_i64())
 }
 

@@ -122,6 +122,14 @@ async fn a_file_that_is_no_list_is_refused() {
     form(&session, "/send-bulk", &numbers, Some(("l", b"919876543211".to_vec())))
         .await
         .refused(400, "INVALID_REQUEST");
+    let long = "x".repeat(17 << 20);
+    form(&session, "/send-bulk", &[("message", &long)], None).await.refused(413, "BODY_TOO_LARGE");
+    let twice = [("message", "Hi"), ("file", "919876543210")];
+    form(&session, "/send-bulk", &twice, Some(("l", b"919876543211".to_vec())))
+        .await
+        .refused(400, "INVALID_FORM");
+    let empty = [("message", "Hi"), ("scheduleAt", ""), ("delayMin", ""), ("name", "")];
+    form(&session, "/send-bulk/preview", &empty, Some(("l", b"919876543211".to_vec()))).await.ok();
     let uploads = app.dir.path().join("uploads");
     assert_eq!(std::fs::read_dir(uploads).map_or(0, Iterator::count), 0, "a file was left lying");
 }
@@ -136,8 +144,12 @@ async fn variants_share_the_list_and_have_results_of_their_own() {
         "recipients": phones, "delayMin": 0, "delayMax": 0,
         "variants": [{"message": "Short"}, {"message": "Long and kind", "label": "kind", "weight": 2}]
     });
-    let job = session.bulk(body).await;
+    let job = session.bulk(body.clone()).await;
+    let preview = shop.test.post(&session.path("/send-bulk/preview?limit=50"), body).await.ok();
     job.until_completed().await;
+    for (one, told) in job.recipients("").await.iter().zip(preview["previews"].as_array().unwrap()) {
+        assert_eq!((&one["phone"], &one["variant"]), (&told["phone"], &told["variant"]));
+    }
     let results = shop.test.get(&job.path("/results")).await.ok();
     let variants = results["variants"].as_array().unwrap();
     assert_eq!(variants.iter().map(|v| v["label"].as_str().unwrap()).collect::<Vec<_>>(), ["A", "kind"]);

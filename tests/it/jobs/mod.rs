@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, Caller, Session, Tenant, until_within};
 
 mod contract;
+mod crash_points;
 mod hold;
 mod kill;
 mod lists;

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wapid_core::clock::At;
+use wapid_core::clock::{At, Clock};
+use wapid_core::id::SessionId;
+use wapid_core::key::Mode;
 
 use super::crowd;
-use crate::app::{Tenant, TestApp};
+use super::kill::size;
+use crate::app::{Engine, Tenant, TestApp};
 
 /// When the job messages of a session left, oldest first, with the phone each went to.
 async fn departures(shop: &Tenant, count: usize) -> Vec<(At, String)> {
@@ -44,6 +47,47 @@ fn kolmogorov_smirnov(gaps: &[i64], min: i64, max: i64) -> f64 {
         (uniform(*gap) - place as f64 / n).abs().max((uniform(*gap) - (place + 1) as f64 / n).abs())
     };
     sorted.iter().enumerate().map(distance).fold(0.0, f64::max)
+}
+
+/// The clock is turned to each message's moment, so every gap is exactly the pause that was drawn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_are_uniform_over_their_range() {
+    let clock = Clock::manual(Clock::System.now());
+    let app = TestApp::with_clock(Engine::Sqlite, clock.clone()).await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let count = size(300, 10_000);
+    let phones = crowd(&shop, count).await;
+    let (min, max) = (2_000, 5_000);
+    let body = json!({"recipients": phones, "message": "Hi", "delayMin": min, "delayMax": max});
+    let job = session.bulk(body).await;
+
+    let store = &app.gateway().store;
+    let tenant = store.find_tenant("shop").await.unwrap().unwrap();
+    let id = SessionId::parse("main").unwrap();
+    let row = store.tenant(tenant.id, Mode::Test).session(&id).await.unwrap().unwrap();
+    for sent in 1..i64::try_from(count).unwrap() {
+        job.until_processed(sent).await;
+        let agenda = store.agenda(&row.key).await.unwrap().unwrap();
+        let due = agenda.last_at.unwrap().plus_ms(agenda.jobs[0].plan.delay.at(agenda.draw));
+        // A millisecond too early: it does not leave.
+        clock.advance(ms(due.since(clock.now()) - 1));
+        clock.advance(ms(1));
+    }
+    job.until_completed().await;
+
+    let departures = departures(&shop, count).await;
+    assert_eq!(departures.iter().map(|(_, to)| to.clone()).collect::<Vec<_>>(), phones, "out of order");
+    let gaps = gaps(&departures);
+    assert!(gaps.iter().all(|gap| (min..=max).contains(gap)), "{gaps:?}");
+    // p = 0.0001: a test that is run often must not fail by chance.
+    let bound = 2.23 / (gaps.len() as f64).sqrt();
+    let distance = kolmogorov_smirnov(&gaps, min, max);
+    assert!(distance < bound, "distance {distance}, at most {bound}: {gaps:?}");
+}
+
+fn ms(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 /// 150 pauses of a real clock, in which a busy machine may only be late.

@@ -1,7 +1,5 @@
 //! The queue only wakes. Whatever happens to it, jobs go on: rows are the truth.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,80 +8,16 @@ use wapid_core::clock::{At, Clock};
 
 use super::{crowd, each_got_it_once};
 use crate::app::{Engine, TestApp, until};
-
-/// A Redis of this test's own, which keeps nothing.
-struct Redis {
-    child: Child,
-    port: u16,
-    dir: PathBuf,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a folder").keep();
-        let port = crate::process::free_address().rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.expect("a port");
-        Self { child: Self::spawn(port, &dir), port, dir }
-    }
-
-    fn spawn(port: u16, dir: &PathBuf) -> Child {
-        let server = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"])
-            .arg(dir)
-            .stdout(Stdio::null())
-            .spawn();
-        server.expect("redis-server runs; `./test` installs it")
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// Redis' own protocol, in its simple form; `None` while nobody answers.
-    fn ask(&self, line: &str) -> Option<String> {
-        use std::io::{Read as _, Write as _};
-        let mut socket = std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        socket.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
-        socket.write_all(format!("{line}\r\n").as_bytes()).ok()?;
-        let mut answer = [0; 512];
-        let size = socket.read(&mut answer).ok()?;
-        Some(String::from_utf8_lossy(&answer[..size]).into_owned())
-    }
-
-    async fn until_up(&self) {
-        until("Redis answers", || async { self.ask("PING").filter(|answer| answer.starts_with("+PONG")) })
-            .await;
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
-    }
-
-    fn restart(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        self.child = Self::spawn(self.port, &self.dir);
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.dir);
-    }
-}
+use crate::redis::Redis;
 
 async fn app_with(redis: &Redis) -> TestApp {
-    redis.until_up().await;
     TestApp::with(Engine::Sqlite, |config| config.redis_url = Some(redis.url().into())).await
 }
 
 /// Restarted, paused, flushed and full while a job runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_goes_on_whatever_happens_to_redis() {
-    let mut redis = Redis::start();
+    let mut redis = Redis::start().await;
     let app = app_with(&redis).await;
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", "5511900000001").await;
@@ -113,8 +47,7 @@ async fn a_job_goes_on_whatever_happens_to_redis() {
 /// A job for later, whose wake-up is lost with all of Redis.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_wake_up_is_found_by_the_sweep() {
-    let redis = Redis::start();
-    redis.until_up().await;
+    let redis = Redis::start().await;
     let clock = Clock::manual(Clock::System.now());
     let set = |config: &mut Config| config.redis_url = Some(redis.url().into());
     let app = TestApp::build(Engine::Sqlite, clock.clone(), set).await;
@@ -152,7 +85,7 @@ async fn begins_on_time(redis: Option<String>) {
     let done = session.bulk(body).await.until_completed().await;
     let late = At::parse(done["startedAt"].as_str().unwrap()).unwrap().since(due);
     assert!((0..3_000).contains(&late), "{late} ms after its time");
-    let past = json!({"recipients": phones, "message": "Hi again", "scheduleAt": "2020-01-01T00:00:00Z"});
+    let past = json!({"recipients": phones, "message": "Hi again", "scheduleAt": due.plus_ms(-60_000).0});
     session.bulk(past).await.until_completed().await;
 }
 

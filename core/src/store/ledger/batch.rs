@@ -98,8 +98,8 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     steer::retry(tx, now, ops, &mut done, &mut events).await?;
     accept::write(tx, bench, now, ops, &mut done, &mut events).await?;
     jobs::dismiss(tx, bench, ops, &mut events).await?;
-    settle::write_results(tx, bench, ops, &mut done, &mut events).await?;
-    settle::write_receipts(tx, bench, ops, &mut events).await?;
+    settle::write_results(tx, bench, now, ops, &mut done, &mut events).await?;
+    settle::write_receipts(tx, bench, now, ops, &mut events).await?;
     events.write(tx, bench, now).await?;
     Ok(done)
 }

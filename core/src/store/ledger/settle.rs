@@ -57,6 +57,7 @@ pub(super) const GIVE_BACK: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
 pub(super) async fn write_results(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
+    now: At,
     ops: &[Op],
     done: &mut [Done],
     events: &mut Events,
@@ -99,7 +100,8 @@ pub(super) async fn write_results(
     let moved: Vec<(&Moved, At)> =
         at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| (moved, *at))).collect();
     events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
-    jobs::settle(tx, bench, moved.iter().copied(), events).await?;
+    // WhatsApp's own time of a message is in whole seconds; a job goes by ours.
+    jobs::settle(tx, bench, moved.iter().map(|(moved, _)| (*moved, now)), events).await?;
     jobs::block(tx, bench, moved.iter().copied()).await?;
     let failed = moved.iter().map(|(moved, _)| *moved).filter(|moved| moved.status == Status::Failed);
     give_back(tx, bench, failed).await
@@ -130,6 +132,7 @@ async fn give_back<'a>(
 pub(super) async fn write_receipts(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
+    now: At,
     ops: &[Op],
     events: &mut Events,
 ) -> Result<()> {
@@ -164,7 +167,7 @@ pub(super) async fn write_receipts(
             .collect();
         events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
         // A receipt that overtook the ack is the result as well.
-        jobs::settle(tx, bench, moved.into_iter(), events).await?;
+        jobs::settle(tx, bench, moved.into_iter().map(|(moved, _)| (moved, now)), events).await?;
     }
     Ok(())
 }

@@ -32,6 +32,9 @@ pub(super) const MAY_RETRY: &str =
     "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
     AND state <> 'loading' RETURNING state";
 
+const SENDER: &str = "SELECT s.key FROM sessions s JOIN jobs j ON j.session_key = s.key
+    WHERE j.id = $1 AND NOT s.removing";
+
 /// All who failed, and those of them whose message may have arrived.
 pub(super) const FAILED: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE error_code = 'OUTCOME_UNKNOWN')
     FROM recipients WHERE job_id = $1 AND state = 'failed'";
@@ -109,6 +112,10 @@ pub(super) async fn retry(
         let answer = match tx.rows::<(State,)>(MAY_RETRY, name).await?.pop() {
             None => Retried::NotFound,
             Some((state @ (State::Cancelled | State::Failed | State::Loading),)) => Retried::TooLate(state),
+            // Nobody is left to send them.
+            Some(_) if tx.rows::<(String,)>(SENDER, values![id]).await?.is_empty() => {
+                Retried::TooLate(State::Failed)
+            }
             Some((state,)) => {
                 let failed: Vec<(i64, i64)> = tx.rows(FAILED, values![id]).await?;
                 let (failed, unknown) = failed.first().copied().unwrap_or_default();

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::batch::{self, Done, Op, Workbench};
 use super::{Db, Result, StoreError};
 use crate::clock::Clock;
+use crate::crash;
 use crate::store::tx::Tx;
 
 /// The most calls in one commit. So many are about 30 ms of work, which is as long as anybody should
@@ -132,7 +133,9 @@ impl Desk {
         let now = self.clock.now();
         let mut tx = self.line.begin().await?;
         let done = batch::write(&mut tx, &mut self.bench, now, ops).await?;
+        crash::point("ledger.written");
         tx.commit().await?;
+        crash::point("ledger.committed");
         Ok(done)
     }
 }

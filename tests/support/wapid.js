@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { call } from './http.js';
 import { DEADLINE_MS, until } from './until.js';
 
-const built = fileURLToPath(new URL('../../../target/debug/wapid', import.meta.url));
+const built = fileURLToPath(new URL('../../target/debug/wapid', import.meta.url));
 const binary = process.env.WAPID_BINARY ?? built;
 if (!existsSync(binary)) throw new Error(`${binary} does not exist; run \`cargo build\` or set WAPID_BINARY`);
 
@@ -107,24 +107,38 @@ export class Sandbox {
   }
 }
 
-/** A gateway on a sandbox in another process, with one tenant. */
+/** A gateway, on a sandbox in another process or, without one, on its own. */
 export class Gateway {
   static async start(sandbox) {
     const gateway = new Gateway();
-    gateway.dir = mkdtempSync(join(tmpdir(), 'wapid-interop-'));
-    const settings = {
+    gateway.dir = mkdtempSync(join(tmpdir(), 'wapid-gateway-'));
+    gateway.settings = {
       WAPID_DATA_DIR: gateway.dir,
       WAPID_LISTEN: '127.0.0.1:0',
-      WAPID_SANDBOX_URL: sandbox.url,
-      WAPID_SANDBOX_KEY: sandbox.staticKey,
+      ...(sandbox && { WAPID_SANDBOX_URL: sandbox.url, WAPID_SANDBOX_KEY: sandbox.staticKey }),
       WAPID_LOG: process.env.WAPID_LOG ?? 'info',
     };
-    const tenant = await ask(['tenant', 'create', '--name', 'shop', '--json'], settings);
-    gateway.tenantId = tenant.tenantId;
-    gateway.key = tenant.testKey;
-    gateway.process = new Process(['serve'], settings);
+    gateway.process = new Process(['serve'], gateway.settings);
     gateway.url = await gateway.process.line('its address', (line) => line.match(/is up: (http:\S+)/)?.[1]);
     return gateway;
+  }
+
+  /** A new tenant; what it has, nobody else sees. */
+  async tenant(name) {
+    const { tenantId, testKey } = await ask(['tenant', 'create', '--name', name, '--json'], this.settings);
+    return new Tenant(this.url, tenantId, testKey);
+  }
+
+  async stop() {
+    await this.process.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** One customer of a gateway, with a test key and a phone book of its own. */
+class Tenant {
+  constructor(url, id, key) {
+    Object.assign(this, { url, id, key });
   }
 
   call(method, path, body) {
@@ -139,6 +153,7 @@ export class Gateway {
       scan: (qr) => this.call('POST', `${at}/scan`, { qr }),
       enterCode: (code) => this.call('POST', `${at}/enter-code`, { code }),
       read: (messageId) => this.call('POST', `${at}/read`, { messageId }),
+      messages: async () => (await this.call('GET', `${at}/messages`)).messages,
     };
   }
 
@@ -146,25 +161,20 @@ export class Gateway {
   async linked(sessionId, phone) {
     await this.call('POST', '/api/whatsapp/session', { sessionId });
     const session = { id: sessionId, number: phone.number };
-    const status = () => this.call('GET', `/api/whatsapp/session/${sessionId}/status`);
+    const at = `/api/whatsapp/session/${encodeURIComponent(sessionId)}`;
+    const status = () => this.call('GET', `${at}/status`);
     const { qrText } = await until(`${sessionId} to show a QR`, async () => {
       const now = await status();
       return now.qrText && now;
     });
     await phone.scan(qrText);
     await until(`${sessionId} to be ready`, async () => (await status()).status === 'ready');
-    session.send = async (to, message) =>
-      (await this.call('POST', `/api/whatsapp/session/${sessionId}/send`, { to, type: 'text', message })).messageId;
+    session.send = async (to, message) => (await this.call('POST', `${at}/send`, { to, type: 'text', message })).messageId;
     /** The row of the message log for which `pick` says yes. */
     session.logged = (what, pick) =>
       until(`${sessionId} to log ${what}`, async () =>
-        (await this.call('GET', `/api/whatsapp/messages?sessionId=${sessionId}&limit=100`)).messages.find(pick),
+        (await this.call('GET', `/api/whatsapp/messages?sessionId=${encodeURIComponent(sessionId)}&limit=100`)).messages.find(pick),
       );
     return session;
-  }
-
-  async stop() {
-    await this.process.stop();
-    rmSync(this.dir, { recursive: true, force: true });
   }
 }
