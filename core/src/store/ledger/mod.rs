@@ -437,6 +437,7 @@ mod tests {
             (steer::CHANGE, "ttttti", whole),
             (steer::CURRENT, "ttt", whole),
             (steer::MAY_RETRY, "ttt", whole),
+            (steer::SENDER, "t", whole),
             (steer::FAILED, "t", failed),
             (steer::REQUEUE, "tbi", failed),
             (steer::REOPEN, "ti", whole),

@@ -32,7 +32,7 @@ pub(super) const MAY_RETRY: &str =
     "UPDATE jobs SET state = state WHERE tenant_id = $1 AND mode = $2 AND id = $3
     AND state <> 'loading' RETURNING state";
 
-const SENDER: &str = "SELECT s.key FROM sessions s JOIN jobs j ON j.session_key = s.key
+pub(super) const SENDER: &str = "SELECT s.key FROM sessions s JOIN jobs j ON j.session_key = s.key
     WHERE j.id = $1 AND NOT s.removing";
 
 /// All who failed, and those of them whose message may have arrived.

@@ -123,7 +123,15 @@ async fn a_job_that_is_over_is_not_tried_again(db: TestDb) {
     cancelled.end(1, failed()).await;
     gone.end(1, failed()).await;
     cancelled.change(Change::Cancel).await;
+    // It was completed before its session went; nobody is left to send what would wait.
+    let done = Job::on(&shop, &leaving, 1).await;
+    done.end(1, failed()).await;
     shop.store.remove_session(&leaving.session).await.unwrap();
+    assert_eq!(
+        (retry(&done, true).await, done.state().await),
+        (Retried::TooLate(State::Failed), State::Completed)
+    );
+    assert_eq!(done.counts().await, [0, 1, 0]);
     for (job, state) in [(cancelled, State::Cancelled), (gone, State::Failed)] {
         let before = (format!("{:?}", job.row().await), job.told().await);
         assert_eq!(retry(&job, true).await, Retried::TooLate(state));
