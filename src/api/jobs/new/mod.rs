@@ -1,0 +1,345 @@
+//! A new bulk job: what a request for one says, what it is answered, and what it would send.
+//!
+//! | file | what |
+//! |---|---|
+//! | `arrival` | a request as JSON or as a form, on its way in |
+//! | `order` | its checks, and what it comes to |
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::job::{Outcome, Plan};
+use wapid_core::message::TEXT_MAX;
+use wapid_core::pacing::Windows;
+use wapid_core::recipient::{Fields, List, NewRecipient, Problem};
+use wapid_core::store::jobs::{Listed, NewJob};
+use wapid_core::store::ledger::Idempotency;
+
+use super::upload::FILE_MAX;
+use crate::api::Api;
+use crate::api::caller::OwnSession;
+use crate::api::error::ApiError;
+use crate::api::openapi::Refusals;
+use crate::api::send::{KEY_LIFE_MS, fingerprint, key_of};
+use crate::session::Script;
+
+mod arrival;
+mod order;
+
+use arrival::Asked;
+use order::{Lots, Order, take};
+
+/// 100,000 recipients with a few fields each are some 10 MB of JSON.
+const BODY_MAX: usize = 16 << 20;
+/// A form: a file and the fields beside it.
+pub const FORM_MAX: usize = FILE_MAX + BODY_MAX;
+/// Rows that an answer names; `recipients` names them all.
+const PROBLEMS_SHOWN: usize = 20;
+const PREVIEWS: usize = 5;
+const PREVIEWS_MAX: usize = 50;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewBulk {
+    /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000
+    #[schema(value_type = Vec<Object>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
+    recipients: Option<Box<RawValue>>,
+    /// `{{name}}` is replaced by the recipient's name, `{{name|there}}` by `there` where it has none, and so
+    /// is any other field. `\{{` writes `{{`
+    #[schema(example = "Hello {{name|there}}, 30% off today!")]
+    message: Option<String>,
+    /// `text`
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// Shown bold above the message
+    header: Option<String>,
+    /// Shown in italics below the message
+    footer: Option<String>,
+    /// Several texts instead of one; each recipient gets one of them, drawn by weight
+    variants: Option<Vec<NewVariant>>,
+    /// The shortest pause between two messages in ms; 2000 by default
+    #[schema(example = 2000)]
+    delay_min: Option<i64>,
+    /// The longest pause; 5000 by default
+    #[schema(example = 5000)]
+    delay_max: Option<i64>,
+    /// A label for people
+    name: Option<String>,
+    /// Not before this time: ISO 8601, or milliseconds since the epoch
+    #[schema(value_type = Option<String>, example = "2026-03-08T10:30:00Z")]
+    schedule_at: Option<Value>,
+    /// When messages may leave, in the tenant's time zone; the tenant's own windows by default, and `[]` for
+    /// any time
+    #[schema(value_type = Option<Vec<Object>>, example = json!([{"days": ["mon", "fri"], "from": "09:00", "to": "18:00"}]))]
+    windows: Option<Windows>,
+    /// Ask WhatsApp for each number it has not been seen on before writing to it; `true` by default
+    check_numbers: Option<bool>,
+    /// Of numbers without a country code, as ISO 3166: `BR`
+    #[schema(example = "BR")]
+    default_country: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewVariant {
+    message: Option<String>,
+    header: Option<String>,
+    footer: Option<String>,
+    /// `A`, `B`, … by default
+    label: Option<String>,
+    /// How often it is drawn beside the others, 1 to 1,000; 1 by default
+    weight: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MadeBulk {
+    #[schema(example = "65f1a2b3c4d5e6f7a8b9c0d1")]
+    job_id: String,
+    /// Recipients to be sent to
+    total: i64,
+    /// Rows whose number stands further up
+    duplicates: i64,
+    /// Rows without a usable number
+    invalid: i64,
+    /// The first rows that were left out; `recipients` of the job names all
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<RowProblem>,
+    /// Template fields that some recipients lack, without a default: they read nothing there
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct RowProblem {
+    row: u32,
+    given: String,
+    code: &'static str,
+    error: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Missing {
+    field: String,
+    recipients: usize,
+}
+
+impl RowProblem {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            row: problem.row,
+            given: problem.given.clone(),
+            code: problem.why.code(),
+            error: problem.why.to_string(),
+        }
+    }
+}
+
+/// Start a bulk job
+///
+/// Answers once the whole list is stored; messages then leave one by one with random pauses. The list is
+/// `recipients`, or a CSV or XLSX file sent as the part `file` of a form whose other parts are the fields
+/// below. Rows without a usable number and repeated numbers are counted, reported and left out. A job is
+/// taken whether or not its session is ready: it waits. With an `Idempotency-Key`, a repeated request
+/// within 24 hours answers with the first one's job.
+#[utoipa::path(
+    operation_id = "send_bulk",
+    post, path = "/api/whatsapp/session/{id}/send-bulk", tag = "jobs",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Any string of up to 255 bytes")
+    ),
+    request_body(content(
+        (NewBulk = "application/json"),
+        (NewBulk = "multipart/form-data")
+    )),
+    responses(
+        (status = 200, body = MadeBulk, headers(
+            ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer")
+        )),
+        Refusals
+    )
+)]
+pub async fn create(
+    State(api): State<Api>,
+    session: OwnSession,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let now = api.sessions.store().clock().now();
+    let idempotency = key_of(&headers)?.map(|key| Idempotency {
+        key,
+        fingerprint: fingerprint("send-bulk", &session, &asked.print),
+        expires_at: now.plus_ms(KEY_LIFE_MS),
+    });
+    let store = session.caller.store.clone();
+    if let Some(key) = &idempotency
+        && let Some(made) = store.job_of_key(key).await?
+    {
+        let row = store.job(&made.id).await?.ok_or_else(ApiError::no_job)?;
+        let answer = MadeBulk {
+            job_id: row.id.to_string(),
+            total: row.total,
+            duplicates: row.duplicates,
+            invalid: row.invalid,
+            problems: vec![],
+            missing: vec![],
+        };
+        return Ok(answered(answer, true));
+    }
+    let order = take(&session, asked, now).await?;
+    let new = NewJob {
+        session: session.row.key.clone(),
+        session_id: session.row.id.clone(),
+        name: order.name,
+        plan: order.plan.clone(),
+        schedule_at: order.schedule_at,
+        idempotency,
+    };
+    let made = store.create_job(new, listed(&order.plan, &order.list)).await?;
+    api.sessions.wake_jobs(&session.row.key).await;
+    if let Some(at) = order.schedule_at {
+        api.sessions.wake_jobs_at(&session.row.key, at).await;
+    }
+    let List { recipients, problems, duplicates, invalid, .. } = order.list;
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let answer = MadeBulk {
+        job_id: made.id.to_string(),
+        total: count(recipients.len()),
+        duplicates: count(duplicates),
+        invalid: count(invalid),
+        problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
+        missing: order.missing,
+    };
+    Ok(answered(answer, made.repeated))
+}
+
+fn answered(answer: MadeBulk, repeated: bool) -> Response {
+    let mut response = Json(answer).into_response();
+    if repeated {
+        let replayed = HeaderName::from_static("idempotency-replayed");
+        response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+#[derive(Deserialize, IntoParams)]
+pub struct PreviewQuery {
+    /// How many recipients to show, 1 to 50; 5 by default
+    limit: Option<usize>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    total: usize,
+    duplicates: usize,
+    invalid: usize,
+    previews: Vec<Previewed>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<RowProblem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Previewed {
+    row: u32,
+    phone: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    /// As WhatsApp shows it
+    message: String,
+    /// `MESSAGE_EMPTY` or `MESSAGE_TOO_LONG`: this recipient would fail
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
+/// See what a bulk job would send
+///
+/// Takes what `send-bulk` takes, refuses what it refuses, and changes nothing.
+#[utoipa::path(
+    operation_id = "preview_bulk",
+    post, path = "/api/whatsapp/session/{id}/send-bulk/preview", tag = "jobs",
+    params(("id" = String, Path, description = "Your sessionId"), PreviewQuery),
+    request_body(content(
+        (NewBulk = "application/json"),
+        (NewBulk = "multipart/form-data")
+    )),
+    responses((status = 200, body = Preview), Refusals)
+)]
+pub async fn preview(
+    State(api): State<Api>,
+    session: OwnSession,
+    query: Result<Query<PreviewQuery>, QueryRejection>,
+    asked: Asked,
+) -> Result<Json<Preview>, ApiError> {
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let limit = query.limit.unwrap_or(PREVIEWS);
+    if !(1..=PREVIEWS_MAX).contains(&limit) {
+        return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
+    }
+    let Order { plan, list, missing, .. } = take(&session, asked, api.sessions.store().clock().now()).await?;
+    let script = Script::of(&plan);
+    let several = plan.variants.len() > 1;
+    let lots = Lots::of(&plan);
+    let previews = list.recipients.iter().take(limit).map(|one| {
+        let variant = lots.variant(&one.phone);
+        let fields = Fields::parse(one.fields.as_deref().unwrap_or("{}"));
+        let content = script.content(variant, &one.phone, &fields);
+        // As the job will judge it.
+        let code = match content.text() {
+            text if text.len() > TEXT_MAX => Some("MESSAGE_TOO_LONG"),
+            text if text.trim().is_empty() => Some("MESSAGE_EMPTY"),
+            _ => None,
+        };
+        Previewed {
+            row: one.row,
+            phone: one.phone.digits().to_owned(),
+            variant: several.then(|| plan.variants[variant].label.clone()),
+            message: content.rendered(),
+            code,
+        }
+    });
+    Ok(Json(Preview {
+        previews: previews.collect(),
+        total: list.recipients.len(),
+        duplicates: list.duplicates,
+        invalid: list.invalid,
+        problems: list.problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
+        missing,
+    }))
+}
+
+/// The list as rows. Problems come last; a row's place in the list is its own.
+fn listed<'a>(plan: &'a Plan, list: &'a List) -> impl Iterator<Item = Listed<'a>> + Send {
+    let lots = Lots::of(plan);
+    let good = list.recipients.iter().map(move |one: &NewRecipient| {
+        let variant = lots.variant(&one.phone);
+        Listed {
+            seq: i64::from(one.row),
+            phone: Some(one.phone.digits()),
+            fields: one.fields.as_deref(),
+            variant: i64::try_from(variant).unwrap_or(0),
+            outcome: Outcome::Queued,
+            code: None,
+            error: None,
+        }
+    });
+    let bad = list.problems.iter().map(|problem| Listed {
+        seq: i64::from(problem.row),
+        phone: None,
+        fields: None,
+        variant: 0,
+        outcome: if problem.why.is_duplicate() { Outcome::Duplicate } else { Outcome::Invalid },
+        code: Some(problem.why.code()),
+        error: Some(format!("{}: {}", problem.given, problem.why)),
+    });
+    good.chain(bad)
+}
