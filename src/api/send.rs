@@ -95,12 +95,17 @@ pub async fn send(
     let content = content_of(kind.as_deref(), message, header, footer)?;
     let sent = api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?;
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };
+    Ok(answered(answer, sent.repeated))
+}
+
+/// An answer that says whether it was given before, to a request with the same idempotency key.
+pub fn answered(answer: impl Serialize, repeated: bool) -> Response {
     let mut response = Json(answer).into_response();
-    if sent.repeated {
+    if repeated {
         let replayed = HeaderName::from_static("idempotency-replayed");
         response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
     }
-    Ok(response)
+    response
 }
 
 /// What a single send and a bulk job may say.

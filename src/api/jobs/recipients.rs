@@ -98,21 +98,20 @@ pub async fn list(
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let after = query.after.unwrap_or(0).max(0);
     let is_over = job.row.state.is_over();
-    let mut after = after;
-    let outcome = match query.outcome.as_deref() {
-        None => None,
-        // Of a job that is over nobody waits any more.
-        Some("cancelled") if is_over => Some(Outcome::Queued),
-        Some(word @ ("cancelled" | "queued")) if (word == "queued") == is_over => {
-            // Nobody: no row comes after the last.
-            after = i64::from(u32::MAX);
-            Some(Outcome::Queued)
+    let (outcome, after) = match query.outcome.as_deref() {
+        None => (None, after),
+        Some("cancelled") if is_over => (Some(Outcome::Queued), after),
+        // Nobody: no row comes after the last.
+        Some("cancelled") => (Some(Outcome::Queued), i64::MAX),
+        Some("queued") if is_over => (Some(Outcome::Queued), i64::MAX),
+        Some(word) => {
+            let outcome = Outcome::parse(word).ok_or_else(|| {
+                ApiError::parameter(
+                    "outcome: queued, sending, sent, failed, skipped, invalid, duplicate or cancelled",
+                )
+            })?;
+            (Some(outcome), after)
         }
-        Some(word) => Some(Outcome::parse(word).ok_or_else(|| {
-            ApiError::parameter(
-                "outcome: queued, sending, sent, failed, skipped, invalid, duplicate or cancelled",
-            )
-        })?),
     };
     let teller = Teller { plan: job.row.plan, is_over };
     match query.format.as_deref() {
@@ -125,6 +124,14 @@ pub async fn list(
         }
         Some("csv") => Ok(csv(job.caller.store, job.row.id, outcome, after, teller)),
         Some(_) => Err(ApiError::parameter("format: json or csv")),
+    }
+}
+
+/// Of a job that is over nobody waits any more.
+fn told(outcome: Outcome, is_over: bool) -> &'static str {
+    match outcome {
+        Outcome::Queued if is_over => "cancelled",
+        outcome => outcome.as_str(),
     }
 }
 
@@ -144,10 +151,7 @@ impl Teller {
             row: row.seq,
             phone: row.phone,
             fields: row.fields.and_then(|text| RawValue::from_string(text).ok()),
-            outcome: match row.outcome {
-                Outcome::Queued if self.is_over => "cancelled",
-                outcome => outcome.as_str(),
-            },
+            outcome: told(row.outcome, self.is_over),
             message_status: row.status.map(Status::as_str),
             message_id: row.wa_id,
             attempts: row.attempts,
@@ -284,11 +288,7 @@ pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
         })
         .collect();
     for tally in job.caller.store.tallies(&job.row.id).await? {
-        let word = match tally.outcome {
-            Outcome::Queued if is_over => "cancelled",
-            outcome => outcome.as_str(),
-        };
-        *outcomes.entry(word).or_default() += tally.count;
+        *outcomes.entry(told(tally.outcome, is_over)).or_default() += tally.count;
         if let Some(code) = tally.error_code {
             *reasons.entry(code).or_default() += tally.count;
         }

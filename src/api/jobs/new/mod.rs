@@ -8,8 +8,8 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -26,7 +26,7 @@ use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::send::{KEY_LIFE_MS, fingerprint, key_of};
+use crate::api::send::{KEY_LIFE_MS, answered, fingerprint, key_of};
 use crate::session::Script;
 
 mod arrival;
@@ -218,15 +218,6 @@ pub async fn create(
         missing: order.missing,
     };
     Ok(answered(answer, made.repeated))
-}
-
-fn answered(answer: MadeBulk, repeated: bool) -> Response {
-    let mut response = Json(answer).into_response();
-    if repeated {
-        let replayed = HeaderName::from_static("idempotency-replayed");
-        response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
-    }
-    response
 }
 
 #[derive(Deserialize, IntoParams)]
