@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use sqlx::AssertSqlSafe;
 
 pub use super::ledger::Retried;
-use super::ledger::{Change, Changed, Idempotency, Retry};
+use super::ledger::{Change, Changed, Idempotency, JobName};
 use super::tx::{Texts, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
@@ -516,7 +516,7 @@ impl TenantStore {
     /// From its answer on nothing new of a paused or cancelled job leaves; what had left before may
     /// still be on its way ([`Self::job_underway`]).
     pub async fn change_job(&self, id: &JobId, change: Change) -> Result<Changed> {
-        self.store.change_job(self.tenant.clone(), self.mode, id.clone(), change).await
+        self.store.change_job(self.named(id), change).await
     }
 
     /// How many of a job's messages are on their way.
@@ -529,8 +529,11 @@ impl TenantStore {
     /// Puts the failed recipients of a job back in line. Those whose outcome is unknown may have got the
     /// message, so they are only taken if asked for.
     pub async fn retry_failed(&self, id: &JobId, unknown_too: bool) -> Result<Retried> {
-        let (tenant, job) = (self.tenant.clone(), id.clone());
-        self.store.retry_job(Retry { tenant, mode: self.mode, job, unknown_too }).await
+        self.store.retry_job(self.named(id), unknown_too).await
+    }
+
+    fn named(&self, id: &JobId) -> JobName {
+        JobName { tenant: self.tenant.clone(), mode: self.mode, id: id.clone() }
     }
 
     /// A job's list after row `after`, in its order.

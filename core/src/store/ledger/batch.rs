@@ -7,14 +7,12 @@ use ulid::Ulid;
 
 use super::events::Events;
 use super::{
-    Accepted, Change, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result, Retried,
-    Retry, Settlement, accept, jobs, receive, settle, steer,
+    Accepted, ChangeJob, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result,
+    Retried, Retry, Settlement, accept, jobs, receive, settle, steer,
 };
 use crate::clock::At;
 use crate::event::NewEvent;
-use crate::id::{EventId, MessageKey, SessionKey, TenantId};
-use crate::job::JobId;
-use crate::key::Mode;
+use crate::id::{EventId, MessageKey, SessionKey};
 use crate::store::sessions::{self, Saved};
 use crate::store::tx::{Texts, Tx};
 
@@ -27,8 +25,8 @@ pub(super) enum Op {
     Receive(Vec<Inbound>),
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),
-    ChangeJob { tenant: TenantId, mode: Mode, job: JobId, change: Change },
-    Retry { wish: Retry, is_first: bool },
+    ChangeJob(ChangeJob),
+    Retry(Retry),
     FailJobs(SessionKey),
     Close,
 }

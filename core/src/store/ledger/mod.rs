@@ -189,14 +189,28 @@ pub enum Changed {
     NotFound,
 }
 
-/// A wish to try the failed recipients of a job again.
+/// A job as its owner names it.
 #[derive(Debug, Clone)]
-pub(super) struct Retry {
+pub(super) struct JobName {
     pub tenant: TenantId,
     pub mode: Mode,
-    pub job: JobId,
+    pub id: JobId,
+}
+
+/// A wish to change a job.
+#[derive(Debug)]
+pub(super) struct ChangeJob {
+    pub job: JobName,
+    pub change: Change,
+}
+
+/// A wish to try the failed recipients of a job again; one step of it.
+#[derive(Debug, Clone)]
+pub(super) struct Retry {
+    pub job: JobName,
     /// Also those whose message may have arrived?
     pub unknown_too: bool,
+    pub is_first: bool,
 }
 
 /// What became of it.
@@ -294,25 +308,19 @@ impl Store {
         self.ledger.hand_in(Op::Dismiss(dismissal)).await.map(drop)
     }
 
-    pub(super) async fn change_job(
-        &self,
-        tenant: TenantId,
-        mode: Mode,
-        job: JobId,
-        change: Change,
-    ) -> Result<Changed> {
-        match self.ledger.hand_in(Op::ChangeJob { tenant, mode, job, change }).await? {
+    pub(super) async fn change_job(&self, job: JobName, change: Change) -> Result<Changed> {
+        match self.ledger.hand_in(Op::ChangeJob(ChangeJob { job, change })).await? {
             Done::ChangeJob(changed) => Ok(changed),
             other => unreachable!("a change is answered as one, not with {other:?}"),
         }
     }
 
     /// In steps, so that a long list holds nobody up.
-    pub(super) async fn retry_job(&self, wish: Retry) -> Result<Retried> {
+    pub(super) async fn retry_job(&self, job: JobName, unknown_too: bool) -> Result<Retried> {
         let mut queued = 0;
         loop {
-            let op = Op::Retry { wish: wish.clone(), is_first: queued == 0 };
-            match self.ledger.hand_in(op).await? {
+            let step = Retry { job: job.clone(), unknown_too, is_first: queued == 0 };
+            match self.ledger.hand_in(Op::Retry(step)).await? {
                 Done::Retry(Retried::Queued { count: steer::RETRY_STEP, .. }) => queued += steer::RETRY_STEP,
                 Done::Retry(Retried::Queued { count, unknown }) => {
                     return Ok(Retried::Queued { count: queued + count, unknown });

@@ -1,15 +1,15 @@
 //! What owners want of their jobs: pause, resume, cancel, try again; and what becomes of the jobs of a
 //! session that goes. Each in one commit with the event that tells it.
 
-use super::batch::{Done, Op};
+use super::batch::{Done, Op, members};
 use super::events::Events;
 use super::jobs::Told;
-use super::{Change, Changed, Result, Retried};
+use super::{Change, ChangeJob, Changed, JobName, Result, Retried, Retry};
 use crate::clock::At;
 use crate::event::Kind;
 use crate::id::SessionKey;
 use crate::job::State;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::{Tx, Value, values};
 
 pub(super) const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
 
@@ -55,6 +55,13 @@ pub(super) const FAIL: &str = "UPDATE jobs SET state = 'failed', reason = 'sessi
     WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')
     RETURNING id, session_key, session_id, state, total, succeeded, failed, skipped";
 
+impl JobName {
+    /// As each of the statements begins.
+    fn values(&self) -> Vec<Value> {
+        values![self.tenant.as_str(), self.mode.as_str(), self.id.as_str()]
+    }
+}
+
 /// Pauses, resumes or cancels; one at a time, they are rare.
 pub(super) async fn change(
     tx: &mut Tx<'_>,
@@ -63,16 +70,13 @@ pub(super) async fn change(
     done: &mut [Done],
     events: &mut Events,
 ) -> Result<()> {
-    for (place, (tenant, mode, job, change)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
-        Op::ChangeJob { tenant, mode, job, change } => Some((place, (tenant, mode, job, change))),
-        _ => None,
-    }) {
+    for (place, ChangeJob { job, change }) in members!(ops, ChangeJob) {
         let (word, state, kind) = match change {
             Change::Pause => ("pause", State::Paused, Kind::JobPaused),
             Change::Resume => ("resume", State::Running, Kind::JobResumed),
             Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
         };
-        let name = values![tenant.as_str(), mode.as_str(), job.as_str()];
+        let name = job.values();
         let mut wanted = name.clone();
         wanted.extend(values![word, state.as_str(), now]);
         let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
@@ -103,13 +107,9 @@ pub(super) async fn retry(
     done: &mut [Done],
     events: &mut Events,
 ) -> Result<()> {
-    for (place, (wish, is_first)) in ops.iter().enumerate().filter_map(|(place, op)| match op {
-        Op::Retry { wish, is_first } => Some((place, (wish, *is_first))),
-        _ => None,
-    }) {
-        let id = wish.job.as_str();
-        let name = values![wish.tenant.as_str(), wish.mode.as_str(), id];
-        let answer = match tx.rows::<(State,)>(MAY_RETRY, name).await?.pop() {
+    for (place, Retry { job, unknown_too, is_first }) in members!(ops, Retry) {
+        let id = job.id.as_str();
+        let answer = match tx.rows::<(State,)>(MAY_RETRY, job.values()).await?.pop() {
             None => Retried::NotFound,
             Some((state @ (State::Cancelled | State::Failed | State::Loading),)) => Retried::TooLate(state),
             // Nobody is left to send them.
@@ -119,13 +119,13 @@ pub(super) async fn retry(
             Some((state,)) => {
                 let failed: Vec<(i64, i64)> = tx.rows(FAILED, values![id]).await?;
                 let (failed, unknown) = failed.first().copied().unwrap_or_default();
-                let unknown = if wish.unknown_too { 0 } else { unknown };
+                let unknown = if *unknown_too { 0 } else { unknown };
                 let count = (failed - unknown).min(RETRY_STEP);
                 if count > 0 {
-                    tx.run(REQUEUE, values![id, wish.unknown_too, count]).await?;
+                    tx.run(REQUEUE, values![id, *unknown_too, count]).await?;
                     let reopened: Vec<Told> = tx.rows(REOPEN, values![id, count]).await?;
                     // A job that was completed between two steps goes on once more.
-                    if is_first || state == State::Completed {
+                    if *is_first || state == State::Completed {
                         events.extend(reopened.iter().map(|job| {
                             let (session, mut event) = job.event(Kind::JobResumed, now);
                             event.data["retried"] = (failed - unknown).into();
