@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use wapid_core::clock::Clock;
 
-use super::kill::{is_full, link, progress, redis, send_bulk};
-use super::{crowd_of, each_got_it_once};
-use crate::app::{Caller, Database, Engine, until, until_within};
+use super::kill::{is_full, link, redis, send_bulk};
+use super::{Job, crowd_of, each_got_it_once};
+use crate::app::{Caller, Database, Engine, until};
 use crate::process::{Process, home, serve_sandbox};
 
 /// In the order in which a message meets them. The ledger's are met by every write.
@@ -74,10 +74,7 @@ async fn a_send_survives(engine: Engine, with_redis: bool) {
         met += 1;
     }
     let process = home.start().await;
-    let done = until_within(Duration::from_secs(120), "the job is completed", || async {
-        progress(&caller, &job).await.filter(|job| job["status"] == "completed")
-    })
-    .await;
+    let done = Job { caller: &caller, id: job }.until_completed().await;
     assert_eq!((&done["succeeded"], &done["failed"]), (&json!(phones.len()), &json!(0)));
     let dropped = each_got_it_once(&caller, &phones, "Sale").await;
     assert!(dropped <= met, "{dropped} copies for {met} deaths");
@@ -116,12 +113,9 @@ async fn a_new_job_survives(engine: Engine) {
         let answer = home.try_post(&key, "/api/whatsapp/session/main/send-bulk", &body, place).await;
         let id = answer.expect("an answer")["jobId"].as_str().expect("a jobId").to_owned();
         let jobs = caller.get("/api/whatsapp/bulk-jobs").await.ok();
-        let made = jobs["jobs"].as_array().expect("jobs").iter().filter(|job| job["name"] == Value::Null);
+        let made = jobs["jobs"].as_array().expect("jobs").iter();
         assert_eq!(made.filter(|job| job["jobId"] == id.as_str()).count(), 1, "{place}: {jobs}");
-        until("the job is completed", || async {
-            progress(&caller, &id).await.filter(|job| job["status"] == "completed")
-        })
-        .await;
+        Job { caller: &caller, id }.until_completed().await;
         for phone in &phones {
             let shown = super::shown(&caller, phone).await;
             assert_eq!(shown.iter().filter(|shown| **shown == text).count(), 1, "{place}: {shown:?}");

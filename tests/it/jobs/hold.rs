@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wapid_core::clock::{At, Clock};
 use wapid_core::tenant::local_day;
 
-use super::{crowd, each_got_it_once, shown};
+use super::{crowd, each_got_it_once, ms, shown};
 use crate::app::{Engine, Tenant, TestApp, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -91,10 +91,6 @@ async fn sent(shop: &Tenant) -> Vec<At> {
     let log = shop.test.get("/api/whatsapp/messages?limit=100&direction=out").await.ok();
     let times = log["messages"].as_array().unwrap().iter().rev();
     times.map(|message| At::parse(message["createdAt"].as_str().unwrap()).unwrap()).collect()
-}
-
-fn ms(count: i64) -> Duration {
-    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -57,7 +57,7 @@ pub async fn send_bulk(caller: &Caller, phones: &[String], delay_max: i64) -> St
     made["jobId"].as_str().expect("a jobId").to_owned()
 }
 
-pub async fn progress(caller: &Caller, id: &str) -> Option<Value> {
+async fn progress(caller: &Caller, id: &str) -> Option<Value> {
     try_get(caller, &format!("/api/whatsapp/bulk-job/{id}")).await.filter(|job| job["total"].is_i64())
 }
 

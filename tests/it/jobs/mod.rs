@@ -19,6 +19,10 @@ mod steer;
 /// Generous: a kill in the middle costs seconds, and the machine is busy.
 const JOB_DEADLINE: Duration = Duration::from_secs(120);
 
+pub fn ms(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0))
+}
+
 /// A job as its owner sees it.
 pub struct Job<'a> {
     pub caller: &'a Caller,

@@ -7,8 +7,8 @@ use wapid_core::clock::{At, Clock};
 use wapid_core::id::SessionId;
 use wapid_core::key::Mode;
 
-use super::crowd;
 use super::kill::size;
+use super::{crowd, ms};
 use crate::app::{Engine, Tenant, TestApp};
 
 /// When the job messages of a session left, oldest first, with the phone each went to.
@@ -84,10 +84,6 @@ async fn pauses_are_uniform_over_their_range() {
     let bound = 2.23 / (gaps.len() as f64).sqrt();
     let distance = kolmogorov_smirnov(&gaps, min, max);
     assert!(distance < bound, "distance {distance}, at most {bound}: {gaps:?}");
-}
-
-fn ms(count: i64) -> Duration {
-    Duration::from_millis(u64::try_from(count).unwrap_or(0))
 }
 
 /// 150 pauses of a real clock, in which a busy machine may only be late.
