@@ -53,7 +53,7 @@ pub enum Refusals {
     /// The body did not arrive in time
     #[response(status = 408)]
     SlowBody(#[to_schema] ErrorBody),
-    /// The body is larger than 1 MiB
+    /// The body is larger than this route takes
     #[response(status = 413)]
     TooLarge(#[to_schema] ErrorBody),
     /// Something went wrong on our side

@@ -232,7 +232,7 @@ pub struct Results {
     outcomes: BTreeMap<&'static str, i64>,
     /// How far the messages got
     messages: Reach,
-    /// Why recipients failed or were left out, the most frequent first
+    /// Why recipients failed and rows of the list were not used, the most frequent first
     reasons: Vec<Reason>,
     /// With several variants: the same for each
     #[serde(skip_serializing_if = "Vec::is_empty")]

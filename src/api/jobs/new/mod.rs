@@ -48,7 +48,7 @@ const PREVIEWS_MAX: usize = 50;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewBulk {
     /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000
-    #[schema(value_type = Vec<Object>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
+    #[schema(value_type = Option<Vec<Object>>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
     recipients: Option<Box<RawValue>>,
     /// `{{name}}` is replaced by the recipient's name, `{{name|there}}` by `there` where it has none, and so
     /// is any other field. `\{{` writes `{{`
@@ -83,6 +83,16 @@ pub struct NewBulk {
     /// Of numbers without a country code, as ISO 3166: `BR`
     #[schema(example = "BR")]
     default_country: Option<String>,
+}
+
+/// The fields of `NewBulk`, a part each, and the list as a file instead of `recipients`. Texts are written
+/// as they are, everything else as JSON
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `arrival` reads part by part")]
+pub struct BulkForm {
+    /// CSV or XLSX
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -157,7 +167,7 @@ impl RowProblem {
     ),
     request_body(content(
         (NewBulk = "application/json"),
-        (NewBulk = "multipart/form-data")
+        (BulkForm = "multipart/form-data")
     )),
     responses(
         (status = 200, body = MadeBulk, headers(
@@ -261,7 +271,7 @@ pub struct Previewed {
     params(("id" = String, Path, description = "Your sessionId"), PreviewQuery),
     request_body(content(
         (NewBulk = "application/json"),
-        (NewBulk = "multipart/form-data")
+        (BulkForm = "multipart/form-data")
     )),
     responses((status = 200, body = Preview), Refusals)
 )]
