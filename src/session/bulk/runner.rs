@@ -1,28 +1,16 @@
-//! Bulk jobs of a session: whose turn it is, when, and what is said.
-//!
-//! While a session is ready and has something to send soon, one *runner* works for it in the process that
-//! holds its link. Rows are the truth: a runner may vanish at any instant, and the next one reads where
-//! the last one was. What is far off (a closed window, a spent limit, a schedule) is a wake-up in the
-//! queue, and a sweep starts whatever a lost wake-up left lying.
-//!
-//! Messages leave one by one, in the order of the list: the next is written when the one before has been
-//! written. Single sends do not pass here, so they wait for nobody.
+//! What one runner does until nothing is left for a while.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
 use rand::RngExt as _;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::crash;
-use wapid_core::id::SessionKey;
-use wapid_core::job::{Hold, JobId, Outcome, Restriction};
-use wapid_core::key::Mode;
+use wapid_core::job::{Hold, JobId, Outcome};
 use wapid_core::message::{TEXT_MAX, new_wa_id};
 use wapid_core::pacing::{Draw, next_midnight, zone_of};
 use wapid_core::phone::{Phone, Recipient};
@@ -33,11 +21,11 @@ use wapid_core::store::jobs::{Active, Agenda, Waiting};
 use wapid_core::store::ledger::{Accepted, BLOCKED, Dismissal, Intent, JobPart, Refused, Unsettled};
 use wapid_core::store::sessions::SessionRow;
 
-use super::outbox::{Outgoing, Verdict};
-use super::script::Script;
-use super::send::{network_of, owner_of};
-use super::{Command, Sessions, View};
-use crate::link::{ASKED_MAX, Health, Timelock};
+use super::{Bell, wake_key};
+use crate::session::outbox::{Outgoing, Verdict};
+use crate::session::script::Script;
+use crate::session::send::owner_of;
+use crate::session::{Command, Sessions, View};
 
 /// What is due later than this is left to the queue, so that a session that waits for tomorrow costs
 /// nothing until then.
@@ -49,140 +37,10 @@ const PAGE: i64 = 64;
 const UNANSWERED_MAX: usize = 4;
 /// With pauses each message has its answer before the next one leaves, unless it takes longer than this.
 const ANSWER_PATIENCE_MS: i64 = 10_000;
-/// WhatsApp restricts accounts that ask for many numbers: as many as this in one question, and so long
-/// between two.
-const ASKED_AT_ONCE: usize = 20;
-const _: () = assert!(ASKED_AT_ONCE <= ASKED_MAX, "one question takes no more");
-const QUESTION_GAP_MS: i64 = 1_000;
-/// How long the answer "not on WhatsApp" counts for somebody whose turn is still to come.
-const ABSENT_MS: i64 = 10 * 60_000;
 /// When the next day begins, not every tenant's jobs begin in its first second.
 const MORNING_SPREAD_MS: i64 = 60_000;
-/// A restriction whose end WhatsApp did not name is looked at again after this.
-const LOOK_AGAIN_MS: i64 = 30 * 60_000;
-/// What WhatsApp says beyond this is looked at again.
-const RESTRICTION_MAX_MS: i64 = 30 * 86_400_000;
 /// The pause after a database or a connection that failed.
-const FAULT_PAUSE_MS: i64 = 1_000;
-/// How often everything that could send is looked at, whatever woke or did not.
-const SWEEP_MS: i64 = 10_000;
-/// How long a pause or a cancel waits for what has left already.
-const SETTLING_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The runners of this process.
-#[derive(Default)]
-pub struct Runners(Mutex<HashMap<SessionKey, Arc<Bell>>>);
-
-/// How a runner is told to look again.
-#[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
-    ring: Notify,
-}
-
-impl Sessions {
-    /// Something changed for the jobs of a session: look now, here or in the process that holds it.
-    pub async fn wake_jobs(&self, session: &SessionKey) {
-        if self.holds(session) {
-            return self.poke_jobs(session);
-        }
-        match self.store().lease_owner(session).await {
-            Ok(Some(owner)) if owner != self.0.parts.owner => {
-                self.0.parts.wakeups.wake_elsewhere(&owner, &wake_key(session), self.now()).await;
-            }
-            // Nobody holds it: whoever brings it up looks.
-            Ok(_) => {}
-            Err(error) => warn!("Who holds a session could not be read: {error}"),
-        }
-    }
-
-    /// Looks at the jobs of a session at a time to come.
-    pub async fn wake_jobs_at(&self, session: &SessionKey, at: At) {
-        let wakeups = &self.0.parts.wakeups;
-        match self.store().lease_owner(session).await {
-            Ok(Some(owner)) if owner != self.0.parts.owner => {
-                wakeups.wake_elsewhere(&owner, &wake_key(session), at).await;
-            }
-            _ => wakeups.wake(&wake_key(session), at).await,
-        }
-    }
-
-    /// Looks at the jobs of a session if this process holds it; otherwise does nothing.
-    pub fn poke_jobs(&self, session: &SessionKey) {
-        let Some(handle) = self.handle(session).filter(|_| self.holds(session)) else { return };
-        let mut runners = self.0.runners.0.lock();
-        let bell = runners.entry(session.clone()).or_insert_with(|| {
-            let bell = Arc::new(Bell::default());
-            let runner =
-                Runner::new(self.clone(), handle.row.as_ref().clone(), handle.view.clone(), bell.clone());
-            let (sessions, session) = (self.clone(), session.clone());
-            tokio::spawn(async move {
-                if let Err(panic) = tokio::spawn(runner.run()).await {
-                    error!(session.key = %session, "A session's jobs met a panic: {panic}");
-                    // The sweep begins again.
-                    sessions.0.runners.0.lock().remove(&session);
-                }
-            });
-            bell
-        });
-        bell.rung.store(true, Ordering::Release);
-        bell.ring.notify_one();
-    }
-
-    /// Looks at whatever a wake-up names.
-    pub fn heed(&self, key: &str) {
-        crash::point("wakeup.heard");
-        if let Some(session) = key.strip_prefix("send:") {
-            self.poke_jobs(&SessionKey(session.to_owned()));
-        }
-    }
-
-    /// Waits until what a job has sent is answered; for a pause or a cancel that was committed.
-    pub async fn settle_job(&self, job: &JobId) {
-        let underway: Vec<_> = {
-            let underway = self.0.underway.lock();
-            underway
-                .values()
-                .filter(|one| one.job.as_ref() == Some(job))
-                .map(|one| one.verdict.subscribe())
-                .collect()
-        };
-        let settled = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
-            let _ = verdict.wait_for(Option::is_some).await;
-        }));
-        let _ = tokio::time::timeout(SETTLING_PATIENCE, settled).await;
-    }
-
-    /// What WhatsApp says of a number; `None` while it cannot be asked here.
-    pub async fn health(&self, session: &SessionKey) -> Option<Health> {
-        let link = self.view(session)?.link?.upgrade()?;
-        link.health().await.ok()
-    }
-
-    fn holds(&self, session: &SessionKey) -> bool {
-        self.view(session).is_some_and(|view| view.link.is_some())
-    }
-}
-
-fn wake_key(session: &SessionKey) -> String {
-    format!("send:{session}")
-}
-
-/// Starts what could send and does not, for ever: wake-ups may be lost with their queue.
-pub(super) async fn sweep(sessions: Sessions) {
-    let mut closing = sessions.0.closing.subscribe();
-    let clock = sessions.store().clock().clone();
-    loop {
-        tokio::select! {
-            () = clock.until(clock.now().plus_ms(SWEEP_MS)) => {}
-            _ = closing.wait_for(|closing| *closing) => return,
-        }
-        match sessions.store().sessions_with_work(clock.now()).await {
-            Ok(due) => due.iter().for_each(|session| sessions.poke_jobs(session)),
-            Err(error) => warn!("Jobs that could send could not be read: {error}"),
-        }
-    }
-}
+pub(super) const FAULT_PAUSE_MS: i64 = 1_000;
 
 /// Apart from its callers, because what a watch lends out must not be held across an await.
 async fn no_longer_ready(view: &mut watch::Receiver<View>) {
@@ -194,7 +52,7 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
 }
 
 /// What a runner does next.
-enum Next {
+pub(super) enum Next {
     Again,
     /// Until then, or until something happens.
     Wait(At),
@@ -204,36 +62,29 @@ enum Next {
     End(Option<At>),
 }
 
-/// What WhatsApp says of a number's health, as a reason to wait.
-fn restriction_in(health: &Health, now: At) -> Option<(Restriction, At)> {
-    let (look_again, farthest) = (now.plus_ms(LOOK_AGAIN_MS), now.plus_ms(RESTRICTION_MAX_MS));
-    let end =
-        |ms: Option<i64>| ms.map(At).filter(|end| *end > now).map_or(look_again, |end| end.min(farthest));
-    if let Timelock::Active { until_ms } = health.timelock {
-        return Some((Restriction::Timelock, end(until_ms)));
-    }
-    let new_chats = health.new_chats.as_ref().filter(|new_chats| new_chats.status == "CAPPED")?;
-    Some((Restriction::NewChatLimit, end(new_chats.cycle_ends_ms)))
-}
-
-struct Runner {
-    sessions: Sessions,
-    row: SessionRow,
-    view: watch::Receiver<View>,
+pub(super) struct Runner {
+    pub(super) sessions: Sessions,
+    pub(super) row: SessionRow,
+    pub(super) view: watch::Receiver<View>,
     bell: Arc<Bell>,
-    agenda: Option<Agenda>,
+    pub(super) agenda: Option<Agenda>,
     scripts: HashMap<JobId, Script>,
-    waiting: HashMap<JobId, VecDeque<Waiting>>,
+    pub(super) waiting: HashMap<JobId, VecDeque<Waiting>>,
     unanswered: JoinSet<Option<Verdict>>,
-    last_question: Option<At>,
+    pub(super) last_question: Option<At>,
     /// Numbers that were not on WhatsApp when they were asked for together with others.
-    absent: HashMap<Phone, At>,
+    pub(super) absent: HashMap<Phone, At>,
     /// The restriction whose end has been asked for.
-    asked_about: Option<At>,
+    pub(super) asked_about: Option<At>,
 }
 
 impl Runner {
-    fn new(sessions: Sessions, row: SessionRow, view: watch::Receiver<View>, bell: Arc<Bell>) -> Self {
+    pub(super) fn new(
+        sessions: Sessions,
+        row: SessionRow,
+        view: watch::Receiver<View>,
+        bell: Arc<Bell>,
+    ) -> Self {
         Self {
             sessions,
             row,
@@ -249,7 +100,7 @@ impl Runner {
         }
     }
 
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         loop {
             let end = self.work().await;
             if self.leave() {
@@ -403,38 +254,6 @@ impl Runner {
         self.release(place, recipient).await
     }
 
-    /// Until when WhatsApp's own restriction holds the jobs of this number.
-    async fn restricted(&mut self) -> Result<Option<At>, StoreError> {
-        let agenda = self.agenda.as_ref().expect("there is one");
-        let Some((why, until)) = agenda.restriction else { return Ok(None) };
-        let now = self.sessions.now();
-        if self.asked_about == Some(until) {
-            return Ok((until > now).then_some(until));
-        }
-        // Once when it begins, for its true end, and once when it ends, to hear that it did.
-        if why != Restriction::Blocked && until > now {
-            return Ok(Some(until));
-        }
-        let link = self.view.borrow().link.clone().and_then(|link| link.upgrade());
-        let Some(link) = link else { return Ok(Some(now.plus_ms(FAULT_PAUSE_MS))) };
-        let found = match link.health().await {
-            Ok(health) => restriction_in(&health, now),
-            Err(_) => None,
-        };
-        let restriction = match found {
-            Some((why, ends)) if ends != until => {
-                info!(session.key = %self.row.key, "WhatsApp restricts a number ({})", why.as_str());
-                self.sessions.store().restrict(&self.row.key, why, ends).await?;
-                Some((why, ends))
-            }
-            _ => Some((why, until)),
-        };
-        let agenda = self.agenda.as_mut().expect("there is one");
-        agenda.restriction = restriction;
-        self.asked_about = restriction.map(|(_, until)| until);
-        Ok(restriction.map(|(_, until)| until).filter(|until| *until > now))
-    }
-
     /// The job whose turn it is, with a recipient in its queue.
     async fn whose_turn(&mut self, now: At) -> Result<Option<usize>, StoreError> {
         let store = self.sessions.store().clone();
@@ -468,62 +287,7 @@ impl Runner {
         Ok(None)
     }
 
-    /// Is the recipient on WhatsApp? `None` when it may be written to.
-    async fn check(&mut self, job: &JobId, recipient: &Waiting) -> Result<Option<Next>, StoreError> {
-        let now = self.sessions.now();
-        let network = network_of(&self.row);
-        let numbers = &self.sessions.0.numbers;
-        if numbers.is_known(network, &recipient.phone, now) {
-            return Ok(None);
-        }
-        // Only at its turn, and then forgotten: who tries again asks again.
-        if self.absent.remove(&recipient.phone).is_some_and(|asked| now.since(asked) < ABSENT_MS) {
-            return self.dismiss_absent(job, recipient).await;
-        }
-        let store = self.sessions.store().clone();
-        if store.was_met(&self.row.tenant, self.row.mode, &recipient.phone).await? {
-            numbers.remember(network, &recipient.phone, now);
-            return Ok(None);
-        }
-        let gap = if self.row.mode == Mode::Live { QUESTION_GAP_MS } else { 0 };
-        if let Some(next) = self.last_question.map(|last| last.plus_ms(gap)).filter(|next| *next > now) {
-            return Ok(Some(Next::Wait(next)));
-        }
-        self.last_question = Some(now);
-        let asked: Vec<_> = self.waiting[job]
-            .iter()
-            .map(|waiting| waiting.phone.clone())
-            .filter(|phone| !numbers.is_known(network, phone, now) && !self.absent.contains_key(phone))
-            .take(ASKED_AT_ONCE)
-            .collect();
-        let link = self.view.borrow().link.clone().and_then(|link| link.upgrade());
-        let Some(link) = link else { return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS)))) };
-        let digits: Vec<&str> = asked.iter().map(|phone| phone.digits()).collect();
-        let Ok(answers) = link.are_on_whatsapp(&digits).await else {
-            // Whether the session is lost is its task's to find out.
-            return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS))));
-        };
-        self.absent.retain(|_, asked| now.since(*asked) < ABSENT_MS);
-        for (phone, registered) in asked.into_iter().zip(answers) {
-            if registered {
-                numbers.remember(network, &phone, now);
-            } else {
-                self.absent.insert(phone, now);
-            }
-        }
-        if self.absent.remove(&recipient.phone).is_none() {
-            return Ok(None);
-        }
-        self.dismiss_absent(job, recipient).await
-    }
-
-    async fn dismiss_absent(&mut self, job: &JobId, recipient: &Waiting) -> Result<Option<Next>, StoreError> {
-        let error = "the number is not on WhatsApp";
-        self.dismiss(job, recipient, Outcome::Failed, "NOT_ON_WHATSAPP", error).await?;
-        Ok(Some(Next::Again))
-    }
-
-    async fn dismiss(
+    pub(super) async fn dismiss(
         &mut self,
         job: &JobId,
         recipient: &Waiting,
