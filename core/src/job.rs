@@ -10,8 +10,12 @@ use crate::pacing::{Delay, Windows};
 pub const RECIPIENTS_MAX: usize = 100_000;
 /// The most variants in one job.
 pub const VARIANTS_MAX: usize = 26;
-/// How often a recipient is tried whom WhatsApp refuses to let us write to.
+/// How often a recipient is tried whom WhatsApp refuses to let us write to, while it takes what is for
+/// others; and one to whom our side could not send.
 pub const BLOCKED_TRIES: i64 = 3;
+/// How often where it takes nothing at all since it refused: then that is about the number that writes.
+/// The waits between tries double up to a day, so these are more than a week.
+pub const STRICKEN_TRIES: i64 = 12;
 
 /// A job's name: 24 hex digits, as seed 001 shows it. The first 12 are the milliseconds of its making,
 /// so that jobs sort by creation; the others are random.
@@ -110,6 +114,8 @@ pub enum Hold {
     DailyLimit,
     /// No sending window is open.
     Window,
+    /// WhatsApp does not look up numbers now.
+    NumberCheck,
 }
 
 impl Hold {
@@ -118,6 +124,7 @@ impl Hold {
             Self::Scheduled => "scheduled",
             Self::DailyLimit => "daily_limit",
             Self::Window => "window",
+            Self::NumberCheck => "number_check",
         }
     }
 }

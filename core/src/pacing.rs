@@ -279,6 +279,23 @@ impl Road<'_> {
     }
 }
 
+/// When a job may send its next message, `None` for at once: after its own pause, and after the shortest
+/// pause of all jobs of its session since the session's last message. So jobs that share a number send no
+/// faster together than one of them alone, and a slow one holds up nobody.
+pub fn due(
+    own: Delay,
+    released: Option<(At, Draw)>,
+    last: Option<At>,
+    shortest_ms: i64,
+    now: At,
+) -> Option<At> {
+    // A clock that was set back must not hold anybody longer than the pause.
+    let after = |at: At, pause_ms| at.min(now).plus_ms(pause_ms);
+    let own = released.map(|(at, draw)| after(at, own.at(draw)));
+    let shared = last.map(|at| after(at, shortest_ms));
+    own.max(shared)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +307,33 @@ mod tests {
 
     fn at(text: &str) -> At {
         At::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_slow_job_does_not_set_the_pace_of_a_fast_one() {
+        let (slow, fast) = (Delay { min_ms: 60_000, max_ms: 60_000 }, Delay { min_ms: 2_000, max_ms: 2_000 });
+        let (last, now) = (At(100_000), At(100_500));
+        let due = |own, released: i64| due(own, Some((At(released), Draw(0))), Some(last), 2_000, now);
+        // The fast one was the last to send, the slow one 30 s before it.
+        assert_eq!(due(fast, 100_000), Some(At(102_000)));
+        assert_eq!(due(slow, 70_000), Some(At(130_000)));
+        // Whose own pause is long over still keeps the number's.
+        assert_eq!(due(slow, 1_000), Some(At(102_000)));
+    }
+
+    #[test]
+    fn a_job_that_never_sent_waits_for_its_sessions_pause_alone() {
+        let own = Delay { min_ms: 60_000, max_ms: 60_000 };
+        assert_eq!(due(own, None, None, 0, At(5)), None);
+        assert_eq!(due(own, None, Some(At(100)), 2_000, At(200)), Some(At(2_100)));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nobody_longer_than_a_pause() {
+        let own = Delay { min_ms: 2_000, max_ms: 2_000 };
+        let now = At(1_000);
+        let far = At(3_600_000);
+        assert_eq!(due(own, Some((far, Draw(0))), Some(far), 2_000, now), Some(At(3_000)));
     }
 
     #[test]

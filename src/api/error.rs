@@ -185,6 +185,7 @@ impl From<NewJobError> for ApiError {
         match problem {
             NewJobError::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", sentence(&problem)),
             NewJobError::NoSession => Self::no_session(),
+            NewJobError::TooMany => Self::bad("TOO_MANY_JOBS", sentence(&problem)),
             NewJobError::Store(problem) => problem.into(),
         }
     }

@@ -32,28 +32,26 @@ pub fn question(numbers: &[&str]) -> Result<UsyncQuery, SendFailure> {
 }
 
 /// The answer for each number, in the order asked. A number that the answer does not name is not on
-/// WhatsApp; one that WhatsApp could not look up fails the question, so that nobody is taken for
-/// absent by mistake.
-pub fn answers(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<bool>, SendFailure> {
+/// WhatsApp; of one that WhatsApp could not look up nothing is known, so that nobody is taken for absent
+/// by mistake.
+pub fn answers(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Option<bool>>, SendFailure> {
     let contact = answer.protocol_state(UsyncProtocolKind::Contact);
     if let Some(error) = contact.and_then(|state| state.error.as_ref()) {
         return Err(SendFailure::Internal(format!("WhatsApp does not look up numbers now: {error:?}")));
     }
-    numbers
+    Ok(numbers
         .iter()
         .map(|number| {
             let user = answer.users.iter().find(|user| is_about(user, number));
             match user.and_then(|user| user.protocol(UsyncProtocolKind::Contact)) {
                 Some(UsyncProtocolResult::Contact(UsyncOutcome::Value(contact))) => {
-                    Ok(contact.contact_type == "in")
+                    Some(contact.contact_type == "in")
                 }
-                Some(UsyncProtocolResult::Contact(UsyncOutcome::Error(error))) => {
-                    Err(SendFailure::Internal(format!("WhatsApp could not look up a number: {error:?}")))
-                }
-                _ => Ok(false),
+                Some(UsyncProtocolResult::Contact(UsyncOutcome::Error(_))) => None,
+                _ => Some(false),
             }
         })
-        .collect()
+        .collect())
 }
 
 /// WhatsApp repeats the number as it was asked. Its address may differ from that: Brazil and others
@@ -130,7 +128,10 @@ mod tests {
             ("15550000001@s.whatsapp.net", contact("in", Some("+15550000001"))),
         ]);
         let asked = ["15550000001", "15550000002", "5511900000003", "15550000004"];
-        assert_eq!(answers(&asked, &answer).expect("answers"), [true, false, true, false]);
+        assert_eq!(
+            answers(&asked, &answer).expect("answers"),
+            [Some(true), Some(false), Some(true), Some(false)]
+        );
     }
 
     #[test]
@@ -138,7 +139,7 @@ mod tests {
         let error = serde_json::from_value(json!({ "code": 429 })).expect("an error");
         let failed = UsyncProtocolResult::Contact(UsyncOutcome::Error(error));
         let answer = response(&[("15550000001@s.whatsapp.net", failed)]);
-        assert!(matches!(answers(&["15550000001"], &answer), Err(SendFailure::Internal(_))));
+        assert_eq!(answers(&["15550000001", "15550000002"], &answer).expect("answers"), [None, Some(false)]);
     }
 
     #[test]

@@ -251,18 +251,20 @@ impl Link {
     /// Is this number on WhatsApp? One question to the server.
     ///
     /// # Errors
-    /// Those of [`Self::are_on_whatsapp`].
+    /// Those of [`Self::are_on_whatsapp`], and [`SendFailure::Internal`] when WhatsApp could not look it up.
     pub async fn is_on_whatsapp(&self, digits: &str) -> Result<bool, SendFailure> {
-        Ok(self.are_on_whatsapp(&[digits]).await?.contains(&true))
+        let answer = self.are_on_whatsapp(&[digits]).await?.into_iter().next().flatten();
+        answer.ok_or_else(|| SendFailure::Internal("WhatsApp could not look up a number".to_owned()))
     }
 
-    /// Which of these numbers are on WhatsApp, in the order asked? One question to the server for up
+    /// Which of these numbers are on WhatsApp, in the order asked? `None` for one that WhatsApp could not
+    /// look up. One question to the server for up
     /// to [`ASKED_MAX`](super::ASKED_MAX) of them.
     ///
     /// # Errors
-    /// [`SendFailure::Lost`]; [`SendFailure::Internal`] when WhatsApp does not look up one of them;
+    /// [`SendFailure::Lost`]; [`SendFailure::Internal`] when WhatsApp does not look up numbers now;
     /// [`SendFailure::Invalid`] for too many, or for what is no number.
-    pub async fn are_on_whatsapp(&self, numbers: &[&str]) -> Result<Vec<bool>, SendFailure> {
+    pub async fn are_on_whatsapp(&self, numbers: &[&str]) -> Result<Vec<Option<bool>>, SendFailure> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
@@ -273,7 +275,13 @@ impl Link {
             let _ = self.client.add_lid_pn_mapping(&lid.user, &phone.user, LearningSource::Usync).await;
         }
         let answers = numbers::answers(numbers, &answer)?;
-        self.known.add(numbers.iter().zip(&answers).filter(|(_, is_on)| **is_on).map(|(number, _)| *number));
+        self.known.add(
+            numbers
+                .iter()
+                .zip(&answers)
+                .filter(|(_, is_on)| **is_on == Some(true))
+                .map(|(number, _)| *number),
+        );
         Ok(answers)
     }
 

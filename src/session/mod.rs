@@ -40,6 +40,7 @@ mod inbound;
 mod lease;
 mod numbers;
 mod outbox;
+mod reconcile;
 mod script;
 mod send;
 mod task;
@@ -182,6 +183,7 @@ impl Sessions {
         }));
         tokio::spawn(lease::renew(sessions.clone()));
         tokio::spawn(bulk::sweep(sessions.clone()));
+        tokio::spawn(reconcile::run(sessions.clone()));
         sessions
     }
 
@@ -375,8 +377,9 @@ impl Sessions {
         tokio::spawn(async move {
             // A panic in one session is a bug, and must not look like a healthy silence: the session
             // begins again from its row, and its messages are found there.
-            if let Err(panic) = tokio::spawn(task.run()).await {
-                error!(session.key = %row.key, "A session's task ended by a panic: {panic}");
+            // What the panic says may hold what a caller sent; the panic hook has said where.
+            if tokio::spawn(task.run()).await.is_err() {
+                error!(session.key = %row.key, "A session's task ended by a panic");
                 sessions.begin_again(&row).await;
             }
         });

@@ -19,7 +19,7 @@ use wapid_core::id::MessageKey;
 use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
-use wapid_core::store::ledger::{BLOCKED, Outcome, Owner, Settlement, Unsettled};
+use wapid_core::store::ledger::{BLOCKED, Outcome, Owner, SEND_FAILED, Settlement, Unsettled};
 
 use super::Sessions;
 use crate::link::{Answer, InFlight, Link, SendFailure};
@@ -32,10 +32,13 @@ const PROBE_AFTER_MS: i64 = 8_000;
 /// WhatsApp answers within a second or not at all; then the message is sent again. Doubles with each
 /// try, up to 64 times this.
 const ANSWER_PATIENCE_MS: i64 = 30_000;
-/// The first pause after a failure on our side; four times longer with each.
+/// The first pause after a failure on our side; four times longer with each, up to the longest.
 const FAULT_PAUSE_MS: i64 = 250;
-/// Failures on our side before a message is given up.
+const FAULT_PAUSE_MAX_MS: i64 = 60_000;
+/// Failures on our side before a message is given up that a caller waits for.
 const TRIES_MAX: u32 = 4;
+/// How long a job's message is tried on; then its recipient waits in line again.
+const JOB_TRIES_MS: i64 = 10 * 60_000;
 /// A message is sent again for this long; then its outcome stays unknown.
 const RESEND_WINDOW_MS: i64 = 24 * 3_600_000;
 /// The longest pause between tries to commit a result while the database is away.
@@ -49,7 +52,10 @@ pub struct Outgoing {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
+    pub is_of_job: bool,
     pub tries: u32,
+    /// Of the first failure on our side.
+    pub failing_since: Option<At>,
     pub silences: u32,
     /// Told when it was written for the first time, or could not be.
     pub written: Option<Arc<Notify>>,
@@ -64,10 +70,20 @@ impl Outgoing {
             to: row.to,
             content: row.content,
             created_at: row.created_at,
+            is_of_job: row.job.is_some(),
             tries: 0,
+            failing_since: None,
             silences: 0,
             written: None,
         }
+    }
+
+    /// Notes a failure on our side: how long until the next try, unless it is given up.
+    fn failed(&mut self, now: At) -> Option<i64> {
+        let since = *self.failing_since.get_or_insert(now);
+        self.tries += 1;
+        let goes_on = if self.is_of_job { now.since(since) < JOB_TRIES_MS } else { self.tries < TRIES_MAX };
+        goes_on.then(|| (FAULT_PAUSE_MS << (2 * self.tries).min(16)).min(FAULT_PAUSE_MAX_MS))
     }
 
     /// Past the window in which it may be sent again?
@@ -174,10 +190,10 @@ impl Outbox {
         std::mem::take(&mut self.suspects_loss)
     }
 
-    /// Forgets what waits; what is on its way ends as it ends.
-    pub fn clear(&mut self) {
-        self.waiting.clear();
+    /// Hands back what waits; what is on its way ends as it ends.
+    pub fn take_waiting(&mut self) -> BTreeMap<MessageKey, Outgoing> {
         self.ready.clear();
+        std::mem::take(&mut self.waiting).into_values().flatten().collect()
     }
 
     /// Waits for the next thing to happen to a message on its way. Never, if there is none.
@@ -185,12 +201,13 @@ impl Outbox {
         tokio::select! {
             Some(written) = self.writing.join_next() => match written {
                 Ok(written) => self.written(written, context),
-                Err(panic) => error!("Writing a message ended by a panic: {panic}"),
+                // What a panic says may hold what a caller sent; the panic hook has said where.
+                Err(_) => error!("Writing a message ended by a panic"),
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
                 Ok(Ended::Again { outgoing, when }) => self.again(outgoing, when),
-                Err(panic) => error!("A message's task ended by a panic: {panic}"),
+                Err(_) => error!("A message's task ended by a panic"),
             },
             else => std::future::pending().await,
         }
@@ -226,20 +243,20 @@ impl Outbox {
                 self.suspects_loss |= connection == self.connection;
                 self.again(outgoing, Again::After(connection));
             }
-            Err(SendFailure::Internal(why)) if outgoing.tries + 1 < TRIES_MAX => {
-                outgoing.tries += 1;
-                warn!(message.key = %outgoing.key, "A message did not leave and is tried again");
+            Err(SendFailure::Internal(why)) => {
+                warn!(message.key = %outgoing.key, "A message did not leave");
                 tracing::debug!("{why}");
-                let (clock, pause) =
-                    (context.sessions.store().clock().clone(), FAULT_PAUSE_MS << (2 * outgoing.tries));
+                let clock = context.sessions.store().clock().clone();
+                let context = context.clone();
+                let pause = outgoing.failed(clock.now());
                 self.unanswered.spawn(async move {
+                    let Some(pause) = pause else {
+                        let error = "the message could not be sent".to_owned();
+                        return give_up(context, outgoing, SEND_FAILED, error).await;
+                    };
                     clock.until(clock.now().plus_ms(pause)).await;
                     Ended::Again { outgoing, when: Again::Now }
                 });
-            }
-            Err(SendFailure::Internal(_)) => {
-                let error = "the message could not be sent".to_owned();
-                self.unanswered.spawn(give_up(context.clone(), outgoing, "SEND_FAILED", error));
             }
             Err(failure @ SendFailure::NotOnWhatsApp) => {
                 let error = failure.to_string();

@@ -207,7 +207,10 @@ impl Task {
                 }
             }
             Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
-            Signal::Linked(account) => self.step(Input::Linked(account)).await,
+            Signal::Linked(account) => {
+                self.strand_unless(&account.phone).await;
+                self.step(Input::Linked(account)).await;
+            }
             Signal::Up => {
                 self.step(Input::Up).await;
                 self.recover().await;
@@ -397,7 +400,7 @@ impl Task {
     /// The number is unlinked: its keys are worthless, and what had no verdict gets none any more.
     async fn unlinked(&mut self) {
         self.forget().await;
-        self.outbox.clear();
+        self.outbox.take_waiting();
         let context = self.context();
         for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
             // A job outlives the loss of its link: its message goes again, under the same id, when the
@@ -408,6 +411,32 @@ impl Task {
             }
             let error = "the number was unlinked before WhatsApp answered".to_owned();
             outbox::give_up(context.clone(), Outgoing::of(row), "LOGGED_OUT", error).await;
+        }
+    }
+
+    /// What another number has sent, and had no answer to, does not go again from this one: whoever got
+    /// it would get it twice, for the id only counts within a chat.
+    async fn strand_unless(&self, phone: &str) {
+        let store = self.sessions.store();
+        match store.last_phone(&self.row.key).await {
+            Ok(last) if last.as_deref().is_none_or(|last| last == phone) => return,
+            Ok(_) => {}
+            Err(error) => {
+                error!(session.key = %self.row.key, "The session's last number was not read: {error}")
+            }
+        }
+        let rows = loop {
+            match store.unsettled(&self.row.key, self.epoch).await {
+                Ok(rows) => break rows,
+                Err(StoreError::Closed) => return,
+                Err(error) => error!("Unsettled messages could not be read and are tried again: {error}"),
+            }
+            let clock = store.clock();
+            clock.until(clock.now().plus_ms(PULSE_MS)).await;
+        };
+        for row in rows {
+            let error = "another number was linked before WhatsApp answered".to_owned();
+            outbox::give_up(self.context(), Outgoing::of(row), "OUTCOME_UNKNOWN", error).await;
         }
     }
 
@@ -431,14 +460,22 @@ impl Task {
         self.sessions.0.receipts.written().await;
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
+                let mut waiting = self.outbox.take_waiting();
                 for row in rows {
                     let (_, first) = self.sessions.await_verdict(&self.row.key, &row.wa_id, row.job.as_ref());
-                    let outgoing = Outgoing::of(row);
-                    if first && outgoing.is_too_old(self.sessions.now()) {
+                    let waited = waiting.remove(&row.key);
+                    let Some(outgoing) = waited.or_else(|| first.then(|| Outgoing::of(row))) else {
+                        continue;
+                    };
+                    if outgoing.is_too_old(self.sessions.now()) {
                         outbox::give_up_late(self.context(), outgoing).await;
-                    } else if first {
+                    } else {
                         self.outbox.push(outgoing);
                     }
+                }
+                // Settled elsewhere: the rows are the list.
+                for outgoing in waiting.into_values() {
+                    self.sessions.abandon(&outgoing.wa_id);
                 }
             }
             Err(error) => {

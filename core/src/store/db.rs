@@ -74,13 +74,20 @@ macro_rules! write {
     };
 }
 
+/// A process that freezes inside a transaction holds rows that the others wait for. Postgres ends that
+/// before its leases run out (15 s), so that whoever takes its sessions over can work.
+const FROZEN_AFTER_MS: &str = "10000";
+
 impl Db {
     /// # Errors
     /// [`StoreError::UnknownEngine`] for a URL of another kind.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let sync = if durability == Durability::Power { "on" } else { "off" };
-            let options = PgConnectOptions::from_str(url)?.options([("synchronous_commit", sync)]);
+            let options = PgConnectOptions::from_str(url)?.options([
+                ("synchronous_commit", sync),
+                ("idle_in_transaction_session_timeout", FROZEN_AFTER_MS),
+            ]);
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(Duration::from_secs(10))

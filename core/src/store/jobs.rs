@@ -10,7 +10,7 @@ use sqlx::AssertSqlSafe;
 
 pub use super::ledger::Retried;
 use super::ledger::{Change, Changed, Idempotency, JobName};
-use super::tx::{Texts, Value, values};
+use super::tx::{Texts, Tx, Value, values};
 use super::{Result, Store, StoreError, TenantStore};
 use crate::clock::At;
 use crate::crash;
@@ -23,6 +23,8 @@ use crate::phone::Phone;
 
 /// Recipients in one step. So many are about 20 ms of work, which is as long as a send may have to wait.
 const STEP: usize = 1_024;
+/// Jobs of one session that are not over. Each is read whenever the session's runner looks.
+pub const JOBS_MAX: i64 = 100;
 /// A job that was not finished storing after this long was cut short by a crash.
 const LOADING_MS: i64 = 3_600_000;
 
@@ -65,6 +67,8 @@ pub enum NewJobError {
     /// It was removed meanwhile.
     #[error("there is no such session")]
     NoSession,
+    #[error("the session has {JOBS_MAX} jobs that are not over; cancel one, or wait")]
+    TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -228,9 +232,17 @@ pub struct Agenda {
     pub restriction: Option<(Restriction, At)>,
     /// Refusals in a row.
     pub strikes: i64,
+    pub rules: Rules,
+}
+
+/// What a tenant and its session set for their jobs, and may change at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
     pub time_zone: String,
     /// Of jobs that have none of their own.
     pub windows: Windows,
+    /// Messages a day: the tenant's, the session's.
+    pub limits: (Option<i64>, Option<i64>),
 }
 
 #[derive(Debug, Clone)]
@@ -239,6 +251,8 @@ pub struct Active {
     pub plan: Plan,
     pub not_before: At,
     pub hold: Option<Hold>,
+    /// When its last message was released, and where the pause after it ends.
+    pub released: Option<(At, Draw)>,
 }
 
 /// A recipient whose turn comes.
@@ -248,6 +262,8 @@ pub struct Waiting {
     pub phone: Phone,
     pub fields: Option<String>,
     pub variant: usize,
+    /// Messages that were made for them before.
+    pub attempts: i64,
     pub opted_out: bool,
 }
 
@@ -264,6 +280,9 @@ const INSERT_RECIPIENTS: &str =
 /// Changes nothing and holds the session's row: a removal that comes later finds the job, and fails it.
 const LOCK_SESSION: &str = "UPDATE sessions SET removing = removing
      WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT removing";
+
+const UNFINISHED: &str = "SELECT COUNT(*) FROM jobs
+     WHERE session_key = $1 AND state IN ('pending', 'running', 'paused')";
 
 const BEGIN_JOB: &str = "UPDATE jobs SET state = 'pending', total = $2, duplicates = $3, invalid = $4
      WHERE id = $1 AND state = 'loading'";
@@ -310,18 +329,19 @@ const PAGE: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.state AS outco
         AND ($5 IS NULL OR r.state = $5)
     ORDER BY r.seq LIMIT $6";
 
-const CONTEXT: &str = "SELECT t.time_zone, o.windows, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
+const CONTEXT: &str = "SELECT t.time_zone, o.windows, t.daily_limit AS tenant_limit,
+        s.daily_limit AS session_limit, p.last_at, p.draw, p.hold, p.hold_until, p.strikes
     FROM sessions s JOIN tenants t ON t.id = s.tenant_id
     LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode
     LEFT JOIN pace p ON p.session_key = s.key
     WHERE s.key = $1 AND NOT s.removing";
 
-const ACTIVE: &str = "SELECT id, plan, not_before, hold FROM jobs
+const ACTIVE: &str = "SELECT id, plan, not_before, hold, released_at, draw FROM jobs
     WHERE session_key = $1 AND state IN ('pending', 'running')
     ORDER BY COALESCE(released_at, 0), id";
 
 /// The inner part asks for nothing that the index of those who wait does not hold.
-const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT NULL AS opted_out
+const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.attempts, o.phone IS NOT NULL AS opted_out
     FROM (SELECT job_id, seq FROM recipients WHERE job_id = $1 AND state = 'queued' ORDER BY seq LIMIT $2) n
     JOIN jobs j ON j.id = n.job_id
     JOIN recipients r ON r.job_id = n.job_id AND r.seq = n.seq
@@ -331,10 +351,18 @@ const NEXT: &str = "SELECT r.seq, r.phone, r.fields, r.variant, o.phone IS NOT N
 const HOLD: &str = "UPDATE jobs SET hold = $2, not_before = $3
     WHERE id = $1 AND state IN ('pending', 'running')";
 
-const DUE: &str = "SELECT session_key FROM jobs WHERE state IN ('pending', 'running') AND not_before <= $1";
+const UNHOLD: &str = "UPDATE jobs SET hold = NULL, not_before = $3 WHERE id = $1 AND hold = $2";
+
+/// What WhatsApp restricts is looked at when that ends: its wake-up says when, and so does this.
+const DUE: &str = "SELECT session_key FROM jobs WHERE state IN ('pending', 'running') AND not_before <= $1
+    AND NOT EXISTS (SELECT 1 FROM pace p WHERE p.session_key = jobs.session_key AND p.hold_until > $1)";
 
 const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
     AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
+
+fn is_full(unfinished: &[(i64,)]) -> bool {
+    unfinished.first().is_some_and(|(count,)| *count >= JOBS_MAX)
+}
 
 impl TenantStore {
     /// Stores a job with its list.
@@ -350,6 +378,10 @@ impl TenantStore {
             && let Some(made) = self.job_of_key(key).await?
         {
             return Ok(made);
+        }
+        // Asked before a long list is stored, and again with its last step.
+        if is_full(&self.store.db.rows(UNFINISHED, values![new.session.as_str()]).await?) {
+            return Err(NewJobError::TooMany);
         }
         let now = self.store.clock.now();
         let id = JobId::new(now);
@@ -435,9 +467,13 @@ impl TenantStore {
             }
         }
         let session = values![self.tenant.as_str(), self.mode.as_str(), new.session.as_str()];
-        if tx.run(LOCK_SESSION, session).await? == 0
-            || tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0
-        {
+        if tx.run(LOCK_SESSION, session).await? == 0 {
+            return Err(NewJobError::NoSession);
+        }
+        if is_full(&tx.rows(UNFINISHED, values![new.session.as_str()]).await?) {
+            return Err(NewJobError::TooMany);
+        }
+        if tx.run(BEGIN_JOB, values![id.as_str(), total, duplicates, invalid]).await? == 0 {
             return Err(NewJobError::NoSession);
         }
         crash::point("job.filled");
@@ -568,23 +604,50 @@ impl TenantStore {
     }
 }
 
+#[derive(Debug, sqlx::FromRow)]
+struct Context {
+    #[sqlx(flatten)]
+    rules: StoredRules,
+    last_at: Option<At>,
+    draw: Option<i64>,
+    hold: Option<Restriction>,
+    hold_until: Option<At>,
+    strikes: Option<i64>,
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct StoredRules {
+    time_zone: String,
+    windows: Option<String>,
+    tenant_limit: Option<i64>,
+    session_limit: Option<i64>,
+}
+
+impl StoredRules {
+    fn read(self) -> Result<Rules> {
+        Ok(Rules {
+            time_zone: self.time_zone,
+            windows: self.windows.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
+            limits: (self.tenant_limit, self.session_limit),
+        })
+    }
+}
+
 /// For the session's task, which works for every tenant.
 impl Store {
     /// What the jobs of a session want now or later.
     pub async fn agenda(&self, session: &SessionKey) -> Result<Option<Agenda>> {
-        type Context =
-            (String, Option<String>, Option<At>, Option<i64>, Option<Restriction>, Option<At>, Option<i64>);
-        let context: Vec<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?;
-        let Some((time_zone, windows, last_at, draw, hold, hold_until, strikes)) = context.into_iter().next()
-        else {
+        let context: Option<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?.pop();
+        let Some(Context { rules, last_at, draw, hold, hold_until, strikes }) = context else {
             return Ok(None);
         };
-        let jobs: Vec<(JobId, String, At, Option<Hold>)> =
+        let jobs: Vec<(JobId, String, At, Option<Hold>, Option<At>, i64)> =
             self.db.rows(ACTIVE, values![session.as_str()]).await?;
         let jobs = jobs
             .into_iter()
-            .map(|(id, plan, not_before, hold)| {
-                Ok(Active { id, plan: serde_json::from_str(&plan)?, not_before, hold })
+            .map(|(id, plan, not_before, hold, released_at, draw)| {
+                let released = released_at.map(|at| (at, Draw(draw)));
+                Ok(Active { id, plan: serde_json::from_str(&plan)?, not_before, hold, released })
             })
             .collect::<Result<_>>()?;
         Ok(Some(Agenda {
@@ -594,27 +657,46 @@ impl Store {
             draw: Draw(draw.unwrap_or(0)),
             restriction: hold.zip(hold_until),
             strikes: strikes.unwrap_or(0),
-            time_zone,
-            windows: windows.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default(),
+            rules: rules.read()?,
         }))
+    }
+
+    /// What is set for a session's jobs now.
+    pub async fn rules(&self, session: &SessionKey) -> Result<Option<Rules>> {
+        let context: Option<Context> = self.db.rows(CONTEXT, values![session.as_str()]).await?.pop();
+        context.map(|context| context.rules.read()).transpose()
     }
 
     /// The next recipients of a job, in order.
     pub async fn waiting(&self, job: &JobId, limit: i64) -> Result<Vec<Waiting>> {
-        type Row = (i64, Option<Phone>, Option<String>, i64, bool);
+        type Row = (i64, Option<Phone>, Option<String>, i64, i64, bool);
         let rows: Vec<Row> = self.db.rows(NEXT, values![job.as_str(), limit]).await?;
         Ok(rows
             .into_iter()
-            .filter_map(|(seq, phone, fields, variant, opted_out)| {
+            .filter_map(|(seq, phone, fields, variant, attempts, opted_out)| {
                 let variant = usize::try_from(variant).unwrap_or(0);
-                Some(Waiting { seq, phone: phone?, fields, variant, opted_out })
+                Some(Waiting { seq, phone: phone?, fields, variant, attempts, opted_out })
             })
             .collect())
     }
 
-    /// Lets a job wait for a reason of its own.
+    /// Lets a job wait for a reason of its own. Whoever reads the rules afterwards and finds others than
+    /// those that the reason came from takes it back: who changes them ends the holds of before.
     pub async fn hold_job(&self, job: &JobId, hold: Hold, until: At) -> Result<()> {
-        self.run(HOLD, values![job.as_str(), hold.as_str(), until]).await
+        let mut tx = self.db.begin().await?;
+        if matches!(tx, Tx::Postgres(_)) {
+            // Waits for a change of limits that is being committed.
+            const LOCK: &str = "SELECT j.id FROM jobs j JOIN sessions s ON s.key = j.session_key
+                JOIN tenants t ON t.id = s.tenant_id WHERE j.id = $1 FOR SHARE OF s, t";
+            tx.rows::<(String,)>(LOCK, values![job.as_str()]).await?;
+        }
+        tx.run(HOLD, values![job.as_str(), hold.as_str(), until]).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// The reason is gone.
+    pub async fn unhold_job(&self, job: &JobId, hold: Hold) -> Result<()> {
+        self.run(UNHOLD, values![job.as_str(), hold.as_str(), self.clock.now()]).await
     }
 
     /// Lets every job of a session wait until then: WhatsApp said so.
@@ -711,6 +793,8 @@ mod tests {
             // The first of those who wait, in order.
             (NEXT, "recipients_queued (job_id=? AND state=?)"),
             (HOLD, ""),
+            (UNHOLD, ""),
+            (UNFINISHED, "jobs_by_session (session_key=? AND state=?)"),
             // What is due is what the sweep is to wake.
             (DUE, "jobs_active (not_before<?)"),
             // One person's messages.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use super::tx::{self, values};
-use super::{Result, TenantStore};
+use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::id::{MessageKey, SessionId};
+use crate::id::{MessageKey, SessionId, SessionKey};
 use crate::message::{Direction, Status};
 use crate::phone::Phone;
 
@@ -103,6 +103,16 @@ impl Where {
     fn and(&mut self, condition: &str, value: impl Into<tx::Value>) {
         self.values.push(value.into());
         let _ = write!(self.sql, " AND {condition} ${}", self.values.len());
+    }
+}
+
+/// Few: what is on its way, and nothing else.
+const PENDING: &str = "SELECT session_key, wa_id FROM messages WHERE pending AND created_at <= $1";
+
+impl Store {
+    /// Messages of before then that have no result yet, of every session.
+    pub async fn pending_since(&self, before: At) -> Result<Vec<(SessionKey, String)>> {
+        Ok(self.db.rows(PENDING, values![before]).await?)
     }
 }
 

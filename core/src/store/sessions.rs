@@ -162,8 +162,11 @@ const BY_KEY: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE key = 
 
 /// `linked_at` is when this account was linked, whatever else is saved later.
 const SAVE: &str = "UPDATE sessions SET wanted = $2, ended = $4, account = $3,
-         linked_at = CASE WHEN $3 IS NULL THEN NULL WHEN account = $3 THEN linked_at ELSE $5 END
+         linked_at = CASE WHEN $3 IS NULL THEN NULL WHEN account = $3 THEN linked_at ELSE $5 END,
+         last_phone = COALESCE($6, last_phone)
      WHERE key = $1";
+
+const LAST_PHONE: &str = "SELECT last_phone FROM sessions WHERE key = $1";
 
 const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
      WHERE session_key = $1 AND hold = 'daily_limit' AND not_before > $2";
@@ -175,7 +178,8 @@ pub(super) async fn save(tx: &mut Tx<'_>, key: &SessionKey, saved: Option<&Saved
     let Some(saved) = saved else { return Ok(()) };
     let account: Value = saved.account.as_ref().map(serde_json::to_string).transpose()?.into();
     let ended: Value = saved.ended.as_ref().map(serde_json::to_string).transpose()?.into();
-    tx.run(SAVE, vec![key.as_str().into(), saved.wanted.into(), account, ended, now.into()]).await?;
+    let phone: Value = saved.account.as_ref().map(|account| account.phone.clone()).into();
+    tx.run(SAVE, vec![key.as_str().into(), saved.wanted.into(), account, ended, now.into(), phone]).await?;
     Ok(())
 }
 
@@ -251,6 +255,12 @@ impl Store {
         let row: Option<Stored> =
             crate::read!(&self.db, |pool| sqlx::query_as(BY_KEY).bind(key).fetch_optional(pool).await?);
         row.map(|row| row.open(self)).transpose()
+    }
+
+    /// The number that the session is linked with, or was last.
+    pub async fn last_phone(&self, key: &SessionKey) -> Result<Option<String>> {
+        let row: Option<(Option<String>,)> = self.db.rows(LAST_PHONE, values![key.as_str()]).await?.pop();
+        Ok(row.and_then(|(phone,)| phone))
     }
 
     /// Marks a session for removal; it is finished by [`Self::remove_session`], if need be after a

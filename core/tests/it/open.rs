@@ -1,6 +1,9 @@
 //! Opening a store: migrations, the master key, and databases that go away.
 
+use std::time::Duration;
+
 use wapid_core::clock::Clock;
+use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::{Db, Durability, Store, StoreError};
 
 use crate::fixture::{MASTER, START, Shop, TestDb, both, together};
@@ -44,6 +47,31 @@ async fn a_database_of_another_kind_is_refused(_: TestDb) {
         let result = Store::open(url, Durability::Power, &MASTER, Clock::manual(START)).await;
         assert!(matches!(result, Err(StoreError::UnknownEngine(_))), "{url}");
     }
+}
+
+/// A process that froze (SIGSTOP, a paused container) in the middle of a transaction: its peers must go on
+/// before its leases run out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_process_does_not_stop_its_peers_on_postgres() {
+    if let Some(db) = TestDb::postgres().await {
+        db.run(a_frozen_process_does_not_stop_its_peers).await;
+    }
+}
+
+async fn a_frozen_process_does_not_stop_its_peers(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.accept().await;
+    let Db::Postgres(pool) = shop.store.db() else { panic!("on SQLite") };
+    let mut frozen = pool.begin().await.unwrap();
+    sqlx::query("UPDATE daily_usage SET used = used").execute(&mut *frozen).await.unwrap();
+    let peer = Shop { store: db.store().await, ..shop.clone() };
+    let lease = Duration::from_millis(u64::try_from(LEASE_MS).unwrap());
+    tokio::time::timeout(lease, peer.accept()).await.expect("its peer waits for it");
+    assert!(sqlx::query("SELECT 1").execute(&mut *frozen).await.is_err());
+    // It wakes, finds its transaction gone, and works.
+    drop(frozen);
+    shop.accept().await;
+    assert_eq!(shop.used().await, 3);
 }
 
 /// What a restart of Postgres does to us; on SQLite, a full disk.

@@ -168,6 +168,9 @@ fn waiting(api: &Api, row: &JobRow, now: At) -> Option<(Waiting, Option<At>)> {
             say("daily_limit", Some(row.not_before), "The day's messages are spent; it goes on tomorrow")
         }
         Hold::Window => say("window", Some(row.not_before), "No sending window is open"),
+        Hold::NumberCheck => {
+            say("number_check", Some(row.not_before), "WhatsApp does not look up numbers now")
+        }
         Hold::Scheduled => None,
     }
 }

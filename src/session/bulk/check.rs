@@ -1,6 +1,7 @@
 //! Is a job's next recipient on WhatsApp? Asked for several at once, and not too often.
 
-use wapid_core::job::{JobId, Outcome};
+use tracing::warn;
+use wapid_core::job::{Hold, JobId, Outcome};
 use wapid_core::key::Mode;
 use wapid_core::store::StoreError;
 use wapid_core::store::jobs::Waiting;
@@ -17,13 +18,19 @@ const QUESTION_GAP_MS: i64 = 1_000;
 /// How long the answer "not on WhatsApp" counts for somebody whose turn is still to come.
 const ABSENT_MS: i64 = 10 * 60_000;
 
+/// The longest pause after questions that WhatsApp did not answer.
+const ASK_AGAIN_MS: i64 = 10 * 60_000;
+/// Whom WhatsApp could not look up so often is written to all the same.
+const UNCLEAR_MAX: u32 = 3;
+
 impl Runner {
     /// Is the recipient on WhatsApp? `None` when it may be written to.
     pub(super) async fn check(
         &mut self,
-        job: &JobId,
+        place: usize,
         recipient: &Waiting,
     ) -> Result<Option<Next>, StoreError> {
+        let job = &self.agenda.as_ref().expect("it names the job").jobs[place].id.clone();
         let now = self.sessions.now();
         let network = network_of(&self.row);
         let numbers = &self.sessions.0.numbers;
@@ -38,6 +45,10 @@ impl Runner {
         if store.was_met(&self.row.tenant, self.row.mode, &recipient.phone).await? {
             numbers.remember(network, &recipient.phone, now);
             return Ok(None);
+        }
+        if let Some(until) = self.notes.ask_again.filter(|until| *until > now) {
+            self.hold(place, Hold::NumberCheck, until).await?;
+            return Ok(Some(Next::Again));
         }
         let gap = if self.row.mode == Mode::Live { QUESTION_GAP_MS } else { 0 };
         if let Some(next) = self.last_question.map(|last| last.plus_ms(gap)).filter(|next| *next > now) {
@@ -55,20 +66,37 @@ impl Runner {
         let digits: Vec<&str> = asked.iter().map(|phone| phone.digits()).collect();
         let Ok(answers) = link.are_on_whatsapp(&digits).await else {
             // Whether the session is lost is its task's to find out.
-            return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS))));
+            if !link.is_connected() {
+                return Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS))));
+            }
+            let pause = FAULT_PAUSE_MS << self.notes.unanswered_questions.min(10);
+            let until = self.sessions.now().plus_ms(pause.min(ASK_AGAIN_MS));
+            self.notes.unanswered_questions += 1;
+            self.notes.ask_again = Some(until);
+            warn!(session.key = %self.row.key, "WhatsApp does not look up numbers; asking again later");
+            self.hold(place, Hold::NumberCheck, until).await?;
+            return Ok(Some(Next::Again));
         };
+        (self.notes.unanswered_questions, self.notes.ask_again) = (0, None);
         self.absent.retain(|_, asked| now.since(*asked) < ABSENT_MS);
         for (phone, registered) in asked.into_iter().zip(answers) {
-            if registered {
-                numbers.remember(network, &phone, now);
-            } else {
-                self.absent.insert(phone, now);
+            match registered {
+                Some(true) => numbers.remember(network, &phone, now),
+                Some(false) => drop(self.absent.insert(phone, now)),
+                None => *self.unclear.entry(phone).or_default() += 1,
             }
         }
-        if self.absent.remove(&recipient.phone).is_none() {
-            return Ok(None);
+        if self.absent.remove(&recipient.phone).is_some() {
+            return self.dismiss_absent(job, recipient).await;
         }
-        self.dismiss_absent(job, recipient).await
+        match self.unclear.get(&recipient.phone) {
+            Some(times) if *times < UNCLEAR_MAX => Ok(Some(Next::Wait(now.plus_ms(FAULT_PAUSE_MS)))),
+            Some(_) => {
+                self.unclear.remove(&recipient.phone);
+                Ok(None)
+            }
+            None => Ok(None),
+        }
     }
 
     async fn dismiss_absent(&mut self, job: &JobId, recipient: &Waiting) -> Result<Option<Next>, StoreError> {

@@ -36,7 +36,24 @@ const SETTLING_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The runners of this process.
 #[derive(Default)]
-pub struct Runners(Mutex<HashMap<SessionKey, Arc<Bell>>>);
+pub struct Runners(Mutex<Places>);
+
+#[derive(Default)]
+struct Places {
+    bells: HashMap<SessionKey, Arc<Bell>>,
+    notes: HashMap<SessionKey, Notes>,
+}
+
+/// What a runner leaves to the next one of its session, beside the rows. Who starts without asks WhatsApp
+/// once more than was needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Notes {
+    /// The restriction whose end has been asked for.
+    asked_about: Option<At>,
+    /// Questions about numbers in a row that WhatsApp did not answer, and when the next may be asked.
+    unanswered_questions: u32,
+    ask_again: Option<At>,
+}
 
 /// How a runner is told to look again.
 #[derive(Default)]
@@ -75,17 +92,20 @@ impl Sessions {
     /// Looks at the jobs of a session if this process holds it; otherwise does nothing.
     pub fn poke_jobs(&self, session: &SessionKey) {
         let Some(handle) = self.handle(session).filter(|_| self.holds(session)) else { return };
-        let mut runners = self.0.runners.0.lock();
-        let bell = runners.entry(session.clone()).or_insert_with(|| {
+        let mut places = self.0.runners.0.lock();
+        let Places { bells, notes } = &mut *places;
+        let bell = bells.entry(session.clone()).or_insert_with(|| {
             let bell = Arc::new(Bell::default());
-            let runner =
-                Runner::new(self.clone(), handle.row.as_ref().clone(), handle.view.clone(), bell.clone());
+            let notes = notes.remove(session).unwrap_or_default();
+            let row = handle.row.as_ref().clone();
+            let runner = Runner::new(self.clone(), row, handle.view.clone(), bell.clone(), notes);
             let (sessions, session) = (self.clone(), session.clone());
             tokio::spawn(async move {
-                if let Err(panic) = tokio::spawn(runner.run()).await {
-                    error!(session.key = %session, "A session's jobs met a panic: {panic}");
+                // What a panic says may hold what a caller sent; the panic hook has said where.
+                if tokio::spawn(runner.run()).await.is_err() {
+                    error!(session.key = %session, "A session's jobs met a panic");
                     // The sweep begins again.
-                    sessions.0.runners.0.lock().remove(&session);
+                    sessions.0.runners.0.lock().bells.remove(&session);
                 }
             });
             bell
@@ -124,7 +144,7 @@ impl Sessions {
         link.health().await.ok()
     }
 
-    fn holds(&self, session: &SessionKey) -> bool {
+    pub(super) fn holds(&self, session: &SessionKey) -> bool {
         self.view(session).is_some_and(|view| view.link.is_some())
     }
 }

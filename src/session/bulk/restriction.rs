@@ -31,7 +31,7 @@ impl Runner {
         let agenda = self.agenda.as_ref().expect("there is one");
         let Some((why, until)) = agenda.restriction else { return Ok(None) };
         let now = self.sessions.now();
-        if self.asked_about == Some(until) {
+        if self.notes.asked_about == Some(until) {
             return Ok((until > now).then_some(until));
         }
         // Once when it begins, for its true end, and once when it ends, to hear that it did.
@@ -54,7 +54,7 @@ impl Runner {
         };
         let agenda = self.agenda.as_mut().expect("there is one");
         agenda.restriction = restriction;
-        self.asked_about = restriction.map(|(_, until)| until);
+        self.notes.asked_about = restriction.map(|(_, until)| until);
         Ok(restriction.map(|(_, until)| until).filter(|until| *until > now))
     }
 }

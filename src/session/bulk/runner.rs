@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rand::RngExt as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::crash;
-use wapid_core::job::{Hold, JobId, Outcome};
+use wapid_core::job::{Hold, JobId, Outcome, Plan};
 use wapid_core::message::{TEXT_MAX, new_wa_id};
-use wapid_core::pacing::{Draw, next_midnight, zone_of};
+use wapid_core::pacing::{Draw, due, next_midnight, zone_of};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::recipient::Fields;
 use wapid_core::session::State;
@@ -21,10 +21,10 @@ use wapid_core::store::jobs::{Active, Agenda, Waiting};
 use wapid_core::store::ledger::{Accepted, BLOCKED, Dismissal, Intent, JobPart, Refused, Unsettled};
 use wapid_core::store::sessions::SessionRow;
 
-use super::{Bell, wake_key};
+use super::{Bell, Notes, wake_key};
 use crate::session::outbox::{Outgoing, Verdict};
 use crate::session::script::Script;
-use crate::session::send::owner_of;
+use crate::session::send::{network_of, owner_of};
 use crate::session::{Command, Sessions, View};
 
 /// What is due later than this is left to the queue, so that a session that waits for tomorrow costs
@@ -32,11 +32,13 @@ use crate::session::{Command, Sessions, View};
 const NEAR_MS: i64 = 30_000;
 /// Recipients that are read at once.
 const PAGE: i64 = 64;
-/// Messages of jobs that may wait for WhatsApp's answer at the same time, per session, where no pause is
-/// wanted. More would go on into a wall that the first answer shows.
-const UNANSWERED_MAX: usize = 4;
+/// Messages of jobs that may wait for WhatsApp's answer at the same time, per session: they share commits
+/// where no pause is wanted. More would go on into a wall that the first answer shows.
+const UNANSWERED_MAX: usize = 16;
 /// With pauses each message has its answer before the next one leaves, unless it takes longer than this.
 const ANSWER_PATIENCE_MS: i64 = 10_000;
+/// One that has no answer for so long does not stop the others any more.
+const FORGOTTEN_MS: i64 = 60_000;
 /// When the next day begins, not every tenant's jobs begin in its first second.
 const MORNING_SPREAD_MS: i64 = 60_000;
 /// The pause after a database or a connection that failed.
@@ -74,8 +76,9 @@ pub(super) struct Runner {
     pub(super) last_question: Option<At>,
     /// Numbers that were not on WhatsApp when they were asked for together with others.
     pub(super) absent: HashMap<Phone, At>,
-    /// The restriction whose end has been asked for.
-    pub(super) asked_about: Option<At>,
+    /// How often WhatsApp could not look up a number.
+    pub(super) unclear: HashMap<Phone, u32>,
+    pub(super) notes: Notes,
 }
 
 impl Runner {
@@ -84,6 +87,7 @@ impl Runner {
         row: SessionRow,
         view: watch::Receiver<View>,
         bell: Arc<Bell>,
+        notes: Notes,
     ) -> Self {
         Self {
             sessions,
@@ -96,7 +100,8 @@ impl Runner {
             unanswered: JoinSet::new(),
             last_question: None,
             absent: HashMap::new(),
-            asked_about: None,
+            unclear: HashMap::new(),
+            notes,
         }
     }
 
@@ -114,16 +119,23 @@ impl Runner {
 
     /// Gives up the place, unless the bell was rung meanwhile.
     fn leave(&self) -> bool {
-        let mut runners = self.sessions.0.runners.0.lock();
+        let mut places = self.sessions.0.runners.0.lock();
         let leaves = !self.bell.rung.load(Ordering::Acquire) || self.is_over();
         if leaves {
-            runners.remove(&self.row.key);
+            places.bells.remove(&self.row.key);
+            if self.notes != Notes::default() {
+                places.notes.insert(self.row.key.clone(), self.notes);
+            }
         }
         leaves
     }
 
     fn is_over(&self) -> bool {
-        *self.sessions.0.closing.borrow() || !matches!(self.view.borrow().state, State::Ready { .. })
+        // Whose task is gone shows its last state for ever.
+        let is_gone = self.view.has_changed().is_err();
+        is_gone
+            || *self.sessions.0.closing.borrow()
+            || !matches!(self.view.borrow().state, State::Ready { .. })
     }
 
     /// Sends what is due, one by one, until nothing is for a while.
@@ -218,73 +230,105 @@ impl Runner {
             return Ok(Next::Answer);
         }
         let now = self.sessions.now();
-        let Some(place) = self.whose_turn(now).await? else {
-            let agenda = self.agenda.as_ref().expect("read above");
+        let turn = self.whose_turn(now).await?;
+        let Some(agenda) = &self.agenda else { return Ok(Next::Again) };
+        let Some((place, due)) = turn else {
             let next = agenda.jobs.iter().map(|job| job.not_before).filter(|at| *at > now).min();
             return Ok(next.map_or(Next::End(None), Next::Wait));
         };
-        let agenda = self.agenda.as_ref().expect("read above");
-        let job = &agenda.jobs[place];
-        if let Some(last) = agenda.last_at {
-            let due = last.plus_ms(job.plan.delay.at(agenda.draw));
-            if due > now {
-                return Ok(Next::Wait(due));
-            }
+        if let Some(due) = due.filter(|due| *due > now) {
+            return Ok(Next::Wait(due));
         }
+        let job = &agenda.jobs[place];
         if job.plan.delay.max_ms > 0
             && !self.unanswered.is_empty()
-            && let Some(patience) = agenda.last_at.map(|last| last.plus_ms(ANSWER_PATIENCE_MS))
+            && let Some(patience) = agenda.last_at.map(|last| last.min(now).plus_ms(ANSWER_PATIENCE_MS))
             && patience > now
         {
             return Ok(Next::Wait(patience));
         }
         let id = job.id.clone();
-        let Some(recipient) = self.waiting.get(&id).and_then(|queue| queue.front()).cloned() else {
-            return Ok(Next::Again);
-        };
+        let check_numbers = job.plan.check_numbers;
+        let recipient = self.waiting[&id].front().cloned().expect("its queue was filled");
         if recipient.opted_out {
             self.dismiss(&id, &recipient, Outcome::Skipped, "OPTED_OUT", "opted out").await?;
             return Ok(Next::Again);
         }
-        if job.plan.check_numbers
-            && let Some(next) = self.check(&id, &recipient).await?
-        {
+        if check_numbers && let Some(next) = self.check(place, &recipient).await? {
             return Ok(next);
         }
-        self.release(place, recipient).await
+        self.release(place).await
     }
 
-    /// The job whose turn it is, with a recipient in its queue.
-    async fn whose_turn(&mut self, now: At) -> Result<Option<usize>, StoreError> {
-        let store = self.sessions.store().clone();
-        let agenda = self.agenda.as_mut().expect("there is one");
-        let zone = zone_of(&agenda.time_zone);
-        let mut place = 0;
-        while place < agenda.jobs.len() {
-            let job = &mut agenda.jobs[place];
-            if job.not_before > now {
-                place += 1;
-                continue;
-            }
-            let windows = job.plan.windows.as_ref().unwrap_or(&agenda.windows);
-            let opens = windows.opens(now, &zone);
-            if opens > now {
-                store.hold_job(&job.id, Hold::Window, opens).await?;
-                (job.not_before, job.hold) = (opens, Some(Hold::Window));
-                continue;
-            }
-            let queue = self.waiting.entry(job.id.clone()).or_default();
+    /// The job whose turn comes first, and when, with a recipient in its queue. No agenda afterwards
+    /// means that it must be read again.
+    async fn whose_turn(&mut self, now: At) -> Result<Option<(usize, Option<At>)>, StoreError> {
+        loop {
+            let Some((place, due)) = self.next_in_line(now).await? else { return Ok(None) };
+            let agenda = self.agenda.as_mut().expect("its line was read");
+            let id = &agenda.jobs[place].id;
+            let queue = self.waiting.entry(id.clone()).or_default();
             if queue.is_empty() {
-                queue.extend(store.waiting(&job.id, PAGE).await?);
+                queue.extend(self.sessions.store().waiting(id, PAGE).await?);
+                if agenda.strikes > 0 {
+                    // Whoever was refused may be the reason: the others first.
+                    queue.make_contiguous().sort_by_key(|waiting| waiting.attempts);
+                }
             }
-            if queue.is_empty() {
-                // The rest is on its way; a recipient that comes back rings the bell.
-                agenda.jobs.remove(place);
-                continue;
+            if !queue.is_empty() {
+                return Ok(Some((place, due)));
             }
-            return Ok(Some(place));
+            // The rest is on its way; a recipient that comes back rings the bell.
+            agenda.jobs.remove(place);
         }
-        Ok(None)
+    }
+
+    /// Of the jobs that may send now: the one that has waited longest among those whose pause is over, or
+    /// the one whose pause ends first.
+    async fn next_in_line(&mut self, now: At) -> Result<Option<(usize, Option<At>)>, StoreError> {
+        let mut open = Vec::new();
+        let mut place = 0;
+        while let Some(agenda) = &self.agenda
+            && place < agenda.jobs.len()
+        {
+            let job = &agenda.jobs[place];
+            if job.not_before <= now {
+                let windows = job.plan.windows.as_ref().unwrap_or(&agenda.rules.windows);
+                let opens = windows.opens(now, &zone_of(&agenda.rules.time_zone));
+                if opens > now {
+                    self.hold(place, Hold::Window, opens).await?;
+                } else {
+                    open.push(place);
+                }
+            }
+            place += 1;
+        }
+        let Some(agenda) = &self.agenda else { return Ok(None) };
+        let pause = |place: usize| agenda.jobs[place].plan.delay.at(agenda.draw);
+        let Some(shortest) = open.iter().map(|place| pause(*place)).min() else { return Ok(None) };
+        let turns = open.into_iter().map(|place| {
+            let job = &agenda.jobs[place];
+            (place, due(job.plan.delay, job.released, agenda.last_at, shortest, now).filter(|due| *due > now))
+        });
+        // Of equals the first: that is the one that has waited longest.
+        Ok(turns.min_by_key(|(_, due)| *due))
+    }
+
+    /// Lets a job wait. If what it waits for was changed meanwhile, it does not, and the agenda is to be
+    /// read again.
+    pub(super) async fn hold(&mut self, place: usize, why: Hold, until: At) -> Result<(), StoreError> {
+        let store = self.sessions.store().clone();
+        let agenda = self.agenda.as_mut().expect("it names the job");
+        let job = &mut agenda.jobs[place];
+        store.hold_job(&job.id, why, until).await?;
+        (job.not_before, job.hold) = (until, Some(why));
+        if why != Hold::NumberCheck
+            && store.rules(&self.row.key).await?.is_some_and(|rules| rules != agenda.rules)
+        {
+            store.unhold_job(&job.id, why).await?;
+            self.look_again();
+        }
+        Ok(())
     }
 
     pub(super) async fn dismiss(
@@ -314,83 +358,122 @@ impl Runner {
         }
     }
 
-    /// Takes the recipient, its quota and its message's row in one transaction, then writes the message.
-    async fn release(&mut self, place: usize, recipient: Waiting) -> Result<Next, StoreError> {
-        let agenda = self.agenda.as_ref().expect("there is one");
+    /// Takes the recipient whose turn it is, its quota and its message's row in one transaction, then hands
+    /// the message over. Where no pause is wanted, those behind it come along.
+    async fn release(&mut self, place: usize) -> Result<Next, StoreError> {
+        let agenda = self.agenda.as_ref().expect("it names the job");
         let Active { id, plan, .. } = agenda.jobs[place].clone();
-        let script = self.scripts.entry(id.clone()).or_insert_with(|| Script::of(&plan));
-        let fields = Fields::parse(recipient.fields.as_deref().unwrap_or("{}"));
-        let content = script.content(recipient.variant, &recipient.phone, &fields);
-        if content.text().len() > TEXT_MAX {
-            let error = "with its fields filled in, the message is too long";
-            self.dismiss(&id, &recipient, Outcome::Failed, "MESSAGE_TOO_LONG", error).await?;
-            return Ok(Next::Again);
-        }
-        if content.text().trim().is_empty() {
-            let error = "with its fields filled in, the message is empty";
-            self.dismiss(&id, &recipient, Outcome::Failed, "MESSAGE_EMPTY", error).await?;
-            return Ok(Next::Again);
-        }
         let Some(handle) = self.sessions.handle(&self.row.key) else { return Ok(Next::End(None)) };
         let epoch = handle.view.borrow().epoch;
-        let to = Recipient::Person(recipient.phone.clone());
-        let wa_id = new_wa_id();
-        let (mut verdict, _) = self.sessions.await_verdict(&self.row.key, &wa_id, Some(&id));
-        let draw = Draw::random();
-        let intent = Intent {
-            owner: owner_of(&self.row),
-            to: to.clone(),
-            content: content.clone(),
-            wa_id: wa_id.clone(),
-            epoch,
-            idempotency: None,
-            job: Some(JobPart { job: id.clone(), seq: recipient.seq, draw }),
-        };
-        let turn = self.sessions.turn(&self.row.key, &to);
-        let turn = turn.lock().await;
-        crash::point("job.chosen");
-        let accepted = self.sessions.store().accept(intent).await;
-        let (key, created_at) = match accepted {
-            Ok(Accepted::New { key, created_at }) => (key, created_at),
-            Ok(Accepted::Repeat { .. }) => unreachable!("it has no idempotency key"),
-            Err(refused) => {
-                drop(turn);
-                self.sessions.abandon(&wa_id);
-                return self.refused(place, refused).await;
+        let room = if plan.delay.max_ms == 0 { UNANSWERED_MAX - self.unanswered.len() } else { 1 };
+        let mut drafts = Vec::new();
+        for recipient in self.waiting[&id].iter().take(room).cloned().collect::<Vec<_>>() {
+            if !drafts.is_empty() && !self.may_come_along(&plan, &recipient) {
+                break;
             }
-        };
-        crash::point("job.released");
-        let written = Arc::new(Notify::new());
-        let mut outgoing =
-            Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
-        outgoing.written = Some(written.clone());
-        let _ = handle.commands.send(Command::Transmit(outgoing));
-        drop(turn);
-        crash::point("job.handed");
-        self.pop(&id);
-        let agenda = self.agenda.as_mut().expect("there is one");
-        (agenda.last_at, agenda.draw) = (Some(created_at), draw);
+            let script = self.scripts.entry(id.clone()).or_insert_with(|| Script::of(&plan));
+            let fields = Fields::parse(recipient.fields.as_deref().unwrap_or("{}"));
+            let content = script.content(recipient.variant, &recipient.phone, &fields);
+            match unfit(content.text()) {
+                None => drafts.push((recipient, content)),
+                Some(_) if !drafts.is_empty() => break,
+                Some((code, error)) => {
+                    self.dismiss(&id, &recipient, Outcome::Failed, code, error).await?;
+                    return Ok(Next::Again);
+                }
+            }
+        }
+        let draw = Draw::random();
+        let accepting = drafts.into_iter().map(|(recipient, content)| {
+            let to = Recipient::Person(recipient.phone.clone());
+            let intent = Intent {
+                owner: owner_of(&self.row),
+                to: to.clone(),
+                content,
+                wa_id: new_wa_id(),
+                epoch,
+                idempotency: None,
+                job: Some(JobPart { job: id.clone(), seq: recipient.seq, draw }),
+            };
+            let verdict = self.sessions.await_verdict(&self.row.key, &intent.wa_id, Some(&id)).0;
+            let (turn, store) = (self.sessions.turn(&self.row.key, &to), self.sessions.store().clone());
+            async move {
+                // Kept until the message is handed over: rows of a chat and their transmissions queue in
+                // one order.
+                let turn = turn.lock_owned().await;
+                (store.accept(intent.clone()).await, intent, verdict, turn)
+            }
+        });
+        let accepting: Vec<_> = accepting.collect();
+        if *self.sessions.0.closing.borrow() {
+            return Ok(Next::Again);
+        }
+        crash::point("job.chosen");
+        let mut refusal = None;
+        let mut written = None;
+        for (accepted, intent, mut verdict, turn) in futures::future::join_all(accepting).await {
+            let (key, created_at) = match accepted {
+                Ok(Accepted::New { key, created_at }) => (key, created_at),
+                Ok(Accepted::Repeat { .. }) => unreachable!("it has no idempotency key"),
+                Err(refused) => {
+                    self.sessions.abandon(&intent.wa_id);
+                    refusal.get_or_insert(refused);
+                    continue;
+                }
+            };
+            crash::point("job.released");
+            let Intent { to, content, wa_id, .. } = intent;
+            let mut outgoing =
+                Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
+            written = outgoing.written.insert(Arc::default()).clone().into();
+            let _ = handle.commands.send(Command::Transmit(outgoing));
+            drop(turn);
+            crash::point("job.handed");
+            let seq = intent.job.map(|part| part.seq);
+            if let Some(queue) = self.waiting.get_mut(&id) {
+                queue.retain(|waiting| Some(waiting.seq) != seq);
+            }
+            let agenda = self.agenda.as_mut().expect("it names the job");
+            (agenda.last_at, agenda.draw) = (Some(created_at), draw);
+            agenda.jobs[place].released = Some((created_at, draw));
+            let clock = self.sessions.store().clock().clone();
+            self.unanswered.spawn(async move {
+                tokio::select! {
+                    verdict = verdict.wait_for(Option::is_some) => verdict.ok().and_then(|v| v.clone()),
+                    () = clock.until(created_at.plus_ms(FORGOTTEN_MS)) => None,
+                }
+            });
+        }
+        if let Some(refused) = refusal {
+            return self.refused(place, refused).await;
+        }
         // The others' turn first.
+        let agenda = self.agenda.as_mut().expect("it names the job");
         let job = agenda.jobs.remove(place);
         agenda.jobs.push(job);
-        self.unanswered
-            .spawn(async move { verdict.wait_for(Option::is_some).await.ok().and_then(|v| v.clone()) });
-        tokio::select! {
-            () = written.notified() => {}
-            () = no_longer_ready(&mut self.view) => {}
+        if let Some(written) = written.filter(|_| plan.delay.max_ms > 0) {
+            tokio::select! {
+                () = written.notified() => {}
+                () = no_longer_ready(&mut self.view) => {}
+            }
         }
         Ok(Next::Again)
+    }
+
+    /// Is nothing to be asked or told about a recipient behind the one whose turn it is?
+    fn may_come_along(&self, plan: &Plan, recipient: &Waiting) -> bool {
+        let is_known =
+            || self.sessions.0.numbers.is_known(network_of(&self.row), &recipient.phone, self.sessions.now());
+        !recipient.opted_out && (!plan.check_numbers || is_known())
     }
 
     async fn refused(&mut self, place: usize, refused: Refused) -> Result<Next, StoreError> {
         match refused {
             Refused::LimitReached { .. } => {
-                let agenda = self.agenda.as_mut().expect("there is one");
-                let midnight = next_midnight(self.sessions.now(), &zone_of(&agenda.time_zone));
+                let agenda = self.agenda.as_ref().expect("it names the job");
+                let midnight = next_midnight(self.sessions.now(), &zone_of(&agenda.rules.time_zone));
                 let until = midnight.plus_ms(rand::rng().random_range(0..MORNING_SPREAD_MS));
-                let job = &mut agenda.jobs[place];
-                self.sessions.store().hold_job(&job.id, Hold::DailyLimit, until).await?;
-                (job.not_before, job.hold) = (until, Some(Hold::DailyLimit));
+                self.hold(place, Hold::DailyLimit, until).await?;
                 Ok(Next::Again)
             }
             Refused::NotReleased => {
@@ -408,5 +491,16 @@ impl Runner {
                 Ok(Next::End(None))
             }
         }
+    }
+}
+
+/// Why a text cannot be sent, with its fields filled in.
+fn unfit(text: &str) -> Option<(&'static str, &'static str)> {
+    if text.len() > TEXT_MAX {
+        Some(("MESSAGE_TOO_LONG", "with its fields filled in, the message is too long"))
+    } else if text.trim().is_empty() {
+        Some(("MESSAGE_EMPTY", "with its fields filled in, the message is empty"))
+    } else {
+        None
     }
 }

@@ -131,8 +131,8 @@ async fn a_session_has_a_daily_limit_of_its_own() {
     limited(3).await.ok();
     let phones = crowd(&shop, 6).await;
     let job = session.quick(&phones, "Hi").await;
-    let waiting = job.until_waiting("daily_limit").await;
-    assert_eq!(waiting["processed"], json!(3));
+    job.until_waiting("daily_limit").await;
+    assert_eq!(job.until_processed(3).await["processed"], json!(3));
     session.send(&phones[5], "OTP").await.refused(429, "SENT_LIMIT_EXCEEDED");
     let other = shop.linked("other", "5511900000002").await;
     other.send(&phones[5], "from the other number").await.ok();

@@ -15,8 +15,9 @@ use super::{Refused, Result};
 use crate::clock::At;
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
-use crate::job::{BLOCKED_TRIES, JobId, Outcome, State};
+use crate::job::{BLOCKED_TRIES, JobId, Outcome, STRICKEN_TRIES, State};
 use crate::message::Status;
+use crate::pacing::Draw;
 use crate::store::tx::{Tx, Value, values};
 
 /// The first pause after WhatsApp refused to let a number write; doubles with each refusal in a row, up
@@ -35,9 +36,9 @@ pub(super) const READY: &str = "WITH v (tenant_id, mode, job_id, session_key, se
     JOIN recipients r ON r.job_id = v.job_id AND r.seq = v.seq";
 
 /// Whose first message this is starts; whose turn it was waits for the others'.
-pub(super) const TURN: &str = "WITH v (id, moment) AS ({rows})
+pub(super) const TURN: &str = "WITH v (id, moment, draw) AS ({rows})
     UPDATE jobs SET state = 'running', started_at = COALESCE(jobs.started_at, v.moment), hold = NULL,
-        released_at = v.moment
+        released_at = v.moment, draw = v.draw
     FROM v WHERE jobs.id = v.id
     RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
         jobs.skipped";
@@ -52,7 +53,7 @@ pub(super) const PACE: &str = "WITH v (session_key, last_at, draw) AS ({rows})
     ON CONFLICT (session_key) DO UPDATE SET last_at = excluded.last_at, draw = excluded.draw";
 
 /// A message's recipient, or one whom no message was made for (`message_key` is NULL). One whom WhatsApp
-/// would not let us write to waits for another try, a few times.
+/// would not let us write to, or whom our side could not, waits for another try, a few times.
 pub(super) const OUTCOME: &str =
     "WITH v (job_id, seq, message_key, next, code, problem, moment, tries) AS ({rows})
     UPDATE recipients SET
@@ -79,6 +80,10 @@ pub(super) const COUNT: &str = "WITH v (id, succeeded, failed, skipped, moment) 
     RETURNING jobs.id, jobs.session_key, jobs.session_id, jobs.state, jobs.total, jobs.succeeded, jobs.failed,
         jobs.skipped";
 
+/// Sessions of which nothing was taken since WhatsApp last refused.
+pub(super) const STRICKEN: &str = "WITH v (session_key) AS ({rows})
+    SELECT p.session_key FROM v JOIN pace p ON p.session_key = v.session_key WHERE p.strikes > 0";
+
 /// Several refusals of one stretch are one.
 pub(super) const BLOCK: &str = "WITH v (session_key, moment, first_pause) AS ({rows})
     INSERT INTO pace (session_key, last_at, draw, hold, hold_until, strikes)
@@ -95,7 +100,7 @@ pub struct JobPart {
     pub job: JobId,
     pub seq: i64,
     /// Of the pause after it.
-    pub draw: crate::pacing::Draw,
+    pub draw: Draw,
 }
 
 /// A recipient whom no message is made for.
@@ -186,21 +191,21 @@ pub(super) async fn release(
     starting: &Starting,
     events: &mut Events,
 ) -> Result<()> {
-    let mut turns: BTreeMap<&JobId, At> = BTreeMap::new();
+    let mut turns: BTreeMap<&JobId, (At, Draw)> = BTreeMap::new();
     let mut paces: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
     let mut rows = Vec::new();
     for one in accepted {
         if let Some(part) = &one.intent.job {
             let session = &one.intent.owner.session;
-            turns.entry(&part.job).or_insert(one.created_at);
+            turns.insert(&part.job, (one.created_at, part.draw));
             paces.insert(session, values![session.as_str(), one.created_at, part.draw.0]);
             rows.push(values![part.job.as_str(), part.seq, one.key.as_str()]);
         }
     }
-    let jobs = turns.iter().map(|(job, at)| values![job.as_str(), *at]).collect();
+    let jobs = turns.iter().map(|(job, (at, draw))| values![job.as_str(), *at, draw.0]).collect();
     let going: Vec<Told> = tx.many(&mut bench.texts, TURN, jobs).await?;
     let started = going.iter().filter(|job| starting.contains(job.id.as_str()));
-    events.extend(started.map(|job| job.event(Kind::JobStarted, turns[&job.id])));
+    events.extend(started.map(|job| job.event(Kind::JobStarted, turns[&job.id].0)));
     tx.run_many(&mut bench.texts, RELEASE, rows).await?;
     tx.run_many(&mut bench.texts, PACE, paces.into_values().collect()).await?;
     Ok(())
@@ -211,6 +216,8 @@ struct Settled<'a> {
     job: &'a str,
     seq: i64,
     message: Option<&'a MessageKey>,
+    /// Of the message.
+    session: Option<&'a SessionKey>,
     next: Outcome,
     code: Option<&'a str>,
     problem: Option<&'a str>,
@@ -231,6 +238,7 @@ pub(super) async fn settle<'a>(
                 job: message.job_id.as_deref()?,
                 seq: message.job_seq?,
                 message: Some(&message.key),
+                session: Some(&message.session_key),
                 next,
                 code: message.error_code.as_deref(),
                 problem: message.error.as_deref(),
@@ -253,6 +261,7 @@ pub(super) async fn dismiss(
             job: one.job.as_str(),
             seq: one.seq,
             message: None,
+            session: None,
             next: one.outcome,
             code: Some(one.code),
             problem: Some(&one.error),
@@ -272,10 +281,17 @@ async fn count(
     settled.retain(|one| seen.insert((one.job, one.seq)));
     let Some(at) = settled.iter().map(|one| one.at).max() else { return Ok(()) };
     lock(tx, bench, settled.iter().map(|one| one.job)).await?;
+    let stricken = stricken(tx, bench, &settled).await?;
     let rows = settled
         .iter()
         .map(|one| {
-            let tries = if one.code == Some(super::BLOCKED) { BLOCKED_TRIES } else { 0 };
+            let tries = match one.code {
+                Some(super::BLOCKED) if one.session.is_some_and(|key| stricken.contains(key)) => {
+                    STRICKEN_TRIES
+                }
+                Some(super::BLOCKED | super::SEND_FAILED) => BLOCKED_TRIES,
+                _ => 0,
+            };
             values![
                 one.job,
                 one.seq,
@@ -304,6 +320,19 @@ async fn count(
     let completed = told.iter().filter(|job| job.state == State::Completed);
     events.extend(completed.map(|job| job.event(Kind::JobCompleted, at)));
     Ok(())
+}
+
+/// Where WhatsApp lets a number write to nobody, a refusal says nothing of the recipient.
+async fn stricken(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    settled: &[Settled<'_>],
+) -> Result<HashSet<SessionKey>> {
+    let refused = settled.iter().filter(|one| one.code == Some(super::BLOCKED));
+    let sessions: HashSet<&SessionKey> = refused.filter_map(|one| one.session).collect();
+    let rows = sessions.into_iter().map(|key| values![key.as_str()]).collect();
+    let found: Vec<(SessionKey,)> = tx.many(&mut bench.texts, STRICKEN, rows).await?;
+    Ok(found.into_iter().map(|(key,)| key).collect())
 }
 
 /// Takes the jobs' rows before their recipients', as everybody does. On SQLite there is one writer.

@@ -45,6 +45,8 @@ use task::Waiting;
 
 /// WhatsApp does not let this number write to that person now (463, 475).
 pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
+/// The code of a message that our side could not send.
+pub const SEND_FAILED: &str = "SEND_FAILED";
 
 /// How many calls wait in line before callers wait to get into it.
 const LINE: usize = 4_096;
@@ -428,12 +430,13 @@ mod tests {
             (accept::LEAVE_SESSION_QUOTA, "tti", whole),
             (accept::INSERT, "ttttttttttttititi", whole),
             (jobs::READY, "tttti", whole),
-            (jobs::TURN, "ti", whole),
+            (jobs::TURN, "tii", whole),
             (jobs::RELEASE, "tit", whole),
             (jobs::OUTCOME, "tittttii", whole),
             (jobs::COUNT, "tiiii", whole),
             (jobs::PACE, "tii", whole),
             (jobs::BLOCK, "tii", whole),
+            (jobs::STRICKEN, "t", whole),
             (events::NUMBER, "ti", whole),
             (receive::INSERT, "ttttttttttttttttiii", named),
             (receive::WORDS, "tt", whole),

@@ -147,8 +147,9 @@ fn replies_may_differ(error: &StoreError) -> bool {
     };
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-        // 08 connection, 53 out of resources, 57 operator intervention, 58 system error.
-        return !["08", "53", "57", "58"].iter().any(|class| code.starts_with(class));
+        // 08 connection, 25 a transaction that Postgres ended, 53 out of resources, 57 operator
+        // intervention, 58 system error.
+        return !["08", "25", "53", "57", "58"].iter().any(|class| code.starts_with(class));
     }
     // SQLite's primary code is the low byte: busy, locked, out of memory, read-only, I/O, corrupt,
     // full, cannot open.

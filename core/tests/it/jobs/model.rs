@@ -1,7 +1,7 @@
 //! What a job is, kept in a list: the same rules as the store's, without a database. `stories` plays both.
 
 use proptest::prelude::*;
-use wapid_core::job::{BLOCKED_TRIES, Outcome, State};
+use wapid_core::job::{BLOCKED_TRIES, Outcome, STRICKEN_TRIES, State};
 use wapid_core::message::Status;
 use wapid_core::store::jobs::Retried;
 use wapid_core::store::ledger::{BLOCKED, Change, Changed, Outcome as Ending};
@@ -102,6 +102,8 @@ pub struct Model {
     people: Vec<Person>,
     messages: Vec<Message>,
     epoch: i64,
+    /// WhatsApp refused, and took nothing since.
+    stricken: bool,
     /// How often each was told: started, paused, resumed, cancelled, completed.
     pub told: [usize; 5],
 }
@@ -131,6 +133,7 @@ impl Model {
             people: vec![waits; PEOPLE],
             messages: vec![],
             epoch: 1,
+            stricken: false,
             told: [0; 5],
         }
     }
@@ -203,9 +206,11 @@ impl Model {
         let Some(next) = message.status.advance(news).filter(|_| epoch >= message.epoch) else { return };
         message.status = next;
         let tries = self.people[message.person].attempts;
+        let tries_max = if self.stricken { STRICKEN_TRIES } else { BLOCKED_TRIES };
+        self.stricken |= verdict == Verdict::Blocked;
         match verdict {
             Verdict::Sent => self.outcome_of(place, Outcome::Sent, None),
-            Verdict::Blocked if tries < BLOCKED_TRIES => {
+            Verdict::Blocked if tries < tries_max => {
                 self.outcome_of(place, Outcome::Queued, Some(BLOCKED.into()));
             }
             other => self.outcome_of(place, Outcome::Failed, other.code()),

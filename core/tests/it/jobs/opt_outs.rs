@@ -41,7 +41,7 @@ async fn settings_are_kept_as_they_were_given(db: TestDb) {
         shop.live().save_settings(&settings).await.unwrap();
         assert_eq!(shop.live().settings().await.unwrap(), settings);
         let job = Job::of(&shop, 1).await;
-        assert_eq!(job.agenda().await.windows, settings.windows);
+        assert_eq!(job.agenda().await.rules.windows, settings.windows);
         let outlook = shop.live().outlook(&shop.owner.session).await.unwrap().unwrap();
         assert_eq!(outlook.windows, settings.windows);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wapid_core::job::Outcome::{self, Failed, Queued, Sending, Sent, Skipped};
-use wapid_core::job::{BLOCKED_TRIES, State};
+use wapid_core::job::{STRICKEN_TRIES, State};
 use wapid_core::store::jobs::Retried;
 use wapid_core::store::ledger::{Change, Outcome as Ending};
 
@@ -144,7 +144,7 @@ async fn a_retry_has_all_its_tries(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let job = Job::of(&shop, 1).await;
     for _ in 0..2 {
-        for attempt in 1..=BLOCKED_TRIES {
+        for attempt in 1..=STRICKEN_TRIES {
             assert_eq!(job.person(1).await.outcome, Outcome::Queued, "{attempt}");
             job.end(1, blocked()).await;
         }
@@ -157,7 +157,7 @@ async fn a_retry_has_all_its_tries(db: TestDb) {
         sqlx::query_as("SELECT key FROM messages").fetch_all(pool).await
     })
     .unwrap();
-    assert_eq!(keys.len(), 6);
+    assert_eq!(keys.len(), 24);
     for (key,) in keys {
         job.settle(&key, Ending::Sent).await;
     }

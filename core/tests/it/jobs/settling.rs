@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wapid_core::clock::At;
-use wapid_core::job::{BLOCKED_TRIES, Outcome, Restriction, State};
+use wapid_core::job::{BLOCKED_TRIES, Outcome, Restriction, STRICKEN_TRIES, State};
 use wapid_core::message::Status;
-use wapid_core::store::ledger::{BLOCKED, Change, Changed, Outcome as Ending, Settlement};
+use wapid_core::store::ledger::{BLOCKED, Change, Changed, Outcome as Ending, SEND_FAILED, Settlement};
 
 use super::books::contradictions;
 use super::{Job, blocked, unknown};
@@ -22,6 +22,8 @@ both!(
     a_job_is_completed_with_its_last_and_says_so_once,
     a_paused_job_is_completed_by_what_was_under_way,
     who_may_not_be_written_to_now_is_tried_a_few_times,
+    a_number_that_may_write_to_nobody_costs_no_recipient_its_tries,
+    what_our_side_could_not_send_waits_in_line_again,
     each_refusal_doubles_the_wait_up_to_a_day,
     the_refusals_of_one_stretch_are_one,
 );
@@ -192,7 +194,7 @@ async fn who_may_not_be_written_to_now_is_tried_a_few_times(db: TestDb) {
     let shop = Shop::with(&db.store().await, "shop", "UTC", Some(1)).await;
     let job = Job::of(&shop, 1).await;
     for attempt in 1..BLOCKED_TRIES {
-        job.end(1, blocked()).await;
+        refuse_after_another_was_taken(&db, &job).await;
         let person = job.person(1).await;
         assert_eq!((person.outcome, person.attempts, person.settled_at), (Outcome::Queued, attempt, None));
         assert_eq!(person.error_code.as_deref(), Some(BLOCKED));
@@ -201,8 +203,8 @@ async fn who_may_not_be_written_to_now_is_tried_a_few_times(db: TestDb) {
         assert_eq!(shop.used().await, 0);
     }
     let waiting = shop.store.waiting(&job.id, 9).await.unwrap();
-    assert_eq!(waiting.iter().map(|one| one.seq).collect::<Vec<_>>(), [1]);
-    job.end(1, blocked()).await;
+    assert_eq!(waiting.iter().map(|one| (one.seq, one.attempts)).collect::<Vec<_>>(), [(1, 2)]);
+    refuse_after_another_was_taken(&db, &job).await;
     let person = job.person(1).await;
     assert_eq!((person.outcome, person.attempts), (Outcome::Failed, BLOCKED_TRIES));
     assert_eq!((job.state().await, job.counts().await), (State::Completed, [0, 1, 0]));
@@ -214,6 +216,50 @@ async fn who_may_not_be_written_to_now_is_tried_a_few_times(db: TestDb) {
     other.end(1, Ending::Sent).await;
     let person = other.person(1).await;
     assert_eq!((person.outcome, person.attempts, person.error_code), (Outcome::Sent, 2, None));
+}
+
+/// WhatsApp takes what is for others: the refusal is about this recipient.
+async fn refuse_after_another_was_taken(db: &TestDb, job: &Job) {
+    db.advance(Duration::from_secs(86_400));
+    job.shop.store.forgive(&job.owner.session).await.unwrap();
+    job.end(1, blocked()).await;
+}
+
+async fn a_number_that_may_write_to_nobody_costs_no_recipient_its_tries(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let job = Job::of(&shop, 2).await;
+    for _ in 1..STRICKEN_TRIES {
+        job.end(1, blocked()).await;
+        assert_eq!(job.person(1).await.outcome, Outcome::Queued);
+        db.advance(Duration::from_secs(86_400));
+    }
+    // Not for ever: somebody must be told.
+    job.end(1, blocked()).await;
+    assert_eq!((job.person(1).await.outcome, job.counts().await), (Outcome::Failed, [0, 1, 0]));
+    // A number of the tenant that may write is judged by itself.
+    let other = Job::on(&shop, &shop.add_session("other").await, 1).await;
+    for attempt in 1..=BLOCKED_TRIES {
+        assert_eq!(other.person(1).await.outcome, Outcome::Queued, "{attempt}");
+        db.advance(Duration::from_secs(86_400));
+        shop.store.forgive(&other.owner.session).await.unwrap();
+        other.end(1, blocked()).await;
+    }
+    assert_eq!(other.person(1).await.outcome, Outcome::Failed);
+}
+
+async fn what_our_side_could_not_send_waits_in_line_again(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let job = Job::of(&shop, 1).await;
+    let fault = || Ending::Failed { code: SEND_FAILED.into(), error: "it could not be sent".into() };
+    for _ in 1..BLOCKED_TRIES {
+        job.end(1, fault()).await;
+        assert_eq!((job.person(1).await.outcome, job.counts().await), (Outcome::Queued, [0, 0, 0]));
+    }
+    // That says nothing about the number.
+    assert_eq!(standing(&job).await, (None, 0));
+    job.end(1, fault()).await;
+    assert_eq!((job.state().await, job.counts().await), (State::Completed, [0, 1, 0]));
+    assert_eq!(contradictions(&shop.store).await, Vec::<String>::new());
 }
 
 async fn each_refusal_doubles_the_wait_up_to_a_day(db: TestDb) {

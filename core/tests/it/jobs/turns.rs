@@ -19,7 +19,9 @@ both!(
     jobs_of_a_session_take_turns,
     a_held_job_waits_and_says_why,
     a_hold_ends_with_its_reason,
+    a_hold_that_was_overtaken_is_taken_back,
     a_session_with_work_is_one_that_may_send,
+    each_job_keeps_its_own_pause,
     a_restriction_holds_every_job_of_its_session,
     only_what_was_sent_after_a_restriction_forgives,
     who_was_met_is_somebody_whose_message_arrived,
@@ -132,6 +134,46 @@ async fn a_session_with_work_is_one_that_may_send(db: TestDb) {
     let mut both = [running.session.clone(), held.session.clone()];
     both.sort();
     assert_eq!(due(START.plus_ms(HOUR)).await, both);
+    // Whom WhatsApp restricts is not asked about again and again.
+    let until = START.plus_ms(2 * HOUR);
+    shop.store.restrict(&running.session, Restriction::Blocked, until).await.unwrap();
+    assert_eq!(due(until.plus_ms(-1)).await, std::slice::from_ref(&held.session));
+    assert_eq!(due(until).await, both);
+}
+
+/// Computed from rules that were changed before it was written.
+async fn a_hold_that_was_overtaken_is_taken_back(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let job = Job::of(&shop, 1).await;
+    let session = &shop.owner.session;
+    let before = job.agenda().await.rules;
+    assert_eq!(shop.store.rules(session).await.unwrap().as_ref(), Some(&before));
+    let settings = SessionSettings { daily_limit: Some(9), ..Default::default() };
+    shop.live().ensure_session(&shop.owner.session_id, settings).await.unwrap();
+    shop.store.hold_job(&job.id, Hold::DailyLimit, START.plus_ms(HOUR)).await.unwrap();
+    let after = shop.store.rules(session).await.unwrap().unwrap();
+    assert_eq!((before.limits.1, after.limits.1), (None, Some(9)));
+    // Only the hold that is meant.
+    shop.store.unhold_job(&job.id, Hold::Window).await.unwrap();
+    assert_eq!(job.row().await.hold, Some(Hold::DailyLimit));
+    shop.store.unhold_job(&job.id, Hold::DailyLimit).await.unwrap();
+    assert_eq!((job.row().await.hold, job.row().await.not_before), (None, START));
+}
+
+async fn each_job_keeps_its_own_pause(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (a, b) = (Job::of(&shop, 3).await, Job::of(&shop, 3).await);
+    let released = async |job: &Job| {
+        let jobs = job.agenda().await.jobs;
+        jobs.into_iter().find(|active| active.id == job.id).unwrap().released
+    };
+    assert_eq!((released(&a).await, released(&b).await), (None, None));
+    a.send(1).await;
+    db.advance(Duration::from_secs(1));
+    b.send(1).await;
+    assert_eq!(released(&a).await, Some((START, super::DRAW)));
+    assert_eq!(released(&b).await, Some((START.plus_ms(1_000), super::DRAW)));
+    assert_eq!(a.agenda().await.last_at, Some(START.plus_ms(1_000)));
 }
 
 async fn a_restriction_holds_every_job_of_its_session(db: TestDb) {
