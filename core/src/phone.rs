@@ -1,8 +1,10 @@
 //! What a caller may write in `to`, parsed once.
 //!
-//! Digits with a country code, with or without `+`, spaces, dashes, dots and brackets; or a whole
-//! JID. We refuse what can be no number (length, leading zero, unknown country code) and leave to
+//! Digits with a country code, with or without `+`, spaces, dashes, dots and brackets, in any of
+//! Unicode's shapes of them; or a whole JID. We refuse what can be no number (length, leading zero, unknown country code) and leave to
 //! WhatsApp whether it is somebody: numbering plans change faster than any table.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,7 @@ impl Phone {
     /// # Errors
     /// Says which rule the number breaks.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
+        let text = tidy(text);
         let text = text.trim();
         let rest = text.strip_prefix('+').unwrap_or(text);
         if rest.is_empty() {
@@ -78,7 +81,7 @@ impl Phone {
             match c {
                 '0'..='9' if digits.len() > 15 => return Err(PhoneError::Length),
                 '0'..='9' => digits.push(c),
-                ' ' | '-' | '.' | '(' | ')' | '\u{a0}' => {}
+                ' ' | '-' | '.' | '(' | ')' => {}
                 _ => return Err(PhoneError::NotDigits),
             }
         }
@@ -100,6 +103,7 @@ impl Phone {
     /// # Errors
     /// Says which rule the number breaks.
     pub fn parse_in(text: &str, country: Option<Country>) -> Result<Self, PhoneError> {
+        let text = tidy(text);
         let text = text.trim().trim_start_matches('\'').trim();
         let text = text.strip_suffix(".0").unwrap_or(text);
         let exponent = |c: char| matches!(c, 'e' | 'E');
@@ -150,11 +154,45 @@ impl Phone {
     }
 }
 
+/// A number without what nobody sees, with ASCII's dashes and spaces for all others, and without the `(0)`
+/// of `+44 (0)7911 123456`, which is for who calls from within the country.
+///
+/// What is copied from a web page or an address book has such signs: WhatsApp itself puts marks of
+/// direction around a number.
+fn tidy(text: &str) -> Cow<'_, str> {
+    let mut tidy = Cow::Borrowed(text);
+    if !text.is_ascii() {
+        let seen = text.chars().filter_map(|c| match c {
+            '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}' => None,
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+            c if c.is_whitespace() && !c.is_ascii() => Some(' '),
+            c => Some(c),
+        });
+        tidy = Cow::Owned(seen.collect());
+    }
+    if let Some((code, number)) = tidy.split_once("(0)") {
+        let digits: String = code.chars().filter(char::is_ascii_digit).collect();
+        let digits = digits.strip_prefix("00").unwrap_or(&digits);
+        let is_code = (1..=3).contains(&digits.len()) && is_country_code(digits);
+        // Of Italy's numbers it is a part, and called from abroad as well.
+        if is_code && digits != "39" {
+            tidy = Cow::Owned(format!("{code}{number}"));
+        }
+    }
+    tidy
+}
+
+fn is_country_code(digits: &str) -> bool {
+    digits.parse().is_ok_and(|code: u16| phonenumber::metadata::DATABASE.by_code(&code).is_some())
+}
+
 /// Country calling codes are one to three digits, and no code begins another.
 fn has_country_code(digits: &str) -> bool {
-    (1..=3).any(|n| {
-        digits[..n].parse().is_ok_and(|code: u16| phonenumber::metadata::DATABASE.by_code(&code).is_some())
-    })
+    (1..=3).any(|n| is_country_code(&digits[..n]))
 }
 
 impl Recipient {
@@ -219,6 +257,37 @@ mod tests {
         for jid in ["919876543210@s.whatsapp.net", "919876543210@c.us"] {
             assert_eq!(Recipient::parse(jid).unwrap().jid(), "919876543210@s.whatsapp.net");
         }
+    }
+
+    #[test]
+    fn what_copying_leaves_around_a_number_does_not_matter() {
+        for text in [
+            "\u{202a}+91 98765 43210\u{202c}",
+            "\u{2066}+91\u{a0}98765\u{2011}43210\u{2069}",
+            "\u{feff}919876543210",
+            "+91\u{3000}98765\u{2009}43210\u{200e}",
+            "91\u{2013}98765\u{2212}432\u{2060}10",
+        ] {
+            assert_eq!(Phone::parse(text).unwrap().digits(), "919876543210", "{text:?}");
+            assert_eq!(Phone::parse_in(text, Country::parse("BR").ok()).unwrap().digits(), "919876543210");
+        }
+        assert_eq!(Phone::parse("\u{200b}"), Err(PhoneError::Empty));
+    }
+
+    #[test]
+    fn the_zero_for_callers_from_within_is_left_out() {
+        for text in ["+44 (0)7911 123456", "+44(0) 7911-123456", "44 (0)7911 123456", "+44 (0) 7911 (123456)"]
+        {
+            assert_eq!(Phone::parse(text).unwrap().digits(), "447911123456", "{text}");
+            for country in ["GB", "BR"] {
+                let parsed = Phone::parse_in(text, Country::parse(country).ok());
+                assert_eq!(parsed.unwrap().digits(), "447911123456", "{text} {country}");
+            }
+        }
+        assert_eq!(Phone::parse_in("0044 (0)7911 123456", None).unwrap().digits(), "447911123456");
+        // Part of the number there, and here it follows no country code.
+        assert_eq!(Phone::parse("+39 (0)6 1234 5678").unwrap().digits(), "390612345678");
+        assert_eq!(Phone::parse("+91 98765 (0)4321").unwrap().digits(), "919876504321");
     }
 
     #[test]
