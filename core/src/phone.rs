@@ -152,6 +152,57 @@ impl Phone {
     pub fn digits(&self) -> &str {
         &self.0
     }
+
+    /// The other way of writing the same line, where its country has two.
+    ///
+    /// Brazil put a 9 before its mobile numbers; Mexico had a 1 between the country code and a mobile
+    /// number and gave it up; Argentina has a 9 there for calls from abroad. People write both, and WhatsApp
+    /// names an account by the one it was registered with: lists say `5511987654321` of whom WhatsApp calls
+    /// `551187654321`. Who said stop under one spelling must not be written to under the other.
+    ///
+    /// Only where both can be nothing but one line: a Brazilian number of eight digits that does not begin
+    /// with 6 to 9 is a landline, and the one with a 9 before it is somebody else.
+    #[must_use]
+    pub fn other_spelling(&self) -> Option<Self> {
+        let digits = self.0.as_str();
+        // What both spellings begin with, what the longer one has after it, and what follows here.
+        let (code, between, rest) = match (digits.get(..2)?, digits.get(2..)?) {
+            ("55", rest) if rest.len() >= 10 => (&digits[..4], "9", &digits[4..]),
+            ("52", rest) => ("52", "1", rest),
+            ("54", rest) => ("54", "9", rest),
+            _ => return None,
+        };
+        let (short, begins) = match code {
+            "52" => (10, '2'..='9'),
+            "54" => (10, '1'..='3'),
+            // Areas have no 0.
+            _ if code.contains('0') => return None,
+            _ => (8, '6'..='9'),
+        };
+        let fits = |number: &str| number.len() == short && number.starts_with(|c| begins.contains(&c));
+        match rest.strip_prefix(between) {
+            Some(number) if fits(number) => Some(Self(format!("{code}{number}"))),
+            _ if fits(rest) => Some(Self(format!("{code}{between}{rest}"))),
+            _ => None,
+        }
+    }
+
+    /// Every spelling of the line, this one included, always in the same order.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<Self> {
+        let mut all = Vec::from_iter(self.other_spelling());
+        all.push(self.clone());
+        all.sort_unstable();
+        all
+    }
+
+    /// The same number for every spelling of a line: its shortest one, which fits, as no number has more
+    /// than 15 digits.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let number = |phone: &Self| phone.0.parse::<u64>().expect("15 digits fit");
+        self.other_spelling().as_ref().map_or_else(|| number(self), |other| number(other).min(number(self)))
+    }
 }
 
 /// A number without what nobody sees, with ASCII's dashes and spaces for all others, and without the `(0)`
@@ -291,6 +342,43 @@ mod tests {
     }
 
     #[test]
+    fn two_spellings_of_one_line_are_known() {
+        for (one, other) in [
+            ("5511987654321", "551187654321"),
+            ("5585960000001", "558560000001"),
+            ("5215512345678", "525512345678"),
+            ("5491112345678", "541112345678"),
+        ] {
+            let [one, other] = [one, other].map(|text| Phone::parse(text).unwrap());
+            assert_eq!(one.other_spelling().as_ref(), Some(&other));
+            assert_eq!(other.other_spelling().as_ref(), Some(&one));
+            assert_eq!(one.identity(), other.identity());
+            assert_eq!(one.spellings(), other.spellings());
+        }
+    }
+
+    #[test]
+    fn lines_that_are_two_stay_two() {
+        for text in [
+            // A landline of São Paulo, and the mobile that has its digits after a 9.
+            "551134567890",
+            "5511934567890",
+            // No area has a 0.
+            "550187654321",
+            "55118765432",
+            "521551234567",
+            "525512345",
+            "549911234567",
+            "919876543210",
+            "447911123456",
+        ] {
+            let phone = Phone::parse(text).unwrap();
+            assert_eq!(phone.other_spelling(), None, "{text}");
+            assert_eq!((phone.identity().to_string().as_str(), phone.spellings().len()), (text, 1));
+        }
+    }
+
+    #[test]
     fn a_refusal_says_what_to_fix() {
         let cases = [
             ("", PhoneError::Empty),
@@ -361,6 +449,16 @@ mod tests {
         fn a_lists_number_never_panics(text in "\\PC{0,40}") {
             let _ = Phone::parse_in(&text, None);
             let _ = Phone::parse_in(&text, Country::parse("BR").ok());
+        }
+
+        #[test]
+        fn a_spellings_other_spelling_is_itself(text in "5[245][0-9]{8,12}") {
+            let phone = Phone::parse(&text).unwrap();
+            if let Some(other) = phone.other_spelling() {
+                prop_assert_eq!(Phone::parse(other.digits()).unwrap(), other.clone());
+                prop_assert_eq!(other.identity(), phone.identity());
+                prop_assert_eq!(other.other_spelling(), Some(phone));
+            }
         }
 
         #[test]

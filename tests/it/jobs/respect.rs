@@ -77,6 +77,31 @@ async fn an_opt_out_counts_for_jobs_that_run() {
     assert!(shown(&shop.test, last).await.is_empty());
 }
 
+/// Brazil's mobile numbers go with a 9 and without it, and WhatsApp knows some people by the older one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_opted_out_is_left_alone_under_every_spelling() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 1).await;
+    let ana = shop.phone("551160000001").await;
+    ana.send(&session.phone, "Stop!").await;
+    until_opted_out(&shop, "551160000001", true).await;
+    shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "+52 1 55 1234 5678"})).await.ok();
+
+    let list = [phones[0].clone(), "5511960000001".to_owned(), "525512345678".to_owned()];
+    let job = session.quick(&list, "Offer").await;
+    let done = job.until_completed().await;
+    assert_eq!((&done["succeeded"], &done["skipped"]), (&json!(1), &json!(2)));
+    let optouts = shop.test.get("/api/whatsapp/opt-outs").await.ok();
+    let listed = optouts["optOuts"].as_array().unwrap().iter().map(|one| one["phone"].as_str().unwrap());
+    assert_eq!(listed.collect::<Vec<_>>(), ["5215512345678", "551160000001"], "each once, as it was given");
+
+    shop.test.delete("/api/whatsapp/opt-outs/5511960000001").await.ok();
+    until_opted_out(&shop, "551160000001", false).await;
+    shop.test.delete("/api/whatsapp/opt-outs/551160000001").await.refused(404, "NOT_OPTED_OUT");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_may_want_opt_outs_to_count_for_every_message() {
     let app = TestApp::new().await;
