@@ -174,6 +174,28 @@ async fn national_numbers_get_the_country_that_was_named() {
     assert_eq!(phones, ["5511912345678", "447911123456"]);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_tells_who_would_get_nothing() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let name = "x".repeat(1_000);
+    let body = |message: &str| {
+        let recipients = json!([
+            {"phone": "5511960000001", "name": name}, {"phone": "5511960000002"},
+            {"phone": "5511960000003", "name": "Ana"}
+        ]);
+        json!({"recipients": recipients, "message": message})
+    };
+    let codes = async |message: &str| {
+        let preview = session.caller.post(&session.path("/send-bulk/preview"), body(message)).await.ok();
+        let previews = preview["previews"].as_array().unwrap().iter();
+        previews.map(|one| one["code"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("{{name}}").await, ["", "MESSAGE_EMPTY", ""]);
+    assert_eq!(codes(&"{{name}}".repeat(70)).await, ["MESSAGE_TOO_LONG", "MESSAGE_EMPTY", ""]);
+}
+
 /// As large as a job may be; the bench measures how fast.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_thousand_are_taken_and_one_more_is_not() {

@@ -103,6 +103,22 @@ async fn whoever_opted_out_is_left_alone_under_every_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_may_be_written_as_people_of_the_country_do() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    settings(&shop, json!({"defaultCountry": "BR"})).await.ok();
+    let put = shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "(11) 96000-0001"})).await.ok();
+    assert_eq!(put["phone"], "5511960000001");
+    until_opted_out(&shop, "5511960000001", true).await;
+    let taken = shop.test.delete("/api/whatsapp/opt-outs/11%2096000-0001").await.ok();
+    assert_eq!((&taken["phone"], &taken["optedOut"]), (&json!("5511960000001"), &json!(false)));
+    // Without a country it could be anybody's.
+    settings(&shop, json!({})).await.ok();
+    let refused = shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "011 96000-0001"})).await;
+    refused.refused(400, "INVALID_RECIPIENT");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_may_want_opt_outs_to_count_for_every_message() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
