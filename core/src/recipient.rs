@@ -39,18 +39,21 @@ pub enum Why {
     Invalid(PhoneError),
     #[error("the same number stands in row {of_row}")]
     Duplicate { of_row: u32 },
+    /// Written in the other of the two ways that its country has.
+    #[error("row {of_row} has the same number in another spelling")]
+    Respelled { of_row: u32 },
 }
 
 impl Why {
     pub fn code(self) -> &'static str {
         match self {
             Self::Invalid(_) => "INVALID_RECIPIENT",
-            Self::Duplicate { .. } => "DUPLICATE",
+            Self::Duplicate { .. } | Self::Respelled { .. } => "DUPLICATE",
         }
     }
 
     pub fn is_duplicate(self) -> bool {
-        matches!(self, Self::Duplicate { .. })
+        matches!(self, Self::Duplicate { .. } | Self::Respelled { .. })
     }
 }
 
@@ -92,7 +95,7 @@ pub enum RowError {
 pub struct ListBuilder {
     rules: Rules,
     list: List,
-    /// A phone number has at most 15 digits, so it fits; text would cost five times as much.
+    /// By [`Phone::identity`]: text would cost five times as much.
     seen: HashMap<u64, u32>,
 }
 
@@ -123,14 +126,18 @@ impl ListBuilder {
                 return Ok(());
             }
         };
-        let number = parsed.digits().parse::<u64>().expect("15 digits fit");
-        if let Some(of_row) = self.seen.get(&number).copied() {
+        let identity = parsed.identity();
+        if let Some(of_row) = self.seen.get(&identity).copied() {
+            // Rows come in order.
+            let first = self.list.recipients.binary_search_by_key(&of_row, |one| one.row);
+            let is_same = first.is_ok_and(|place| self.list.recipients[place].phone == parsed);
+            let why = if is_same { Why::Duplicate { of_row } } else { Why::Respelled { of_row } };
             self.list.duplicates += 1;
-            self.leave_out(row, phone, Why::Duplicate { of_row });
+            self.leave_out(row, phone, why);
             return Ok(());
         }
         let fields = self.fields(row, fields)?;
-        self.seen.insert(number, row);
+        self.seen.insert(identity, row);
         self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
         Ok(())
     }
@@ -231,5 +238,20 @@ mod tests {
         let long = "x".repeat(VALUE_MAX + 1);
         let refused = list.push(1, "919876543210", [("a", long.as_str())].into_iter());
         assert!(matches!(refused, Err(RowError::ValueTooLong { row: 1, .. })));
+    }
+
+    #[test]
+    fn a_number_in_its_countrys_two_spellings_is_taken_once() {
+        let mut list = ListBuilder::new(Rules { country: None, max: 9 });
+        for (row, phone) in (1..).zip(["551187654321", "5511987654321", "+52 1 55 1234 5678", "525512345678"])
+        {
+            list.push(row, phone, std::iter::empty()).unwrap();
+        }
+        let list = list.finish();
+        assert_eq!((list.recipients.len(), list.duplicates, list.invalid), (2, 2, 0));
+        // As it was given first.
+        assert_eq!(list.recipients[0].phone.digits(), "551187654321");
+        assert_eq!(list.problems[0].why, Why::Respelled { of_row: 1 });
+        assert_eq!((list.problems[1].why.code(), list.problems[1].row), ("DUPLICATE", 4));
     }
 }

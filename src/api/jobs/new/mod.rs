@@ -114,7 +114,7 @@ pub struct MadeBulk {
     job_id: String,
     /// Recipients to be sent to
     total: i64,
-    /// Rows whose number stands further up
+    /// Rows whose number stands further up, in this or its country's other spelling
     duplicates: i64,
     /// Rows without a usable number
     invalid: i64,
