@@ -1,5 +1,6 @@
 //! A list of people to write to: normalised, each once, and what was wrong with the rest.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize as _;
@@ -147,9 +148,9 @@ impl ListBuilder {
         row: u32,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<Option<Box<str>>, RowError> {
-        let mut kept: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut kept: BTreeMap<Cow<str>, Cow<str>> = BTreeMap::new();
         for (name, value) in fields {
-            let (name, value) = (name.trim(), value.trim());
+            let (name, value) = (storable(name), storable(value));
             if value.is_empty() {
                 continue;
             }
@@ -157,7 +158,7 @@ impl ListBuilder {
                 return Err(RowError::FieldName { row });
             }
             if value.len() > VALUE_MAX {
-                return Err(RowError::ValueTooLong { row, field: name.to_owned() });
+                return Err(RowError::ValueTooLong { row, field: name.into_owned() });
             }
             kept.insert(name, value);
             if kept.len() > FIELDS_MAX {
@@ -168,13 +169,12 @@ impl ListBuilder {
             return Ok(None);
         }
         for name in kept.keys() {
-            match self.list.fields.get_mut(*name) {
+            match self.list.fields.get_mut(name.as_ref()) {
                 Some(count) => *count += 1,
-                None => drop(self.list.fields.insert((*name).to_owned(), 1)),
+                None => drop(self.list.fields.insert(name.clone().into_owned(), 1)),
             }
         }
-        // Postgres has no NUL in text.
-        let json = serde_json::to_string(&kept).expect("a map of strings is JSON").replace("\\u0000", "");
+        let json = serde_json::to_string(&kept).expect("a map of strings is JSON");
         Ok(Some(json.into_boxed_str()))
     }
 
@@ -186,6 +186,15 @@ impl ListBuilder {
     pub fn finish(mut self) -> List {
         self.list.recipients.shrink_to_fit();
         self.list
+    }
+}
+
+/// Postgres has no NUL in text.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "").trim().to_owned())
+    } else {
+        Cow::Borrowed(text.trim())
     }
 }
 
@@ -253,5 +262,20 @@ mod tests {
         assert_eq!(list.recipients[0].phone.digits(), "551187654321");
         assert_eq!(list.problems[0].why, Why::Respelled { of_row: 1 });
         assert_eq!((list.problems[1].why.code(), list.problems[1].row), ("DUPLICATE", 4));
+    }
+
+    #[test]
+    fn what_somebody_typed_is_kept_and_a_nul_is_not() {
+        let mut list = ListBuilder::new(RULES);
+        list.push(
+            1,
+            "919876543210",
+            [("typed", r"C:\u0000 \n"), ("zero", "a\0b"), ("none", "\0")].into_iter(),
+        )
+        .unwrap();
+        let list = list.finish();
+        let fields = Fields::parse(list.recipients[0].fields.as_deref().unwrap());
+        assert_eq!(fields.get("typed"), Some(r"C:\u0000 \n"));
+        assert_eq!((fields.get("zero"), fields.get("none")), (Some("ab"), None));
     }
 }
