@@ -1,6 +1,7 @@
 //! A list of people to write to: normalised, each once, and what was wrong with the rest.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize as _;
@@ -34,10 +35,22 @@ pub struct Problem {
     pub why: Why,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     #[error("{0}")]
     Invalid(PhoneError),
+    #[error("a row is a phone number, or an object with a phone")]
+    NoRow,
+    #[error("the field {0} holds a list or an object, and no text, number, true or false")]
+    NoText(String),
+    #[error("a field's name has 1 to {FIELD_MAX} bytes")]
+    FieldName,
+    #[error("the field {0} is longer than {VALUE_MAX} bytes")]
+    ValueTooLong(String),
+    #[error("two fields are called {0}, in upper or lower case, and differ")]
+    Twice(String),
+    #[error("more than {FIELDS_MAX} fields")]
+    TooManyFields,
     #[error("the same number stands in row {of_row}")]
     Duplicate { of_row: u32 },
     /// Written in the other of the two ways that its country has.
@@ -46,14 +59,11 @@ pub enum Why {
 }
 
 impl Why {
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "INVALID_RECIPIENT",
-            Self::Duplicate { .. } | Self::Respelled { .. } => "DUPLICATE",
-        }
+    pub fn code(&self) -> &'static str {
+        if self.is_duplicate() { "DUPLICATE" } else { "INVALID_RECIPIENT" }
     }
 
-    pub fn is_duplicate(self) -> bool {
+    pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Duplicate { .. } | Self::Respelled { .. })
     }
 }
@@ -83,12 +93,6 @@ pub struct Rules {
 pub enum RowError {
     #[error("at most {max} rows")]
     TooMany { max: usize },
-    #[error("row {row}: a field's name has 1 to {FIELD_MAX} bytes")]
-    FieldName { row: u32 },
-    #[error("row {row}: the field {field} is longer than {VALUE_MAX} bytes")]
-    ValueTooLong { row: u32, field: String },
-    #[error("row {row}: more than {FIELDS_MAX} fields")]
-    TooManyFields { row: u32 },
 }
 
 /// Builds a list row by row.
@@ -105,8 +109,8 @@ impl ListBuilder {
         Self { rules, list: List::default(), seen: HashMap::new() }
     }
 
-    /// Takes a row. A number that is none, or that stands further up, is a problem and no error. Fields
-    /// without a value are left out.
+    /// Takes a row. What is wrong with it alone is a problem and no error: then it is left out. Fields
+    /// without a value are left out of their row.
     ///
     /// # Errors
     /// [`RowError`]: then the list is to be refused.
@@ -116,16 +120,9 @@ impl ListBuilder {
         phone: &str,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), RowError> {
-        if self.list.recipients.len() + self.list.problems.len() >= self.rules.max {
-            return Err(RowError::TooMany { max: self.rules.max });
-        }
         let parsed = match Phone::parse_in(phone, self.rules.country) {
             Ok(parsed) => parsed,
-            Err(why) => {
-                self.list.invalid += 1;
-                self.leave_out(row, phone, Why::Invalid(why));
-                return Ok(());
-            }
+            Err(why) => return self.leave_out(row, phone, Why::Invalid(why)),
         };
         let identity = parsed.identity();
         if let Some(of_row) = self.seen.get(&identity).copied() {
@@ -133,60 +130,88 @@ impl ListBuilder {
             let first = self.list.recipients.binary_search_by_key(&of_row, |one| one.row);
             let is_same = first.is_ok_and(|place| self.list.recipients[place].phone == parsed);
             let why = if is_same { Why::Duplicate { of_row } } else { Why::Respelled { of_row } };
-            self.list.duplicates += 1;
-            self.leave_out(row, phone, why);
-            return Ok(());
+            return self.leave_out(row, phone, why);
         }
-        let fields = self.fields(row, fields)?;
-        self.seen.insert(identity, row);
-        self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
-        Ok(())
-    }
-
-    fn fields<'a>(
-        &mut self,
-        row: u32,
-        fields: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<Option<Box<str>>, RowError> {
-        let mut kept: BTreeMap<Cow<str>, Cow<str>> = BTreeMap::new();
-        for (name, value) in fields {
-            let (name, value) = (storable(name), storable(value));
-            if value.is_empty() {
-                continue;
-            }
-            if name.is_empty() || name.len() > FIELD_MAX {
-                return Err(RowError::FieldName { row });
-            }
-            if value.len() > VALUE_MAX {
-                return Err(RowError::ValueTooLong { row, field: name.into_owned() });
-            }
-            kept.insert(name, value);
-            if kept.len() > FIELDS_MAX {
-                return Err(RowError::TooManyFields { row });
-            }
-        }
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        for name in kept.keys() {
+        self.has_room()?;
+        let fields = match fields_of(fields) {
+            Ok(fields) => fields,
+            Err(why) => return self.leave_out(row, phone, why),
+        };
+        for name in fields.keys() {
             match self.list.fields.get_mut(name.as_ref()) {
                 Some(count) => *count += 1,
                 None => drop(self.list.fields.insert(name.clone().into_owned(), 1)),
             }
         }
-        let json = serde_json::to_string(&kept).expect("a map of strings is JSON");
-        Ok(Some(json.into_boxed_str()))
+        let fields = (!fields.is_empty())
+            .then(|| serde_json::to_string(&fields).expect("a map of strings is JSON").into_boxed_str());
+        self.seen.insert(identity, row);
+        self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
+        Ok(())
     }
 
-    fn leave_out(&mut self, row: u32, given: &str, why: Why) {
-        let given = given.trim().chars().filter(|c| !c.is_control()).take(GIVEN_MAX).collect();
-        self.list.problems.push(Problem { row, given, why });
+    /// Takes a row that is of no use.
+    ///
+    /// # Errors
+    /// [`RowError`]: then the list is to be refused.
+    pub fn leave_out(&mut self, row: u32, given: &str, why: Why) -> Result<(), RowError> {
+        self.has_room()?;
+        if why.is_duplicate() {
+            self.list.duplicates += 1;
+        } else {
+            self.list.invalid += 1;
+        }
+        self.list.problems.push(Problem { row, given: shown(given), why });
+        Ok(())
+    }
+
+    fn has_room(&self) -> Result<(), RowError> {
+        if self.list.recipients.len() + self.list.problems.len() < self.rules.max {
+            Ok(())
+        } else {
+            Err(RowError::TooMany { max: self.rules.max })
+        }
     }
 
     pub fn finish(mut self) -> List {
         self.list.recipients.shrink_to_fit();
         self.list
     }
+}
+
+/// The beginning of what a row or a header holds, for an error.
+pub fn shown(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(GIVEN_MAX).collect()
+}
+
+/// A row's fields by name. Texts ask for them in any case, so one name in two cases is one field.
+fn fields_of<'a>(
+    fields: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<BTreeMap<Cow<'a, str>, Cow<'a, str>>, Why> {
+    let mut kept = BTreeMap::new();
+    let mut places: HashMap<String, Cow<str>> = HashMap::new();
+    for (name, value) in fields {
+        let (name, value) = (storable(name), storable(value));
+        if value.is_empty() {
+            continue;
+        }
+        if name.is_empty() || name.len() > FIELD_MAX {
+            return Err(Why::FieldName);
+        }
+        if value.len() > VALUE_MAX {
+            return Err(Why::ValueTooLong(shown(&name)));
+        }
+        match places.entry(name.to_lowercase()) {
+            Entry::Occupied(there) if *there.get() == value => continue,
+            Entry::Occupied(_) => return Err(Why::Twice(shown(&name))),
+            Entry::Vacant(place) => drop(place.insert(value.clone())),
+        }
+        kept.insert(name, value);
+        if kept.len() > FIELDS_MAX {
+            return Err(Why::TooManyFields);
+        }
+    }
+    Ok(kept)
 }
 
 /// Postgres has no NUL in text.
@@ -198,7 +223,7 @@ fn storable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A recipient's fields, by their names in any case.
+/// A recipient's fields, by their names in any case. [`ListBuilder`] takes care that no two differ by it.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(HashMap<String, String>);
 
@@ -243,10 +268,6 @@ mod tests {
             list.push(row, "x", std::iter::empty()).unwrap();
         }
         assert_eq!(list.push(6, "x", std::iter::empty()), Err(RowError::TooMany { max: 5 }));
-        let mut list = ListBuilder::new(RULES);
-        let long = "x".repeat(VALUE_MAX + 1);
-        let refused = list.push(1, "919876543210", [("a", long.as_str())].into_iter());
-        assert!(matches!(refused, Err(RowError::ValueTooLong { row: 1, .. })));
     }
 
     #[test]
@@ -262,6 +283,34 @@ mod tests {
         assert_eq!(list.recipients[0].phone.digits(), "551187654321");
         assert_eq!(list.problems[0].why, Why::Respelled { of_row: 1 });
         assert_eq!((list.problems[1].why.code(), list.problems[1].row), ("DUPLICATE", 4));
+    }
+
+    #[test]
+    fn a_row_that_is_wrong_leaves_the_others_alone() {
+        let long = "x".repeat(VALUE_MAX + 1);
+        let long_name = "n".repeat(FIELD_MAX + 1);
+        let many: Vec<String> = (0..=FIELDS_MAX).map(|n| format!("f{n}")).collect();
+        let mut list = ListBuilder::new(Rules { country: None, max: 9 });
+        let fit = "y".repeat(VALUE_MAX);
+        list.push(1, "919876543210", [("a", long.as_str())].into_iter()).unwrap();
+        list.push(2, "919876543210", [(long_name.as_str(), "x")].into_iter()).unwrap();
+        list.push(3, "919876543210", many.iter().map(|name| (name.as_str(), "x"))).unwrap();
+        list.push(4, "", std::iter::empty()).unwrap();
+        list.push(5, "919876543210", [("Name", "Ana"), ("name", "Bia")].into_iter()).unwrap();
+        list.push(6, "919876543210", [("Name", "Ana"), ("NAME", " Ana"), ("a", fit.as_str())].into_iter())
+            .unwrap();
+        let list = list.finish();
+        let why: Vec<&Why> = list.problems.iter().map(|problem| &problem.why).collect();
+        let expected = [
+            Why::ValueTooLong("a".into()),
+            Why::FieldName,
+            Why::TooManyFields,
+            Why::Invalid(PhoneError::Empty),
+            Why::Twice("name".into()),
+        ];
+        assert_eq!(why, expected.iter().collect::<Vec<_>>());
+        assert_eq!((list.recipients[0].row, list.invalid), (6, 5));
+        assert_eq!(list.fields.keys().collect::<Vec<_>>(), ["Name", "a"]);
     }
 
     #[test]

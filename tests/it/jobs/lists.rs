@@ -175,6 +175,37 @@ async fn national_numbers_get_the_country_that_was_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_no_use_leaves_the_others_alone() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let recipients = json!([
+        {"phone": null}, {"phone": phones[0], "name": "Ana"}, {"phone": ""}, {"name": "nobody"}, null, ["x"],
+        {"phone": "5511960000001", "tags": ["a"]}, {"phone": "5511960000001", "note": "x".repeat(1_025)},
+        {"phone": "5511960000001", "Name": "Ana", "name": "Bia"}, {"phone": phones[1], "name": "\\u0000 Bia"},
+        "551160000001", "5511960000001",
+    ]);
+    let body = json!({"recipients": recipients, "message": "Hi {{name|you}}", "delayMin": 0, "delayMax": 0});
+    let made = shop.test.post(&session.path("/send-bulk"), body).await.ok();
+    let counts = ["total", "invalid", "duplicates"].map(|count| made[count].as_i64().unwrap());
+    assert_eq!(counts, [3, 8, 1]);
+    let problems: Vec<(i64, &str)> = made["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["row"].as_i64().unwrap(), p["code"].as_str().unwrap()))
+        .collect();
+    let mut told = [1, 3, 4, 5, 6, 7, 8, 9].map(|row| (row, "INVALID_RECIPIENT")).to_vec();
+    told.push((12, "DUPLICATE"));
+    assert_eq!(problems, told);
+    let job = Job { caller: &shop.test, id: made["jobId"].as_str().unwrap().to_owned() };
+    job.until_completed().await;
+    assert_eq!(shown(&shop.test, &phones[0]).await, ["Hi Ana"]);
+    assert_eq!(shown(&shop.test, &phones[1]).await, ["Hi \\u0000 Bia"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preview_tells_who_would_get_nothing() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
