@@ -13,6 +13,11 @@ use crate::template::FIELD_MAX;
 pub const VALUE_MAX: usize = 1_024;
 /// The most fields of one recipient.
 pub const FIELDS_MAX: usize = 50;
+/// The most fields that a list names.
+pub const NAMES_MAX: usize = 200;
+/// All fields of a list together, in bytes: 100,000 people with 600 bytes each. A list stands in memory
+/// until it is stored, and a workbook names one long text a million times with a few bytes each.
+pub const BYTES_MAX: usize = 64 << 20;
 /// How much of a bad row is shown, in characters.
 const GIVEN_MAX: usize = 40;
 
@@ -93,6 +98,14 @@ pub struct Rules {
 pub enum RowError {
     #[error("at most {max} rows")]
     TooMany { max: usize },
+    #[error(
+        "row {row}: up to here the fields hold more than {BYTES_MAX} bytes; leave out those that no text names"
+    )]
+    TooLarge { row: u32 },
+    #[error(
+        "row {row}: up to here the list names more than {NAMES_MAX} fields; leave out those that no text names"
+    )]
+    TooManyNames { row: u32 },
 }
 
 /// Builds a list row by row.
@@ -102,11 +115,13 @@ pub struct ListBuilder {
     list: List,
     /// By [`Phone::identity`]: text would cost five times as much.
     seen: HashMap<u64, u32>,
+    /// What the fields take up.
+    bytes: usize,
 }
 
 impl ListBuilder {
     pub fn new(rules: Rules) -> Self {
-        Self { rules, list: List::default(), seen: HashMap::new() }
+        Self { rules, list: List::default(), seen: HashMap::new(), bytes: 0 }
     }
 
     /// Takes a row. What is wrong with it alone is a problem and no error: then it is left out. Fields
@@ -138,13 +153,19 @@ impl ListBuilder {
             Err(why) => return self.leave_out(row, phone, why),
         };
         for name in fields.keys() {
+            let has_room = self.list.fields.len() < NAMES_MAX;
             match self.list.fields.get_mut(name.as_ref()) {
                 Some(count) => *count += 1,
-                None => drop(self.list.fields.insert(name.clone().into_owned(), 1)),
+                None if has_room => drop(self.list.fields.insert(name.clone().into_owned(), 1)),
+                None => return Err(RowError::TooManyNames { row }),
             }
         }
         let fields = (!fields.is_empty())
             .then(|| serde_json::to_string(&fields).expect("a map of strings is JSON").into_boxed_str());
+        self.bytes += fields.as_deref().map_or(0, str::len);
+        if self.bytes > BYTES_MAX {
+            return Err(RowError::TooLarge { row });
+        }
         self.seen.insert(identity, row);
         self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
         Ok(())
@@ -311,6 +332,35 @@ mod tests {
         assert_eq!(why, expected.iter().collect::<Vec<_>>());
         assert_eq!((list.recipients[0].row, list.invalid), (6, 5));
         assert_eq!(list.fields.keys().collect::<Vec<_>>(), ["Name", "a"]);
+    }
+
+    /// As a workbook can: five million cells that name one text.
+    #[test]
+    fn a_list_takes_up_no_more_than_it_may() {
+        let text = "x".repeat(VALUE_MAX);
+        let names: Vec<String> = (0..FIELDS_MAX).map(|n| format!("f{n}")).collect();
+        let mut list = ListBuilder::new(Rules { country: None, max: 100_000 });
+        let mut push = |row: u32| {
+            list.push(row, &format!("9198{row:08}"), names.iter().map(|name| (name.as_str(), text.as_str())))
+        };
+        let refused = (1..100_000).find_map(|row| push(row).err()).unwrap();
+        assert!(
+            matches!(refused, RowError::TooLarge { row } if row as usize <= BYTES_MAX / VALUE_MAX / FIELDS_MAX + 1),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_list_names_no_more_fields_than_it_may() {
+        let names: Vec<String> = (0..=NAMES_MAX).map(|n| format!("f{n}")).collect();
+        let mut list = ListBuilder::new(Rules { country: None, max: 100_000 });
+        let mut push =
+            |row: u32, name: &str| list.push(row, &format!("9198{row:08}"), [(name, "x")].into_iter());
+        for (row, name) in (1..).zip(&names[..NAMES_MAX]) {
+            push(row, name).unwrap();
+        }
+        push(900, &names[0]).unwrap();
+        assert_eq!(push(901, &names[NAMES_MAX]), Err(RowError::TooManyNames { row: 901 }));
     }
 
     #[test]

@@ -251,6 +251,35 @@ mod tests {
         assert_eq!(read.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     }
 
+    /// A list of a few hundred kilobytes that would be gigabytes of text.
+    #[test]
+    fn cells_that_name_one_long_text_are_refused() {
+        let texts = format!(
+            r#"<sst count="9" uniqueCount="2"><si><t>{}</t></si><si><t>phone</t></si></sst>"#,
+            "x".repeat(1_000)
+        );
+        let row = |line: usize, first: &str, cell: &str| {
+            let cells = ('B'..='Z').map(|at| format!(r#"<c r="{at}{line}" {cell}</c>"#));
+            let cells = cells.collect::<Vec<_>>().concat();
+            format!(r#"<row r="{line}"><c r="A{line}" {first}</c>{cells}</row>"#)
+        };
+        let mut rows = row(1, r#"t="s"><v>1</v>"#, r#"t="inlineStr"><is><t>NAME</t></is>"#);
+        for column in 'B'..='Z' {
+            rows = rows.replacen("NAME", &column.to_string(), 1);
+        }
+        rows.extend(
+            (2..3_000).map(|line| row(line, &format!("><v>91987{line:07}</v>"), r#"t="s"><v>0</v>"#)),
+        );
+        let file = workbook_with(&rows, &[("xl/sharedStrings.xml", texts.as_bytes())]);
+        let refused = super::super::from_file(file.path(), RULES).unwrap_err();
+        assert_eq!(refused.code(), "LIST_TOO_LARGE", "{refused}");
+        // One that no field may hold is not copied into every cell.
+        let endless = texts.replace("xxx", &"x".repeat(3_000));
+        let file = workbook_with(&rows, &[("xl/sharedStrings.xml", endless.as_bytes())]);
+        let list = super::super::from_file(file.path(), RULES).unwrap();
+        assert_eq!((list.recipients.len(), list.invalid), (0, 2_998));
+    }
+
     #[test]
     fn a_bomb_is_refused_before_it_goes_off() {
         let started = Instant::now();

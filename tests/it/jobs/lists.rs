@@ -206,6 +206,17 @@ async fn a_row_of_no_use_leaves_the_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_with_more_fields_than_it_may_name_is_refused() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    let recipients: Vec<Value> =
+        (0..201).map(|n| json!({"phone": format!("55117{n:08}"), format!("field {n}"): "x"})).collect();
+    let body = json!({"recipients": recipients, "message": "Hi"});
+    shop.test.post("/api/whatsapp/session/main/send-bulk", body).await.refused(400, "TOO_MANY_FIELDS");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preview_tells_who_would_get_nothing() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
