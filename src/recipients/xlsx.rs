@@ -15,7 +15,7 @@ use super::table::Table;
 const ENTRIES_MAX: usize = 1_000;
 /// All of it, inflated. The list of a full job is some 30 MB.
 const INFLATED_MAX: u64 = 200 << 20;
-/// Inflated to packed. Sheets of numbers reach 20; bombs 1,000.
+/// Inflated to packed, of each part. Sheets of numbers reach 20; bombs 1,000.
 const RATIO_MAX: u64 = 100;
 /// The table of texts, inflated: it stands in memory while the sheet is read.
 const TEXTS_MAX: u64 = 64 << 20;
@@ -114,7 +114,6 @@ fn moment_text(moment: &ExcelDateTime) -> String {
 fn check_zip(path: &Path) -> Result<(), ListError> {
     let broken =
         |problem: zip::result::ZipError| ListError::file(format!("not a readable workbook: {problem}"));
-    let packed = std::fs::metadata(path)?.len();
     let mut archive = zip::ZipArchive::new(BufReader::new(File::open(path)?)).map_err(broken)?;
     if archive.len() > ENTRIES_MAX {
         return Err(ListError::file("the workbook has too many parts"));
@@ -127,13 +126,16 @@ fn check_zip(path: &Path) -> Result<(), ListError> {
         }
         // The reader sets aside as much memory as the table of texts says that it holds, so a lie there
         // would end the process.
-        if entry.name().map_err(broken)?.to_ascii_lowercase().ends_with("sharedstrings.xml") {
-            inflated += check_texts(&mut entry)?;
+        // No more than that is read of it, so here it cannot lie to its advantage.
+        let packed = entry.compressed_size();
+        let size = if entry.name().map_err(broken)?.to_ascii_lowercase().ends_with("sharedstrings.xml") {
+            check_texts(&mut entry)?
         } else {
             let left = (INFLATED_MAX + 1).saturating_sub(inflated);
-            inflated += std::io::copy(&mut entry.take(left), &mut std::io::sink())?;
-        }
-        if inflated > INFLATED_MAX || (inflated > SMALL && inflated / RATIO_MAX > packed) {
+            std::io::copy(&mut entry.take(left), &mut std::io::sink())?
+        };
+        inflated += size;
+        if inflated > INFLATED_MAX || (size > SMALL && size / RATIO_MAX > packed) {
             return Err(ListError::file("the workbook is too large when unpacked"));
         }
     }
@@ -278,6 +280,20 @@ mod tests {
         let file = workbook_with(&rows, &[("xl/sharedStrings.xml", endless.as_bytes())]);
         let list = super::super::from_file(file.path(), RULES).unwrap();
         assert_eq!((list.recipients.len(), list.invalid), (0, 2_998));
+    }
+
+    #[test]
+    fn a_bomb_beside_something_that_does_not_pack_is_refused() {
+        let mut noise = vec![0_u8; 3 << 20];
+        let mut seed = 1_u32;
+        for byte in &mut noise {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            *byte = seed.to_be_bytes()[0];
+        }
+        let zeros = vec![b' '; 60 << 20];
+        let file = zipped(&[("xl/media/image1.png", &noise), ("xl/worksheets/sheet1.xml", &zeros)]);
+        let refused = super::super::from_file(file.path(), RULES).unwrap_err();
+        assert!(refused.to_string().contains("too large"), "{refused}");
     }
 
     #[test]
