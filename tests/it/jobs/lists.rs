@@ -109,6 +109,7 @@ async fn a_file_that_is_no_list_is_refused() {
         (b"PK\x03\x04 and nothing".to_vec(), "INVALID_FILE"),
         (b"phone\nhello\n".to_vec(), "NO_RECIPIENTS"),
         ("phone\n9.19877E+11\n".into(), "NO_RECIPIENTS"),
+        ("Nome,Contato\nAna,919876543210\n".into(), "INVALID_FILE"),
         ("phone,name\n919876543210,\"Ana\n919876543211,Bia\n".into(), "INVALID_RECIPIENTS"),
     ] {
         form(&session, "/send-bulk", &parts, Some(("list", bytes))).await.refused(400, code);
