@@ -126,6 +126,14 @@ async fn a_file_that_is_no_list_is_refused() {
         .refused(400, "INVALID_REQUEST");
     let long = "x".repeat(17 << 20);
     form(&session, "/send-bulk", &[("message", &long)], None).await.refused(413, "BODY_TOO_LARGE");
+    // A part that is no list has no room for one.
+    let long = "x".repeat((1 << 20) + 1);
+    for part in ["message", "windows", "colour"] {
+        let list = Some(("l", b"919876543211".to_vec()));
+        form(&session, "/send-bulk", &[(part, &long)], list).await.refused(413, "BODY_TOO_LARGE");
+    }
+    let list = format!("[{}\"919876543211\"]", "\n".repeat(2 << 20));
+    form(&session, "/send-bulk/preview", &[("message", "Hi"), ("recipients", &list)], None).await.ok();
     let twice = [("message", "Hi"), ("file", "919876543210")];
     form(&session, "/send-bulk", &twice, Some(("l", b"919876543211".to_vec())))
         .await

@@ -37,6 +37,8 @@ use order::{Lots, Order, take};
 
 /// 100,000 recipients with a few fields each are some 10 MB of JSON.
 const BODY_MAX: usize = 16 << 20;
+/// A part of a form that is one text or setting; a message has 64 KiB at most.
+const PART_MAX: usize = 1 << 20;
 /// A form: a file and the fields beside it.
 pub const FORM_MAX: usize = FILE_MAX + BODY_MAX;
 /// Rows that an answer names; `recipients` names them all.
