@@ -226,6 +226,26 @@ async fn a_list_with_more_fields_than_it_may_name_is_refused() {
     shop.test.post("/api/whatsapp/session/main/send-bulk", body).await.refused(400, "TOO_MANY_FIELDS");
 }
 
+/// Of whom a job left out, somebody makes the next one's list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_was_downloaded_can_be_uploaded() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let recipients = json!([{"phone": phones[0], "name": "João, o \"Zé\""}, {"phone": phones[1]}]);
+    let job =
+        session.bulk(json!({"recipients": recipients, "message": "Hi", "delayMin": 0, "delayMax": 0})).await;
+    job.until_completed().await;
+    let csv = shop.test.get(&job.path("/recipients?format=csv")).await.text;
+    assert!(csv.starts_with("\u{feff}row,phone,name,outcome,"), "Excel reads João: {csv:?}");
+    let parts = [("message", "Olá {{name|amigo}}, {{outcome}}")];
+    let preview = form(&session, "/send-bulk/preview", &parts, Some(("l.csv", csv.into()))).await.ok();
+    let told = [0, 1].map(|place| preview["previews"][place]["message"].as_str().unwrap());
+    assert_eq!(told, ["Olá João, o \"Zé\", sent", "Olá amigo, sent"]);
+    assert_eq!((&preview["total"], &preview["invalid"]), (&json!(2), &json!(0)));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preview_tells_who_would_get_nothing() {
     let app = TestApp::new().await;
