@@ -118,6 +118,20 @@ async fn an_opt_out_may_be_written_as_people_of_the_country_do() {
     refused.refused(400, "INVALID_RECIPIENT");
 }
 
+/// A filter that is not understood must not answer everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_is_not_understood_is_refused() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.linked("main", "5511900000001").await;
+    for path in ["bulk-jobs?status=running", "bulk-jobs?State=running", "opt-outs?phone=5511960000001"] {
+        let refused = shop.test.get(&format!("/api/whatsapp/{path}")).await;
+        let refused = refused.refused(400, "INVALID_PARAMETER");
+        assert!(refused["error"].as_str().unwrap().contains("unknown field"), "{refused}");
+    }
+    shop.test.get("/api/whatsapp/bulk-jobs?state=running").await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_may_want_opt_outs_to_count_for_every_message() {
     let app = TestApp::new().await;
