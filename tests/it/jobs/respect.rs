@@ -97,6 +97,10 @@ async fn whoever_opted_out_is_left_alone_under_every_spelling() {
     let listed = optouts["optOuts"].as_array().unwrap().iter().map(|one| one["phone"].as_str().unwrap());
     assert_eq!(listed.collect::<Vec<_>>(), ["5215512345678", "551160000001"], "each once, as it was given");
 
+    settings(&shop, json!({"optOutScope": "all"})).await.ok();
+    shop.phone("525512345678").await;
+    session.send("525512345678", "OTP").await.refused(400, "RECIPIENT_OPTED_OUT");
+
     shop.test.delete("/api/whatsapp/opt-outs/5511960000001").await.ok();
     until_opted_out(&shop, "551160000001", false).await;
     shop.test.delete("/api/whatsapp/opt-outs/551160000001").await.refused(404, "NOT_OPTED_OUT");
