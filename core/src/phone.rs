@@ -1,8 +1,10 @@
 //! What a caller may write in `to`, parsed once.
 //!
-//! Digits with a country code, with or without `+`, spaces, dashes, dots and brackets; or a whole
-//! JID. We refuse what can be no number (length, leading zero, unknown country code) and leave to
+//! Digits with a country code, with or without `+`, spaces, dashes, dots and brackets, in any of
+//! Unicode's shapes of them; or a whole JID. We refuse what can be no number (length, leading zero, unknown country code) and leave to
 //! WhatsApp whether it is somebody: numbering plans change faster than any table.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +70,7 @@ impl Phone {
     /// # Errors
     /// Says which rule the number breaks.
     pub fn parse(text: &str) -> Result<Self, PhoneError> {
+        let text = tidy(text);
         let text = text.trim();
         let rest = text.strip_prefix('+').unwrap_or(text);
         if rest.is_empty() {
@@ -78,7 +81,7 @@ impl Phone {
             match c {
                 '0'..='9' if digits.len() > 15 => return Err(PhoneError::Length),
                 '0'..='9' => digits.push(c),
-                ' ' | '-' | '.' | '(' | ')' | '\u{a0}' => {}
+                ' ' | '-' | '.' | '(' | ')' => {}
                 _ => return Err(PhoneError::NotDigits),
             }
         }
@@ -100,6 +103,7 @@ impl Phone {
     /// # Errors
     /// Says which rule the number breaks.
     pub fn parse_in(text: &str, country: Option<Country>) -> Result<Self, PhoneError> {
+        let text = tidy(text);
         let text = text.trim().trim_start_matches('\'').trim();
         let text = text.strip_suffix(".0").unwrap_or(text);
         let exponent = |c: char| matches!(c, 'e' | 'E');
@@ -148,13 +152,98 @@ impl Phone {
     pub fn digits(&self) -> &str {
         &self.0
     }
+
+    /// The other way of writing the same line, where its country has two.
+    ///
+    /// Brazil put a 9 before its mobile numbers; Mexico had a 1 between the country code and a mobile
+    /// number and gave it up; Argentina has a 9 there for calls from abroad. People write both, and WhatsApp
+    /// names an account by the one it was registered with: lists say `5511987654321` of whom WhatsApp calls
+    /// `551187654321`. Who said stop under one spelling must not be written to under the other.
+    ///
+    /// Only where both can be nothing but one line: a Brazilian number of eight digits that does not begin
+    /// with 6 to 9 is a landline, and the one with a 9 before it is somebody else.
+    #[must_use]
+    pub fn other_spelling(&self) -> Option<Self> {
+        let digits = self.0.as_str();
+        // What both spellings begin with, what the longer one has after it, and what follows here.
+        let (code, between, rest) = match (digits.get(..2)?, digits.get(2..)?) {
+            ("55", rest) if rest.len() >= 10 => (&digits[..4], "9", &digits[4..]),
+            ("52", rest) => ("52", "1", rest),
+            ("54", rest) => ("54", "9", rest),
+            _ => return None,
+        };
+        let (short, begins) = match code {
+            "52" => (10, '2'..='9'),
+            "54" => (10, '1'..='3'),
+            // Areas have no 0.
+            _ if code.contains('0') => return None,
+            _ => (8, '6'..='9'),
+        };
+        let fits = |number: &str| number.len() == short && number.starts_with(|c| begins.contains(&c));
+        match rest.strip_prefix(between) {
+            Some(number) if fits(number) => Some(Self(format!("{code}{number}"))),
+            _ if fits(rest) => Some(Self(format!("{code}{between}{rest}"))),
+            _ => None,
+        }
+    }
+
+    /// Every spelling of the line, this one included, always in the same order.
+    #[must_use]
+    pub fn spellings(&self) -> Vec<Self> {
+        let mut all = Vec::from_iter(self.other_spelling());
+        all.push(self.clone());
+        all.sort_unstable();
+        all
+    }
+
+    /// The same number for every spelling of a line: its shortest one, which fits, as no number has more
+    /// than 15 digits.
+    #[must_use]
+    pub fn identity(&self) -> u64 {
+        let number = |phone: &Self| phone.0.parse::<u64>().expect("15 digits fit");
+        self.other_spelling().as_ref().map_or_else(|| number(self), |other| number(other).min(number(self)))
+    }
+}
+
+/// A number without what nobody sees, with ASCII's dashes and spaces for all others, and without the `(0)`
+/// of `+44 (0)7911 123456`, which is for who calls from within the country.
+///
+/// What is copied from a web page or an address book has such signs: WhatsApp itself puts marks of
+/// direction around a number.
+fn tidy(text: &str) -> Cow<'_, str> {
+    let mut tidy = Cow::Borrowed(text);
+    if !text.is_ascii() {
+        let seen = text.chars().filter_map(|c| match c {
+            '\u{ad}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}' => None,
+            '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+            c if c.is_whitespace() && !c.is_ascii() => Some(' '),
+            c => Some(c),
+        });
+        tidy = Cow::Owned(seen.collect());
+    }
+    if let Some((code, number)) = tidy.split_once("(0)") {
+        let digits: String = code.chars().filter(char::is_ascii_digit).collect();
+        let digits = digits.strip_prefix("00").unwrap_or(&digits);
+        let is_code = (1..=3).contains(&digits.len()) && is_country_code(digits);
+        // Of Italy's numbers it is a part, and called from abroad as well.
+        if is_code && digits != "39" {
+            tidy = Cow::Owned(format!("{code}{number}"));
+        }
+    }
+    tidy
+}
+
+fn is_country_code(digits: &str) -> bool {
+    digits.parse().is_ok_and(|code: u16| phonenumber::metadata::DATABASE.by_code(&code).is_some())
 }
 
 /// Country calling codes are one to three digits, and no code begins another.
 fn has_country_code(digits: &str) -> bool {
-    (1..=3).any(|n| {
-        digits[..n].parse().is_ok_and(|code: u16| phonenumber::metadata::DATABASE.by_code(&code).is_some())
-    })
+    (1..=3).any(|n| is_country_code(&digits[..n]))
 }
 
 impl Recipient {
@@ -218,6 +307,74 @@ mod tests {
         }
         for jid in ["919876543210@s.whatsapp.net", "919876543210@c.us"] {
             assert_eq!(Recipient::parse(jid).unwrap().jid(), "919876543210@s.whatsapp.net");
+        }
+    }
+
+    #[test]
+    fn what_copying_leaves_around_a_number_does_not_matter() {
+        for text in [
+            "\u{202a}+91 98765 43210\u{202c}",
+            "\u{2066}+91\u{a0}98765\u{2011}43210\u{2069}",
+            "\u{feff}919876543210",
+            "+91\u{3000}98765\u{2009}43210\u{200e}",
+            "91\u{2013}98765\u{2212}432\u{2060}10",
+        ] {
+            assert_eq!(Phone::parse(text).unwrap().digits(), "919876543210", "{text:?}");
+            assert_eq!(Phone::parse_in(text, Country::parse("BR").ok()).unwrap().digits(), "919876543210");
+        }
+        assert_eq!(Phone::parse("\u{200b}"), Err(PhoneError::Empty));
+    }
+
+    #[test]
+    fn the_zero_for_callers_from_within_is_left_out() {
+        for text in ["+44 (0)7911 123456", "+44(0) 7911-123456", "44 (0)7911 123456", "+44 (0) 7911 (123456)"]
+        {
+            assert_eq!(Phone::parse(text).unwrap().digits(), "447911123456", "{text}");
+            for country in ["GB", "BR"] {
+                let parsed = Phone::parse_in(text, Country::parse(country).ok());
+                assert_eq!(parsed.unwrap().digits(), "447911123456", "{text} {country}");
+            }
+        }
+        assert_eq!(Phone::parse_in("0044 (0)7911 123456", None).unwrap().digits(), "447911123456");
+        // Part of the number there, and here it follows no country code.
+        assert_eq!(Phone::parse("+39 (0)6 1234 5678").unwrap().digits(), "390612345678");
+        assert_eq!(Phone::parse("+91 98765 (0)4321").unwrap().digits(), "919876504321");
+    }
+
+    #[test]
+    fn two_spellings_of_one_line_are_known() {
+        for (one, other) in [
+            ("5511987654321", "551187654321"),
+            ("5585960000001", "558560000001"),
+            ("5215512345678", "525512345678"),
+            ("5491112345678", "541112345678"),
+        ] {
+            let [one, other] = [one, other].map(|text| Phone::parse(text).unwrap());
+            assert_eq!(one.other_spelling().as_ref(), Some(&other));
+            assert_eq!(other.other_spelling().as_ref(), Some(&one));
+            assert_eq!(one.identity(), other.identity());
+            assert_eq!(one.spellings(), other.spellings());
+        }
+    }
+
+    #[test]
+    fn lines_that_are_two_stay_two() {
+        for text in [
+            // A landline of São Paulo, and the mobile that has its digits after a 9.
+            "551134567890",
+            "5511934567890",
+            // No area has a 0.
+            "550187654321",
+            "55118765432",
+            "521551234567",
+            "525512345",
+            "549911234567",
+            "919876543210",
+            "447911123456",
+        ] {
+            let phone = Phone::parse(text).unwrap();
+            assert_eq!(phone.other_spelling(), None, "{text}");
+            assert_eq!((phone.identity().to_string().as_str(), phone.spellings().len()), (text, 1));
         }
     }
 
@@ -292,6 +449,16 @@ mod tests {
         fn a_lists_number_never_panics(text in "\\PC{0,40}") {
             let _ = Phone::parse_in(&text, None);
             let _ = Phone::parse_in(&text, Country::parse("BR").ok());
+        }
+
+        #[test]
+        fn a_spellings_other_spelling_is_itself(text in "5[245][0-9]{8,12}") {
+            let phone = Phone::parse(&text).unwrap();
+            if let Some(other) = phone.other_spelling() {
+                prop_assert_eq!(Phone::parse(other.digits()).unwrap(), other.clone());
+                prop_assert_eq!(other.identity(), phone.identity());
+                prop_assert_eq!(other.other_spelling(), Some(phone));
+            }
         }
 
         #[test]

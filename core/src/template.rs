@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
 /// The longest field name, in bytes.
 pub const FIELD_MAX: usize = 64;
 
@@ -58,8 +60,7 @@ impl Template {
             if name.is_empty() {
                 return Err(TemplateError::Nameless(place));
             }
-            let fits = |c: char| c.is_alphanumeric() || " ._-".contains(c);
-            if name.len() > FIELD_MAX || !name.chars().all(fits) {
+            if name.len() > FIELD_MAX || !name.chars().all(is_of_a_name) {
                 return Err(TemplateError::BadName(place));
             }
             if !plain.is_empty() {
@@ -104,6 +105,12 @@ impl Template {
     }
 }
 
+/// Many scripts write vowels as marks on letters, and some need joiners between them: `नाम`, `ชื่อ`.
+fn is_of_a_name(c: char) -> bool {
+    let is_mark = || c.general_category_group() == GeneralCategoryGroup::Mark;
+    c.is_alphanumeric() || " ._-\u{200c}\u{200d}".contains(c) || is_mark()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +134,19 @@ mod tests {
         assert_eq!(render("Hi {{nick}}."), "Hi .");
         assert_eq!(render("{{name}}{{name}}"), "AnaAna");
         assert_eq!(render(""), "");
+    }
+
+    #[test]
+    fn a_name_may_be_of_any_script() {
+        for name in
+            ["नाम", "ชื่อ", "имя", "姓名", "الاسم", "nom de l\u{65}\u{301}te\u{301}", "می\u{200c}خواهم", "tên"]
+        {
+            let template = Template::parse(&format!("{{{{{name}|x}}}}!")).unwrap();
+            assert_eq!(template.fields().collect::<Vec<_>>(), [(name, true)]);
+        }
+        for name in ["a{b", "a/b", "a\nb", "a\u{202e}b", "a\u{0}b"] {
+            assert!(Template::parse(&format!("{{{{{name}}}}}")).is_err(), "{name:?}");
+        }
     }
 
     #[test]

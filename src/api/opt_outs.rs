@@ -16,6 +16,7 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 pub struct OptOutQuery {
     /// `nextAfter` of the answer before
     after: Option<String>,
@@ -43,6 +44,9 @@ pub struct OptOutList {
 }
 
 /// Everybody who opted out, by number
+///
+/// Each once, as the number was given: where a country has two spellings of one number, an opt-out counts
+/// for both.
 #[utoipa::path(
     operation_id = "list_opt_outs",
     get, path = "/api/whatsapp/opt-outs", tag = "opt-outs", params(OptOutQuery),
@@ -96,7 +100,8 @@ async fn number(caller: &Caller, text: &str) -> Result<Phone, ApiError> {
 
 /// Put a number on the list
 ///
-/// No job writes to it from here on, those that run included.
+/// No job writes to it from here on, those that run included, however it is spelled: `551187654321` is
+/// `5511987654321`, `525512345678` is `5215512345678`, `541112345678` is `5491112345678`.
 #[utoipa::path(
     operation_id = "add_opt_out",
     post, path = "/api/whatsapp/opt-outs", tag = "opt-outs",
@@ -110,6 +115,8 @@ pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutCha
 }
 
 /// Take a number off the list
+///
+/// In whichever spelling it was put there.
 #[utoipa::path(
     operation_id = "remove_opt_out",
     delete, path = "/api/whatsapp/opt-outs/{phone}", tag = "opt-outs",

@@ -27,7 +27,7 @@ pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
     }
     let delimiter = delimiter_of(&text);
     file.seek(SeekFrom::Start(0))?;
-    let decoded = Decoded::new(BufReader::new(file), encoding);
+    let decoded = Decoded::new(BufReader::new(file), encoding, delimiter);
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(decoded);
     let mut table = Table::new(rules);
@@ -35,16 +35,22 @@ pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
     let mut cells: Vec<String> = Vec::new();
     loop {
         let line = u32::try_from(reader.position().line()).unwrap_or(u32::MAX);
-        match reader.read_record(&mut record) {
+        let read = reader.read_record(&mut record);
+        if let Some(row) = reader.get_ref().open_quote() {
+            return Err(ListError::BadRow { row, why: "a quote is not closed".to_owned() });
+        }
+        match read {
             Ok(true) => {}
             Ok(false) => return Ok(table.finish()),
             Err(problem) => return Err(ListError::BadRow { row: line, why: problem.to_string() }),
         }
+        // The reader takes the blank lines before a record for a part of it, an editor does not.
+        let broken = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>() as u64;
+        let line = u32::try_from(reader.position().line().saturating_sub(1 + broken)).unwrap_or(u32::MAX);
         if record.as_slice().len() > ROW_MAX {
-            return Err(ListError::BadRow { row: line, why: format!("longer than {ROW_MAX} bytes") });
+            let why = format!("longer than {ROW_MAX} bytes; is a quote not closed?");
+            return Err(ListError::BadRow { row: line, why });
         }
-        // Blank lines are not records, so the reader's own count is what an editor shows.
-        let line = record.position().map_or(line, |at| u32::try_from(at.line()).unwrap_or(u32::MAX));
         cells.clear();
         cells.extend(record.iter().map(str::to_owned));
         table.push(line, &cells)?;
@@ -91,7 +97,51 @@ fn delimiter_of(text: &str) -> u8 {
     most.map_or(b',', |(place, _)| DELIMITERS[place])
 }
 
-/// Whatever encoding and line ends, as UTF-8 with plain newlines, a piece at a time. (The reader counts
+/// Where a quoted field stands open. The reader takes the end of the file for the field's, and every row
+/// after a stray quote for a part of it.
+struct Quotes {
+    delimiter: u8,
+    place: Place,
+    line: u32,
+    /// The line of the quote that is open.
+    open: Option<u32>,
+}
+
+enum Place {
+    /// A quote here opens a field; anywhere else outside quotes it is a character.
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// The field's end, or the first of two quotes that mean one.
+    AfterQuote,
+}
+
+impl Quotes {
+    fn new(delimiter: u8) -> Self {
+        Self { delimiter, place: Place::FieldStart, line: 1, open: None }
+    }
+
+    fn see(&mut self, byte: u8) {
+        let ends = byte == self.delimiter || byte == b'\n';
+        self.place = match self.place {
+            Place::Quoted if byte == b'"' => Place::AfterQuote,
+            Place::Quoted => Place::Quoted,
+            Place::AfterQuote if byte == b'"' => Place::Quoted,
+            Place::FieldStart if byte == b'"' => {
+                self.open = Some(self.line);
+                Place::Quoted
+            }
+            _ if ends => Place::FieldStart,
+            _ => Place::Unquoted,
+        };
+        if !matches!(self.place, Place::Quoted | Place::AfterQuote) {
+            self.open = None;
+        }
+        self.line = self.line.saturating_add(u32::from(byte == b'\n'));
+    }
+}
+
+/// Whatever encoding and line ends, as UTF-8 with a plain newline after each row, a piece at a time. (The reader counts
 /// lines one short where they end in two characters.)
 struct Decoded<R> {
     from: R,
@@ -99,22 +149,31 @@ struct Decoded<R> {
     input: Vec<u8>,
     output: Vec<u8>,
     read: usize,
+    quotes: Quotes,
     /// The last character was a carriage return: what follows decides what it was.
     after_return: bool,
+    is_row_open: bool,
     is_over: bool,
 }
 
 impl<R: Read> Decoded<R> {
-    fn new(from: R, encoding: &'static Encoding) -> Self {
+    fn new(from: R, encoding: &'static Encoding, delimiter: u8) -> Self {
         Self {
             from,
             decoder: encoding.new_decoder_with_bom_removal(),
             input: vec![0; 32 << 10],
             output: Vec::new(),
             read: 0,
+            quotes: Quotes::new(delimiter),
             after_return: false,
+            is_row_open: false,
             is_over: false,
         }
+    }
+
+    /// The line of a quote that nothing closes up to the end.
+    fn open_quote(&self) -> Option<u32> {
+        self.quotes.open.filter(|_| self.is_over)
     }
 
     fn fill(&mut self) -> std::io::Result<()> {
@@ -135,6 +194,12 @@ impl<R: Read> Decoded<R> {
                 self.output.push(byte);
             }
         }
+        let last = self.output.last().copied();
+        self.is_row_open = last.map_or(self.is_row_open, |last| last != b'\n');
+        if self.is_over && std::mem::take(&mut self.is_row_open) {
+            self.output.push(b'\n');
+        }
+        self.output.iter().for_each(|byte| self.quotes.see(*byte));
         Ok(())
     }
 }
@@ -184,7 +249,35 @@ mod tests {
     fn without_a_header_the_first_column_is_the_phone() {
         let list = list(b"919876543210,Ana\n\n919876543211\nhello,x\n").unwrap();
         assert_eq!(names(&list), [r#"{"name":"Ana"}"#, ""]);
-        assert_eq!((list.problems[0].row, list.invalid), (4, 1));
+        assert_eq!((list.recipients[1].row, list.problems[0].row, list.invalid), (3, 4, 1));
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_told_by_its_row() {
+        for (text, row) in [
+            ("phone,name\n919876543210,\"Ana\n919876543211,Bia\n919876543212,Cy\n", 2),
+            ("phone,name\r\n\r\n919876543210,Ana\r\n919876543211,\"Bia\r\n919876543212,Cy", 4),
+            ("phone,name,city\n919876543210,\"A\nna\",\"Rio\n919876543211,Bia,\n", 3),
+            ("phone,name\n919876543210,\"Ana \"\"the cook\"\"", 2),
+            ("\"phone\",\"name\n919876543210,Ana\n", 1),
+        ] {
+            let refused = list(text.as_bytes()).unwrap_err();
+            assert_eq!(refused.to_string(), format!("row {row}: a quote is not closed"), "{text}");
+            assert_eq!(refused.code(), "INVALID_RECIPIENTS");
+        }
+        for text in [
+            "phone,name\n919876543210,\"Ana\"",
+            "phone,name\n919876543210,Ana \"the cook\n919876543211,5\" pipe\n",
+            "phone,name\n919876543210,\"Ana\"x\n919876543211,\"\"\"\"\n",
+            "phone;name\n919876543210;\"A,\n\"\"na\"\n919876543211;\"\"",
+        ] {
+            let read = list(text.as_bytes()).unwrap();
+            let phones = text.matches("9198").count();
+            assert_eq!(read.recipients.len(), phones, "{text}");
+        }
+        let swallowed = format!("phone,name\n\n919876543210,\"Ana\n{}", "919876543211,Bia\n".repeat(9_000));
+        let refused = list(swallowed.as_bytes()).unwrap_err().to_string();
+        assert!(refused.starts_with("row 3: "), "{refused}");
     }
 
     #[test]
@@ -228,6 +321,21 @@ mod tests {
     }
 
     proptest! {
+        /// As the reader itself sees it, which never says.
+        #[test]
+        fn an_open_quote_is_one_that_swallows_what_follows(text in "[a\"\",;\\n]{0,12}") {
+            let mut quotes = Quotes::new(b',');
+            text.bytes().for_each(|byte| quotes.see(byte));
+            quotes.see(b'\n');
+            let fields = |text: &str| {
+                let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+                reader.records().map(|record| record.unwrap().len()).collect::<Vec<_>>()
+            };
+            // More fields than the text can have.
+            let is_next = fields(&format!("{text}\nb{}", ",b".repeat(19))).last() == Some(&20);
+            prop_assert_eq!(quotes.open.is_none(), is_next, "{:?}", text);
+        }
+
         #[test]
         fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = list(&bytes);

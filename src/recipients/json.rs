@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use wapid_core::recipient::{List, ListBuilder, Rules};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use wapid_core::recipient::{FIELDS_MAX, List, ListBuilder, Rules, Why, shown};
 
 use super::ListError;
+
+/// What the phone may be called where there is no `phone`.
+const OTHERS: [&str; 2] = ["number", "to"];
 
 /// `["919876543210", {"phone":"919876543211","name":"Ana","city":"Rio"}]`
 ///
@@ -45,7 +48,11 @@ impl<'de> Visitor<'de> for &mut Rows {
             self.row += 1;
             let Some(one) = seq.next_element_seed(One)? else { return Ok(()) };
             let fields = one.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            if let Err(refused) = self.builder.push(self.row, &one.phone, fields) {
+            let taken = match one.wrong {
+                Some(why) => self.builder.leave_out(self.row, &one.phone, why),
+                None => self.builder.push(self.row, &one.phone, fields),
+            };
+            if let Err(refused) = taken {
                 self.refused = Some(refused.into());
                 return Err(A::Error::custom("refused"));
             }
@@ -57,6 +64,18 @@ impl<'de> Visitor<'de> for &mut Rows {
 struct Row {
     phone: String,
     fields: Vec<(String, String)>,
+    /// Why it is of no use, where that shows already.
+    wrong: Option<Why>,
+}
+
+impl Row {
+    fn of(phone: impl Into<String>) -> Self {
+        Self { phone: phone.into(), ..Self::default() }
+    }
+
+    fn none(given: &str) -> Self {
+        Self { wrong: Some(Why::NoRow), ..Self::of(given) }
+    }
 }
 
 struct One;
@@ -77,71 +96,108 @@ impl<'de> Visitor<'de> for One {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Row, E> {
-        Ok(Row { phone: text.to_owned(), fields: vec![] })
+        Ok(Row::of(text))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Row, E> {
-        Ok(Row { phone: number.to_string(), fields: vec![] })
+        Ok(Row::of(number.to_string()))
+    }
+
+    /// What programs make of a column of numbers that has gaps: `919876543210.0`.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Row, E> {
+        Ok(Row::of(number.to_string()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Row, E> {
+        Ok(Row::none(&number.to_string()))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Row, E> {
+        Ok(Row::none(&value.to_string()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Row, E> {
+        Ok(Row::none("null"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Row::none("[…]"))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
         let mut row = Row::default();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Cell(&name))?;
-            match name.as_str() {
-                "phone" => row.phone = value,
-                // Other names for it, where there is none of that name.
-                "number" | "to" if row.phone.is_empty() => row.phone = value,
-                _ => row.fields.push((name, value)),
+            let value = map.next_value_seed(Cell)?;
+            match value {
+                None => drop(row.wrong.get_or_insert(Why::NoText(shown(&name)))),
+                Some(value) if value.trim().is_empty() => {}
+                Some(value) if name.eq_ignore_ascii_case("phone") => row.phone = value,
+                Some(value) if row.fields.len() < FIELDS_MAX + OTHERS.len() => row.fields.push((name, value)),
+                // No more than that is kept of a row, however long it is.
+                Some(_) => drop(row.wrong.get_or_insert(Why::TooManyFields)),
             }
         }
-        if row.phone.is_empty() {
-            return Err(A::Error::custom("phone: required"));
+        for other in OTHERS {
+            let place = row.fields.iter().position(|(name, _)| name.eq_ignore_ascii_case(other));
+            if let Some(place) = place.filter(|_| row.phone.is_empty()) {
+                row.phone = row.fields.remove(place).1;
+            }
         }
         Ok(row)
     }
 }
 
-/// A field's value as text.
-struct Cell<'n>(&'n str);
+/// A field's value as text; `None` of what has others in it.
+struct Cell;
 
-impl<'de> DeserializeSeed<'de> for Cell<'_> {
-    type Value = String;
+impl<'de> DeserializeSeed<'de> for Cell {
+    type Value = Option<String>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl Visitor<'_> for Cell<'_> {
-    type Value = String;
+impl<'de> Visitor<'de> for Cell {
+    type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "text, a number or true or false in the field {}", self.0)
+        f.write_str("a value")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        Ok(text.to_owned())
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.to_owned()))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
-        Ok(number.to_string())
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
-        Ok(number.to_string())
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<String, E> {
-        Ok(number.to_string())
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<String, E> {
-        Ok(value.to_string())
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Some(value.to_string()))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<String, E> {
-        Ok(String::new())
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Some(String::new()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 }
 
@@ -166,18 +222,52 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_row() {
-        for (text, row) in [
-            (r#"["919876543210", {"name":"x"}]"#, "row 2: phone: required"),
-            (r#"[{"phone":"919876543210","tags":["a"]}]"#, "in the field tags"),
-            (r#"["919876543210", true]"#, "row 2: "),
-            (r#"{"phone":"919876543210"}"#, "an array of numbers or objects"),
-            ("null", "an array of numbers or objects"),
+    fn a_row_of_no_use_is_told_and_the_list_goes_on() {
+        for (bad, why) in [
+            (r#"{"phone":null}"#, "the phone number is empty"),
+            (r#"{"phone":"","name":"x"}"#, "the phone number is empty"),
+            (r#"{"name":"x"}"#, "the phone number is empty"),
+            (r#""""#, "the phone number is empty"),
+            (r#"{"phone":"919876543219","tags":["a",{"b":[1]}]}"#, "the field tags holds a list"),
+            (r#"{"tags":{"a":{}},"phone":"919876543219"}"#, "the field tags holds a list"),
+            (r#"{"phone":["919876543219"]}"#, "the field phone holds a list"),
+            ("true", "a row is a phone number, or an object"),
+            ("null", "a row is a phone number, or an object"),
+            ("[[1],2]", "a row is a phone number, or an object"),
+            ("-919876543210", "a row is a phone number, or an object"),
         ] {
+            let text = format!(r#"["919876543210", {bad}, {{"phone":"919876543211"}}]"#);
+            let list = from_json(&text, RULES).unwrap();
+            assert_eq!((list.recipients.len(), list.invalid, list.problems[0].row), (2, 1, 2), "{bad}");
+            assert!(list.problems[0].why.to_string().starts_with(why), "{bad}: {}", list.problems[0].why);
+        }
+        let long = format!(r#"[{{"phone":"919876543210",{}"b":1}}]"#, r#""a":1e300,"#.repeat(100_000));
+        assert_eq!(from_json(&long, RULES).unwrap().problems[0].why, Why::TooManyFields);
+    }
+
+    #[test]
+    fn the_phone_may_be_called_otherwise_where_nothing_is_called_phone() {
+        for (text, fields) in [
+            (r#"{"number":"919876543210","to":"Rio"}"#, r#"{"to":"Rio"}"#),
+            (r#"{"to":"919876543210","x":1}"#, r#"{"x":"1"}"#),
+            (r#"{"number":"12b","Phone":919876543210.0}"#, r#"{"number":"12b"}"#),
+            (r#"{"phone":919876543210,"to":"Rio"}"#, r#"{"to":"Rio"}"#),
+        ] {
+            let list = from_json(&format!("[{text}]"), RULES).unwrap();
+            assert_eq!(list.recipients[0].phone.digits(), "919876543210", "{text}");
+            assert_eq!(list.recipients[0].fields.as_deref(), Some(fields));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        for text in [r#"{"phone":"919876543210"}"#, "null", "7", r#""919876543210""#] {
             let refused = from_json(text, RULES).unwrap_err();
-            assert!(refused.to_string().contains(row), "{text}: {refused}");
+            assert!(refused.to_string().contains("an array of numbers or objects"), "{text}: {refused}");
             assert_eq!(refused.code(), "INVALID_RECIPIENTS");
         }
+        let broken = from_json(r#"["919876543210", 1e999]"#, RULES).unwrap_err();
+        assert!(broken.to_string().starts_with("row 2: "), "{broken}");
         let refused = from_json(r#"["1","2","3"]"#, Rules { country: None, max: 2 }).unwrap_err();
         assert_eq!(refused.code(), "TOO_MANY_RECIPIENTS");
     }

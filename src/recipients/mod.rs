@@ -40,7 +40,9 @@ impl ListError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Row(RowError::TooMany { .. }) => "TOO_MANY_RECIPIENTS",
-            Self::Row(_) | Self::BadRow { .. } | Self::BadJson(_) => "INVALID_RECIPIENTS",
+            Self::Row(RowError::TooLarge { .. }) => "LIST_TOO_LARGE",
+            Self::Row(RowError::TooManyNames { .. }) => "TOO_MANY_FIELDS",
+            Self::BadRow { .. } | Self::BadJson(_) => "INVALID_RECIPIENTS",
             Self::BadFile(_) => "INVALID_FILE",
         }
     }

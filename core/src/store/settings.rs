@@ -1,7 +1,8 @@
 //! What a tenant wants of its bulk messages, and who does not want them.
 
-use super::tx::values;
+use super::tx::{Tx, values};
 use super::{Result, TenantStore};
+use crate::clock::At;
 use crate::opt_out::{OptOut, Settings, Source};
 use crate::pacing::Windows;
 use crate::phone::Phone;
@@ -83,33 +84,31 @@ impl TenantStore {
         Ok(tx.commit().await?)
     }
 
-    /// `false` when the number was on the list already.
+    /// `false` when the number was on the list already, in whichever spelling.
     pub async fn opt_out(&self, phone: &Phone) -> Result<bool> {
-        const ADD: &str = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at)
-            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, mode, phone) DO NOTHING";
         let now = self.store.clock.now();
-        let row =
-            values![self.tenant.as_str(), self.mode.as_str(), phone.digits(), Source::Api.as_str(), now];
         let mut tx = self.store.db.begin().await?;
-        let touched = tx.run(ADD, row).await?;
+        let is_new = opt_out(&mut tx, self.place(), phone, Source::Api, now).await?;
         tx.commit().await?;
-        Ok(touched > 0)
+        Ok(is_new)
     }
 
-    /// `false` when the number was not on the list.
+    /// `false` when the number was not on the list, in no spelling.
     pub async fn opt_in(&self, phone: &Phone) -> Result<bool> {
-        const REMOVE: &str = "DELETE FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
         let mut tx = self.store.db.begin().await?;
-        let touched =
-            tx.run(REMOVE, values![self.tenant.as_str(), self.mode.as_str(), phone.digits()]).await?;
+        let was_there = opt_in(&mut tx, self.place(), phone).await?;
         tx.commit().await?;
-        Ok(touched > 0)
+        Ok(was_there)
     }
 
-    /// By number, after `after`.
+    fn place(&self) -> (&str, &str) {
+        (self.tenant.as_str(), self.mode.as_str())
+    }
+
+    /// Each as it was given. By number, after `after`.
     pub async fn opt_outs(&self, after: Option<&str>, limit: i64) -> Result<Vec<OptOut>> {
         const PAGE: &str = "SELECT phone, source, created_at FROM opt_outs
-            WHERE tenant_id = $1 AND mode = $2 AND phone > $3 ORDER BY phone LIMIT $4";
+            WHERE tenant_id = $1 AND mode = $2 AND phone > $3 AND given IS NULL ORDER BY phone LIMIT $4";
         let place = values![self.tenant.as_str(), self.mode.as_str(), after.unwrap_or_default(), limit];
         Ok(self.store.db.rows(PAGE, place).await?)
     }
@@ -119,4 +118,34 @@ impl TenantStore {
         let place = values![self.tenant.as_str(), self.mode.as_str(), phone.digits()];
         Ok(!self.store.db.rows::<(String,)>(ONE, place).await?.is_empty())
     }
+}
+
+/// Puts every spelling of a number on the list, so that whoever asks for one finds it; `false` when they
+/// were there already. Always in the same order, lest two that do so at once wait for each other.
+pub(super) async fn opt_out(
+    tx: &mut Tx<'_>,
+    (tenant, mode): (&str, &str),
+    phone: &Phone,
+    source: Source,
+    now: At,
+) -> Result<bool> {
+    const ADD: &str = "INSERT INTO opt_outs (tenant_id, mode, phone, given, source, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, mode, phone) DO NOTHING";
+    let mut added = 0;
+    for spelling in phone.spellings() {
+        let given = (spelling != *phone).then(|| phone.digits());
+        let row = values![tenant, mode, spelling.digits(), given, source.as_str(), now];
+        added += tx.run(ADD, row).await?;
+    }
+    Ok(added > 0)
+}
+
+/// Takes every spelling of a number off the list; `false` when none was there.
+pub(super) async fn opt_in(tx: &mut Tx<'_>, (tenant, mode): (&str, &str), phone: &Phone) -> Result<bool> {
+    const REMOVE: &str = "DELETE FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
+    let mut removed = 0;
+    for spelling in phone.spellings() {
+        removed += tx.run(REMOVE, values![tenant, mode, spelling.digits()]).await?;
+    }
+    Ok(removed > 0)
 }

@@ -67,7 +67,7 @@ pub async fn read(State(api): State<Api>, job: OwnJob) -> Result<Json<Job>, ApiE
 }
 
 #[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobQuery {
     session_id: Option<String>,
     /// `pending`, `running`, `paused`, `completed`, `cancelled` or `failed`. A job that
@@ -179,7 +179,7 @@ async fn steer(State(api): State<Api>, job: OwnJob, change: Change) -> Result<Js
 }
 
 #[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryQuery {
     /// `true`: also those whose outcome is unknown, who may have got the message already
     include_unknown: Option<bool>,

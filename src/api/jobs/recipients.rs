@@ -27,6 +27,7 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 pub struct RecipientQuery {
     /// `queued`, `sending`, `sent`, `failed`, `skipped`, `invalid`, `duplicate` or `cancelled`
     outcome: Option<String>,
@@ -166,7 +167,8 @@ impl Teller {
 
 /// The whole list, a page at a time.
 fn csv(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, teller: Teller) -> Response {
-    const HEADER: &str = "row,phone,name,outcome,messageStatus,messageId,variant,attempts,code,error,settledAt,\
+    // With the mark by which Excel knows UTF-8: without it é reads as Ã©.
+    const HEADER: &str = "\u{feff}row,phone,name,outcome,messageStatus,messageId,variant,attempts,code,error,settledAt,\
          deliveredAt,readAt\r\n";
     let head = stream::once(std::future::ready(Ok(Bytes::from_static(HEADER.as_bytes()))));
     let pages = stream::try_unfold((store, teller, Some(after)), move |(store, teller, after)| {

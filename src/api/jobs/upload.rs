@@ -1,10 +1,12 @@
-//! A form's file, on its way to disk: never whole in memory, never larger than it may be.
+//! A form's parts: its file on its way to disk, never whole in memory, and its texts; none larger than it
+//! may be.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use axum::extract::multipart::Field;
 use axum::http::StatusCode;
+use encoding_rs::{Encoding, UTF_8};
 use tempfile::NamedTempFile;
 
 use super::new::FORM_MAX;
@@ -27,6 +29,22 @@ pub async fn save(mut field: Field<'_>, folder: &Path) -> Result<NamedTempFile, 
         file.write_all(&chunk).map_err(anyhow::Error::from)?;
     }
     Ok(file)
+}
+
+/// Reads a part of a form that is a text, in the encoding that it says.
+pub async fn text(mut field: Field<'_>, max: usize) -> Result<String, ApiError> {
+    let kind = field.content_type().unwrap_or_default().to_ascii_lowercase();
+    let label = kind.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+    let label = label.map(|label| label.trim_matches('"'));
+    let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes())).unwrap_or(UTF_8);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|problem| broken(&problem))? {
+        if bytes.len() + chunk.len() > max {
+            return Err(ApiError::too_large(max));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(encoding.decode(&bytes).0.into_owned())
 }
 
 pub fn broken(problem: &axum::extract::multipart::MultipartError) -> ApiError {

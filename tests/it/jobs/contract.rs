@@ -93,7 +93,7 @@ async fn what_is_wrong_with_a_job_is_said_and_changes_nothing() {
         (json!({"message": "x"}), "NO_RECIPIENTS", "recipients"),
         (json!({"recipients": [], "message": "x"}), "NO_RECIPIENTS", "recipients"),
         (json!({"recipients": ["12", "x"], "message": "x"}), "NO_RECIPIENTS", "row 1"),
-        (json!({"recipients": [{"name": "x"}], "message": "x"}), "INVALID_RECIPIENTS", "row 1"),
+        (json!({"recipients": [{"name": "x"}], "message": "x"}), "NO_RECIPIENTS", "row 1"),
         (json!({"recipients": "919876543210", "message": "x"}), "INVALID_RECIPIENTS", "array"),
         (json!({"recipients": ok, "message": ""}), "INVALID_REQUEST", "message"),
         (json!({"recipients": ok}), "INVALID_REQUEST", "message"),

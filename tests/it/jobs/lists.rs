@@ -109,6 +109,8 @@ async fn a_file_that_is_no_list_is_refused() {
         (b"PK\x03\x04 and nothing".to_vec(), "INVALID_FILE"),
         (b"phone\nhello\n".to_vec(), "NO_RECIPIENTS"),
         ("phone\n9.19877E+11\n".into(), "NO_RECIPIENTS"),
+        ("Nome,Contato\nAna,919876543210\n".into(), "INVALID_FILE"),
+        ("phone,name\n919876543210,\"Ana\n919876543211,Bia\n".into(), "INVALID_RECIPIENTS"),
     ] {
         form(&session, "/send-bulk", &parts, Some(("list", bytes))).await.refused(400, code);
     }
@@ -124,6 +126,14 @@ async fn a_file_that_is_no_list_is_refused() {
         .refused(400, "INVALID_REQUEST");
     let long = "x".repeat(17 << 20);
     form(&session, "/send-bulk", &[("message", &long)], None).await.refused(413, "BODY_TOO_LARGE");
+    // A part that is no list has no room for one.
+    let long = "x".repeat((1 << 20) + 1);
+    for part in ["message", "windows", "colour"] {
+        let list = Some(("l", b"919876543211".to_vec()));
+        form(&session, "/send-bulk", &[(part, &long)], list).await.refused(413, "BODY_TOO_LARGE");
+    }
+    let list = format!("[{}\"919876543211\"]", "\n".repeat(2 << 20));
+    form(&session, "/send-bulk/preview", &[("message", "Hi"), ("recipients", &list)], None).await.ok();
     let twice = [("message", "Hi"), ("file", "919876543210")];
     form(&session, "/send-bulk", &twice, Some(("l", b"919876543211".to_vec())))
         .await
@@ -172,6 +182,90 @@ async fn national_numbers_get_the_country_that_was_named() {
     let phones: Vec<&str> =
         preview["previews"].as_array().unwrap().iter().map(|one| one["phone"].as_str().unwrap()).collect();
     assert_eq!(phones, ["5511912345678", "447911123456"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_of_no_use_leaves_the_others_alone() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let recipients = json!([
+        {"phone": null}, {"phone": phones[0], "name": "Ana"}, {"phone": ""}, {"name": "nobody"}, null, ["x"],
+        {"phone": "5511960000001", "tags": ["a"]}, {"phone": "5511960000001", "note": "x".repeat(1_025)},
+        {"phone": "5511960000001", "Name": "Ana", "name": "Bia"}, {"phone": phones[1], "name": "\\u0000 Bia"},
+        "551160000001", "5511960000001",
+    ]);
+    let body = json!({"recipients": recipients, "message": "Hi {{name|you}}", "delayMin": 0, "delayMax": 0});
+    let made = shop.test.post(&session.path("/send-bulk"), body).await.ok();
+    let counts = ["total", "invalid", "duplicates"].map(|count| made[count].as_i64().unwrap());
+    assert_eq!(counts, [3, 8, 1]);
+    let problems: Vec<(i64, &str)> = made["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["row"].as_i64().unwrap(), p["code"].as_str().unwrap()))
+        .collect();
+    let mut told = [1, 3, 4, 5, 6, 7, 8, 9].map(|row| (row, "INVALID_RECIPIENT")).to_vec();
+    told.push((12, "DUPLICATE"));
+    assert_eq!(problems, told);
+    let job = Job { caller: &shop.test, id: made["jobId"].as_str().unwrap().to_owned() };
+    job.until_completed().await;
+    assert_eq!(shown(&shop.test, &phones[0]).await, ["Hi Ana"]);
+    assert_eq!(shown(&shop.test, &phones[1]).await, ["Hi \\u0000 Bia"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_with_more_fields_than_it_may_name_is_refused() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    let recipients: Vec<Value> =
+        (0..201).map(|n| json!({"phone": format!("55117{n:08}"), format!("field {n}"): "x"})).collect();
+    let body = json!({"recipients": recipients, "message": "Hi"});
+    shop.test.post("/api/whatsapp/session/main/send-bulk", body).await.refused(400, "TOO_MANY_FIELDS");
+}
+
+/// Of whom a job left out, somebody makes the next one's list.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_was_downloaded_can_be_uploaded() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 2).await;
+    let recipients = json!([{"phone": phones[0], "name": "João, o \"Zé\""}, {"phone": phones[1]}]);
+    let job =
+        session.bulk(json!({"recipients": recipients, "message": "Hi", "delayMin": 0, "delayMax": 0})).await;
+    job.until_completed().await;
+    let csv = shop.test.get(&job.path("/recipients?format=csv")).await.text;
+    assert!(csv.starts_with("\u{feff}row,phone,name,outcome,"), "Excel reads João: {csv:?}");
+    let parts = [("message", "Olá {{name|amigo}}, {{outcome}}")];
+    let preview = form(&session, "/send-bulk/preview", &parts, Some(("l.csv", csv.into()))).await.ok();
+    let told = [0, 1].map(|place| preview["previews"][place]["message"].as_str().unwrap());
+    assert_eq!(told, ["Olá João, o \"Zé\", sent", "Olá amigo, sent"]);
+    assert_eq!((&preview["total"], &preview["invalid"]), (&json!(2), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_tells_who_would_get_nothing() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let name = "x".repeat(1_000);
+    let body = |message: &str| {
+        let recipients = json!([
+            {"phone": "5511960000001", "name": name}, {"phone": "5511960000002"},
+            {"phone": "5511960000003", "name": "Ana"}
+        ]);
+        json!({"recipients": recipients, "message": message})
+    };
+    let codes = async |message: &str| {
+        let preview = session.caller.post(&session.path("/send-bulk/preview"), body(message)).await.ok();
+        let previews = preview["previews"].as_array().unwrap().iter();
+        previews.map(|one| one["code"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("{{name}}").await, ["", "MESSAGE_EMPTY", ""]);
+    assert_eq!(codes(&"{{name}}".repeat(70)).await, ["MESSAGE_TOO_LONG", "MESSAGE_EMPTY", ""]);
 }
 
 /// As large as a job may be; the bench measures how fast.

@@ -77,6 +77,65 @@ async fn an_opt_out_counts_for_jobs_that_run() {
     assert!(shown(&shop.test, last).await.is_empty());
 }
 
+/// Brazil's mobile numbers go with a 9 and without it, and WhatsApp knows some people by the older one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_opted_out_is_left_alone_under_every_spelling() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 1).await;
+    let ana = shop.phone("551160000001").await;
+    ana.send(&session.phone, "Stop!").await;
+    until_opted_out(&shop, "551160000001", true).await;
+    shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "+52 1 55 1234 5678"})).await.ok();
+
+    let list = [phones[0].clone(), "5511960000001".to_owned(), "525512345678".to_owned()];
+    let job = session.quick(&list, "Offer").await;
+    let done = job.until_completed().await;
+    assert_eq!((&done["succeeded"], &done["skipped"]), (&json!(1), &json!(2)));
+    let optouts = shop.test.get("/api/whatsapp/opt-outs").await.ok();
+    let listed = optouts["optOuts"].as_array().unwrap().iter().map(|one| one["phone"].as_str().unwrap());
+    assert_eq!(listed.collect::<Vec<_>>(), ["5215512345678", "551160000001"], "each once, as it was given");
+
+    settings(&shop, json!({"optOutScope": "all"})).await.ok();
+    shop.phone("525512345678").await;
+    session.send("525512345678", "OTP").await.refused(400, "RECIPIENT_OPTED_OUT");
+
+    shop.test.delete("/api/whatsapp/opt-outs/5511960000001").await.ok();
+    until_opted_out(&shop, "551160000001", false).await;
+    shop.test.delete("/api/whatsapp/opt-outs/551160000001").await.refused(404, "NOT_OPTED_OUT");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_may_be_written_as_people_of_the_country_do() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    settings(&shop, json!({"defaultCountry": "BR"})).await.ok();
+    let put = shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "(11) 96000-0001"})).await.ok();
+    assert_eq!(put["phone"], "5511960000001");
+    until_opted_out(&shop, "5511960000001", true).await;
+    let taken = shop.test.delete("/api/whatsapp/opt-outs/11%2096000-0001").await.ok();
+    assert_eq!((&taken["phone"], &taken["optedOut"]), (&json!("5511960000001"), &json!(false)));
+    // Without a country it could be anybody's.
+    settings(&shop, json!({})).await.ok();
+    let refused = shop.test.post("/api/whatsapp/opt-outs", json!({"phone": "011 96000-0001"})).await;
+    refused.refused(400, "INVALID_RECIPIENT");
+}
+
+/// A filter that is not understood must not answer everything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_is_not_understood_is_refused() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    shop.linked("main", "5511900000001").await;
+    for path in ["bulk-jobs?status=running", "bulk-jobs?State=running", "opt-outs?phone=5511960000001"] {
+        let refused = shop.test.get(&format!("/api/whatsapp/{path}")).await;
+        let refused = refused.refused(400, "INVALID_PARAMETER");
+        assert!(refused["error"].as_str().unwrap().contains("unknown field"), "{refused}");
+    }
+    shop.test.get("/api/whatsapp/bulk-jobs?state=running").await.ok();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_may_want_opt_outs_to_count_for_every_message() {
     let app = TestApp::new().await;

@@ -13,7 +13,7 @@ use crate::id::{MessageKey, SessionKey};
 use crate::message::{Content, Direction, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
-use crate::store::settings::StoredSettings;
+use crate::store::settings::{self, StoredSettings};
 use crate::store::tx::{Tx, values};
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
@@ -34,11 +34,6 @@ pub(super) const WORDS: &str = "WITH v (tenant_id, mode) AS ({rows})
     SELECT s.tenant_id, s.mode, s.default_country, s.windows, s.stop_words, s.start_words, s.confirmation,
         s.opt_out_all
     FROM v JOIN tenant_settings s ON s.tenant_id = v.tenant_id AND s.mode = v.mode";
-
-const ADD_OPT_OUT: &str = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tenant_id, mode, phone) DO NOTHING";
-
-const REMOVE_OPT_OUT: &str = "DELETE FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
 
 /// Any epoch may claim it, and no quota pays for it: the law may ask for it.
 const INSERT_ANSWER: &str =
@@ -107,25 +102,24 @@ async fn hear_wishes(
         said.iter().map(|(one, _)| (one.owner.tenant.as_str(), one.owner.mode.as_str())).collect();
     let rows = tenants.into_iter().map(|(tenant, mode)| values![tenant, mode]).collect();
     let stored: Vec<StoredSettings> = tx.many(&mut bench.texts, WORDS, rows).await?;
-    let mut settings: HashMap<(String, String), Settings> = HashMap::new();
+    let mut of_tenants: HashMap<(String, String), Settings> = HashMap::new();
     for row in stored {
-        settings.insert((row.tenant_id.clone(), row.mode.clone()), row.read()?);
+        of_tenants.insert((row.tenant_id.clone(), row.mode.clone()), row.read()?);
     }
     let ours = Settings::default();
     let mut answered = false;
     for (one, phone) in said {
         let (tenant, mode) = (one.owner.tenant.as_str(), one.owner.mode.as_str());
-        let settings = settings.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
-        let Some(wish) = settings.wish(&one.body) else { continue };
-        let (sql, kind) = match wish {
-            Wish::Stop => (ADD_OPT_OUT, Kind::OptOutAdded),
-            Wish::Start => (REMOVE_OPT_OUT, Kind::OptOutRemoved),
+        let own = of_tenants.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
+        let Some(wish) = own.wish(&one.body) else { continue };
+        let (has_changed, kind) = match wish {
+            Wish::Stop => {
+                let added = settings::opt_out(tx, (tenant, mode), phone, Source::Message, now).await?;
+                (added, Kind::OptOutAdded)
+            }
+            Wish::Start => (settings::opt_in(tx, (tenant, mode), phone).await?, Kind::OptOutRemoved),
         };
-        let mut row = values![tenant, mode, phone.digits()];
-        if wish == Wish::Stop {
-            row.extend(values![Source::Message.as_str(), now]);
-        }
-        if tx.run(sql, row).await? == 0 {
+        if !has_changed {
             continue;
         }
         let data = json!({
@@ -135,7 +129,7 @@ async fn hear_wishes(
             "messageId": one.wa_id,
         });
         events.extend([(one.owner.session.clone(), NewEvent { kind, occurred_at: one.sent_at, data })]);
-        if let Some(text) = settings.confirmation.as_ref().filter(|_| wish == Wish::Stop) {
+        if let Some(text) = own.confirmation.as_ref().filter(|_| wish == Wish::Stop) {
             let content = Content::Text { message: text.clone(), header: None, footer: None };
             let (key, created_at) = bench.ids.message(now);
             let to = Recipient::Person(phone.clone()).jid();

@@ -7,6 +7,7 @@ use wapid_core::message::Status;
 use wapid_core::opt_out::{OptOut, Settings, Source};
 use wapid_core::pacing::Windows;
 use wapid_core::phone::Phone;
+use wapid_core::store::Db;
 use wapid_core::store::ledger::{Inbound, Intent, Refused};
 use wapid_core::store::messages::MessageFilter;
 
@@ -22,7 +23,14 @@ both!(
     only_a_persons_whole_text_is_a_word,
     a_tenant_may_want_it_to_count_for_every_message,
     a_confirmation_is_told_once_however_many_words_arrive_at_once,
+    an_opt_out_counts_for_both_spellings_of_a_number,
+    a_word_counts_for_both_spellings_of_a_number,
+    both_spellings_at_once_are_one_opt_out,
+    an_older_list_of_opt_outs_learns_the_other_spellings,
 );
+
+const WITH_NINE: &str = "5511960000001";
+const WITHOUT: &str = "551160000001";
 
 async fn settings_are_kept_as_they_were_given(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
@@ -199,6 +207,111 @@ async fn a_confirmation_is_told_once_however_many_words_arrive_at_once(db: TestD
     .await;
     assert_eq!(outgoing(&shop).await, ["Bye!"]);
     assert_eq!(shop.events().await.iter().filter(|kind| *kind == "optout.added").count(), 1);
+}
+
+fn number(digits: &str) -> Phone {
+    Phone::parse(digits).unwrap()
+}
+
+async fn listed(shop: &Shop) -> Vec<String> {
+    let all = shop.live().opt_outs(None, 99).await.unwrap();
+    all.into_iter().map(|one| one.phone.digits().to_owned()).collect()
+}
+
+/// WhatsApp may know somebody by the one and the shop by the other.
+async fn an_opt_out_counts_for_both_spellings_of_a_number(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let live = shop.live();
+    for (given, other) in [(WITH_NINE, WITHOUT), (WITHOUT, WITH_NINE), ("5215512345678", "525512345678")] {
+        assert!(live.opt_out(&number(given)).await.unwrap());
+        assert!(live.is_opted_out(&number(other)).await.unwrap(), "{other}");
+        assert!(!live.opt_out(&number(other)).await.unwrap(), "{other} was there");
+        assert_eq!(listed(&shop).await, [given], "once, as it was given");
+        assert!(live.opt_in(&number(other)).await.unwrap());
+        assert!(!live.is_opted_out(&number(given)).await.unwrap());
+        assert!(!live.opt_in(&number(given)).await.unwrap());
+    }
+}
+
+async fn a_word_counts_for_both_spellings_of_a_number(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let of = |wa_id, body, digits| Inbound { phone: Some(number(digits)), ..says(&shop, wa_id, body) };
+    shop.store.receive(vec![of("A", "stop", WITHOUT)]).await.unwrap();
+    assert!(shop.live().is_opted_out(&number(WITH_NINE)).await.unwrap());
+    shop.store.receive(vec![of("B", "stop", WITH_NINE)]).await.unwrap();
+    assert_eq!(listed(&shop).await, [WITHOUT]);
+    shop.store.receive(vec![of("C", "start", WITH_NINE)]).await.unwrap();
+    assert!(!shop.live().is_opted_out(&number(WITHOUT)).await.unwrap());
+    let told = shop.events().await.into_iter().filter(|kind| kind.starts_with("optout")).collect::<Vec<_>>();
+    assert_eq!(told, ["optout.added", "optout.removed"]);
+}
+
+async fn both_spellings_at_once_are_one_opt_out(db: TestDb) {
+    let stores = [db.store().await, db.store().await];
+    let shop = Shop::new(&stores[0], "shop").await;
+    for _ in 0..8 {
+        let added = together((0..8_usize).map(|i| {
+            let live = stores[i % 2].tenant(shop.tenant.id.clone(), wapid_core::key::Mode::Live);
+            async move { live.opt_out(&number([WITH_NINE, WITHOUT][i / 2 % 2])).await.unwrap() }
+        }))
+        .await;
+        assert_eq!(added.iter().filter(|added| **added).count(), 1);
+        assert_eq!(listed(&shop).await.len(), 1);
+        assert!(shop.live().opt_in(&number(WITHOUT)).await.unwrap());
+    }
+}
+
+async fn an_older_list_of_opt_outs_learns_the_other_spellings(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let older = ["ALTER TABLE opt_outs DROP COLUMN given", "DELETE FROM _sqlx_migrations WHERE version = 4"];
+    for sql in older {
+        execute(&shop, sql.to_owned()).await;
+    }
+    let pairs = [
+        (WITH_NINE, WITHOUT),
+        ("552170000001", "5521970000001"),
+        ("5215512345678", "525512345678"),
+        ("523312345678", "5213312345678"),
+        ("5491112345678", "541112345678"),
+        ("543512345678", "5493512345678"),
+    ];
+    let lonely =
+        ["551134567890", "5511934567890", "550160000001", "919876543210", "549911234567", "521551234567"];
+    // On the list in both, the earlier one first.
+    let twice = [("5511970000009", 1), ("551170000009", 2), ("5511980000009", 2), ("551180000009", 1)];
+    let once = pairs.iter().map(|(given, _)| (*given, 3)).chain(lonely.map(|given| (given, 3)));
+    for (digits, at) in once.chain(twice) {
+        let sql = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at) VALUES";
+        let tenant = shop.tenant.id.as_str();
+        execute(&shop, format!("{sql} ('{tenant}', 'live', '{digits}', 'api', {at})")).await;
+    }
+    shop.store.close().await;
+
+    let shop = Shop { store: db.store().await, ..shop };
+    let mut given: Vec<&str> = pairs.iter().map(|(given, _)| *given).chain(lonely).collect();
+    given.extend(["5511970000009", "551180000009"]);
+    given.sort_unstable();
+    assert_eq!(listed(&shop).await, given);
+    for (given, other) in pairs {
+        assert!(shop.live().is_opted_out(&number(other)).await.unwrap(), "{other} of {given}");
+    }
+    let rows = "SELECT COUNT(*) FROM opt_outs";
+    let count: i64 = match shop.store.db() {
+        Db::Sqlite { write, .. } => sqlx::query_scalar(rows).fetch_one(write).await.unwrap(),
+        Db::Postgres(pool) => sqlx::query_scalar(rows).fetch_one(pool).await.unwrap(),
+    };
+    assert_eq!(count, 2 * 6 + 6 + 4);
+    for (digits, _) in twice {
+        assert!(shop.live().is_opted_out(&number(digits)).await.unwrap());
+    }
+}
+
+async fn execute(shop: &Shop, sql: String) {
+    let sql = sqlx::AssertSqlSafe(sql);
+    match shop.store.db() {
+        Db::Sqlite { write, .. } => drop(sqlx::query(sql).execute(write).await.unwrap()),
+        Db::Postgres(pool) => drop(sqlx::query(sql).execute(pool).await.unwrap()),
+    }
 }
 
 fn says(shop: &Shop, wa_id: &str, body: &str) -> Inbound {

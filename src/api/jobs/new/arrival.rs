@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::{BODY_MAX, NewBulk};
+use super::{BODY_MAX, NewBulk, PART_MAX};
 use crate::api::Api;
 use crate::api::body::read_json;
 use crate::api::error::ApiError;
@@ -80,8 +80,10 @@ impl Arrived {
                 file = Some(upload::save(field, &api.uploads).await?);
                 continue;
             }
-            let text = field.text().await.map_err(|problem| upload::broken(&problem))?;
-            size += text.len();
+            let is_list = matches!(name.as_str(), "recipients" | "variants");
+            let max = if is_list { BODY_MAX } else { PART_MAX };
+            let text = upload::text(field, max).await?;
+            size += name.len() + text.len();
             if size > BODY_MAX {
                 return Err(ApiError::too_large(BODY_MAX));
             }

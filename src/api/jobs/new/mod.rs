@@ -37,6 +37,8 @@ use order::{Lots, Order, take};
 
 /// 100,000 recipients with a few fields each are some 10 MB of JSON.
 const BODY_MAX: usize = 16 << 20;
+/// A part of a form that is one text or setting; a message has 64 KiB at most.
+const PART_MAX: usize = 1 << 20;
 /// A form: a file and the fields beside it.
 pub const FORM_MAX: usize = FILE_MAX + BODY_MAX;
 /// Rows that an answer names; `recipients` names them all.
@@ -47,7 +49,8 @@ const PREVIEWS_MAX: usize = 50;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewBulk {
-    /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000
+    /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000. A field is
+    /// a text, a number, `true` or `false`, and its name counts in upper and lower case alike
     #[schema(value_type = Option<Vec<Object>>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
     recipients: Option<Box<RawValue>>,
     /// `{{name}}` is replaced by the recipient's name, `{{name|there}}` by `there` where it has none, and so
@@ -114,9 +117,9 @@ pub struct MadeBulk {
     job_id: String,
     /// Recipients to be sent to
     total: i64,
-    /// Rows whose number stands further up
+    /// Rows whose number stands further up, in this or its country's other spelling
     duplicates: i64,
-    /// Rows without a usable number
+    /// Rows without a usable number, or with a field that is none
     invalid: i64,
     /// The first rows that were left out; `recipients` of the job names all
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -155,8 +158,8 @@ impl RowProblem {
 ///
 /// Answers once the whole list is stored; messages then leave one by one with random pauses. The list is
 /// `recipients`, or a CSV or XLSX file sent as the part `file` of a form whose other parts are the fields
-/// below. Rows without a usable number and repeated numbers are counted, reported and left out. A job is
-/// taken whether or not its session is ready: it waits. With an `Idempotency-Key`, a repeated request
+/// below. Rows without a usable number or with a field that is none, and repeated numbers are counted,
+/// reported and left out. A job is taken whether or not its session is ready: it waits. With an `Idempotency-Key`, a repeated request
 /// within 24 hours answers with the first one's job.
 #[utoipa::path(
     operation_id = "send_bulk",
