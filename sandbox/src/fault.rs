@@ -62,6 +62,8 @@ pub enum FaultKind {
     ReachoutTimelock,
     /// The same with 475: the quota of new chats is used up.
     NewChatCapped,
+    /// The next questions whether numbers are on WhatsApp are answered 429.
+    LookupRefused,
     /// The next messages are delivered and never acknowledged.
     NeverAck,
     /// The next messages to these devices arrive twice.
@@ -115,6 +117,7 @@ pub(crate) struct Active {
     timelock: Option<Restriction>,
     new_chat_cap: Option<Restriction>,
     nacks: u32,
+    refused_lookups: u32,
     never_acks: u32,
     duplicates: u32,
     corruptions: u32,
@@ -182,6 +185,7 @@ impl Active {
             FaultKind::Nack463 => self.nacks = times,
             FaultKind::ReachoutTimelock => self.timelock = Some(restriction),
             FaultKind::NewChatCapped => self.new_chat_cap = Some(restriction),
+            FaultKind::LookupRefused => self.refused_lookups = times,
             FaultKind::NeverAck => self.never_acks = times,
             FaultKind::DuplicateDelivery => self.duplicates = times,
             FaultKind::CorruptDelivery => self.corruptions = times,
@@ -231,6 +235,10 @@ impl Active {
 
     pub(crate) fn new_chat_cap(&self, now_ms: u64) -> Option<Restriction> {
         self.new_chat_cap.filter(|restriction| now_ms < restriction.until_ms)
+    }
+
+    pub(crate) fn refuses_lookup(&mut self) -> bool {
+        strike(&mut self.refused_lookups)
     }
 
     pub(crate) fn swallows_ack(&mut self) -> bool {

@@ -310,7 +310,7 @@ pub async fn unlink(
 pub struct NewFault {
     session_id: String,
     /// `drop`, `stall`, `401`, `403`, `429`, `500`, `503`, `515`, `replaced`, `temporary_ban`,
-    /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `never_ack`,
+    /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `lookup_refused`, `never_ack`,
     /// `duplicate_delivery`, `corrupt_delivery`, `slow_ack`, `handshake_stall`, `refuse_handshake`,
     /// `passkey`, `lose_sessions` or `clear`.
     ///

@@ -104,7 +104,7 @@ pub enum Ended {
     Settled,
     /// Unanswered; written again.
     Again {
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         when: Again,
     },
 }
@@ -206,7 +206,7 @@ impl Outbox {
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
-                Ok(Ended::Again { outgoing, when }) => self.again(outgoing, when),
+                Ok(Ended::Again { outgoing, when }) => self.again(*outgoing, when),
                 Err(_) => error!("A message's task ended by a panic"),
             },
             else => std::future::pending().await,
@@ -255,7 +255,7 @@ impl Outbox {
                         return give_up(context, outgoing, SEND_FAILED, error).await;
                     };
                     clock.until(clock.now().plus_ms(pause)).await;
-                    Ended::Again { outgoing, when: Again::Now }
+                    Ended::Again { outgoing: Box::new(outgoing), when: Again::Now }
                 });
             }
             Err(failure @ SendFailure::NotOnWhatsApp) => {
@@ -303,7 +303,7 @@ async fn await_answer(
             if outgoing.is_too_old(clock.now()) {
                 return give_up_late(context, outgoing).await;
             }
-            return Ended::Again { outgoing, when: Again::Now };
+            return Ended::Again { outgoing: Box::new(outgoing), when: Again::Now };
         }
     };
     crash::point("message.answered");
@@ -318,7 +318,7 @@ async fn await_answer(
             give_up(context, outgoing, name, error).await
         }
         Err(_) if outgoing.is_too_old(clock.now()) => give_up_late(context, outgoing).await,
-        Err(_) => Ended::Again { outgoing, when: Again::After(connection) },
+        Err(_) => Ended::Again { outgoing: Box::new(outgoing), when: Again::After(connection) },
     }
 }
 

@@ -604,6 +604,8 @@ impl TenantStore {
     }
 }
 
+type StoredActive = (JobId, String, At, Option<Hold>, Option<At>, i64);
+
 #[derive(Debug, sqlx::FromRow)]
 struct Context {
     #[sqlx(flatten)]
@@ -641,8 +643,7 @@ impl Store {
         let Some(Context { rules, last_at, draw, hold, hold_until, strikes }) = context else {
             return Ok(None);
         };
-        let jobs: Vec<(JobId, String, At, Option<Hold>, Option<At>, i64)> =
-            self.db.rows(ACTIVE, values![session.as_str()]).await?;
+        let jobs: Vec<StoredActive> = self.db.rows(ACTIVE, values![session.as_str()]).await?;
         let jobs = jobs
             .into_iter()
             .map(|(id, plan, not_before, hold, released_at, draw)| {

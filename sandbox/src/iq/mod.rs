@@ -27,6 +27,7 @@ pub(super) struct Refusal(&'static str, &'static str);
 
 pub(super) const NOT_FOUND: Refusal = Refusal("404", "item-not-found");
 pub(super) const BAD_REQUEST: Refusal = Refusal("400", "bad-request");
+pub(super) const TOO_MANY: Refusal = Refusal("429", "rate-overlimit");
 
 pub(super) type Answer = Result<Vec<Node>, Refusal>;
 

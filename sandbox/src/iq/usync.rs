@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node};
 
-use super::{Answer, BAD_REQUEST};
+use super::{Answer, BAD_REQUEST, TOO_MANY};
 use crate::account::{Account, DeviceRef};
 use crate::net::Net;
 use crate::stanza::{Read as _, now, tag};
@@ -21,6 +21,9 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
         .iter()
         .map(|protocol| &*protocol.tag)
         .collect();
+    if protocols.contains(&"contact") && asker.account.state.lock().faults.refuses_lookup() {
+        return Err(TOO_MANY);
+    }
     let users = question.get_optional_child("list").map_or(&[][..], |list| list.nodes());
     let users = users.iter().map(|user| user_node(net, asker, &protocols, user));
     let result = protocols.iter().map(|name| NodeBuilder::new_dynamic((*name).to_owned()).build());

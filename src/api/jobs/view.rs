@@ -62,7 +62,8 @@ pub struct Job {
 /// Why nothing of a job leaves now. It goes on by itself.
 #[derive(Serialize, ToSchema)]
 pub struct Waiting {
-    /// `scheduled`, `window`, `daily_limit`, `session`, `blocked`, `timelock` or `new_chat_limit`
+    /// `scheduled`, `window`, `daily_limit`, `session`, `blocked`, `timelock`, `new_chat_limit` or
+    /// `number_check`
     #[schema(example = "daily_limit")]
     reason: &'static str,
     /// Absent where it is not known

@@ -383,6 +383,10 @@ impl Runner {
                 }
             }
         }
+        // What is accepted while the process stops has to wait for the next one.
+        if *self.sessions.0.closing.borrow() {
+            return Ok(Next::Again);
+        }
         let draw = Draw::random();
         let accepting = drafts.into_iter().map(|(recipient, content)| {
             let to = Recipient::Person(recipient.phone.clone());
@@ -405,9 +409,6 @@ impl Runner {
             }
         });
         let accepting: Vec<_> = accepting.collect();
-        if *self.sessions.0.closing.borrow() {
-            return Ok(Next::Again);
-        }
         crash::point("job.chosen");
         let mut refusal = None;
         let mut written = None;

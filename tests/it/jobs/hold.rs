@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wapid_core::clock::{At, Clock};
+use wapid_core::id::SessionId;
+use wapid_core::key::Mode;
+use wapid_core::message::{Content, new_wa_id};
+use wapid_core::phone::Recipient;
+use wapid_core::store::ledger::{Intent, Owner};
 use wapid_core::tenant::local_day;
 
 use super::{crowd, each_got_it_once, ms, shown};
@@ -275,6 +280,92 @@ async fn a_refusal_by_whatsapp_holds_the_jobs_of_the_number() {
     assert_eq!(tries.iter().sum::<i64>(), 7, "one was refused once: {tries:?}");
     let health = shop.test.get(&session.path("/health")).await.ok();
     assert_eq!(health["restriction"], Value::Null, "{health}");
+}
+
+/// WhatsApp does not look up numbers for a while: the job says so, asks less and less often, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_cannot_be_looked_up_hold_a_job_and_fail_nobody() {
+    let clock = Clock::manual(Clock::System.now());
+    let app = TestApp::with_clock(Engine::Sqlite, clock.clone()).await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 6).await;
+    session.fault_with(json!({"kind": "lookup_refused", "count": 4})).await;
+    let job = session.quick(&phones, "Hi").await;
+    let mut last = At(0);
+    for pause in [1_000, 2_000, 4_000, 8_000] {
+        let waiting = job
+            .until("waiting for its next question", |job| {
+                let until = job["waiting"]["until"].as_str().and_then(At::parse);
+                job["waiting"]["reason"] == "number_check" && until > Some(last)
+            })
+            .await;
+        last = At::parse(waiting["waiting"]["until"].as_str().unwrap()).unwrap();
+        assert_eq!(last.since(clock.now()), pause);
+        assert_eq!((&waiting["processed"], &waiting["status"]), (&json!(0), &json!("pending")));
+        clock.advance(ms(pause));
+    }
+    let done = job.until_completed().await;
+    assert_eq!((&done["succeeded"], &done["failed"]), (&json!(6), &json!(0)));
+    each_got_it_once(&shop.test, &phones, "Hi").await;
+}
+
+/// Its unanswered messages may have arrived, and the new number's would be second ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_number_does_not_repeat_what_the_last_one_sent() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 6).await;
+    session.fault_with(json!({"kind": "never_ack", "count": 1})).await;
+    let body = json!({"recipients": phones, "message": "Hi", "delayMin": 600, "delayMax": 600});
+    let job = session.bulk(body).await;
+    // Delivered, read by nobody, never acknowledged: a receipt would settle it.
+    job.until("one on its way", |job| !job["startedAt"].is_null()).await;
+    shop.test.post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"})).await.ok();
+    job.until_waiting("session").await;
+    let before = job.read().await["processed"].as_i64().unwrap();
+    shop.linked("main", "5511900000009").await;
+    let done = job.until_completed().await;
+    assert_eq!(done["processed"], json!(6), "{before} before");
+    for phone in &phones {
+        assert!(shown(&shop.test, phone).await.len() <= 1, "twice");
+    }
+    let unknown = job.recipients("&outcome=failed").await;
+    assert!(unknown.iter().all(|one| one["errorCode"] == "OUTCOME_UNKNOWN"), "{unknown:?}");
+}
+
+/// A message with intent on which nobody works, for whatever reason, is found and sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_everybody_forgot_is_found_within_two_minutes() {
+    let clock = Clock::manual(Clock::System.now());
+    let app = TestApp::with_clock(Engine::Sqlite, clock.clone()).await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 1).await;
+    session.send(&phones[0], "first").await.ok();
+    let store = &app.gateway().store;
+    let tenant = store.find_tenant("shop").await.unwrap().unwrap();
+    let id = SessionId::parse("main").unwrap();
+    let row = store.tenant(tenant.id.clone(), Mode::Test).session(&id).await.unwrap().unwrap();
+    let owner = Owner { tenant: tenant.id, mode: Mode::Test, session: row.key, session_id: row.id };
+    let intent = Intent {
+        owner,
+        to: Recipient::parse(&phones[0]).unwrap(),
+        content: Content::Text { message: "forgotten".into(), header: None, footer: None },
+        wa_id: new_wa_id(),
+        epoch: 1,
+        idempotency: None,
+        job: None,
+    };
+    store.accept(intent).await.unwrap();
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(60));
+    }
+    until("the phone shows it", || async {
+        shown(&shop.test, &phones[0]).await.contains(&"forgotten".to_owned()).then_some(())
+    })
+    .await;
 }
 
 /// WhatsApp names the end of its restriction, and that is when the job goes on.

@@ -132,6 +132,24 @@ async fn jobs_of_one_session_share_its_pace_fairly() {
     );
 }
 
+/// Each keeps its own pause.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_job_does_not_hold_up_a_fast_one() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let phones = crowd(&shop, 30).await;
+    let slow = json!({"recipients": phones[..10], "message": "Hi", "delayMin": 600_000, "delayMax": 600_000});
+    let slow = session.bulk(slow).await;
+    slow.until_processed(1).await;
+    let fast = json!({"recipients": phones[10..], "message": "Hi", "delayMin": 30, "delayMax": 60});
+    session.bulk(fast).await.until_completed().await;
+    assert_eq!(slow.read().await["processed"], json!(1));
+    let departures = departures(&shop, 21).await;
+    // After the slow one's only message the fast one waited for its own pause, not for ten minutes.
+    assert!(gaps(&departures).iter().all(|gap| *gap >= 30), "{:?}", gaps(&departures));
+}
+
 /// A single send during a large job leaves at once, and the job's pauses stay what they were.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_otp_does_not_wait_for_a_job() {
