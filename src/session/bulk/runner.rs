@@ -226,7 +226,8 @@ impl Runner {
         if let Some(until) = self.restricted().await? {
             return Ok(Next::Wait(until));
         }
-        if self.unanswered.len() >= UNANSWERED_MAX {
+        // Half of them at once share a commit; one at a time would not.
+        if self.unanswered.len() > UNANSWERED_MAX / 2 {
             return Ok(Next::Answer);
         }
         let now = self.sessions.now();
