@@ -332,7 +332,7 @@ async fn another_number_does_not_repeat_what_the_last_one_sent() {
         assert!(shown(&shop.test, phone).await.len() <= 1, "twice");
     }
     let unknown = job.recipients("&outcome=failed").await;
-    assert!(unknown.iter().all(|one| one["errorCode"] == "OUTCOME_UNKNOWN"), "{unknown:?}");
+    assert!(unknown.iter().all(|one| one["code"] == "OUTCOME_UNKNOWN"), "{unknown:?}");
 }
 
 /// A message with intent on which nobody works, for whatever reason, is found and sent.
