@@ -18,6 +18,8 @@ mod steer;
 
 /// Generous: a kill in the middle costs seconds, and the machine is busy.
 const JOB_DEADLINE: Duration = Duration::from_secs(120);
+/// One of a real size.
+const CAMPAIGN_DEADLINE: Duration = Duration::from_secs(3_600);
 
 pub fn ms(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0))
@@ -43,7 +45,8 @@ impl Job<'_> {
     }
 
     pub async fn until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        until_within(JOB_DEADLINE, &format!("the job is {what}"), || async {
+        let deadline = if kill::is_full() { CAMPAIGN_DEADLINE } else { JOB_DEADLINE };
+        until_within(deadline, &format!("the job is {what}"), || async {
             let job = self.read().await;
             is(&job).then_some(job)
         })
