@@ -317,11 +317,13 @@ async fn another_number_does_not_repeat_what_the_last_one_sent() {
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", "5511900000001").await;
     let phones = crowd(&shop, 6).await;
-    session.fault_with(json!({"kind": "never_ack", "count": 1})).await;
     let body = json!({"recipients": phones, "message": "Hi", "delayMin": 600, "delayMax": 600});
     let job = session.bulk(body).await;
-    // Delivered, read by nobody, never acknowledged: a receipt would settle it.
-    job.until("one on its way", |job| !job["startedAt"].is_null()).await;
+    job.until_processed(1).await;
+    // From here on neither an ack nor a receipt settles anything.
+    session.fault("stall").await;
+    until("one on its way", async || (!job.recipients("&outcome=sending").await.is_empty()).then_some(()))
+        .await;
     shop.test.post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"})).await.ok();
     job.until_waiting("session").await;
     let before = job.read().await["processed"].as_i64().unwrap();
@@ -332,6 +334,7 @@ async fn another_number_does_not_repeat_what_the_last_one_sent() {
         assert!(shown(&shop.test, phone).await.len() <= 1, "twice");
     }
     let unknown = job.recipients("&outcome=failed").await;
+    assert!(!unknown.is_empty(), "nobody is left in the open: {done}");
     assert!(unknown.iter().all(|one| one["code"] == "OUTCOME_UNKNOWN"), "{unknown:?}");
 }
 
