@@ -7,7 +7,7 @@ use wacore::iq::mex_operations::fetch_new_chat_message_capping_info as capping;
 use wapid_sandbox::{Fault, FaultKind, PhoneMessage, Sandbox};
 use whatsapp_rust::{MexError, MexRequest};
 
-use crate::support::{ALICE, BOB, BOOK, CAROL, Linked, linked, network, server_ack, shows, texts};
+use crate::support::{ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, linked, network, server_ack, shows, texts};
 
 /// A number that nobody has.
 const NOBODY: &str = "15550009999";
@@ -82,9 +82,12 @@ async fn a_restriction_ends_by_itself() {
     let alice = linked(&sandbox, ALICE).await;
     restrict(&sandbox, FaultKind::NewChatCapped, 0).await;
     restrict(&sandbox, FaultKind::ReachoutTimelock, 300).await;
-    while alice.client.mex().fetch_reachout_timelock().await.expect("an answer").is_active == Some(true) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let free = async {
+        while alice.client.mex().fetch_reachout_timelock().await.expect("an answer").is_active == Some(true) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, free).await.expect("it ends");
     assert_eq!(refused(&alice, CAROL, "after").await, None);
 }
 
