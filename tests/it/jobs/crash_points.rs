@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::json;
 use wapid_core::clock::Clock;
 
-use super::kill::{is_full, link, redis, send_bulk};
-use super::{Job, crowd_of, each_got_it_once};
+use super::kill::{link, redis, send_bulk};
+use super::{Job, crowd_of, each_got_it_once, is_full};
 use crate::app::{Caller, Database, Engine, until};
 use crate::process::{Process, home, serve_sandbox};
 

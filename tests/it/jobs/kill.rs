@@ -7,19 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Job, crowd_of, each_got_it_once};
+use super::{Job, crowd_of, each_got_it_once, size};
 use crate::app::{Caller, Database, Engine, until, until_within};
 use crate::process::{Home, Process, free_address, home, serve_sandbox, try_get};
-
-/// The sizes of a real campaign are wanted, however long they take.
-pub fn is_full() -> bool {
-    std::env::var_os("WAPID_TEST_FULL").is_some()
-}
-
-/// How much is done in `./test`, and in full.
-pub fn size(bounded: usize, full: usize) -> usize {
-    if is_full() { full } else { bounded }
-}
 
 pub fn redis() -> String {
     std::env::var("WAPID_TEST_REDIS")

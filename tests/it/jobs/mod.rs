@@ -18,8 +18,18 @@ mod steer;
 
 /// Generous: a kill in the middle costs seconds, and the machine is busy.
 const JOB_DEADLINE: Duration = Duration::from_secs(120);
-/// One of a real size.
+/// The same for a job of a real size.
 const CAMPAIGN_DEADLINE: Duration = Duration::from_secs(3_600);
+
+/// The sizes of a real campaign are wanted, however long they take.
+pub fn is_full() -> bool {
+    std::env::var_os("WAPID_TEST_FULL").is_some()
+}
+
+/// How much is done in `./test`, and in full.
+pub fn size(bounded: usize, full: usize) -> usize {
+    if is_full() { full } else { bounded }
+}
 
 pub fn ms(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0))
@@ -45,7 +55,7 @@ impl Job<'_> {
     }
 
     pub async fn until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let deadline = if kill::is_full() { CAMPAIGN_DEADLINE } else { JOB_DEADLINE };
+        let deadline = if is_full() { CAMPAIGN_DEADLINE } else { JOB_DEADLINE };
         until_within(deadline, &format!("the job is {what}"), || async {
             let job = self.read().await;
             is(&job).then_some(job)

@@ -7,8 +7,7 @@ use wapid_core::clock::{At, Clock};
 use wapid_core::id::SessionId;
 use wapid_core::key::Mode;
 
-use super::kill::size;
-use super::{crowd, ms};
+use super::{crowd, ms, size};
 use crate::app::{Engine, Tenant, TestApp};
 
 /// When the job messages of a session left, oldest first, with the phone each went to.
