@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use wapid_core::store::Durability;
 use wapid_workers::Queue;
 
+use crate::outgoing::Allow;
+
 /// The settings of a gateway.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -44,6 +46,11 @@ pub struct Config {
     /// The static key of that sandbox, in hex; `wapid sandbox` prints it
     #[arg(long, global = true, env = "WAPID_SANDBOX_KEY")]
     pub sandbox_key: Option<String>,
+
+    /// What webhooks may reach although it is not on the internet: networks, addresses, host names and
+    /// ports, as in `10.0.0.0/8,hooks.intranet,:5678`
+    #[arg(long, global = true, env = "WAPID_SSRF_ALLOW", default_value = "", hide_default_value = true)]
+    pub ssrf_allow: Allow,
 
     /// Shown on phones in the list of linked devices
     #[arg(long, global = true, env = "WAPID_DEVICE_NAME", default_value = "wapid")]

@@ -10,6 +10,7 @@
 //! | [`api`] | HTTP |
 //! | [`session`] | long-lived numbers |
 //! | [`link`] | a live connection to a WhatsApp network |
+//! | [`outgoing`] | what is fetched on behalf of a tenant |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
 //! | [`qr`] | a QR as PNG, SVG or terminal blocks |
 //! | [`telemetry`] | logs and metrics |
@@ -18,6 +19,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod link;
+pub mod outgoing;
 pub mod qr;
 mod recipients;
 pub mod run;

@@ -1,0 +1,30 @@
+//! The one way to fetch something on behalf of a tenant.
+//!
+//! A tenant names a URL, and our machine goes there: so it must not be one that only our machine
+//! reaches. A URL is vetted when it is given ([`Outgoing::check`], [`Outgoing::look_up`]) and again on
+//! every connect, because a name may answer otherwise by then. What is dialled is an address that was
+//! vetted, never a name. No redirect is followed, no proxy of the environment is used.
+//!
+//! Whatever the other side answers costs bounded time and memory: one deadline for everything, the
+//! first bytes of the body, nothing decompressed.
+//!
+//! | file | what |
+//! |---|---|
+//! | `address` | which addresses are the internet |
+//! | `allow` | what the operator lets through although they are not (`WAPID_SSRF_ALLOW`) |
+//! | `target` | a URL that may be fetched, or why it may not |
+//! | `resolve` | names to vetted addresses, on every connect |
+//! | `fetch` | the fetch itself |
+//! | `hostile` | tests: what the other side may try |
+
+mod address;
+mod allow;
+mod fetch;
+#[cfg(test)]
+mod hostile;
+mod resolve;
+mod target;
+
+pub use allow::{Allow, AllowError};
+pub use fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
+pub use target::{Refusal, Target};
