@@ -16,6 +16,7 @@
 //! | [`session`] | where one linked number stands, and what to do next |
 //! | [`message`] | the status of a message, which only moves forward |
 //! | [`event`] | what happened, said once |
+//! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
 //! | [`seal`] | secrets at rest |
@@ -35,6 +36,7 @@ pub mod phone;
 pub mod recipient;
 pub mod seal;
 pub mod session;
+pub mod signature;
 pub mod store;
 pub mod template;
 pub mod tenant;
