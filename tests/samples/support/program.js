@@ -15,10 +15,11 @@ const modules = fileURLToPath(new URL('../node_modules', import.meta.url));
 // Debian's python3-requests belongs to Debian's Python, which need not be the first one on the path.
 const withRequests = ['python3', '/usr/bin/python3'].find((python) => spawnSync(python, ['-c', 'import requests']).status === 0);
 
-/** How a file of each language is started: the words of its command line. */
+/** How a file of each language is started with its settings: the words of its command line. */
 const COMMANDS = {
   'Node.js': (file) => ['node', file],
   PHP: (file) => ['php', file],
+  'PHP, served': (file, { PORT }) => ['php', '-S', `127.0.0.1:${PORT}`, file],
   Python: (file) => [withRequests ?? 'python3', file],
   Ruby: (file) => ['ruby', file],
   // `go run` would answer 1 for every exit code and outlive a signal, so it is built first.
@@ -43,7 +44,7 @@ export class Workshop {
   async start(t, language, url, { args = [], settings, edit = (text) => text }) {
     const copy = join(mkdtempSync(this.path('run-')), basename(fileURLToPath(url)));
     writeFileSync(copy, edit(readFileSync(url, 'utf8')));
-    const [command, ...words] = await COMMANDS[language](copy);
+    const [command, ...words] = await COMMANDS[language](copy, settings);
     const program = new Program(command, [...words, ...args], settings);
     t.after(() => program.kill());
     return program;
