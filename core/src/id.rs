@@ -40,6 +40,12 @@ macro_rules! id {
             }
         )?
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
@@ -74,6 +80,21 @@ id!(
     "evt"
 );
 id!(
+    /// Where a tenant's events go.
+    EndpointId,
+    "ep"
+);
+id!(
+    /// A wish to deliver again what an endpoint missed.
+    RecoveryId,
+    "rec"
+);
+id!(
+    /// One person for a tenant, whichever names WhatsApp gives.
+    ContactId,
+    "con"
+);
+id!(
     /// What the tenant calls a session ("main"). Unique within a tenant and mode.
     SessionId
 );
@@ -81,9 +102,19 @@ id!(
 impl MessageKey {
     /// Not after any key of a row created at `at` or later, and after all earlier ones.
     pub fn first_at(at: crate::clock::At) -> Self {
-        let first = Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0);
-        Self(format!("msg_{}", first.to_string().to_lowercase()))
+        Self(format!("msg_{}", first_ulid(at)))
     }
+}
+
+impl EventId {
+    /// Not after any id of an event written at `at` or later, and after all earlier ones.
+    pub fn first_at(at: crate::clock::At) -> Self {
+        Self(format!("evt_{}", first_ulid(at)))
+    }
+}
+
+fn first_ulid(at: crate::clock::At) -> String {
+    Ulid::from_parts(u64::try_from(at.0).unwrap_or(0), 0).to_string().to_lowercase()
 }
 
 /// Why a session id was refused.

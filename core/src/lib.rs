@@ -16,6 +16,8 @@
 //! | [`session`] | where one linked number stands, and what to do next |
 //! | [`message`] | the status of a message, which only moves forward |
 //! | [`event`] | what happened, said once |
+//! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
+//! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
@@ -25,6 +27,8 @@
 
 pub mod clock;
 pub mod crash;
+pub mod delivery;
+pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod job;

@@ -49,12 +49,17 @@ impl Draw {
     pub fn random() -> Self {
         Self(rand::random_range(0..Self::PARTS))
     }
+
+    /// The place in `[min, max]` that it names.
+    pub fn within(self, min: i64, max: i64) -> i64 {
+        min + (max - min + 1) * self.0.clamp(0, Self::PARTS - 1) / Self::PARTS
+    }
 }
 
 impl Delay {
     /// The pause at `draw`: every millisecond of the range is as likely as any other.
     pub fn at(self, draw: Draw) -> i64 {
-        self.min_ms + (self.max_ms - self.min_ms + 1) * draw.0.clamp(0, Draw::PARTS - 1) / Draw::PARTS
+        draw.within(self.min_ms, self.max_ms)
     }
 
     pub fn mean_ms(self) -> i64 {

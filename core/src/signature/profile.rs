@@ -133,6 +133,18 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// Is a header for us to write, so that no owner may send another of its name?
+    pub fn writes(&self, header: &str) -> bool {
+        const OWNERS: [&str; 4] = ["accept", "authorization", "cookie", "user-agent"];
+        let lower = header.to_ascii_lowercase();
+        let optional = [&self.timestamp_header, &self.event_header, &self.id_header];
+        let mut own = [&self.signature_header].into_iter().chain(optional.into_iter().flatten());
+        own.any(|name| name.eq_ignore_ascii_case(header))
+            || (is_taken(&lower) && !OWNERS.contains(&lower.as_str()))
+    }
+}
+
 /// A header's name by RFC 9110.
 fn is_token(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len())

@@ -1,10 +1,10 @@
-//! Which process runs which session.
+//! Which process runs which session, and delivers to which endpoint.
 //!
 //! A lease has an owner, an end and an epoch that grows with every claim, so that a process that
 //! slept through its lease finds its late writes refused. A released lease keeps its epoch.
 
+use super::tx::values;
 use super::{Result, Store};
-use crate::id::SessionKey;
 
 /// How long a lease lives without renewal.
 pub const LEASE_MS: i64 = 15_000;
@@ -20,14 +20,14 @@ const RENEW: &str = "UPDATE leases SET until = $2 WHERE owner = $1 AND until > 0
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = $1 AND owner = $2";
 
 impl Store {
-    /// Takes the lease on a session: its epoch, or `None` while another owner holds it. An owner
+    /// Takes the lease on a session or an endpoint: its epoch, or `None` while another owner holds it. An owner
     /// that comes back (same data folder, after a crash) takes its own lease again at once, under a
     /// new epoch.
-    pub async fn claim(&self, session: &SessionKey, owner: &str) -> Result<Option<i64>> {
+    pub async fn claim(&self, name: impl AsRef<str>, owner: &str) -> Result<Option<i64>> {
         let now = self.clock.now();
         Ok(crate::write!(&self.db, |tx| {
             sqlx::query_scalar(CLAIM)
-                .bind(session)
+                .bind(name.as_ref())
                 .bind(owner)
                 .bind(now.plus_ms(LEASE_MS))
                 .bind(now)
@@ -36,27 +36,34 @@ impl Store {
         }))
     }
 
-    /// Who holds a session now.
-    pub async fn lease_owner(&self, session: &SessionKey) -> Result<Option<String>> {
+    /// Who holds it now.
+    pub async fn lease_owner(&self, name: impl AsRef<str>) -> Result<Option<String>> {
         const OWNER: &str = "SELECT owner FROM leases WHERE name = $1 AND until > $2";
         let now = self.clock.now();
         Ok(crate::read!(&self.db, |pool| {
-            sqlx::query_scalar(OWNER).bind(session).bind(now).fetch_optional(pool).await
+            sqlx::query_scalar(OWNER).bind(name.as_ref()).bind(now).fetch_optional(pool).await
         })?)
     }
 
-    /// Extends every lease of `owner`; answers the sessions still held.
-    pub async fn renew_leases(&self, owner: &str) -> Result<Vec<SessionKey>> {
+    /// Extends every lease of `owner`; answers the names of those still held.
+    pub async fn renew_leases(&self, owner: &str) -> Result<Vec<String>> {
         let until = self.clock.now().plus_ms(LEASE_MS);
         Ok(crate::write!(&self.db, |tx| {
             sqlx::query_scalar(RENEW).bind(owner).bind(until).fetch_all(&mut *tx).await?
         }))
     }
 
-    pub async fn release(&self, session: &SessionKey, owner: &str) -> Result<()> {
+    pub async fn release(&self, name: impl AsRef<str>, owner: &str) -> Result<()> {
         crate::write!(&self.db, |tx| {
-            sqlx::query(RELEASE).bind(session).bind(owner).execute(&mut *tx).await?;
+            sqlx::query(RELEASE).bind(name.as_ref()).bind(owner).execute(&mut *tx).await?;
         });
         Ok(())
+    }
+
+    /// Is the lease of this epoch still `owner`'s?
+    pub async fn holds_lease(&self, name: impl AsRef<str>, owner: &str, epoch: i64) -> Result<bool> {
+        const HOLDS: &str = "SELECT name FROM leases WHERE name = $1 AND owner = $2 AND epoch = $3";
+        let held: Vec<(String,)> = self.db.rows(HOLDS, values![name.as_ref(), owner, epoch]).await?;
+        Ok(!held.is_empty())
     }
 }

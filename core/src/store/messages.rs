@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use super::tx::{self, values};
@@ -61,9 +60,6 @@ const ONE: &str =
     concat!("SELECT ", columns!(), " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3");
 
 const USAGE: &str = "SELECT used FROM daily_usage WHERE tenant_id = $1 AND mode = $2 AND day = $3";
-
-const EVENTS: &str = "SELECT id, session_id, seq, kind, occurred_at, data FROM events
-     WHERE tenant_id = $1 AND mode = $2 AND id > $3 ORDER BY id LIMIT $4";
 
 /// The `WHERE` of a filter, written with just the conditions it has, so that each has its index.
 struct Where {
@@ -195,26 +191,5 @@ impl TenantStore {
         let values = values![self.tenant.as_str(), self.mode.as_str(), day];
         let used: Vec<(i64,)> = self.store.db.rows(USAGE, values).await?;
         Ok((used.first().map_or(0, |(used,)| *used), tenant.daily_limit))
-    }
-
-    /// Events after `after`, oldest first, each as
-    /// `{"id","sessionId","seq","kind","occurredAt","data"}` with the time in milliseconds.
-    pub async fn events_after(&self, after: Option<&str>, limit: i64) -> Result<Vec<Value>> {
-        let values = values![self.tenant.as_str(), self.mode.as_str(), after.unwrap_or_default(), limit];
-        let rows: Vec<(String, String, i64, String, i64, String)> =
-            self.store.db.rows(EVENTS, values).await?;
-        rows.into_iter()
-            .map(|(id, session, seq, kind, occurred_at, data)| {
-                let data: Value = serde_json::from_str(&data)?;
-                Ok(json!({
-                    "id": id,
-                    "sessionId": session,
-                    "seq": seq,
-                    "kind": kind,
-                    "occurredAt": occurred_at,
-                    "data": data,
-                }))
-            })
-            .collect()
     }
 }

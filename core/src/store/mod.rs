@@ -15,8 +15,13 @@
 //! | [`messages`] | reading the log |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
+//! | [`events`] | reading the log of events |
+//! | [`endpoints`] | where events go, and with which secrets |
+//! | [`deliveries`] | what is on its way there, and what was missed |
 //! | [`ledger`] | writing the log: intents, results, receipts and inbound, many in one commit |
 //! | [`leases`] | which process runs which session |
+//! | [`follow`] | following that log as it grows |
+//! | `hub` | who is told of a commit |
 //! | `tx` | one transaction and one list of values for either engine |
 //! | `plan` | for tests: how a database would find a statement's rows |
 
@@ -27,6 +32,11 @@ use crate::read;
 use crate::seal::{Seal, SealError};
 
 pub mod db;
+pub mod deliveries;
+pub mod endpoints;
+pub mod events;
+pub mod follow;
+mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
@@ -75,6 +85,7 @@ pub struct Store {
     seal: Seal,
     clock: Clock,
     ledger: ledger::Ledger,
+    hub: hub::Hub,
     known_keys: tenants::KnownKeys,
 }
 
@@ -96,8 +107,9 @@ impl Store {
         patiently(|| db.migrate()).await?;
         let seal = Seal::new(master);
         patiently(|| db.check_seal(&seal)).await?;
-        let ledger = ledger::Ledger::start(db.clone(), clock.clone());
-        Ok(Self { db, seal, clock, ledger, known_keys: tenants::KnownKeys::default() })
+        let hub = hub::Hub::default();
+        let ledger = ledger::Ledger::start(db.clone(), clock.clone(), hub.clone());
+        Ok(Self { db, seal, clock, ledger, hub, known_keys: tenants::KnownKeys::default() })
     }
 
     pub fn tenant(&self, tenant: TenantId, mode: Mode) -> TenantStore {
@@ -134,7 +146,7 @@ impl Store {
         const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
             (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
              ORDER BY expires_at LIMIT $2)";
-        let mut deleted = self.drop_unfinished_jobs(now).await?;
+        let mut deleted = self.drop_unfinished_jobs(now).await? + self.forget_events(now).await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()
@@ -170,6 +182,10 @@ async fn patiently<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -
 impl TenantStore {
     pub fn tenant_id(&self) -> &TenantId {
         &self.tenant
+    }
+
+    pub fn now(&self) -> At {
+        self.store.clock.now()
     }
 
     pub fn mode(&self) -> Mode {

@@ -4,6 +4,7 @@ use super::ledger::{Outcome, Owner, Settlement};
 use super::tx::{Tx, Value, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
+use crate::event::{Kind, NewEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::session::{Account, End};
@@ -294,16 +295,29 @@ impl Store {
             let at = self.clock.now();
             self.settle(Settlement { owner: owner.clone(), key: message.key, epoch, outcome, at }).await?;
         }
-        self.fail_jobs(key).await?;
-        crate::write!(&self.db, |tx| {
-            sqlx::query("DELETE FROM sessions WHERE key = $1").bind(key).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM leases WHERE name = $1").bind(key).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM pace WHERE session_key = $1").bind(key).execute(&mut *tx).await?;
-            sqlx::query("DELETE FROM session_usage WHERE session_key = $1")
-                .bind(key)
-                .execute(&mut *tx)
-                .await?;
+        let now = self.clock.now();
+        let data = serde_json::json!({
+            "sessionId": owner.session_id,
+            "status": "disconnected",
+            "reason": "removed",
+            "phoneNumber": session.account.map(|account| account.phone),
+            "since": now,
         });
-        Ok(())
+        let event = NewEvent { kind: Kind::SessionDisconnected, occurred_at: now, data };
+        self.delete_session(key, event).await
     }
+}
+
+/// What is left of a session beside its row and its messages.
+pub(super) async fn delete(tx: &mut Tx<'_>, key: &SessionKey) -> Result<()> {
+    const DELETE: [&str; 4] = [
+        "DELETE FROM sessions WHERE key = $1",
+        "DELETE FROM leases WHERE name = $1",
+        "DELETE FROM pace WHERE session_key = $1",
+        "DELETE FROM session_usage WHERE session_key = $1",
+    ];
+    for statement in DELETE {
+        tx.run(statement, values![key.as_str()]).await?;
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! What a tenant wants of its bulk messages, and who does not want them.
 
+use super::ledger::OptOutWish;
 use super::tx::{Tx, values};
 use super::{Result, TenantStore};
 use crate::clock::At;
-use crate::opt_out::{OptOut, Settings, Source};
+use crate::opt_out::{OptOut, Settings, Source, Wish};
 use crate::pacing::Windows;
 use crate::phone::Phone;
 
@@ -86,23 +87,17 @@ impl TenantStore {
 
     /// `false` when the number was on the list already, in whichever spelling.
     pub async fn opt_out(&self, phone: &Phone) -> Result<bool> {
-        let now = self.store.clock.now();
-        let mut tx = self.store.db.begin().await?;
-        let is_new = opt_out(&mut tx, self.place(), phone, Source::Api, now).await?;
-        tx.commit().await?;
-        Ok(is_new)
+        self.wish(phone, Wish::Stop).await
     }
 
     /// `false` when the number was not on the list, in no spelling.
     pub async fn opt_in(&self, phone: &Phone) -> Result<bool> {
-        let mut tx = self.store.db.begin().await?;
-        let was_there = opt_in(&mut tx, self.place(), phone).await?;
-        tx.commit().await?;
-        Ok(was_there)
+        self.wish(phone, Wish::Start).await
     }
 
-    fn place(&self) -> (&str, &str) {
-        (self.tenant.as_str(), self.mode.as_str())
+    async fn wish(&self, phone: &Phone, wish: Wish) -> Result<bool> {
+        let (tenant, mode, phone) = (self.tenant.clone(), self.mode, phone.clone());
+        self.store.wish(OptOutWish { tenant, mode, phone, wish }).await
     }
 
     /// Each as it was given. By number, after `after`.

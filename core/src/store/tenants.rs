@@ -301,6 +301,14 @@ impl Store {
         Ok(touched > 0)
     }
 
+    /// Is a key that was once recognised still good?
+    pub async fn is_key_good(&self, key: &KeyId) -> Result<bool> {
+        const FIND: &str = "SELECT id FROM api_keys
+            WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)";
+        let found: Vec<(KeyId,)> = self.db.rows(FIND, values![key.as_str(), self.clock.now()]).await?;
+        Ok(!found.is_empty())
+    }
+
     /// Whose key is this? Constant-time comparison of keyed hashes; revoked and expired keys are
     /// nobody's. A positive answer may be up to 5 s old.
     pub async fn authenticate(&self, presented: &str) -> Result<Option<Caller>> {

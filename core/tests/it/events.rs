@@ -6,7 +6,7 @@ use wapid_core::message::Status;
 use wapid_core::store::ledger::{Outcome, Owner};
 use wapid_core::store::sessions::Saved;
 
-use crate::fixture::{Shop, TestDb, accept, both, failed, inbound, intent, together};
+use crate::fixture::{Shop, TestDb, Told, accept, both, failed, inbound, intent, together};
 
 both!(
     numbers_have_no_gaps_under_concurrency,
@@ -46,7 +46,8 @@ fn ready(shop: &Shop) -> NewEvent {
 
 async fn check_numbers(shop: &Shop, owners: &[Owner]) {
     let events = shop.live().events_after(None, 100_000).await.unwrap();
-    assert!(events.is_sorted_by_key(|event| event["id"].as_str().unwrap().to_owned()));
+    let positions: Vec<i64> = events.iter().map(|event| event["position"].as_i64().unwrap()).collect();
+    assert_eq!(positions, (1..=i64::try_from(events.len()).unwrap()).collect::<Vec<_>>());
     for owner in owners {
         let of_session = |event: &&Value| event["sessionId"] == owner.session_id.as_str();
         let mut numbers: Vec<i64> =
@@ -100,13 +101,16 @@ async fn an_event_says_what_the_contract_says(db: TestDb) {
     let mut event = events[0].clone();
     assert!(event["id"].as_str().unwrap().starts_with("evt_"));
     event["id"] = Value::Null;
+    assert!(event["data"]["contactId"].as_str().unwrap().starts_with("con_"));
+    event["data"]["contactId"] = Value::Null;
     assert_eq!(
         event,
         json!({
             "id": null, "sessionId": "main", "seq": 1, "kind": "message.failed", "occurredAt": db.clock.now().0,
+            "position": 1,
             "data": {
                 "messageId": wa_id, "key": key, "direction": "out", "chat": "5511900000001@s.whatsapp.net",
-                "phone": "5511900000001", "lid": null, "type": "text", "status": "failed",
+                "phone": "5511900000001", "lid": null, "type": "text", "status": "failed", "contactId": null,
                 "error": { "code": "NOT_ON_WHATSAPP", "message": "nobody there" },
             },
         })
@@ -119,9 +123,9 @@ async fn a_saved_session_and_its_event_are_one(db: TestDb) {
     shop.store.save_session(&shop.owner.session, Some(saved.clone()), Some(ready(&shop))).await.unwrap();
     assert!(!shop.live().session(&shop.owner.session_id).await.unwrap().unwrap().wanted);
     assert_eq!(shop.events().await, ["session.ready"]);
-    // A session that is gone stays gone, and says nothing more.
+    // A session that goes says so, once, and stays gone.
     shop.store.remove_session(&shop.owner.session).await.unwrap();
     shop.store.save_session(&shop.owner.session, Some(saved), Some(ready(&shop))).await.unwrap();
     assert_eq!(shop.live().session(&shop.owner.session_id).await.unwrap(), None);
-    assert_eq!(shop.events().await, ["session.ready"]);
+    assert_eq!(shop.events().await, ["session.ready", "session.disconnected"]);
 }

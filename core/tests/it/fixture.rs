@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use wapid_core::clock::{At, Clock};
-use wapid_core::id::{MessageKey, SessionId};
+use wapid_core::id::{EventId, MessageKey, SessionId};
 use wapid_core::key::{ApiKey, Mode};
 use wapid_core::message::{Content, Status, new_wa_id};
 use wapid_core::phone::{Phone, Recipient};
@@ -15,7 +16,7 @@ use wapid_core::store::ledger::{
 };
 use wapid_core::store::sessions::SessionSettings;
 use wapid_core::store::tenants::NewTenant;
-use wapid_core::store::{Durability, Store, TenantStore};
+use wapid_core::store::{Durability, Store, StoreError, TenantStore};
 use wapid_core::tenant::Tenant;
 
 /// 2026-03-08 10:30 UTC.
@@ -277,4 +278,35 @@ pub async fn together<T: Send + 'static>(
         results.push(task.await.unwrap());
     }
     results
+}
+
+/// The log as tests read it.
+pub trait Told {
+    /// Events after the one of that id, oldest first.
+    async fn events_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Value>, StoreError>;
+}
+
+impl Told for TenantStore {
+    async fn events_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Value>, StoreError> {
+        let after = match after {
+            Some(id) => self.position_of(&EventId(id.to_owned())).await?.expect("the event is in the log"),
+            None => 0,
+        };
+        let page = self.events(after, limit, |_, _| true).await?;
+        Ok(page
+            .events
+            .into_iter()
+            .map(|event| {
+                json!({
+                    "id": event.id,
+                    "sessionId": event.session_id,
+                    "seq": event.seq,
+                    "kind": event.kind,
+                    "occurredAt": event.occurred_at.0,
+                    "position": event.position,
+                    "data": serde_json::from_str::<Value>(event.data.get()).unwrap(),
+                })
+            })
+            .collect())
+    }
 }

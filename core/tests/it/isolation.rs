@@ -6,7 +6,7 @@ use wapid_core::store::ledger::Outcome;
 use wapid_core::store::messages::MessageFilter;
 use wapid_core::store::sessions::SessionSettings;
 
-use crate::fixture::{Shop, TestDb, both, inbound};
+use crate::fixture::{Shop, TestDb, Told, both, inbound};
 
 both!(nobody_else_sees_anything);
 

@@ -60,7 +60,7 @@ async fn renewing_keeps_what_is_still_held(db: TestDb) {
     }
     db.advance(LEASE);
     assert_eq!(store.claim(&other.session, "b").await.unwrap(), Some(2));
-    assert_eq!(store.renew_leases("a").await.unwrap(), [shop.owner.session]);
+    assert_eq!(store.renew_leases("a").await.unwrap(), [shop.owner.session.0]);
     assert!(store.renew_leases("nobody").await.unwrap().is_empty());
 }
 

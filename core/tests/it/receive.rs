@@ -5,7 +5,7 @@ use wapid_core::key::Mode;
 use wapid_core::message::{Direction, Status};
 use wapid_core::store::ledger::{Inbound, Owner};
 
-use crate::fixture::{Shop, TestDb, both, inbound, together};
+use crate::fixture::{Shop, TestDb, Told, both, inbound, together};
 
 both!(
     what_arrives_twice_is_stored_once,
@@ -40,10 +40,12 @@ async fn what_arrives_twice_is_stored_once(db: TestDb) {
     assert_eq!(shop.used().await, 0);
     let events = shop.live().events_after(None, 10).await.unwrap();
     assert_eq!(events.len(), 3);
+    let contact = &events[0]["data"]["contactId"];
+    assert!(contact.as_str().is_some_and(|id| id.starts_with("con_")), "{contact}");
     assert_eq!(
         events[0]["data"],
         json!({
-            "messageId": "A", "key": row.key, "chat": "987@lid", "from": "5511900000001@s.whatsapp.net",
+            "contactId": contact, "messageId": "A", "key": row.key, "chat": "987@lid", "from": "5511900000001@s.whatsapp.net",
             "phone": "5511900000001", "lid": "987", "senderName": "Ana", "type": "text", "body": "hi there",
             "isGroup": false, "hasMedia": false, "timestamp": one.sent_at.seconds(),
         })

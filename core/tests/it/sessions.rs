@@ -141,7 +141,10 @@ async fn a_removed_session_leaves_its_log_and_fails_what_was_open(db: TestDb) {
     assert_eq!(shop.live().session(&id("main")).await.unwrap(), None);
     let row = shop.live().message(&open).await.unwrap().unwrap();
     assert_eq!((row.status, row.error_code.as_deref()), (Status::Failed, Some("SESSION_REMOVED")));
-    assert_eq!((shop.events().await, shop.used().await), (vec!["message.failed".to_owned()], 0));
+    assert_eq!(
+        (shop.events().await, shop.used().await),
+        (vec!["message.failed".to_owned(), "session.disconnected".to_owned()], 0)
+    );
     assert!(shop.store.accept(idempotent(&shop.owner, "k", 1)).await.is_err());
     // The name is free again, for another session.
     let again = shop.add_session("main").await;

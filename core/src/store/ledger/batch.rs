@@ -5,14 +5,16 @@
 
 use ulid::Ulid;
 
+use super::contacts;
 use super::events::Events;
 use super::{
-    Accepted, ChangeJob, Changed, Dismissal, Inbound, Intent, ReceiptNews, Received, Refused, Result,
-    Retried, Retry, Settlement, accept, jobs, receive, settle, steer,
+    Accepted, Attempt, ChangeJob, Changed, Dismissal, Inbound, Intent, OptOutWish, ReceiptNews, Received,
+    Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle, steer, wish,
 };
 use crate::clock::At;
 use crate::event::NewEvent;
 use crate::id::{EventId, MessageKey, SessionKey};
+use crate::store::hub::News;
 use crate::store::sessions::{self, Saved};
 use crate::store::tx::{Texts, Tx};
 
@@ -27,7 +29,10 @@ pub(super) enum Op {
     Dismiss(Dismissal),
     ChangeJob(ChangeJob),
     Retry(Retry),
-    FailJobs(SessionKey),
+    Remove { key: SessionKey, event: NewEvent },
+    OptOut(OptOutWish),
+    Attempt(Attempt),
+    Switch(Switch),
     Close,
 }
 
@@ -38,6 +43,8 @@ pub(super) enum Done {
     Receive(Received),
     ChangeJob(Changed),
     Retry(Retried),
+    /// Did it change anything? `None` when there is no such thing.
+    Changed(Option<bool>),
     Written,
     /// It depends on another member of its batch: ask again in the next one.
     NotYet,
@@ -48,6 +55,9 @@ pub(super) enum Done {
 pub(super) struct Workbench {
     pub texts: Texts,
     pub ids: Ids,
+    pub contacts: contacts::Known,
+    /// Of the batch; told after its commit.
+    pub news: Vec<News>,
 }
 
 /// Ids in the order of their rows, also within a millisecond and when the clock is set back.
@@ -87,8 +97,16 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
             sessions::save(tx, key, saved.as_ref(), now).await?;
             events.extend(event.as_ref().map(|event| (key.clone(), event.clone())));
         }
-        if let Op::FailJobs(session) = op {
-            steer::fail(tx, session, now, &mut events).await?;
+        if let Op::Remove { key, event } = op {
+            steer::fail(tx, key, now, &mut events).await?;
+            events.extend([(key.clone(), event.clone())]);
+        }
+    }
+    for (place, op) in ops.iter().enumerate() {
+        match op {
+            Op::OptOut(it) => done[place] = Done::Changed(Some(wish::write(tx, now, it, &mut events).await?)),
+            Op::Switch(it) => done[place] = Done::Changed(deliver::switch(tx, now, it, &mut events).await?),
+            _ => {}
         }
     }
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
@@ -98,7 +116,13 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     jobs::dismiss(tx, bench, ops, &mut events).await?;
     settle::write_results(tx, bench, now, ops, &mut done, &mut events).await?;
     settle::write_receipts(tx, bench, now, ops, &mut events).await?;
+    deliver::write(tx, bench, now, ops, &mut events).await?;
     events.write(tx, bench, now).await?;
+    for op in ops {
+        if let Op::Remove { key, .. } = op {
+            sessions::delete(tx, key).await?;
+        }
+    }
     Ok(done)
 }
 

@@ -1,4 +1,5 @@
-//! Events: numbered within their session without gaps, in the transaction of their cause.
+//! Events: numbered within their session and their tenant's log without gaps, in the transaction of their
+//! cause, with a delivery for every endpoint that wants them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,11 +7,14 @@ use serde_json::json;
 
 use super::Result;
 use super::batch::Workbench;
+use super::contacts;
 use crate::clock::At;
+use crate::endpoint::Settings;
 use crate::event::{Kind, NewEvent, VERSION};
-use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
+use crate::id::{EndpointId, MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::message::Status;
+use crate::store::hub::News;
 use crate::store::tx::{Tx, values};
 
 /// Raises the counter of each session by what this batch adds to it. The row stays locked until the
@@ -19,16 +23,42 @@ pub(super) const NUMBER: &str = "WITH v (session_key, n) AS ({rows})
     UPDATE sessions SET event_seq = sessions.event_seq + v.n FROM v WHERE sessions.key = v.session_key
     RETURNING sessions.key, sessions.event_seq, sessions.tenant_id, sessions.mode, sessions.session_id";
 
-const INSERT: &str =
-    "WITH v (tenant_id, mode, id, session_key, session_id, seq, kind, version, occurred_at, data) AS ({rows})
+/// The same for each tenant's log. Whoever makes an endpoint locks this row too, so the endpoints that are
+/// read after it are those of every event that follows.
+pub(super) const PLACE: &str = "WITH v (tenant_id, mode, n) AS ({rows})
+    INSERT INTO event_logs (tenant_id, mode, last) SELECT v.tenant_id, v.mode, v.n FROM v
+    WHERE v.tenant_id IS NOT NULL
+    ON CONFLICT (tenant_id, mode) DO UPDATE SET last = event_logs.last + excluded.last
+    RETURNING tenant_id, mode, last, has_endpoints";
+
+const INSERT: &str = "WITH v (tenant_id, mode, pos, id, session_key, session_id, seq, kind, version,
+        occurred_at, data) AS ({rows})
     INSERT INTO events
-        (tenant_id, mode, id, session_key, session_id, seq, kind, version, occurred_at, data)
-    SELECT v.tenant_id, v.mode, v.id, v.session_key, v.session_id, v.seq, v.kind, v.version, v.occurred_at, v.data
+        (tenant_id, mode, pos, id, session_key, session_id, seq, kind, version, occurred_at, data)
+    SELECT v.tenant_id, v.mode, v.pos, v.id, v.session_key, v.session_id, v.seq, v.kind, v.version,
+        v.occurred_at, v.data
     FROM v WHERE v.id IS NOT NULL";
+
+/// A tenant has few endpoints.
+pub(super) const ENDPOINTS: &str = "WITH v (tenant_id, mode) AS ({rows})
+    SELECT e.tenant_id, e.mode, e.id, e.settings
+    FROM v JOIN endpoints e ON e.tenant_id = v.tenant_id AND e.mode = v.mode
+    WHERE e.state = 'enabled'";
+
+const DELIVER: &str = "WITH v (endpoint_id, pos, next_at) AS ({rows})
+    INSERT INTO deliveries (endpoint_id, pos, state, next_at)
+    SELECT v.endpoint_id, v.pos, 'waiting', v.next_at FROM v WHERE v.pos IS NOT NULL";
+
+/// Whose event it is.
+#[derive(Debug)]
+enum Source {
+    Session(SessionKey),
+    Tenant(TenantId, Mode),
+}
 
 /// The events of one batch, in order.
 #[derive(Debug, Default)]
-pub(super) struct Events(Vec<(SessionKey, NewEvent)>);
+pub(super) struct Events(Vec<(Source, NewEvent)>);
 
 #[derive(sqlx::FromRow)]
 struct Numbered {
@@ -39,47 +69,185 @@ struct Numbered {
     session_id: SessionId,
 }
 
+#[derive(sqlx::FromRow)]
+struct Log {
+    tenant_id: TenantId,
+    mode: Mode,
+    last: i64,
+    has_endpoints: bool,
+}
+
+#[derive(sqlx::FromRow)]
+struct Listener {
+    tenant_id: TenantId,
+    mode: Mode,
+    id: EndpointId,
+    settings: String,
+}
+
+/// An event with its place in its tenant's log.
+struct Placed<'a> {
+    tenant: &'a TenantId,
+    mode: Mode,
+    pos: i64,
+    session: Option<&'a SessionId>,
+    event: &'a NewEvent,
+}
+
 impl Events {
     pub(super) fn extend(&mut self, more: impl IntoIterator<Item = (SessionKey, NewEvent)>) {
-        self.0.extend(more);
+        self.0.extend(more.into_iter().map(|(session, event)| (Source::Session(session), event)));
+    }
+
+    /// An event of no session.
+    pub(super) fn add(&mut self, (tenant, mode): (&TenantId, Mode), event: NewEvent) {
+        self.0.push((Source::Tenant(tenant.clone(), mode), event));
     }
 
     /// Events of a session that is gone go with it: nobody could number them.
-    pub(super) async fn write(self, tx: &mut Tx<'_>, bench: &mut Workbench, now: At) -> Result<()> {
+    pub(super) async fn write(mut self, tx: &mut Tx<'_>, bench: &mut Workbench, now: At) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let mut counts: BTreeMap<&SessionKey, i64> = BTreeMap::new();
-        for (session, _) in &self.0 {
-            *counts.entry(session).or_default() += 1;
-        }
+        let mut sessions = self.number(tx, bench).await?;
+        self.0.retain(|(source, _)| match source {
+            Source::Session(key) => sessions.contains_key(key),
+            Source::Tenant(..) => true,
+        });
+        contacts::name(
+            tx,
+            bench,
+            self.0.iter_mut().map(|(source, event)| {
+                let log = match source {
+                    Source::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
+                    Source::Tenant(tenant, mode) => (&*tenant, *mode),
+                };
+                (log, event)
+            }),
+        )
+        .await?;
         // Sorted, so that two processes lock in the same order.
-        let rows = counts.iter().map(|(session, n)| values![session.as_str(), *n]).collect();
-        let mut sessions: HashMap<SessionKey, Numbered> = HashMap::new();
-        for mut session in tx.many::<Numbered>(&mut bench.texts, NUMBER, rows).await? {
-            session.event_seq -= counts[&session.key];
-            sessions.insert(session.key.clone(), session);
+        let mut counts: BTreeMap<(&str, &'static str), i64> = BTreeMap::new();
+        for (source, _) in &self.0 {
+            let (tenant, mode) = match source {
+                Source::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
+                Source::Tenant(tenant, mode) => (tenant, *mode),
+            };
+            *counts.entry((tenant.as_str(), mode.as_str())).or_default() += 1;
         }
+        let rows = counts.iter().map(|((tenant, mode), n)| values![*tenant, *mode, *n]).collect();
+        let logs: Vec<Log> = tx.many(&mut bench.texts, PLACE, rows).await?;
+        let mut next: HashMap<(String, Mode), i64> = logs
+            .iter()
+            .map(|log| {
+                let n = counts[&(log.tenant_id.as_str(), log.mode.as_str())];
+                ((log.tenant_id.0.clone(), log.mode), log.last - n)
+            })
+            .collect();
+
+        let owners: HashMap<SessionKey, (TenantId, Mode, SessionId)> = sessions
+            .iter()
+            .map(|(key, of)| (key.clone(), (of.tenant_id.clone(), of.mode, of.session_id.clone())))
+            .collect();
         let mut rows = Vec::with_capacity(self.0.len());
-        for (key, event) in &self.0 {
-            let Some(session) = sessions.get_mut(key) else { continue };
-            session.event_seq += 1;
+        let mut placed = Vec::with_capacity(self.0.len());
+        for (source, event) in &self.0 {
+            let (tenant, mode, session, seq) = match source {
+                Source::Session(key) => {
+                    let number = sessions.get_mut(key).expect("the others were left out");
+                    number.event_seq += 1;
+                    let (tenant, mode, id) = &owners[key];
+                    (tenant, *mode, Some((key, id)), Some(number.event_seq))
+                }
+                Source::Tenant(tenant, mode) => (tenant, *mode, None, None),
+            };
+            let pos = next.get_mut(&(tenant.0.clone(), mode)).expect("each has its log");
+            *pos += 1;
             rows.push(values![
-                session.tenant_id.as_str(),
-                session.mode.as_str(),
+                tenant.as_str(),
+                mode.as_str(),
+                *pos,
                 bench.ids.event(now).0,
-                key.as_str(),
-                session.session_id.as_str(),
-                session.event_seq,
+                session.map(|(key, _)| key.as_str()),
+                session.map(|(_, id)| id.as_str()),
+                seq,
                 event.kind.as_str(),
                 VERSION,
                 event.occurred_at,
                 event.data.to_string(),
             ]);
+            placed.push(Placed { tenant, mode, pos: *pos, session: session.map(|(_, id)| id), event });
         }
         tx.run_many(&mut bench.texts, INSERT, rows).await?;
+        let due = deliver(tx, bench, &logs, &placed, now).await?;
+        for log in logs {
+            let of_log = due.iter().filter(|(tenant, mode, _)| *tenant == log.tenant_id && *mode == log.mode);
+            let endpoints = of_log.map(|(_, _, endpoint)| endpoint.clone()).collect();
+            bench.news.push(News { tenant: log.tenant_id, mode: log.mode, last: log.last, endpoints });
+        }
         Ok(())
     }
+
+    async fn number(&self, tx: &mut Tx<'_>, bench: &mut Workbench) -> Result<HashMap<SessionKey, Numbered>> {
+        let mut counts: BTreeMap<&SessionKey, i64> = BTreeMap::new();
+        for (source, _) in &self.0 {
+            if let Source::Session(session) = source {
+                *counts.entry(session).or_default() += 1;
+            }
+        }
+        // Sorted, so that two processes lock in the same order.
+        let rows = counts.iter().map(|(session, n)| values![session.as_str(), *n]).collect();
+        let mut sessions = HashMap::new();
+        for mut session in tx.many::<Numbered>(&mut bench.texts, NUMBER, rows).await? {
+            session.event_seq -= counts[&session.key];
+            sessions.insert(session.key.clone(), session);
+        }
+        Ok(sessions)
+    }
+}
+
+/// A delivery for each endpoint that wants it; answers the endpoints.
+async fn deliver(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    logs: &[Log],
+    events: &[Placed<'_>],
+    now: At,
+) -> Result<Vec<(TenantId, Mode, EndpointId)>> {
+    let heard = logs.iter().filter(|log| log.has_endpoints);
+    let rows = heard.map(|log| values![log.tenant_id.as_str(), log.mode.as_str()]).collect();
+    let mut due = Vec::new();
+    let mut rows_out = Vec::new();
+    for listener in tx.many::<Listener>(&mut bench.texts, ENDPOINTS, rows).await? {
+        let settings: Settings = serde_json::from_str(&listener.settings)?;
+        let before = rows_out.len();
+        for one in events {
+            let is_wanted = *one.tenant == listener.tenant_id
+                && one.mode == listener.mode
+                && settings.wants(one.event.kind, one.session)
+                && !is_about(one.event, &listener.id);
+            if is_wanted {
+                rows_out.push(values![listener.id.as_str(), one.pos, now]);
+            }
+        }
+        if rows_out.len() > before {
+            due.push((listener.tenant_id, listener.mode, listener.id));
+        }
+    }
+    tx.run_many(&mut bench.texts, DELIVER, rows_out).await?;
+    Ok(due)
+}
+
+/// What an endpoint cannot take is not told to it: that would fail as well, and be told, for ever.
+fn is_about(event: &NewEvent, endpoint: &EndpointId) -> bool {
+    matches!(
+        event.kind,
+        Kind::EndpointFailing
+            | Kind::EndpointRecovered
+            | Kind::EndpointDisabled
+            | Kind::EndpointEnabled
+            | Kind::EndpointExhausted
+    ) && event.data["endpointId"] == endpoint.as_str()
 }
 
 /// What an event says of a message of ours that moved.

@@ -20,6 +20,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::hub::Hub;
 use super::sessions::Saved;
 use super::{Db, Result, Store, StoreError};
 use crate::clock::{At, Clock};
@@ -32,16 +33,22 @@ use crate::phone::{Phone, Recipient};
 
 mod accept;
 mod batch;
+mod contacts;
+mod deliver;
 mod events;
 mod jobs;
 mod receive;
 mod settle;
 mod steer;
 mod task;
+mod wish;
 
 use batch::{Done, Op};
+pub(super) use deliver::Switch;
+pub use deliver::{Attempt, Next};
 pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
+pub(super) use wish::OptOutWish;
 
 /// WhatsApp does not let this number write to that person now (463, 475).
 pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
@@ -245,9 +252,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn start(db: Db, clock: Clock) -> Self {
+    pub(super) fn start(db: Db, clock: Clock, hub: Hub) -> Self {
         let (line, inbox) = mpsc::channel(LINE);
-        tokio::spawn(task::run(db, clock, inbox));
+        tokio::spawn(task::run(db, clock, hub, inbox));
         Self { line }
     }
 
@@ -335,9 +342,31 @@ impl Store {
         }
     }
 
-    /// Fails the jobs of a session that goes.
-    pub(super) async fn fail_jobs(&self, session: &SessionKey) -> Result<()> {
-        self.ledger.hand_in(Op::FailJobs(session.clone())).await.map(drop)
+    /// Puts a number on the list of opt-outs, or takes it off; `false` when it was so already.
+    pub(super) async fn wish(&self, wish: OptOutWish) -> Result<bool> {
+        Ok(self.change(Op::OptOut(wish)).await?.unwrap_or_default())
+    }
+
+    /// Turns an endpoint on or off; `None` when there is none, `Some(false)` when it was so already.
+    pub(super) async fn switch(&self, switch: Switch) -> Result<Option<bool>> {
+        self.change(Op::Switch(switch)).await
+    }
+
+    async fn change(&self, op: Op) -> Result<Option<bool>> {
+        match self.ledger.hand_in(op).await? {
+            Done::Changed(changed) => Ok(changed),
+            other => unreachable!("a change is answered as one, not with {other:?}"),
+        }
+    }
+
+    /// The result of one attempt, its line in the log of attempts, and what its owner hears of it.
+    pub async fn note_attempt(&self, attempt: Attempt) -> Result<()> {
+        self.ledger.hand_in(Op::Attempt(attempt)).await.map(drop)
+    }
+
+    /// Deletes a session's row and fails its jobs, in the transaction of the event that says so.
+    pub(super) async fn delete_session(&self, key: &SessionKey, event: NewEvent) -> Result<()> {
+        self.ledger.hand_in(Op::Remove { key: key.clone(), event }).await.map(drop)
     }
 
     /// Writes what changed of a session and the event that says so, in one transaction. Either may be
@@ -391,7 +420,7 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAIM, accept, events, jobs, receive, settle, steer, task};
+    use super::{CLAIM, accept, contacts, deliver, events, jobs, receive, settle, steer, task};
     use crate::store::plan::Plans;
 
     #[tokio::test]
@@ -417,6 +446,9 @@ mod tests {
         let failed = &["recipients_failed (job_id=? AND state=?)", "recipients_failed (job_id=?)"][..];
         // A session's jobs, when it goes.
         let jobs = &["jobs_by_session (session_key=?)"][..];
+        // A tenant has few.
+        let endpoints =
+            &["endpoints (tenant_id=? AND mode=?)", "endpoints_pkey (tenant_id=? AND mode=?)"][..];
         let mut wide = Vec::new();
         for (sql, types, walks) in [
             (accept::OWNERS, "ttt", whole),
@@ -438,6 +470,11 @@ mod tests {
             (jobs::BLOCK, "tii", whole),
             (jobs::STRICKEN, "t", whole),
             (events::NUMBER, "ti", whole),
+            (events::PLACE, "tti", whole),
+            (events::ENDPOINTS, "tt", endpoints),
+            (contacts::FIND, "ttt", whole),
+            (deliver::TRIED, "titiiii", whole),
+            (deliver::STAND, "tiii", whole),
             (receive::INSERT, "ttttttttttttttttiii", named),
             (receive::WORDS, "tt", whole),
             (settle::SETTLE, "tttitiitt", whole),

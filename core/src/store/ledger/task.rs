@@ -14,6 +14,7 @@ use super::batch::{self, Done, Op, Workbench};
 use super::{Db, Result, StoreError};
 use crate::clock::Clock;
 use crate::crash;
+use crate::store::hub::Hub;
 use crate::store::tx::Tx;
 
 /// The most calls in one commit. So many are about 30 ms of work, which is as long as anybody should
@@ -57,8 +58,8 @@ impl Waiting {
 }
 
 /// Runs until the last handle is dropped or somebody closes the ledger.
-pub(super) async fn run(db: Db, clock: Clock, mut inbox: mpsc::Receiver<Waiting>) {
-    let mut desk = Desk { line: Line::to(db), clock, bench: Workbench::default() };
+pub(super) async fn run(db: Db, clock: Clock, hub: Hub, mut inbox: mpsc::Receiver<Waiting>) {
+    let mut desk = Desk { line: Line::to(db), clock, hub, bench: Workbench::default() };
     let mut waiting = Vec::new();
     let mut closing = Vec::new();
     loop {
@@ -85,6 +86,7 @@ pub(super) async fn run(db: Db, clock: Clock, mut inbox: mpsc::Receiver<Waiting>
 struct Desk {
     line: Line,
     clock: Clock,
+    hub: Hub,
     bench: Workbench,
 }
 
@@ -123,8 +125,14 @@ impl Desk {
 
     async fn write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
         let result = self.try_write(ops).await;
-        if let Err(error) = &result {
-            self.line.after(error);
+        let news = std::mem::take(&mut self.bench.news);
+        match &result {
+            Ok(_) => self.hub.tell(news),
+            Err(error) => {
+                self.line.after(error);
+                // Some of them may not have been stored.
+                self.bench.contacts.clear();
+            }
         }
         result
     }

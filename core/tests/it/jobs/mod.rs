@@ -28,7 +28,7 @@ use wapid_core::store::ledger::{
     Settlement,
 };
 
-use crate::fixture::{Shop, intent, text};
+use crate::fixture::{Shop, Told, intent, text};
 
 mod at_once;
 pub mod books;

@@ -12,7 +12,7 @@ use wapid_core::store::ledger::{Inbound, Intent, Refused};
 use wapid_core::store::messages::MessageFilter;
 
 use super::{Job, phone_of};
-use crate::fixture::{START, Shop, TestDb, both, inbound, phone, together};
+use crate::fixture::{START, Shop, TestDb, Told, both, inbound, phone, together};
 
 both!(
     settings_are_kept_as_they_were_given,

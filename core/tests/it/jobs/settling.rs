@@ -9,7 +9,7 @@ use wapid_core::store::ledger::{BLOCKED, Change, Changed, Outcome as Ending, SEN
 
 use super::books::contradictions;
 use super::{Job, blocked, unknown};
-use crate::fixture::{Shop, TestDb, both, failed, together};
+use crate::fixture::{Shop, TestDb, Told, both, failed, together};
 
 const MINUTE: i64 = 60_000;
 

@@ -8,7 +8,7 @@ use wapid_core::store::ledger::{Change, Changed, Outcome as Ending};
 
 use super::books::contradictions;
 use super::{Job, blocked, cut_short};
-use crate::fixture::{Shop, TestDb, both, together};
+use crate::fixture::{Shop, TestDb, Told, both, together};
 
 both!(
     each_state_answers_each_wish,
@@ -252,13 +252,13 @@ async fn the_jobs_of_a_session_that_goes_fail(db: TestDb) {
     assert_eq!(stays.state().await, State::Running);
     let events = shop.live().events_after(None, 999).await.unwrap();
     let kinds: Vec<_> = events[after..].iter().map(|event| event["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["message.failed", "job.failed", "job.failed"]);
+    assert_eq!(kinds, ["message.failed", "job.failed", "job.failed", "session.disconnected"]);
 
     assert!(shop.store.agenda(&leaving.session).await.unwrap().is_none());
     assert!(shop.live().outlook(&leaving.session).await.unwrap().is_none());
     assert_eq!(shop.store.standing(&leaving.session).await.unwrap(), None);
     // Once is enough.
     shop.store.remove_session(&leaving.session).await.unwrap();
-    assert_eq!(shop.live().events_after(None, 999).await.unwrap().len(), after + 3);
+    assert_eq!(shop.live().events_after(None, 999).await.unwrap().len(), after + 4);
     assert_eq!(contradictions(&shop.store).await, Vec::<String>::new());
 }

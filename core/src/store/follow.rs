@@ -1,0 +1,157 @@
+//! Following a tenant's log as it grows.
+//!
+//! All who follow one log share its newest part: an event is read and written out once, however many
+//! read it. Who is further behind reads for itself and costs the others nothing.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, watch};
+
+use super::{Result, TenantStore};
+use crate::event::{Event, Kind};
+use crate::id::SessionId;
+
+/// Events that are read at a time.
+const STEP: usize = 256;
+/// What is shared of a log at most.
+const SHARED_MAX: usize = 1_000;
+const SHARED_BYTES_MAX: usize = 4 << 20;
+
+/// An event as its readers get it.
+#[derive(Debug)]
+pub struct Told {
+    pub position: i64,
+    /// `None` for one that this version does not know.
+    pub kind: Option<Kind>,
+    pub session: Option<SessionId>,
+    /// The whole event, compact.
+    pub json: Box<str>,
+}
+
+impl Told {
+    fn of(event: &Event) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            position: event.position,
+            kind: Kind::parse(&event.kind),
+            session: event.session_id.clone(),
+            json: serde_json::to_string(event)?.into_boxed_str(),
+        }))
+    }
+}
+
+/// What those who follow one log share.
+#[derive(Default)]
+pub(super) struct Tail {
+    /// The last position that this process heard of.
+    last: watch::Sender<i64>,
+    recent: Mutex<Recent>,
+}
+
+impl Tail {
+    pub(super) fn tell(&self, last: i64) {
+        self.last.send_modify(|known| *known = last.max(*known));
+    }
+}
+
+/// Neighbours in the log, without gaps.
+#[derive(Default)]
+struct Recent {
+    events: VecDeque<Arc<Told>>,
+    bytes: usize,
+}
+
+impl Recent {
+    fn ends(&self) -> Option<(i64, i64)> {
+        Some((self.events.front()?.position, self.events.back()?.position))
+    }
+
+    fn after(&self, position: i64, first: i64) -> Vec<Arc<Told>> {
+        let skip = usize::try_from(position + 1 - first).unwrap_or(0);
+        self.events.iter().skip(skip).take(STEP).cloned().collect()
+    }
+
+    fn add(&mut self, more: &[Arc<Told>]) {
+        for event in more {
+            self.bytes += event.json.len();
+            self.events.push_back(event.clone());
+            while self.events.len() > SHARED_MAX || self.bytes > SHARED_BYTES_MAX {
+                let Some(oldest) = self.events.pop_front() else { break };
+                self.bytes -= oldest.json.len();
+            }
+        }
+    }
+}
+
+/// One who reads a log as it grows.
+pub struct Follower {
+    store: TenantStore,
+    tail: Arc<Tail>,
+    news: watch::Receiver<i64>,
+    /// Everything up to here was read.
+    position: i64,
+}
+
+impl TenantStore {
+    /// Follows the log from after `position`.
+    pub fn follow(&self, position: i64) -> Follower {
+        let tail = self.store.hub.tail((self.tenant.clone(), self.mode));
+        let news = tail.last.subscribe();
+        Follower { store: self.clone(), tail, news, position }
+    }
+
+    /// How many follow the log, in this process.
+    pub fn followers(&self) -> usize {
+        self.store.hub.tail((self.tenant.clone(), self.mode)).last.receiver_count()
+    }
+}
+
+impl Follower {
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// What is there by now, oldest first, some hundreds at most. None: [`Self::changed`] says when to look
+    /// again.
+    pub async fn read(&mut self) -> Result<Vec<Arc<Told>>> {
+        self.news.mark_unchanged();
+        let mut recent = self.tail.recent.lock().await;
+        let events = match recent.ends() {
+            Some((first, last)) if self.position < last && self.position + 1 >= first => {
+                recent.after(self.position, first)
+            }
+            Some((first, _)) if self.position + 1 < first => {
+                drop(recent);
+                self.load().await?
+            }
+            ends => {
+                if ends.is_some_and(|(_, last)| self.position > last) {
+                    *recent = Recent::default();
+                }
+                let events = self.load().await?;
+                recent.add(&events);
+                events
+            }
+        };
+        if let Some(last) = events.last() {
+            self.position = last.position;
+        }
+        Ok(events)
+    }
+
+    /// Is all read that this process has heard of?
+    pub fn is_at_end(&self) -> bool {
+        self.position >= *self.news.borrow()
+    }
+
+    /// Returns when the log has grown since the last [`Self::read`].
+    pub async fn changed(&mut self) {
+        // The sender lives in `tail`, which is ours.
+        let _ = self.news.changed().await;
+    }
+
+    async fn load(&self) -> Result<Vec<Arc<Told>>> {
+        let page = self.store.events(self.position, STEP, |_, _| true).await?;
+        page.events.iter().map(Told::of).collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! One id per person, whichever of their names WhatsApp gives: a phone number, a LID, or both.
+//!
+//! Who hides their number today may show it tomorrow; a receiver that goes by `contactId` does not notice.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Result;
+use super::batch::Workbench;
+use crate::event::NewEvent;
+use crate::id::{ContactId, TenantId};
+use crate::key::Mode;
+use crate::store::tx::{Tx, values};
+
+/// Remembered at once, some 8 MB.
+const KNOWN_MAX: usize = 50_000;
+
+pub(super) const FIND: &str = "WITH v (tenant_id, mode, alias) AS ({rows})
+    SELECT c.tenant_id, c.mode, c.alias, c.contact_id
+    FROM v JOIN contacts c ON c.tenant_id = v.tenant_id AND c.mode = v.mode AND c.alias = v.alias";
+
+/// One that another process named just now keeps its name.
+const ADD: &str = "WITH v (tenant_id, mode, alias, contact_id) AS ({rows})
+    INSERT INTO contacts (tenant_id, mode, alias, contact_id)
+    SELECT v.tenant_id, v.mode, v.alias, v.contact_id FROM v WHERE v.alias IS NOT NULL
+    ON CONFLICT (tenant_id, mode, alias) DO NOTHING";
+
+const MERGE: &str = "UPDATE contacts SET contact_id = $4 WHERE tenant_id = $1 AND mode = $2 AND alias = $3";
+
+type Name = (TenantId, Mode, String);
+
+fn place(name: &Name) -> (&str, &'static str, &str) {
+    (name.0.as_str(), name.1.as_str(), name.2.as_str())
+}
+
+/// Contacts that were looked up. Forgotten when a commit fails, for then they may not be there.
+pub(super) type Known = HashMap<Name, ContactId>;
+
+/// Names of one person: `p:` and a number, `l:` and a LID.
+fn aliases(event: &NewEvent) -> Vec<String> {
+    if !event.kind.is_about_person() {
+        return vec![];
+    }
+    let of = |field: &str, mark: &str| event.data[field].as_str().map(|name| format!("{mark}:{name}"));
+    of("phone", "p").into_iter().chain(of("lid", "l")).collect()
+}
+
+/// Puts `contactId` into the data of events about somebody.
+pub(super) async fn name<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    events: impl Iterator<Item = ((&'a TenantId, Mode), &'a mut NewEvent)>,
+) -> Result<()> {
+    let people: Vec<_> = events
+        .filter_map(|((tenant, mode), event)| {
+            let names: Vec<Name> =
+                aliases(event).into_iter().map(|alias| (tenant.clone(), mode, alias)).collect();
+            (!names.is_empty()).then_some((names, event))
+        })
+        .collect();
+    let names = || people.iter().flat_map(|(names, _)| names);
+    if bench.contacts.len() > KNOWN_MAX {
+        bench.contacts.clear();
+    }
+    find(tx, bench, names()).await?;
+    // Sorted, so that two processes lock in the same order.
+    let mut new: BTreeMap<(&str, &'static str, &str), ContactId> = BTreeMap::new();
+    let mut merged: Vec<(&Name, ContactId)> = Vec::new();
+    for (names, _) in &people {
+        let ids = names.iter().filter_map(|name| bench.contacts.get(name).or_else(|| new.get(&place(name))));
+        // The older one of two stays.
+        let id = ids.min().cloned().unwrap_or_default();
+        for name in names {
+            match bench.contacts.get(name) {
+                Some(known) if *known == id => {}
+                Some(_) => merged.push((name, id.clone())),
+                None => drop(new.insert(place(name), id.clone())),
+            }
+        }
+    }
+    if !new.is_empty() {
+        let rows = new.iter().map(|(name, id)| values![name.0, name.1, name.2, id.as_str()]).collect();
+        tx.run_many(&mut bench.texts, ADD, rows).await?;
+        find(tx, bench, names()).await?;
+    }
+    for (name, id) in merged {
+        tx.run(MERGE, values![name.0.as_str(), name.1.as_str(), name.2.as_str(), id.as_str()]).await?;
+        bench.contacts.insert(name.clone(), id);
+    }
+    for (names, event) in people {
+        if let Some(id) = names.first().and_then(|name| bench.contacts.get(name)) {
+            event.data["contactId"] = id.as_str().into();
+        }
+    }
+    Ok(())
+}
+
+/// Looks up those that are not known yet.
+async fn find<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    names: impl Iterator<Item = &'a Name>,
+) -> Result<()> {
+    let unknown: BTreeSet<(&str, &'static str, &str)> = names
+        .filter(|name| !bench.contacts.contains_key(*name))
+        .map(|(tenant, mode, alias)| (tenant.as_str(), mode.as_str(), alias.as_str()))
+        .collect();
+    let rows = unknown.into_iter().map(|(tenant, mode, alias)| values![tenant, mode, alias]).collect();
+    let found: Vec<(TenantId, Mode, String, ContactId)> = tx.many(&mut bench.texts, FIND, rows).await?;
+    bench.contacts.extend(found.into_iter().map(|(tenant, mode, alias, id)| ((tenant, mode, alias), id)));
+    Ok(())
+}

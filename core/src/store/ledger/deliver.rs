@@ -1,0 +1,182 @@
+//! Results of deliveries, what they mean for their endpoints, and what their owners hear of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::Result;
+use super::batch::{Op, Workbench, members};
+use super::events::Events;
+use crate::clock::At;
+use crate::delivery::{Standing, Turn};
+use crate::endpoint::Reason;
+use crate::event::{Kind, NewEvent};
+use crate::id::{EndpointId, EventId, TenantId};
+use crate::key::Mode;
+use crate::store::endpoints;
+use crate::store::tx::{Tx, Value, values};
+
+/// Only what still waits: another process may have settled it meanwhile.
+pub(super) const TRIED: &str =
+    "WITH v (endpoint_id, pos, state, attempts, tried, next_at, settled_at) AS ({rows})
+    UPDATE deliveries SET state = v.state, attempts = v.attempts, tried = v.tried, next_at = v.next_at,
+        settled_at = v.settled_at
+    FROM v
+    WHERE deliveries.endpoint_id = v.endpoint_id AND deliveries.pos = v.pos AND deliveries.state = 'waiting'";
+
+const LOG: &str = "WITH v (endpoint_id, pos, nr, cause, at, duration_ms, status, error, answer) AS ({rows})
+    INSERT INTO attempts (endpoint_id, pos, nr, cause, at, duration_ms, status, error, answer)
+    SELECT v.endpoint_id, v.pos, v.nr, v.cause, v.at, v.duration_ms, v.status, v.error, v.answer
+    FROM v WHERE v.nr IS NOT NULL
+    ON CONFLICT (endpoint_id, pos, nr) DO NOTHING";
+
+pub(super) const STAND: &str = "WITH v (id, failures, failing_since, paused_until) AS ({rows})
+    UPDATE endpoints SET failures = v.failures, failing_since = v.failing_since, paused_until = v.paused_until
+    FROM v WHERE endpoints.id = v.id";
+
+/// What happened when a delivery was tried.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub tenant: TenantId,
+    pub mode: Mode,
+    pub endpoint: EndpointId,
+    pub pos: i64,
+    pub event: EventId,
+    /// Since it was queued, with this one.
+    pub attempts: i64,
+    /// In all, with this one.
+    pub tried: i64,
+    /// Did somebody ask for it again?
+    pub is_replay: bool,
+    pub at: At,
+    pub duration_ms: i64,
+    pub status: Option<i64>,
+    /// The class of what went wrong.
+    pub error: Option<&'static str>,
+    /// The beginning of what was answered, without NUL.
+    pub answer: Option<String>,
+    pub next: Next,
+    /// How the endpoint does from here on, where that changed.
+    pub standing: Option<Standing>,
+    pub turn: Turn,
+    pub disables: Option<Reason>,
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    Delivered,
+    Again(At),
+    /// Given up.
+    Failed,
+}
+
+/// What an owner says of an endpoint.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Switch {
+    pub tenant: TenantId,
+    pub mode: Mode,
+    pub endpoint: EndpointId,
+    pub is_on: bool,
+}
+
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    ops: &[Op],
+    events: &mut Events,
+) -> Result<()> {
+    let attempts = || members!(ops, Attempt).map(|(_, attempt)| attempt);
+    let mut standings: BTreeMap<&EndpointId, Vec<Value>> = BTreeMap::new();
+    for one in attempts() {
+        if let Some(to) = one.standing {
+            let row = values![one.endpoint.as_str(), to.failures, to.failing_since, to.paused_until];
+            standings.insert(&one.endpoint, row);
+        }
+    }
+    // Endpoints before their deliveries, as everybody does.
+    tx.run_many(&mut bench.texts, STAND, standings.into_values().collect()).await?;
+    let rows = attempts()
+        .map(|one| {
+            let (state, next_at, settled_at) = match one.next {
+                Next::Delivered => ("delivered", now, Some(now)),
+                Next::Again(at) => ("waiting", at, None),
+                Next::Failed => ("failed", now, Some(now)),
+            };
+            let place = (one.endpoint.as_str(), one.pos);
+            (place, values![place.0, place.1, state, one.attempts, one.tried, next_at, settled_at])
+        })
+        .collect::<BTreeMap<_, _>>();
+    tx.run_many(&mut bench.texts, TRIED, rows.into_values().collect()).await?;
+    let rows = attempts()
+        .map(|one| {
+            values![
+                one.endpoint.as_str(),
+                one.pos,
+                one.tried,
+                if one.is_replay { "replay" } else { "schedule" },
+                one.at,
+                one.duration_ms,
+                one.status,
+                one.error,
+                one.answer.as_deref(),
+            ]
+        })
+        .collect();
+    tx.run_many(&mut bench.texts, LOG, rows).await?;
+    for one in attempts() {
+        let told = |kind, more: serde_json::Value| about(kind, &one.endpoint, now, more);
+        let log = (&one.tenant, one.mode);
+        let last = json!({ "status": one.status, "error": one.error });
+        match one.turn {
+            Turn::Broke => events.add(log, told(Kind::EndpointFailing, json!({ "lastAttempt": last }))),
+            Turn::Recovered => events.add(log, told(Kind::EndpointRecovered, json!({}))),
+            Turn::Same | Turn::GiveUp => {}
+        }
+        if one.next == Next::Failed {
+            let more = json!({ "eventId": one.event, "attempts": one.tried, "lastAttempt": last });
+            events.add(log, told(Kind::EndpointExhausted, more));
+        }
+        if let Some(reason) = one.disables
+            && endpoints::disable(tx, log, &one.endpoint, reason, now).await?
+        {
+            let more = json!({ "reason": reason.as_str(), "lastAttempt": last });
+            events.add(log, told(Kind::EndpointDisabled, more));
+        }
+    }
+    Ok(())
+}
+
+/// Turns endpoints on and off; one at a time, they are rare. `Some(true)` where that changed something.
+pub(super) async fn switch(
+    tx: &mut Tx<'_>,
+    now: At,
+    wish: &Switch,
+    events: &mut Events,
+) -> Result<Option<bool>> {
+    let log = (&wish.tenant, wish.mode);
+    if !endpoints::exists(tx, log, &wish.endpoint).await? {
+        return Ok(None);
+    }
+    let told = |kind, more| about(kind, &wish.endpoint, now, more);
+    let has_changed = if wish.is_on {
+        endpoints::enable(tx, log, &wish.endpoint, now).await?
+    } else {
+        endpoints::disable(tx, log, &wish.endpoint, Reason::Owner, now).await?
+    };
+    if has_changed && wish.is_on {
+        events.add(log, told(Kind::EndpointEnabled, json!({})));
+    } else if has_changed {
+        events.add(log, told(Kind::EndpointDisabled, json!({ "reason": Reason::Owner.as_str() })));
+    }
+    Ok(Some(has_changed))
+}
+
+fn about(kind: Kind, endpoint: &EndpointId, at: At, more: serde_json::Value) -> NewEvent {
+    let mut data = json!({ "endpointId": endpoint });
+    if let (Some(data), serde_json::Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    NewEvent { kind, occurred_at: at, data }
+}

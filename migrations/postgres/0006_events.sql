@@ -1,0 +1,101 @@
+-- The event log in one order per tenant and mode; endpoints, deliveries and their attempts; contacts.
+
+-- `last` is raised in the transaction that writes events and locked until its commit, so positions become
+-- visible in order, also with several processes: a reader that has seen one has seen all before it.
+CREATE TABLE event_logs (
+    tenant_id     TEXT COLLATE "C" NOT NULL,
+    mode          TEXT COLLATE "C" NOT NULL,
+    last          BIGINT NOT NULL,
+    has_endpoints BOOLEAN NOT NULL DEFAULT FALSE, -- enabled ones
+    kept_days     BIGINT,            -- NULL: the default
+    forgotten     BIGINT NOT NULL DEFAULT 0, -- events up to here are gone
+    PRIMARY KEY (tenant_id, mode)
+);
+
+ALTER TABLE events ADD COLUMN pos BIGINT; -- in the tenant's log, without gaps
+UPDATE events SET pos = ordered.pos FROM (
+    SELECT tenant_id, mode, id, ROW_NUMBER() OVER (PARTITION BY tenant_id, mode ORDER BY id) AS pos FROM events
+) ordered
+WHERE events.tenant_id = ordered.tenant_id AND events.mode = ordered.mode AND events.id = ordered.id;
+ALTER TABLE events ALTER COLUMN pos SET NOT NULL;
+ALTER TABLE events DROP CONSTRAINT events_pkey;
+ALTER TABLE events ADD PRIMARY KEY (tenant_id, mode, pos);
+CREATE UNIQUE INDEX events_by_id ON events (tenant_id, mode, id);
+DROP INDEX events_by_seq;
+ALTER TABLE events ALTER COLUMN session_key DROP NOT NULL; -- NULL: of no session
+ALTER TABLE events ALTER COLUMN session_id DROP NOT NULL;
+ALTER TABLE events ALTER COLUMN seq DROP NOT NULL;
+INSERT INTO event_logs (tenant_id, mode, last) SELECT tenant_id, mode, MAX(pos) FROM events GROUP BY 1, 2;
+
+CREATE TABLE endpoints (
+    tenant_id     TEXT COLLATE "C" NOT NULL,
+    mode          TEXT COLLATE "C" NOT NULL,
+    id            TEXT COLLATE "C" NOT NULL, -- ep_ULID
+    is_first      BOOLEAN NOT NULL,  -- the tenant's one-URL setting
+    settings      TEXT NOT NULL,     -- JSON of core::endpoint::Settings
+    secrets       BYTEA NOT NULL,    -- sealed JSON: what signs, and the headers it was given
+    state         TEXT COLLATE "C" NOT NULL, -- enabled | disabled
+    reason        TEXT,              -- why it is disabled: owner | gone | failing
+    changed_at    BIGINT NOT NULL,   -- of the state
+    failures      BIGINT NOT NULL DEFAULT 0, -- in a row
+    failing_since BIGINT,            -- nothing has succeeded since
+    paused_until  BIGINT,            -- nothing is tried before, but one probe
+    created_at    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, mode, id)
+);
+CREATE UNIQUE INDEX endpoints_by_id ON endpoints (id);
+CREATE UNIQUE INDEX endpoints_first ON endpoints (tenant_id, mode) WHERE is_first;
+
+-- One event for one endpoint. Its tenant and mode are its endpoint's.
+CREATE TABLE deliveries (
+    endpoint_id TEXT COLLATE "C" NOT NULL,
+    pos         BIGINT NOT NULL,     -- of the event
+    state       TEXT COLLATE "C" NOT NULL, -- waiting | delivered | failed | cancelled
+    attempts    BIGINT NOT NULL DEFAULT 0, -- since it was queued; what its schedule goes by
+    tried       BIGINT NOT NULL DEFAULT 0, -- in all
+    next_at     BIGINT NOT NULL,
+    settled_at  BIGINT,
+    PRIMARY KEY (endpoint_id, pos)
+);
+CREATE INDEX deliveries_due ON deliveries (endpoint_id, state, next_at, pos) WHERE state = 'waiting';
+CREATE INDEX deliveries_head ON deliveries (endpoint_id, state, pos) WHERE state = 'waiting';
+CREATE INDEX deliveries_failed ON deliveries (endpoint_id, state, pos) WHERE state = 'failed';
+
+CREATE TABLE attempts (
+    endpoint_id TEXT COLLATE "C" NOT NULL,
+    pos         BIGINT NOT NULL,
+    nr          BIGINT NOT NULL,     -- from 1
+    cause       TEXT NOT NULL,       -- schedule | retry | recovery
+    at          BIGINT NOT NULL,
+    duration_ms BIGINT NOT NULL,
+    status      BIGINT,              -- NULL: no answer
+    error       TEXT,                -- the class of what went wrong
+    answer      TEXT,                -- its first 8 KiB
+    PRIMARY KEY (endpoint_id, pos, nr)
+);
+
+-- A wish to deliver again what an endpoint missed; done in steps, each where the last one ended.
+CREATE TABLE recoveries (
+    endpoint_id TEXT COLLATE "C" NOT NULL,
+    id          TEXT COLLATE "C" NOT NULL, -- rec_ULID
+    state       TEXT COLLATE "C" NOT NULL, -- running | completed | cancelled
+    since       BIGINT NOT NULL,     -- of the events' occurred_at
+    until       BIGINT NOT NULL,
+    first_pos   BIGINT NOT NULL,
+    pos         BIGINT NOT NULL,     -- done up to here
+    last_pos    BIGINT NOT NULL,
+    queued      BIGINT NOT NULL DEFAULT 0,
+    created_at  BIGINT NOT NULL,
+    finished_at BIGINT,
+    PRIMARY KEY (endpoint_id, id)
+);
+CREATE INDEX recoveries_running ON recoveries (endpoint_id) WHERE state = 'running';
+
+-- One person for a tenant, under every name that WhatsApp gives: `p:` and a number, `l:` and a LID.
+CREATE TABLE contacts (
+    tenant_id  TEXT COLLATE "C" NOT NULL,
+    mode       TEXT COLLATE "C" NOT NULL,
+    alias      TEXT COLLATE "C" NOT NULL,
+    contact_id TEXT COLLATE "C" NOT NULL, -- con_ULID
+    PRIMARY KEY (tenant_id, mode, alias)
+);
