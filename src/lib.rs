@@ -9,6 +9,7 @@
 //! | [`cli`] | everything but serving: tenants, keys, the sandbox alone, the demo |
 //! | [`api`] | HTTP |
 //! | [`session`] | long-lived numbers |
+//! | [`delivery`] | events on their way to webhooks |
 //! | [`link`] | a live connection to a WhatsApp network |
 //! | [`outgoing`] | what is fetched on behalf of a tenant |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
@@ -18,6 +19,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod delivery;
 pub mod link;
 pub mod outgoing;
 pub mod qr;

@@ -19,6 +19,8 @@ use wapid_workers::{Running, Wakeups};
 
 use crate::api::{self, Api};
 use crate::config::Config;
+use crate::delivery::{self, Deliveries};
+use crate::outgoing::Outgoing;
 use crate::session::{Parts, Sessions};
 use crate::{link, serve, telemetry};
 
@@ -34,6 +36,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub store: Store,
     pub sessions: Sessions,
+    deliveries: Deliveries,
     stop: CancellationToken,
     server: JoinHandle<()>,
     restored: Arc<AtomicBool>,
@@ -67,11 +70,23 @@ impl Gateway {
             whatsapp_url: config.whatsapp_url.clone(),
             device_name: config.device_name.clone(),
             wakeups: wakeups.clone(),
+            owner: instance.clone(),
+        });
+        let outgoing = Outgoing::new(config.ssrf_allow.clone())
+            .context("webhooks cannot be sent: this machine has no usable certificate store")?;
+        let deliveries = Deliveries::start(delivery::Parts {
+            store: store.clone(),
+            outgoing,
+            wakeups: wakeups.clone(),
             owner: instance,
         });
+        store.exchange_news();
         let waking = wakeups.run({
-            let sessions = sessions.clone();
-            move |key: &str| sessions.heed(key)
+            let (sessions, deliveries) = (sessions.clone(), deliveries.clone());
+            move |key: &str| {
+                sessions.heed(key);
+                deliveries.heed(key);
+            }
         });
         let listener = TcpListener::bind(config.listen)
             .await
@@ -81,6 +96,8 @@ impl Gateway {
         let restored = Arc::new(AtomicBool::new(false));
         let api = Api {
             sessions: sessions.clone(),
+            deliveries: deliveries.clone(),
+            stop: stop.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
             uploads: uploads.into(),
@@ -89,7 +106,7 @@ impl Gateway {
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), stop.clone()));
-        Ok(Self { address, store, sessions, stop, server, restored, waking, _lock: lock })
+        Ok(Self { address, store, sessions, deliveries, stop, server, restored, waking, _lock: lock })
     }
 
     /// Every wanted session had its chance to come back.
@@ -107,6 +124,8 @@ impl Gateway {
         if tokio::time::timeout(CLOSE_TIMEOUT, self.sessions.shutdown()).await.is_err() {
             warn!("Some links did not close in time; they are found again at the next start");
         }
+        // Last, so that what the links still said is delivered by somebody: by the next start.
+        self.deliveries.stop().await;
         if tokio::time::timeout(COMMIT_TIMEOUT, self.store.close()).await.is_err() {
             warn!("The database did not close in time");
         }

@@ -4,19 +4,24 @@
 //! connection for ever.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 /// A request's headers must arrive within this.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that takes nothing of its answer for this long is hung up on: a stream that nobody reads costs
+/// nothing after it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection made just before the stop has its request still on the way; it gets this long to come.
 const ARRIVAL: Duration = Duration::from_millis(300);
 /// Requests in progress get this long when the process stops.
@@ -24,10 +29,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves until `stop`, then lets requests in progress finish.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    // Telling HTTP/2 from HTTP/1 has no deadline: who says nothing would never be hung up on.
-    let mut server = Builder::new(TokioExecutor::new()).http1_only();
-    server.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
-    let graceful = GracefulShutdown::new();
+    let mut server = Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
+    let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
     loop {
         let (stream, peer): (_, SocketAddr) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -43,15 +47,27 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let mut stream = Box::pin(TimeoutStream::new(stream));
+        stream.as_mut().set_write_timeout_pinned(Some(WRITE_TIMEOUT));
+        let connection = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let drain = drain.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = drain.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 debug!(%peer, "A connection ended: {error}");
             }
         });
     }
     drop(listener);
     tokio::time::sleep(ARRIVAL).await;
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
+    drain.cancel();
+    connections.close();
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, connections.wait()).await;
 }

@@ -53,6 +53,8 @@ fn describe() {
     metrics::describe_gauge!("wapid_sessions", "Sessions by status");
     metrics::describe_gauge!("wapid_messages_underway", "Messages with intent and without a verdict");
     metrics::describe_gauge!("wapid_ledger_queue", "Writes waiting for their commit");
+    metrics::describe_gauge!("wapid_deliveries_waiting", "Webhook deliveries that were not taken yet");
+    metrics::describe_counter!("wapid_deliveries_total", "Requests to webhooks by outcome");
     metrics::describe_counter!("wapid_sends_total", "Sends by outcome");
     metrics::describe_counter!("wapid_messages_received_total", "Inbound messages stored");
     metrics::describe_histogram!(

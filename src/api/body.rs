@@ -30,6 +30,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// The same for a route that needs no body: none is the default.
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let bytes = read(request.into_body(), BODY_MAX).await?;
+        if bytes.trim_ascii().is_empty() { Ok(Self(T::default())) } else { Ok(Self(read_json(&bytes)?)) }
+    }
+}
+
 /// A whole body as `T`, or the reason why not.
 pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);

@@ -3,17 +3,19 @@
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use wapid_core::id::SessionId;
+use wapid_core::id::{KeyId, SessionId};
 use wapid_core::key::Mode;
 use wapid_core::store::TenantStore;
 use wapid_core::store::sessions::SessionRow;
 
 use super::Api;
 use super::error::ApiError;
+use super::events::Ticket;
 
 /// An authenticated caller, with the rows of its tenant and mode and no others.
 pub struct Caller {
     pub store: TenantStore,
+    pub key: KeyId,
 }
 
 impl Caller {
@@ -29,7 +31,7 @@ impl FromRequestParts<Api> for Caller {
         let key = credential(&parts.headers).ok_or_else(ApiError::unauthorized)?;
         let store = api.sessions.store();
         let caller = store.authenticate(key).await?.ok_or_else(ApiError::unauthorized)?;
-        Ok(Self { store: store.tenant(caller.tenant, caller.mode) })
+        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key })
     }
 }
 
@@ -40,6 +42,33 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(axum::http::header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = bearer.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// Who reads a stream: a caller, or a page in a browser that a caller gave a ticket to, because an
+/// `EventSource` sends no header.
+pub struct Listener {
+    pub caller: Caller,
+    /// What the ticket is for; a key is for everything.
+    pub ticket: Option<Ticket>,
+}
+
+impl FromRequestParts<Api> for Listener {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        if credential(&parts.headers).is_some() {
+            return Ok(Self { caller: Caller::from_request_parts(parts, api).await?, ticket: None });
+        }
+        let mut query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let text = query.find(|(name, _)| name == "ticket").ok_or_else(ApiError::unauthorized)?.1;
+        let store = api.sessions.store();
+        let ticket = Ticket::open(store, &text).ok_or_else(ApiError::bad_ticket)?;
+        if !store.is_key_good(&ticket.key).await? {
+            return Err(ApiError::bad_ticket());
+        }
+        let scoped = store.tenant(ticket.tenant.clone(), ticket.mode);
+        Ok(Self { caller: Caller { store: scoped, key: ticket.key.clone() }, ticket: Some(ticket) })
+    }
 }
 
 /// The session named in the path, if it is the caller's. Anybody else's is 404.

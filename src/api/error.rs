@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use wapid_core::job::State;
 use wapid_core::phone::PhoneError;
 use wapid_core::store::StoreError;
+use wapid_core::store::endpoints::NewEndpointError;
 use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
@@ -86,6 +87,47 @@ impl ApiError {
             _ => "Every recipient of the job has an outcome already",
         };
         Self::bad("JOB_IS_OVER", why)
+    }
+
+    pub fn no_webhook() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "WEBHOOK_NOT_FOUND", "There is no such webhook")
+    }
+
+    pub fn no_event() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "EVENT_NOT_FOUND",
+            "There is no such event, or it is too old to be kept",
+        )
+    }
+
+    pub fn no_recovery() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "RECOVERY_NOT_FOUND", "There is no such recovery")
+    }
+
+    /// A reader of the log was away for longer than events are kept.
+    pub fn events_gone(forgotten: i64) -> Self {
+        Self::new(
+            StatusCode::GONE,
+            "EVENTS_GONE",
+            format!("Events up to position {forgotten} are kept no longer; read on with after={forgotten}"),
+        )
+    }
+
+    pub fn too_many_streams(limit: usize) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOO_MANY_STREAMS",
+            format!("{limit} streams of this tenant are open already; close some"),
+        )
+    }
+
+    pub fn bad_ticket() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "TICKET_NOT_VALID",
+            "The ticket is not valid any more; ask for another with POST /api/whatsapp/events/ticket",
+        )
     }
 
     pub fn not_opted_out() -> Self {
@@ -187,6 +229,15 @@ impl From<NewJobError> for ApiError {
             NewJobError::NoSession => Self::no_session(),
             NewJobError::TooMany => Self::bad("TOO_MANY_JOBS", sentence(&problem)),
             NewJobError::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<NewEndpointError> for ApiError {
+    fn from(problem: NewEndpointError) -> Self {
+        match problem {
+            NewEndpointError::TooMany => Self::bad("TOO_MANY_WEBHOOKS", sentence(&problem)),
+            NewEndpointError::Store(problem) => problem.into(),
         }
     }
 }

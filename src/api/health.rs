@@ -59,5 +59,8 @@ pub async fn scrape(State(api): State<Api>) -> String {
     }
     metrics::gauge!("wapid_messages_underway").set(api.sessions.underway() as f64);
     metrics::gauge!("wapid_ledger_queue").set(api.sessions.store().ledger_depth() as f64);
+    if let Ok(waiting) = api.sessions.store().deliveries_waiting().await {
+        metrics::gauge!("wapid_deliveries_waiting").set(waiting as f64);
+    }
     api.metrics.render()
 }

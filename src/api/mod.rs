@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -20,11 +21,13 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::delivery::Deliveries;
 use crate::session::Sessions;
 
 mod body;
 mod caller;
 mod error;
+mod events;
 mod health;
 mod jobs;
 mod messages;
@@ -34,6 +37,7 @@ mod sandbox;
 mod send;
 mod sessions;
 mod settings;
+mod webhooks;
 
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,6 +49,9 @@ pub const LISTS_AT_ONCE: usize = 2;
 #[derive(Clone)]
 pub struct Api {
     pub sessions: Sessions,
+    pub deliveries: Deliveries,
+    /// Ends streams.
+    pub stop: CancellationToken,
     pub metrics: PrometheusHandle,
     pub restored: Arc<std::sync::atomic::AtomicBool>,
     /// Where the files of forms lie while they are read.
@@ -80,6 +87,25 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(opt_outs::list, opt_outs::add))
         .routes(routes!(opt_outs::remove))
         .routes(routes!(settings::read, settings::write))
+        .routes(routes!(webhooks::first::read, webhooks::first::write, webhooks::first::remove))
+        .routes(routes!(webhooks::first::test))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::read, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::enable))
+        .routes(routes!(webhooks::disable))
+        .routes(routes!(webhooks::test::test))
+        .routes(routes!(webhooks::deliveries::list))
+        .routes(routes!(webhooks::deliveries::read))
+        .routes(routes!(webhooks::deliveries::retry))
+        .routes(routes!(webhooks::recoveries::begin))
+        .routes(routes!(webhooks::recoveries::list))
+        .routes(routes!(webhooks::recoveries::read))
+        .routes(routes!(webhooks::recoveries::cancel))
+        .routes(routes!(events::list))
+        .routes(routes!(events::stream::stream))
+        .routes(routes!(events::stream::socket))
+        .routes(routes!(events::ticket))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))

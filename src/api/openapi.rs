@@ -4,6 +4,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::error::ErrorBody;
+use super::events::schema::Event;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -12,12 +13,15 @@ use super::error::ErrorBody;
         description = "A WhatsApp gateway. Live keys (`wapid_live_…`) work on WhatsApp, test keys (`wapid_test_…`) on the sandbox; they never see each other's objects. Every failure answers `{\"error\",\"code\"}`."
     ),
     modifiers(&Keys),
+    components(schemas(Event)),
     security(("apiKey" = []), ("bearer" = [])),
     tags(
         (name = "sessions", description = "Link numbers and watch them"),
         (name = "messages", description = "Send, and read the log"),
         (name = "jobs", description = "One text to many, one by one, within limits and windows"),
         (name = "opt-outs", description = "Who is not written to any more"),
+        (name = "events", description = "Everything that happened, in one order: a cursor, and live streams"),
+        (name = "webhooks", description = "Events sent to your URLs: signed, tried for days, recovered"),
         (name = "settings", description = "What holds for every job"),
         (name = "sandbox", description = "Simulated phones, for test keys"),
         (name = "operations", description = "For whoever runs it")

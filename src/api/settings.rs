@@ -1,9 +1,10 @@
-//! What a tenant wants of its bulk messages.
+//! What a tenant wants of its bulk messages and its events.
 
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use wapid_core::event::{KEPT_DAYS, KEPT_DAYS_RANGE};
 use wapid_core::opt_out::{self, Settings as Stored, WORDS_MAX};
 use wapid_core::pacing::Windows;
 use wapid_core::phone::Country;
@@ -39,11 +40,15 @@ pub struct Settings {
     /// OTP. `all`: single messages are refused too
     #[schema(example = "jobs")]
     opt_out_scope: Option<String>,
+    /// How long events are kept, with what was delivered of them: 7 to 400; 30 by default
+    #[schema(example = 30)]
+    event_days: Option<i64>,
 }
 
 impl Settings {
-    fn of(stored: Stored) -> Self {
+    fn of(stored: Stored, event_days: Option<i64>) -> Self {
         Self {
+            event_days: Some(event_days.unwrap_or(KEPT_DAYS)),
             default_country: stored.default_country,
             windows: Some(stored.windows),
             stop_words: Some(stored.stop_words.unwrap_or_else(opt_out::stop_words)),
@@ -74,6 +79,10 @@ impl Settings {
         if confirmation.as_ref().is_some_and(|text| text.len() > CONFIRMATION_MAX || text.contains('\0')) {
             return Err(invalid(format!("confirmation: at most {CONFIRMATION_MAX} bytes")));
         }
+        if self.event_days.is_some_and(|days| !KEPT_DAYS_RANGE.contains(&days)) {
+            let (least, most) = (KEPT_DAYS_RANGE.start(), KEPT_DAYS_RANGE.end());
+            return Err(invalid(format!("eventDays: {least} to {most}")));
+        }
         let applies_to_all = match self.opt_out_scope.as_deref() {
             None | Some("jobs") => false,
             Some("all") => true,
@@ -90,17 +99,22 @@ impl Settings {
     }
 }
 
-/// Settings for bulk messages
+/// The settings
 #[utoipa::path(
     operation_id = "get_settings",
     get, path = "/api/whatsapp/settings", tag = "settings",
     responses((status = 200, body = Settings), Refusals)
 )]
 pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
-    Ok(Json(Settings::of(caller.store.settings().await?)))
+    Ok(Json(stored(&caller).await?))
 }
 
-/// Replace the settings for bulk messages
+async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
+    let ends = caller.store.log_ends().await?;
+    Ok(Settings::of(caller.store.settings().await?, ends.kept_days))
+}
+
+/// Replace the settings
 ///
 /// Jobs that wait for a window look again at once.
 #[utoipa::path(
@@ -114,10 +128,12 @@ pub async fn write(
     caller: Caller,
     body: Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
-    let stored = body.value.check()?;
-    caller.store.save_settings(&stored).await?;
+    let event_days = body.value.event_days;
+    let wish = body.value.check()?;
+    caller.store.save_settings(&wish).await?;
+    caller.store.keep_events(event_days).await?;
     for session in caller.store.sessions().await? {
         api.sessions.wake_jobs(&session.key).await;
     }
-    Ok(Json(Settings::of(caller.store.settings().await?)))
+    Ok(Json(stored(&caller).await?))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::Config;
@@ -41,13 +42,15 @@ pub enum CallError {
     NotJson { url: String, source: reqwest::Error },
     #[error("{error}")]
     Refused { status: StatusCode, code: String, error: String },
+    #[error("{url} does not answer")]
+    Silent { url: String },
 }
 
 impl CallError {
     /// Nobody is there, or somebody who is not well: the same question may be answered later.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::NoAnswer { .. } | Self::NotJson { .. } => true,
+            Self::NoAnswer { .. } | Self::NotJson { .. } | Self::Silent { .. } => true,
             Self::Refused { status, .. } => status.is_server_error(),
         }
     }
@@ -85,7 +88,17 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, CallError> {
+    /// An answer of a shape that is known. One that is not of it is as bad as no JSON.
+    pub async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.call(Method::GET, path, None).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<T, CallError> {
         let mut request =
             self.http.request(method, format!("{}{path}", self.url)).header("X-API-Key", &self.key);
         if let Some(body) = body {
@@ -94,10 +107,11 @@ impl Client {
         let url = || self.url.clone();
         let answer = request.send().await.map_err(|source| CallError::NoAnswer { url: url(), source })?;
         let status = answer.status();
-        let value: Value = answer.json().await.map_err(|source| CallError::NotJson { url: url(), source })?;
+        let not_json = |source| CallError::NotJson { url: url(), source };
         if status.is_success() {
-            return Ok(value);
+            return answer.json().await.map_err(not_json);
         }
+        let value: Value = answer.json().await.map_err(not_json)?;
         let text = |name: &str| value[name].as_str().map(str::to_owned);
         Err(CallError::Refused {
             status,

@@ -6,10 +6,11 @@
 //! | `admin` | tenants and keys, straight on the database; a running gateway need not stop |
 //! | `link` | link a number from a terminal, through a running gateway |
 //! | `job` | list, watch and steer bulk jobs, through a running gateway |
+//! | `listen` | a tenant's events, live, through a running gateway |
 //! | `watch` | how a job is followed: a bar on a terminal, lines or JSON elsewhere |
 //! | `progress` | what a job's progress reads like; pure |
 //! | `demo` | a tour on the sandbox |
-//! | `client` | the small HTTP client that `link`, `job` and `demo` share |
+//! | `client` | the small HTTP client that `link`, `job`, `listen` and `demo` share |
 
 #![expect(clippy::print_stdout, reason = "commands speak to whoever typed them")]
 
@@ -28,6 +29,7 @@ mod client;
 mod demo;
 mod job;
 mod link;
+mod listen;
 mod progress;
 mod serve;
 mod watch;
@@ -53,6 +55,11 @@ enum Command {
     /// Bulk jobs: list, watch, pause, resume, cancel
     #[command(subcommand)]
     Job(job::JobCommand),
+    /// Print what happens, live, and pass it on to a program under development
+    ///
+    /// A gateway that restarts meanwhile is waited for, and nothing is missed. Exit code: 130 after Ctrl-C, 1
+    /// when there is nothing to listen to.
+    Listen(listen::ListenArguments),
     /// Customer accounts
     #[command(subcommand)]
     Tenant(admin::TenantCommand),
@@ -108,6 +115,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo => demo::tour(&config).await?,
         Command::Link(arguments) => link::link(&config, arguments).await?,
         Command::Job(command) => return job::job(&config, command).await,
+        Command::Listen(arguments) => return listen::listen(&config, arguments).await,
         Command::Tenant(command) => admin::tenant(&config, command).await?,
         Command::Key(command) => admin::key(&config, command).await?,
         Command::Sandbox { listen, folder, json } => serve::sandbox(listen, folder, json).await?,

@@ -57,7 +57,7 @@ async fn renew_once(sessions: &Sessions) -> Result<(), StoreError> {
     let held: HashSet<_> =
         sessions.store().renew_leases(&sessions.0.parts.owner).await?.into_iter().collect();
     for (handle, epoch) in holding {
-        if !held.contains(&handle.row.key) {
+        if !held.contains(handle.row.key.as_str()) {
             let _ = handle.commands.send(Command::LeaseLost { epoch });
         }
     }

@@ -1,0 +1,161 @@
+//! The log of events: read by position, or followed live.
+//!
+//! | file | what |
+//! |---|---|
+//! | `query` | where to begin and what to leave out |
+//! | `feed` | one reader's way through the log, whatever carries it |
+//! | `stream` | server-sent events and WebSocket |
+//! | `ticket` | what lets a page in a browser read a stream |
+//! | `schema` | what events look like, for `openapi.json` |
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use wapid_core::key::Mode;
+
+use super::Api;
+use super::body::OptionalBody;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::openapi::Refusals;
+
+mod feed;
+mod query;
+pub mod schema;
+pub mod stream;
+mod ticket;
+
+pub use ticket::Ticket;
+
+use query::{EventQuery, Params, Wanted};
+
+const PAGE: i64 = 100;
+const PAGE_MAX: i64 = 1_000;
+/// Positions that one answer looks at, at most, for events that are wanted.
+const LOOKED_AT_MAX: i64 = 10_000;
+/// How long a request may wait for something to happen, in seconds.
+const WAIT_MAX: u64 = 50;
+
+/// A part of the log
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPage {
+    tenant_id: String,
+    #[schema(value_type = String, example = "test")]
+    mode: Mode,
+    #[schema(value_type = Vec<schema::Event>)]
+    events: Vec<Box<RawValue>>,
+    /// Give it as `after` to read on: nothing up to it comes again, and nothing after it is missed
+    next_after: i64,
+    /// Is there more already?
+    has_more: bool,
+}
+
+/// What happened, oldest first
+///
+/// Every tenant and mode has one log with one order. Remember `nextAfter` and nothing is missed, whatever
+/// happens to you or to us.
+#[utoipa::path(
+    operation_id = "list_events",
+    get, path = "/api/whatsapp/events", tag = "events", params(EventQuery),
+    responses((status = 200, body = EventPage), Refusals)
+)]
+pub async fn list(
+    caller: Caller,
+    State(api): State<Api>,
+    Params(query): Params<EventQuery>,
+) -> Result<Json<EventPage>, ApiError> {
+    let wanted = Wanted::of(query.types.as_deref(), query.session_id.as_deref())?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
+    }
+    let wait = query.wait.unwrap_or(0);
+    if wait > WAIT_MAX {
+        return Err(ApiError::parameter(format!("wait: 0 to {WAIT_MAX}")));
+    }
+    let after = query::begin(&caller.store, query.after.as_deref(), query::Start::Oldest).await?;
+    let mut follower = caller.store.follow(after);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
+    let limit = usize::try_from(limit).unwrap_or(1);
+    let (mut events, mut next_after, mut has_more) = (vec![], after, false);
+    loop {
+        let told = follower.read().await?;
+        let is_end = told.is_empty();
+        if let Some(first) = told.first().filter(|first| first.position > next_after + 1) {
+            if !events.is_empty() {
+                break;
+            }
+            return Err(ApiError::events_gone(first.position - 1));
+        }
+        for event in told {
+            if events.len() == limit {
+                has_more = true;
+                break;
+            }
+            next_after = event.position;
+            if wanted.wants(&event) {
+                let json = event.json.to_string();
+                events.push(RawValue::from_string(json).map_err(anyhow::Error::from)?);
+            }
+        }
+        has_more |= next_after - after >= LOOKED_AT_MAX;
+        if has_more || (!events.is_empty() && is_end) {
+            break;
+        }
+        if is_end {
+            tokio::select! {
+                () = follower.changed() => {}
+                () = tokio::time::sleep_until(deadline) => break,
+                () = api.stop.cancelled() => break,
+            }
+        }
+    }
+    let (tenant_id, mode) = (caller.store.tenant_id().to_string(), caller.mode());
+    Ok(Json(EventPage { tenant_id, mode, events, next_after, has_more }))
+}
+
+/// What a ticket is to be for.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TicketWish {
+    /// Only of these types; patterns as for webhooks
+    #[serde(default)]
+    types: Vec<String>,
+    /// Only of these sessions
+    #[serde(default)]
+    sessions: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketGiven {
+    /// For the parameter `ticket` of `/events/stream` and `/events/socket`
+    ticket: String,
+    expires_at: String,
+}
+
+/// Let a page in a browser read
+///
+/// A ticket opens streams for ten minutes, and nothing else; a stream that it opened goes on after that. So no
+/// API key needs to be in a page.
+#[utoipa::path(
+    operation_id = "create_event_ticket",
+    post, path = "/api/whatsapp/events/ticket", tag = "events",
+    request_body(content = Option<TicketWish>),
+    responses((status = 200, body = TicketGiven), Refusals)
+)]
+pub async fn ticket(
+    caller: Caller,
+    State(api): State<Api>,
+    body: OptionalBody<TicketWish>,
+) -> Result<Json<TicketGiven>, ApiError> {
+    let TicketWish { types, sessions } = body.0;
+    let wanted = Wanted::of(Some(&types.join(",")), Some(&sessions.join(",")))?;
+    let (ticket, expires_at) = Ticket::seal(api.sessions.store(), &caller, &wanted);
+    Ok(Json(TicketGiven { ticket, expires_at: expires_at.iso() }))
+}

@@ -1,0 +1,177 @@
+//! What events look like, for `openapi.json`. Written by `wapid_core`; a test holds what happens to it.
+
+#![expect(dead_code, reason = "read by utoipa only")]
+
+use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+use wapid_core::event::Kind;
+
+/// Every type of event
+pub struct EventType;
+
+impl PartialSchema for EventType {
+    fn schema() -> RefOr<Schema> {
+        let names = Kind::ALL.iter().map(|kind| kind.as_str());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for EventType {}
+
+/// Something that happened. In this shape everywhere: in the log, in streams, and in webhooks of the format
+/// `standard`, which have `tenantId` and `mode` besides
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Event {
+    /// Stable: the same in every attempt, replay and stream. By it you know what you have
+    #[schema(example = "evt_01jdg3…")]
+    id: String,
+    r#type: EventType,
+    /// Of the shape of `data`; 1. New fields may come without a new version
+    version: i64,
+    /// In the log of this tenant and mode: one more with each event, without gaps
+    position: i64,
+    /// Absent for what is of no session
+    session_id: Option<String>,
+    /// Within the session: one more with each of its events, without gaps
+    sequence: Option<i64>,
+    #[schema(example = "2026-03-08T10:30:00.000Z")]
+    occurred_at: String,
+    data: EventData,
+}
+
+/// By the event's type
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventData {
+    Session(SessionEvent),
+    Received(ReceivedEvent),
+    Message(MessageEvent),
+    Job(JobEvent),
+    OptOut(OptOutEvent),
+    Endpoint(EndpointEvent),
+}
+
+/// `session.*`: where a session stands now
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionEvent {
+    session_id: String,
+    status: String,
+    /// Why, as in the session's status
+    reason: Option<String>,
+    /// The linked number, where known
+    phone_number: Option<String>,
+    /// Unix milliseconds
+    since: i64,
+}
+
+/// `message.received`
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceivedEvent {
+    /// WhatsApp's
+    message_id: String,
+    /// Ours, of the message log
+    key: String,
+    /// The chat's JID
+    chat: String,
+    /// Who wrote it: `919876543210@s.whatsapp.net`, or another JID where the number is hidden
+    from: String,
+    /// Who wrote it, where the number is known
+    phone: Option<String>,
+    /// WhatsApp's hidden id of who wrote it, where known
+    lid: Option<String>,
+    /// The same person's for ever, whichever of the two is known
+    #[schema(example = "con_01jdg3…")]
+    contact_id: Option<String>,
+    sender_name: Option<String>,
+    r#type: String,
+    /// Text or caption
+    body: String,
+    is_group: bool,
+    has_media: bool,
+    /// Unix seconds, by WhatsApp
+    timestamp: i64,
+}
+
+/// `message.sent`, `.delivered`, `.read`, `.played`, `.failed`: of one that this session sent, from here or
+/// from its phone. A status only advances, and may be skipped: what was delivered was sent
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageEvent {
+    message_id: String,
+    key: String,
+    /// `out`
+    direction: String,
+    chat: String,
+    /// The other party, where known
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    r#type: String,
+    status: String,
+    /// Of a bulk job's
+    job_id: Option<String>,
+    /// With `message.failed`
+    error: Option<MessageError>,
+}
+
+/// Why a message failed
+#[derive(Serialize, ToSchema)]
+pub struct MessageError {
+    /// Stable
+    code: Option<String>,
+    message: Option<String>,
+}
+
+/// `job.*`: where a bulk job stands now
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobEvent {
+    job_id: String,
+    session_id: String,
+    state: String,
+    total: i64,
+    succeeded: i64,
+    failed: i64,
+    skipped: i64,
+    processed: i64,
+    /// With `job.failed`
+    reason: Option<String>,
+}
+
+/// `optout.added`, `optout.removed`
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOutEvent {
+    phone: String,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    /// `api`, or `message` for somebody who said so
+    source: String,
+    message_id: Option<String>,
+}
+
+/// `endpoint.*`: of another endpoint than the one that is told. `failing`: it failed ten times in a row and
+/// gets one try at a time; `recovered`; `disabled` with a reason; `enabled`; `exhausted`: an event was given up
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointEvent {
+    endpoint_id: String,
+    /// With `disabled`: `owner`, `gone` or `failing`
+    reason: Option<String>,
+    /// With `exhausted`
+    event_id: Option<String>,
+    attempts: Option<i64>,
+    last_attempt: Option<LastAttempt>,
+}
+
+/// What came of the last try
+#[derive(Serialize, ToSchema)]
+pub struct LastAttempt {
+    status: Option<i64>,
+    error: Option<String>,
+}

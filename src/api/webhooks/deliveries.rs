@@ -1,0 +1,206 @@
+//! What was sent to an endpoint, and once more.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::event::Event;
+use wapid_core::id::{EndpointId, EventId};
+use wapid_core::store::deliveries::{AttemptRow, Delivery as Stored};
+
+use crate::api::Api;
+use crate::api::caller::Caller;
+use crate::api::error::ApiError;
+use crate::api::openapi::Refusals;
+
+const PAGE: i64 = 50;
+const PAGE_MAX: i64 = 200;
+const STATES: [&str; 4] = ["waiting", "delivered", "failed", "cancelled"];
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryQuery {
+    /// `waiting`, `delivered` or `failed`
+    state: Option<String>,
+    /// `nextCursor` of the answer before
+    cursor: Option<i64>,
+    /// 1 to 200; 50 by default
+    limit: Option<i64>,
+}
+
+/// One event for one endpoint
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    event_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<String>,
+    occurred_at: String,
+    /// `waiting`, `delivered`, or `failed` after the last attempt
+    state: String,
+    attempts: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<String>,
+}
+
+impl Delivery {
+    fn of(stored: Stored) -> Self {
+        Self {
+            event_id: stored.event_id.0,
+            kind: stored.kind,
+            session_id: stored.session_id.map(|id| id.0),
+            occurred_at: stored.occurred_at.iso(),
+            attempts: stored.tried,
+            next_attempt_at: (stored.state == "waiting").then(|| stored.next_at.iso()),
+            settled_at: stored.settled_at.map(|at| at.iso()),
+            state: stored.state,
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryList {
+    deliveries: Vec<Delivery>,
+    /// Give it as `cursor` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<i64>,
+}
+
+/// One request
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    number: i64,
+    /// `schedule`, or `replay` where somebody asked for it
+    cause: String,
+    at: String,
+    duration_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<i64>,
+    /// Absent for 2xx
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// The first 8 KiB of what was answered
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+}
+
+impl Attempt {
+    fn of(row: AttemptRow) -> Self {
+        Self {
+            number: row.nr,
+            cause: row.cause,
+            at: row.at.iso(),
+            duration_ms: row.duration_ms,
+            status: row.status,
+            error: row.error,
+            answer: row.answer,
+        }
+    }
+}
+
+/// A delivery with everything that was tried
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryStory {
+    #[serde(flatten)]
+    delivery: Delivery,
+    tried: Vec<Attempt>,
+    /// As it is in the log
+    #[schema(value_type = Option<Object>)]
+    event: Option<Event>,
+}
+
+/// What was sent to an endpoint, newest first
+#[utoipa::path(
+    operation_id = "list_deliveries",
+    get, path = "/api/whatsapp/webhooks/{id}/deliveries", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id"), DeliveryQuery),
+    responses((status = 200, body = DeliveryList), Refusals)
+)]
+pub async fn list(
+    caller: Caller,
+    Path(id): Path<String>,
+    query: Result<Query<DeliveryQuery>, QueryRejection>,
+) -> Result<Json<DeliveryList>, ApiError> {
+    let id = existing(&caller, id).await?;
+    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
+    }
+    let state = query.state.as_deref();
+    if state.is_some_and(|state| !STATES.contains(&state)) {
+        return Err(ApiError::parameter(format!("state: one of {}", STATES.join(", "))));
+    }
+    let before = query.cursor.unwrap_or(i64::MAX);
+    let rows = caller.store.deliveries(&id, state, before, limit).await?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.pos);
+    Ok(Json(DeliveryList { deliveries: rows.into_iter().map(Delivery::of).collect(), next_cursor }))
+}
+
+/// One delivery, with every attempt
+#[utoipa::path(
+    operation_id = "read_delivery",
+    get, path = "/api/whatsapp/webhooks/{id}/deliveries/{eventId}", tag = "webhooks",
+    params(
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("eventId" = String, Path, description = "The event's id")
+    ),
+    responses((status = 200, body = DeliveryStory), Refusals)
+)]
+pub async fn read(
+    caller: Caller,
+    Path((id, event)): Path<(String, String)>,
+) -> Result<Json<DeliveryStory>, ApiError> {
+    let id = existing(&caller, id).await?;
+    let found = caller.store.delivery(&id, &EventId(event)).await?;
+    let (delivery, attempts) = found.ok_or_else(ApiError::no_event)?;
+    let before = delivery.pos - 1;
+    let event = caller.store.events(before, 1, |_, _| true).await?.events.pop();
+    Ok(Json(DeliveryStory {
+        delivery: Delivery::of(delivery),
+        tried: attempts.into_iter().map(Attempt::of).collect(),
+        event,
+    }))
+}
+
+/// Deliver an event again
+///
+/// Now, under the same id, whatever became of it before; with the whole schedule if it fails. An event that
+/// this endpoint did not want or that is older than it may be named too.
+#[utoipa::path(
+    operation_id = "retry_delivery",
+    post, path = "/api/whatsapp/webhooks/{id}/deliveries/{eventId}/retry", tag = "webhooks",
+    params(
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("eventId" = String, Path, description = "The event's id")
+    ),
+    responses((status = 200, body = Delivery), Refusals)
+)]
+pub async fn retry(
+    caller: Caller,
+    State(api): State<Api>,
+    Path((id, event)): Path<(String, String)>,
+) -> Result<Json<Delivery>, ApiError> {
+    let id = existing(&caller, id).await?;
+    let event = EventId(event);
+    if !caller.store.deliver_again(&id, &event).await? {
+        return Err(ApiError::no_event());
+    }
+    api.deliveries.poke(&id);
+    let (delivery, _) = caller.store.delivery(&id, &event).await?.ok_or_else(ApiError::no_event)?;
+    Ok(Json(Delivery::of(delivery)))
+}
+
+pub(super) async fn existing(caller: &Caller, id: String) -> Result<EndpointId, ApiError> {
+    let (endpoint, _) = caller.store.endpoint(&EndpointId(id)).await?.ok_or_else(ApiError::no_webhook)?;
+    Ok(endpoint.id)
+}

@@ -1,0 +1,117 @@
+//! The one-URL setting: the tenant's first endpoint, in the classic format unless it says otherwise.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use wapid_core::endpoint::{Endpoint, Format};
+use wapid_core::store::endpoints::Keys;
+
+use super::given::{Given, GivenSecret};
+use super::test::{TestSent, TestWish};
+use super::{Done, Webhook};
+use crate::api::Api;
+use crate::api::body::{Body, OptionalBody};
+use crate::api::caller::Caller;
+use crate::api::error::ApiError;
+use crate::api::openapi::Refusals;
+
+/// The setting; `{"url":null}` where there is none
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum FirstWebhook {
+    Set(Box<Webhook>),
+    Unset { url: Option<String> },
+}
+
+impl FirstWebhook {
+    fn of(webhook: Webhook) -> Json<Self> {
+        Json(Self::Set(Box::new(webhook)))
+    }
+}
+
+/// The webhook
+#[utoipa::path(
+    operation_id = "get_webhook",
+    get, path = "/api/whatsapp/webhook", tag = "webhooks",
+    responses((status = 200, body = FirstWebhook), Refusals)
+)]
+pub async fn read(caller: Caller) -> Result<Json<FirstWebhook>, ApiError> {
+    Ok(match caller.store.first_endpoint().await? {
+        Some((endpoint, keys)) => FirstWebhook::of(Webhook::of(endpoint, &keys)),
+        None => Json(FirstWebhook::Unset { url: None }),
+    })
+}
+
+/// Set the webhook
+///
+/// `{"url","secret"}` is enough. What is left out stays as it was, the secret too; `"secret":""` signs
+/// nothing from here on. An endpoint that had been turned off is turned on.
+#[utoipa::path(
+    operation_id = "put_webhook",
+    put, path = "/api/whatsapp/webhook", tag = "webhooks",
+    request_body = Given,
+    responses((status = 200, body = FirstWebhook), Refusals)
+)]
+pub async fn write(
+    caller: Caller,
+    State(api): State<Api>,
+    body: Body<Given>,
+) -> Result<Json<FirstWebhook>, ApiError> {
+    let Some(stored) = caller.store.first_endpoint().await? else {
+        let settled = body.value.checked(None, Format::Classic)?;
+        let secret = match settled.secret {
+            Some(GivenSecret::New(ref secret)) => Some(secret.clone()),
+            Some(GivenSecret::None) | None => None,
+        };
+        let Json(webhook) = super::make(&api, &caller, settled, secret, true).await?;
+        return Ok(FirstWebhook::of(webhook));
+    };
+    let settled = body.value.checked(Some(stored.0.settings.clone()), Format::Classic)?;
+    let id = stored.0.id.clone();
+    let Json(mut webhook) = super::amend(&api, &caller, stored, settled).await?;
+    if caller.store.switch_endpoint(&id, true).await? == Some(true) {
+        api.deliveries.poke(&id);
+        let secret = webhook.secret.take();
+        webhook = super::read_one(&caller, &id).await?;
+        webhook.secret = secret;
+    }
+    Ok(FirstWebhook::of(webhook))
+}
+
+/// Remove the webhook
+#[utoipa::path(
+    operation_id = "delete_webhook",
+    delete, path = "/api/whatsapp/webhook", tag = "webhooks",
+    responses((status = 200, body = Done), Refusals)
+)]
+pub async fn remove(caller: Caller, State(api): State<Api>) -> Result<Json<Done>, ApiError> {
+    let (endpoint, _) = first(&caller).await?;
+    if !caller.store.remove_endpoint(&endpoint.id).await? {
+        return Err(ApiError::no_webhook());
+    }
+    api.deliveries.poke(&endpoint.id);
+    Ok(Json(Done { success: true }))
+}
+
+/// Test the webhook
+///
+/// Sends an event `test` now and answers with the exact request and what came back.
+#[utoipa::path(
+    operation_id = "send_test_event",
+    post, path = "/api/whatsapp/webhook/test", tag = "webhooks",
+    request_body(content = Option<TestWish>),
+    responses((status = 200, body = TestSent), Refusals)
+)]
+pub async fn test(
+    caller: Caller,
+    State(api): State<Api>,
+    body: OptionalBody<TestWish>,
+) -> Result<Json<TestSent>, ApiError> {
+    let (endpoint, keys) = first(&caller).await?;
+    super::test::send(&api, &caller, &endpoint, &keys, body.0).await
+}
+
+async fn first(caller: &Caller) -> Result<(Endpoint, Keys), ApiError> {
+    caller.store.first_endpoint().await?.ok_or_else(ApiError::no_webhook)
+}

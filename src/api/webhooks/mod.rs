@@ -1,0 +1,359 @@
+//! Endpoints of a tenant, and what is delivered to them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `first` | the one-URL setting |
+//! | `given` | what an owner says of an endpoint, checked |
+//! | `deliveries` | what was sent, every attempt, once more |
+//! | `recoveries` | everything missed in a time, delivered again |
+//! | `test` | an event that shows the exact request |
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wapid_core::endpoint::{Endpoint, Format, Settings};
+use wapid_core::id::{EndpointId, SessionId};
+use wapid_core::signature::{Profile, Secret};
+use wapid_core::store::endpoints::{Keys, ValidSecret};
+
+use super::Api;
+use super::body::{Body, OptionalBody};
+use super::caller::Caller;
+use super::error::ApiError;
+use super::openapi::Refusals;
+
+pub mod deliveries;
+pub mod first;
+mod given;
+pub mod recoveries;
+pub mod test;
+
+use given::{Given, GivenSecret, Rotation, Settled};
+
+/// An endpoint
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    #[schema(example = "ep_01jd…")]
+    id: String,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    /// `standard`, or `classic` for `{tenantId, event, sessionId, timestamp, data, signature}`
+    format: &'static str,
+    /// `[]`: all of its format
+    events: Vec<String>,
+    /// `[]`: of every session
+    sessions: Vec<String>,
+    #[schema(value_type = Object)]
+    profile: Profile,
+    /// Names of the headers that go with every request; their values are not shown
+    headers: Vec<String>,
+    concurrency: u16,
+    ordered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    timeout_ms: i64,
+    enabled: bool,
+    /// Why it is not: `owner`, `gone` (it answered 410) or `failing` (it took nothing for five days)
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// Failures in a row
+    failures: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<String>,
+    /// Nothing is tried before, because it failed so often or asked for a pause
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<String>,
+    /// Is anything signed?
+    has_secret: bool,
+    /// Shown once: when it was made or changed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    created_at: String,
+}
+
+impl Webhook {
+    fn of(endpoint: Endpoint, keys: &Keys) -> Self {
+        let Settings {
+            url,
+            description,
+            format,
+            events,
+            sessions,
+            profile,
+            concurrency,
+            is_ordered,
+            attempts_max,
+            timeout_ms,
+        } = endpoint.settings;
+        Self {
+            id: endpoint.id.0,
+            url,
+            description,
+            format: match format {
+                Format::Classic => "classic",
+                Format::Standard => "standard",
+            },
+            events,
+            sessions: sessions.into_iter().map(|SessionId(id)| id).collect(),
+            profile,
+            headers: keys.headers.iter().map(|(name, _)| name.clone()).collect(),
+            concurrency,
+            ordered: is_ordered,
+            max_attempts: attempts_max,
+            timeout_ms,
+            enabled: endpoint.state == wapid_core::endpoint::State::Enabled,
+            reason: endpoint.reason.map(wapid_core::endpoint::Reason::as_str),
+            failures: endpoint.standing.failures,
+            failing_since: endpoint.standing.failing_since.map(|at| at.iso()),
+            paused_until: endpoint.standing.paused_until.map(|at| at.iso()),
+            has_secret: !keys.secrets.is_empty(),
+            secret: None,
+            created_at: endpoint.created_at.iso(),
+        }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct WebhookList {
+    webhooks: Vec<Webhook>,
+}
+
+/// All endpoints
+#[utoipa::path(
+    operation_id = "list_webhooks",
+    get, path = "/api/whatsapp/webhooks", tag = "webhooks",
+    responses((status = 200, body = WebhookList), Refusals)
+)]
+pub async fn list(caller: Caller) -> Result<Json<WebhookList>, ApiError> {
+    let endpoints = caller.store.endpoints().await?;
+    let webhooks = endpoints.into_iter().map(|(endpoint, keys)| Webhook::of(endpoint, &keys)).collect();
+    Ok(Json(WebhookList { webhooks }))
+}
+
+/// Make an endpoint
+///
+/// What happens from here on is delivered to it. Without a `secret` one is made; either is shown in this
+/// answer and never again.
+#[utoipa::path(
+    operation_id = "create_webhook",
+    post, path = "/api/whatsapp/webhooks", tag = "webhooks",
+    request_body = Given,
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn create(
+    caller: Caller,
+    State(api): State<Api>,
+    body: Body<Given>,
+) -> Result<Json<Webhook>, ApiError> {
+    let settled = body.value.checked(None, Format::Standard)?;
+    let secret = match settled.secret {
+        Some(GivenSecret::None) => return Err(given::no_secret()),
+        Some(GivenSecret::New(ref secret)) => secret.clone(),
+        None => Secret::generate(),
+    };
+    make(&api, &caller, settled, Some(secret), false).await
+}
+
+async fn make(
+    api: &Api,
+    caller: &Caller,
+    settled: Settled,
+    secret: Option<Secret>,
+    is_first: bool,
+) -> Result<Json<Webhook>, ApiError> {
+    given::vet(api, &settled.settings.url, caller.mode()).await?;
+    let keys = Keys::of(secret.clone(), settled.headers.unwrap_or_default());
+    let id = caller.store.create_endpoint(&settled.settings, &keys, is_first).await?;
+    let mut webhook = read_one(caller, &id).await?;
+    webhook.secret = secret.map(|secret| secret.reveal().to_owned());
+    Ok(Json(webhook))
+}
+
+/// One endpoint
+#[utoipa::path(
+    operation_id = "read_webhook",
+    get, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn read(caller: Caller, Path(id): Path<String>) -> Result<Json<Webhook>, ApiError> {
+    Ok(Json(read_one(&caller, &EndpointId(id)).await?))
+}
+
+/// Change an endpoint
+///
+/// A field that is left out stays as it is.
+#[utoipa::path(
+    operation_id = "change_webhook",
+    patch, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    request_body = Given,
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn change(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: Body<Given>,
+) -> Result<Json<Webhook>, ApiError> {
+    let id = EndpointId(id);
+    let stored = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
+    let settled = body.value.checked(Some(stored.0.settings.clone()), Format::Standard)?;
+    if matches!(settled.secret, Some(GivenSecret::None)) && !stored.0.is_first {
+        return Err(given::no_secret());
+    }
+    amend(&api, &caller, stored, settled).await
+}
+
+async fn amend(
+    api: &Api,
+    caller: &Caller,
+    (endpoint, mut keys): (Endpoint, Keys),
+    settled: Settled,
+) -> Result<Json<Webhook>, ApiError> {
+    let id = endpoint.id;
+    if settled.settings.url != endpoint.settings.url {
+        given::vet(api, &settled.settings.url, caller.mode()).await?;
+    }
+    if let Some(headers) = settled.headers {
+        keys.headers = headers;
+    }
+    let mut shown = None;
+    match settled.secret {
+        Some(GivenSecret::New(secret)) => {
+            shown = Some(secret.reveal().to_owned());
+            keys.secrets = vec![ValidSecret { secret, until: None }];
+        }
+        Some(GivenSecret::None) => keys.secrets.clear(),
+        None => {}
+    }
+    if !caller.store.change_endpoint(&id, &settled.settings, &keys).await? {
+        return Err(ApiError::no_webhook());
+    }
+    api.deliveries.poke(&id);
+    let mut webhook = read_one(caller, &id).await?;
+    webhook.secret = shown;
+    Ok(Json(webhook))
+}
+
+/// Remove an endpoint
+///
+/// What was waiting for it is not sent.
+#[utoipa::path(
+    operation_id = "remove_webhook",
+    delete, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    responses((status = 200, body = Done), Refusals)
+)]
+pub async fn remove(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Done>, ApiError> {
+    let id = EndpointId(id);
+    if !caller.store.remove_endpoint(&id).await? {
+        return Err(ApiError::no_webhook());
+    }
+    api.deliveries.poke(&id);
+    Ok(Json(Done { success: true }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Done {
+    success: bool,
+}
+
+/// A new secret
+///
+/// The old one signs beside it for `graceHours` (0 to 168; 24 by default), so that a receiver may change
+/// over at any time of them.
+#[utoipa::path(
+    operation_id = "rotate_webhook_secret",
+    post, path = "/api/whatsapp/webhooks/{id}/rotate-secret", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    request_body = Rotation,
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn rotate(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: Body<Rotation>,
+) -> Result<Json<Webhook>, ApiError> {
+    let id = EndpointId(id);
+    let (secret, grace_ms) = body.value.checked()?;
+    if !caller.store.rotate_secret(&id, secret.clone(), grace_ms).await? {
+        return Err(ApiError::no_webhook());
+    }
+    api.deliveries.poke(&id);
+    let mut webhook = read_one(&caller, &id).await?;
+    webhook.secret = Some(secret.reveal().to_owned());
+    Ok(Json(webhook))
+}
+
+/// What turning an endpoint on may ask for.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Enabling {
+    /// Deliver what happened since it failed or was turned off as well
+    #[serde(default)]
+    recover: bool,
+}
+
+/// Turn an endpoint on
+///
+/// What waited for it goes on. What was given up since it began to fail, and what happened while it was off, is
+/// delivered with `{"recover":true}`; watch that as a recovery.
+#[utoipa::path(
+    operation_id = "enable_webhook",
+    post, path = "/api/whatsapp/webhooks/{id}/enable", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    request_body(content = Option<Enabling>),
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn enable(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    body: OptionalBody<Enabling>,
+) -> Result<Json<Webhook>, ApiError> {
+    let id = EndpointId(id);
+    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
+    let has_changed = caller.store.switch_endpoint(&id, true).await?.ok_or_else(ApiError::no_webhook)?;
+    if body.0.recover && has_changed {
+        let since =
+            endpoint.standing.failing_since.map_or(endpoint.changed_at, |at| at.min(endpoint.changed_at));
+        let until = caller.store.now().plus_ms(1);
+        caller.store.begin_recovery(&id, since, until).await?;
+    }
+    api.deliveries.poke(&id);
+    Ok(Json(read_one(&caller, &id).await?))
+}
+
+/// Turn an endpoint off
+///
+/// What waits for it stays, and goes on when it is turned on again. What happens meanwhile is not for it.
+#[utoipa::path(
+    operation_id = "disable_webhook",
+    post, path = "/api/whatsapp/webhooks/{id}/disable", tag = "webhooks",
+    params(("id" = String, Path, description = "The endpoint's id")),
+    responses((status = 200, body = Webhook), Refusals)
+)]
+pub async fn disable(
+    caller: Caller,
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<Json<Webhook>, ApiError> {
+    let id = EndpointId(id);
+    caller.store.switch_endpoint(&id, false).await?.ok_or_else(ApiError::no_webhook)?;
+    api.deliveries.poke(&id);
+    Ok(Json(read_one(&caller, &id).await?))
+}
+
+async fn read_one(caller: &Caller, id: &EndpointId) -> Result<Webhook, ApiError> {
+    let (endpoint, keys) = caller.store.endpoint(id).await?.ok_or_else(ApiError::no_webhook)?;
+    Ok(Webhook::of(endpoint, &keys))
+}
