@@ -102,10 +102,20 @@ struct Settings {
     config: Config,
 }
 
-/// A gateway's settings for a test, on a free port.
+/// A gateway's settings for a test, on a free port. Its webhooks may go to this machine.
 pub fn settings(dir: &std::path::Path, database_url: &str) -> Config {
     let dir = dir.to_str().expect("a temporary path is UTF-8");
-    let arguments = ["wapid", "--data-dir", dir, "--database-url", database_url, "--listen", "127.0.0.1:0"];
+    let arguments = [
+        "wapid",
+        "--data-dir",
+        dir,
+        "--database-url",
+        database_url,
+        "--listen",
+        "127.0.0.1:0",
+        "--ssrf-allow",
+        "127.0.0.1",
+    ];
     Settings::parse_from(arguments).config
 }
 
@@ -370,6 +380,28 @@ impl Caller {
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(Method::POST, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PATCH, path, &[], Some(body.to_string().into_bytes())).await
+    }
+
+    /// What a stream says at once: up to its first sign of life, and what comes with it.
+    pub async fn events_of(&self, path: &str, query: &str) -> String {
+        let url = format!("{}{path}?{query}", self.url);
+        let mut answer =
+            self.http.get(url).header("X-API-Key", &self.key).send().await.expect("the gateway answers");
+        assert_eq!(answer.status(), 200);
+        let mut said = String::new();
+        while let Ok(Ok(Some(chunk))) = tokio::time::timeout(Duration::from_millis(300), answer.chunk()).await
+        {
+            said.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        }
+        said.lines().filter(|line| line.starts_with("data:")).collect::<Vec<_>>().join("\n")
     }
 
     pub async fn call(

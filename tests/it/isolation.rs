@@ -9,7 +9,14 @@ use serde_json::{Value, json};
 use crate::app::TestApp;
 
 /// Whatever a route might read of a body; the path points at an object of A.
-fn body() -> Value {
+fn body(path: &str) -> Value {
+    if path.contains("/webhook") || path.ends_with("/ticket") {
+        return match path.rsplit('/').next() {
+            Some("recover") => json!({"since": "2020-01-01T00:00:00Z"}),
+            Some("webhooks" | "{id}") => json!({"url": "https://stranger.example.invalid/"}),
+            _ => json!({}),
+        };
+    }
     json!({
         "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
         "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
@@ -29,6 +36,19 @@ async fn a_stranger_finds_nothing_on_any_route() {
     refused.refused(400, "INVALID_REQUEST");
     let job = json!({"recipients": ["5511900000002"], "message": "private offer", "name": "private sale", "windows": [{"from": "00:00", "to": "00:01"}]});
     let job = session.bulk(job).await;
+    let hook = json!({"url": "https://private.example.invalid/", "events": ["job.*"]});
+    let webhook = a.test.post("/api/whatsapp/webhooks", hook).await.ok();
+    let webhook = webhook["id"].as_str().expect("an id");
+    let first =
+        json!({"url": "https://first.example.invalid/", "secret": "private secret", "events": ["job.*"]});
+    a.test.put("/api/whatsapp/webhook", first).await.ok();
+    let begun = json!({"since": "2020-01-01T00:00:00Z"});
+    let recovery = a.test.post(&format!("/api/whatsapp/webhooks/{webhook}/recover"), begun).await.ok();
+    let recovery = recovery["recoveryId"].as_str().expect("an id");
+    let log = a.test.get("/api/whatsapp/events?types=message.*").await.ok();
+    let event = log["events"][0]["id"].clone();
+    let event = event.as_str().unwrap_or_else(|| panic!("no message in {log}"));
+    assert!(a.test.events_of("/api/whatsapp/events/stream", "after=oldest").await.contains(event));
     let before = snapshot(&a.test).await;
     let b = app.tenant("b").await;
 
@@ -37,12 +57,22 @@ async fn a_stranger_finds_nothing_on_any_route() {
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for method in methods.as_object().expect("methods").keys() {
             let names_an_object = path.contains('{');
-            let filled =
-                path.replace("{id}", "main").replace("{phone}", "5511900000001").replace("{jobId}", &job.id);
+            let own = if path.contains("/webhooks/") { webhook } else { "main" };
+            let filled = path
+                .replace("{id}", own)
+                .replace("{phone}", "5511900000001")
+                .replace("{jobId}", &job.id)
+                .replace("{eventId}", event)
+                .replace("{recoveryId}", recovery);
             assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
             let method: Method = method.to_uppercase().parse().expect("a method");
             for stranger in [&b.test, &b.live, &a.live] {
-                let bytes = body().to_string().into_bytes();
+                if is_stream(&filled) {
+                    assert_eq!(stranger.events_of(&filled, "after=oldest").await, "");
+                    walked += 1;
+                    continue;
+                }
+                let bytes = body(path).to_string().into_bytes();
                 let answer = stranger.call(method.clone(), &filled, &[], Some(bytes)).await;
                 assert!(!answer.text.contains("private"), "{method} {path} shows another's message");
                 if names_an_object {
@@ -53,7 +83,7 @@ async fn a_stranger_finds_nothing_on_any_route() {
             }
             let nobody = crate::app::Caller::new(app.url(), "wapid_live_nobody");
             let answer =
-                nobody.call(method.clone(), &filled, &[], Some(body().to_string().into_bytes())).await;
+                nobody.call(method.clone(), &filled, &[], Some(body(path).to_string().into_bytes())).await;
             let public = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());
             assert!(public || answer.status == 401, "{method} {path} without a key: {}", answer.text);
         }
@@ -85,7 +115,12 @@ async fn a_stranger_cannot_name_anothers_session_in_a_body() {
     assert_eq!(session.status().await["status"], "ready");
 }
 
-async fn snapshot(caller: &crate::app::Caller) -> [Value; 6] {
+/// It has no end.
+fn is_stream(path: &str) -> bool {
+    path.ends_with("/events/stream")
+}
+
+async fn snapshot(caller: &crate::app::Caller) -> [Value; 8] {
     let jobs = caller.get("/api/whatsapp/bulk-jobs").await.ok();
     // Without what changes while its window comes nearer.
     let jobs = jobs["jobs"].as_array().expect("jobs").iter();
@@ -96,5 +131,7 @@ async fn snapshot(caller: &crate::app::Caller) -> [Value; 6] {
         caller.get("/api/whatsapp/sessions").await.ok(),
         caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
         caller.get("/api/sandbox/phones").await.ok(),
+        caller.get("/api/whatsapp/webhooks").await.ok(),
+        caller.get("/api/whatsapp/webhook").await.ok(),
     ]
 }

@@ -16,6 +16,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod faults;
+mod hooks;
 mod isolation;
 mod jobs;
 mod link;
@@ -25,6 +26,7 @@ mod openapi;
 mod operations;
 mod process;
 mod proxy;
+mod receiver;
 #[path = "../support/redis.rs"]
 mod redis;
 mod sending;

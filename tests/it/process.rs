@@ -36,6 +36,7 @@ impl Home {
             .env("WAPID_DATA_DIR", &self.dir)
             .env("WAPID_DATABASE_URL", &self.database)
             .env("WAPID_LISTEN", &self.listen)
+            .env("WAPID_SSRF_ALLOW", "127.0.0.1")
             .env_remove("WAPID_LOG")
             .stderr(Stdio::null())
             .kill_on_drop(true);

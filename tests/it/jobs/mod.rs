@@ -9,7 +9,7 @@ use crate::app::{Answer, Caller, Session, Tenant, until_within};
 mod contract;
 mod crash_points;
 mod hold;
-mod kill;
+pub mod kill;
 mod lists;
 mod pace;
 mod queue;
