@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+#[expect(dead_code, reason = "each bench uses its part of it")]
 mod support;
 
 use support::{Caller, Home, Process, argument, customer, describe_machine, engines};

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wapid_core::clock::{At, Clock};
 
+#[expect(dead_code, reason = "each bench uses its part of it")]
 mod support;
 
 use support::{Caller, Engine, Home, argument, customer, describe_machine, engines, word};

@@ -196,6 +196,12 @@ impl Caller {
         Ok(())
     }
 
+    /// An answer that has no end.
+    pub async fn stream(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let request = self.http.get(format!("{}{path}", self.url)).header("X-API-Key", &self.key);
+        Ok(request.send().await?.error_for_status()?)
+    }
+
     async fn link(&self, number: usize) -> anyhow::Result<()> {
         let phone = shop_phone(number);
         self.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await?;
@@ -223,7 +229,7 @@ impl Caller {
 }
 
 /// Does them all, some at a time, and says now and then how many are done.
-async fn all(
+pub async fn all(
     done: &str,
     tasks: impl Iterator<Item = impl Future<Output = anyhow::Result<()>>>,
 ) -> anyhow::Result<()> {
@@ -240,7 +246,7 @@ async fn all(
     Ok(())
 }
 
-fn shop_phone(number: usize) -> String {
+pub fn shop_phone(number: usize) -> String {
     format!("55119{number:08}")
 }
 
@@ -305,6 +311,7 @@ impl Home {
             .env("WAPID_DATABASE_URL", &self.database)
             .env("WAPID_DURABILITY", &self.durability)
             .env("WAPID_LISTEN", &self.listen)
+            .env("WAPID_SSRF_ALLOW", "127.0.0.1")
             .env("WAPID_SANDBOX_URL", format!("http://{}", text("listen")))
             .env("WAPID_SANDBOX_KEY", text("staticKey"));
         Ok(command)
