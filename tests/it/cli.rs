@@ -9,8 +9,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::app::{Caller, Database, Engine, Tenant, TestApp, until};
+use crate::hooks::{log_of, something};
 use crate::jobs::{Job, crowd};
 use crate::process::{home, serve_sandbox, signal};
+use crate::receiver::Receiver;
 
 /// Generous: the machine is busy, and a gateway that was killed takes its time to come back.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -190,7 +192,7 @@ async fn job_command(caller: &Caller, arguments: &[&str]) -> Output {
         .expect("wapid runs")
 }
 
-/// `wapid job watch` with its output on a pipe.
+/// A command that goes on, with its output on a pipe.
 struct Watcher {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -199,10 +201,14 @@ struct Watcher {
 
 impl Watcher {
     fn of(job: &Job<'_>, more: &[&str]) -> Self {
+        Self::start(job.caller, &[&["job", "watch", &job.id], more].concat())
+    }
+
+    fn start(caller: &Caller, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
-            .args(["job", "watch", &job.id, "--url", &job.caller.url])
-            .args(more)
-            .env("WAPID_KEY", &job.caller.key)
+            .args(arguments)
+            .args(["--url", &caller.url])
+            .env("WAPID_KEY", &caller.key)
             .env("TZ", "UTC")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -411,4 +417,36 @@ async fn what_cannot_be_watched_is_said_at_once_and_ends_with_1() {
     one_line(&wapid(&app, &["key", "revoke", &shop.test.key, "--json"]).await);
     let (code, said) = watcher.end().await;
     assert_eq!(code, 1, "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_listened_to_and_passed_on_with_a_signature() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let first = something(&shop.test, 1).await;
+    let receiver = Receiver::new().await;
+    let wish = ["listen", "--json", "--after", "oldest", "--forward", &receiver.url, "--secret", "mine"];
+    let mut listener = Watcher::start(&shop.test, &wish);
+    listener.until_says(&first).await;
+    let second = something(&shop.test, 2).await;
+    listener.until_says(&second).await;
+    let log = log_of(&shop.test, "").await;
+    let said: Vec<Value> =
+        listener.said.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(said, log);
+    let got = receiver.until_gets("it is passed on", |got| got.id() == second).await;
+    assert!(got.is_signed_with(b"mine"));
+    let body = got.json();
+    assert_eq!((&body["data"], &body["mode"]), (&log[1]["data"], &json!("test")));
+    assert!(body["tenantId"].is_string());
+    signal(&listener.child, "INT");
+    assert_eq!(listener.end().await.0, 130);
+
+    let mut narrow =
+        Watcher::start(&shop.test, &["listen", "--types", "optout.removed", "--after", "oldest"]);
+    shop.test.delete("/api/whatsapp/opt-outs/5511900000001").await.ok();
+    let line = narrow.until_says("optout.removed").await;
+    assert!(line.contains("5511900000001") && narrow.said.len() == 1, "{:?}", narrow.said);
+    let (code, said) = Watcher::start(&shop.test, &["listen", "--types", "mess"]).end().await;
+    assert_eq!((code, said.len()), (1, 0));
 }

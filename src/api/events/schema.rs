@@ -141,6 +141,8 @@ pub struct JobEvent {
     processed: i64,
     /// With `job.failed`
     reason: Option<String>,
+    /// With `job.resumed` by `retry-failed`: how many are tried again
+    retried: Option<i64>,
 }
 
 /// `optout.added`, `optout.removed`

@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
+use wapid_core::event::Kind;
 
 use super::{Hook, log_of, something};
-use crate::app::{Engine, TestApp, until};
+use crate::app::{Caller, Engine, TestApp, until};
 use crate::on_both_engines;
 use crate::receiver::{Receiver, key_of, mac};
 
@@ -95,6 +96,7 @@ on_both_engines! {
         }
         let positions: Vec<_> = log.iter().map(|event| event["position"].as_i64().unwrap()).collect();
         assert_eq!(positions, (1..=i64::try_from(log.len()).unwrap()).collect::<Vec<_>>());
+        are_as_documented(&shop.test, &log).await;
         // The other one's: messages of one session, in its own profile.
         until("sent, delivered and received", || async { (narrow.count() >= 3).then_some(()) }).await;
         for got in narrow.all() {
@@ -377,4 +379,40 @@ on_both_engines! {
         assert_eq!(store.deliveries_waiting().await.unwrap(), 0);
         assert_eq!(new.count(), 2);
     }
+}
+
+/// Every field is in `openapi.json`, and every field that it requires is there.
+async fn are_as_documented(caller: &Caller, log: &[Value]) {
+    let document = caller.get("/openapi.json").await.ok();
+    let schemas = &document["components"]["schemas"];
+    let known: Vec<_> = Kind::ALL.iter().map(|kind| json!(kind.as_str())).collect();
+    assert_eq!(schemas["EventType"]["enum"], json!(known));
+    let mut seen = std::collections::BTreeSet::new();
+    for event in log {
+        let family = event["type"].as_str().unwrap().split('.').next().unwrap();
+        let name = match (family, event["type"] == "message.received") {
+            ("message", true) => "ReceivedEvent",
+            ("message", false) => "MessageEvent",
+            ("session", _) => "SessionEvent",
+            ("optout", _) => "OptOutEvent",
+            ("job", _) => "JobEvent",
+            _ => "EndpointEvent",
+        };
+        seen.insert(name);
+        for (schema, value) in [("Event", event), (name, &event["data"])] {
+            let fields = value.as_object().unwrap();
+            let properties =
+                schemas[schema]["properties"].as_object().unwrap_or_else(|| panic!("no {schema}"));
+            for field in fields.keys() {
+                assert!(properties.contains_key(field), "{schema} does not know {field}: {value}");
+            }
+            for required in schemas[schema]["required"].as_array().into_iter().flatten() {
+                assert!(
+                    fields.contains_key(required.as_str().unwrap()),
+                    "{schema} wants {required}: {value}"
+                );
+            }
+        }
+    }
+    assert!(seen.len() >= 4, "only {seen:?}");
 }
