@@ -65,7 +65,7 @@ CREATE TABLE attempts (
     endpoint_id TEXT COLLATE "C" NOT NULL,
     pos         BIGINT NOT NULL,
     nr          BIGINT NOT NULL,     -- from 1
-    cause       TEXT NOT NULL,       -- schedule | retry | recovery
+    cause       TEXT NOT NULL,       -- schedule | replay
     at          BIGINT NOT NULL,
     duration_ms BIGINT NOT NULL,
     status      BIGINT,              -- NULL: no answer
@@ -79,7 +79,7 @@ CREATE TABLE recoveries (
     endpoint_id TEXT COLLATE "C" NOT NULL,
     id          TEXT COLLATE "C" NOT NULL, -- rec_ULID
     state       TEXT COLLATE "C" NOT NULL, -- running | completed | cancelled
-    since       BIGINT NOT NULL,     -- of the events' occurred_at
+    since       BIGINT NOT NULL,     -- of when events were stored
     until       BIGINT NOT NULL,
     first_pos   BIGINT NOT NULL,
     pos         BIGINT NOT NULL,     -- done up to here

@@ -237,6 +237,7 @@ impl From<NewEndpointError> for ApiError {
     fn from(problem: NewEndpointError) -> Self {
         match problem {
             NewEndpointError::TooMany => Self::bad("TOO_MANY_WEBHOOKS", sentence(&problem)),
+            NewEndpointError::HasFirst => Self::bad("WEBHOOK_SET_MEANWHILE", sentence(&problem)),
             NewEndpointError::Store(problem) => problem.into(),
         }
     }

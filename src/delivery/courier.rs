@@ -181,7 +181,7 @@ impl Courier {
             let until = until.map_or(look, |at| at.min(look));
             tokio::select! {
                 () = clock.until(until) => {}
-                Some(tried) = self.trials.join_next() => self.heard(tried.ok()),
+                Some(tried) = self.trials.join_next() => self.heard(tried.ok()).await,
                 Some(committed) = self.commits.join_next() => self.committed(committed.ok()),
                 () = self.bell.ring.notified() => {}
                 () = wait_closing(&mut closing) => {}
@@ -263,7 +263,7 @@ impl Courier {
     }
 
     /// Judges what became of a trial, and has it written down.
-    fn heard(&mut self, tried: Option<Tried>) {
+    async fn heard(&mut self, tried: Option<Tried>) {
         let Some(Tried { target, sent, due, at }) = tried else { return };
         metrics::counter!("wapid_deliveries_total", "outcome" => sent.error.unwrap_or("taken")).increment(1);
         let now = self.clock().now();
@@ -302,19 +302,26 @@ impl Courier {
             turn,
             disables,
         };
-        if disables.is_some() {
-            self.bell.changed.store(true, Ordering::Release);
-        }
-        let (store, clock) = (self.store().clone(), self.clock());
+        let (store, clock, bell) = (self.store().clone(), self.clock(), self.bell.clone());
+        // In line at once, in the order of results: the endpoint's standing is that of the last one.
+        let mut answer = store.note_attempt(attempt.clone()).await;
         self.commits.spawn(async move {
-            let pos = attempt.pos;
             loop {
-                match store.note_attempt(attempt.clone()).await {
-                    Ok(()) | Err(StoreError::Closed) => return pos,
+                let written = match answer {
+                    Ok(answer) => answer.await,
+                    Err(error) => Err(error),
+                };
+                match written {
+                    Ok(()) | Err(StoreError::Closed) => break,
                     Err(error) => error!("An attempt could not be written down and is tried again: {error}"),
                 }
                 clock.until(clock.now().plus_ms(FAULT_PAUSE_MS)).await;
+                answer = store.note_attempt(attempt.clone()).await;
             }
+            if attempt.disables.is_some() {
+                bell.changed.store(true, Ordering::Release);
+            }
+            attempt.pos
         });
     }
 
@@ -326,7 +333,7 @@ impl Courier {
 
     async fn finish(&mut self) {
         while let Some(tried) = self.trials.join_next().await {
-            self.heard(tried.ok());
+            self.heard(tried.ok()).await;
         }
         while let Some(committed) = self.commits.join_next().await {
             self.committed(committed.ok());

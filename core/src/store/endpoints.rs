@@ -81,6 +81,8 @@ fn place(endpoint: &EndpointId) -> String {
 pub enum NewEndpointError {
     #[error("there are {ENDPOINTS_MAX} endpoints already")]
     TooMany,
+    #[error("the webhook was set by another request just now; read it and set it again")]
+    HasFirst,
     #[error(transparent)]
     Store(#[from] super::StoreError),
 }
@@ -259,7 +261,11 @@ impl TenantStore {
         let place = values![self.tenant.as_str(), self.mode.as_str()];
         // Locks the log's row, so that two who make the last one wait for each other.
         refresh(&mut tx, (&self.tenant, self.mode)).await?;
-        if tx.rows::<Stored>(ALL, place).await?.len() >= ENDPOINTS_MAX {
+        let others = tx.rows::<Stored>(ALL, place).await?;
+        if is_first && others.iter().any(|other| other.is_first) {
+            return Err(NewEndpointError::HasFirst);
+        }
+        if others.len() >= ENDPOINTS_MAX {
             return Err(NewEndpointError::TooMany);
         }
         let row = values![

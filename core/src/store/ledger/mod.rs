@@ -270,9 +270,14 @@ impl Ledger {
     }
 
     async fn hand_in(&self, op: Op) -> Result<Done> {
+        self.put(op).await?.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Puts it into the line, behind what is there.
+    async fn put(&self, op: Op) -> Result<oneshot::Receiver<Result<Done>>> {
         let (reply, answer) = oneshot::channel();
         self.line.send(Waiting { op, reply }).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(answer)
     }
 }
 
@@ -359,9 +364,14 @@ impl Store {
         }
     }
 
-    /// The result of one attempt, its line in the log of attempts, and what its owner hears of it.
-    pub async fn note_attempt(&self, attempt: Attempt) -> Result<()> {
-        self.ledger.hand_in(Op::Attempt(attempt)).await.map(drop)
+    /// The result of one attempt, its line in the log of attempts, and what its owner hears of it. Returns when
+    /// it is in line, behind those before it; what it returns ends with the commit.
+    pub async fn note_attempt(
+        &self,
+        attempt: Attempt,
+    ) -> Result<impl Future<Output = Result<()>> + Send + use<>> {
+        let answer = self.ledger.put(Op::Attempt(attempt)).await?;
+        Ok(async move { answer.await.map_err(|_| StoreError::Closed)?.map(drop) })
     }
 
     /// Deletes a session's row and fails its jobs, in the transaction of the event that says so.
