@@ -99,8 +99,13 @@ impl Standing {
         (Self::default(), turn)
     }
 
-    /// After one that failed. `asked_ms` is how long the receiver asked to be left alone.
-    pub fn after_failure(self, now: At, asked_ms: Option<i64>) -> (Self, Turn) {
+    /// After one that began at `begun` and failed. `asked_ms` is how long the receiver asked to be left alone.
+    pub fn after_failure(self, begun: At, now: At, asked_ms: Option<i64>) -> (Self, Turn) {
+        // Those that were on their way when the others failed say nothing new.
+        if self.is_probing() && self.paused_until.is_some_and(|until| begun < until) {
+            let asked = asked_ms.map(|ms| now.plus_ms(ms));
+            return (Self { paused_until: asked.max(self.paused_until), ..self }, Turn::Same);
+        }
         let failures = self.failures.saturating_add(1);
         let since = self.failing_since.unwrap_or(now);
         let beyond = failures - BREAK_AT;
@@ -164,18 +169,29 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_that_was_on_its_way_counts_once() {
+        let mut standing = Standing::default();
+        for _ in 0..64 {
+            (standing, _) = standing.after_failure(NOW, NOW.plus_ms(5), None);
+        }
+        assert_eq!((standing.failures, standing.paused_until), (10, Some(NOW.plus_ms(5 + BREAK_MS))));
+        let (asked, _) = standing.after_failure(NOW, NOW.plus_ms(6), Some(120_000));
+        assert_eq!(asked.paused_until, Some(NOW.plus_ms(120_006)));
+    }
+
+    #[test]
     fn ten_failures_in_a_row_break_and_one_success_mends() {
         let mut standing = Standing::default();
         for n in 1..10 {
-            let (next, turn) = standing.after_failure(NOW, None);
+            let (next, turn) = standing.after_failure(NOW, NOW, None);
             assert_eq!((turn, next.failures, next.paused_until), (Turn::Same, n, None));
             standing = next;
         }
-        let (broken, turn) = standing.after_failure(NOW, None);
+        let (broken, turn) = standing.after_failure(NOW, NOW, None);
         assert_eq!((turn, broken.paused_until), (Turn::Broke, Some(NOW.plus_ms(BREAK_MS))));
         assert!(broken.is_probing());
         let later = NOW.plus_ms(BREAK_MS);
-        let (worse, turn) = broken.after_failure(later, None);
+        let (worse, turn) = broken.after_failure(later, later, None);
         assert_eq!((turn, worse.paused_until), (Turn::Same, Some(later.plus_ms(2 * BREAK_MS))));
         assert_eq!(worse.after_success(), (Standing::default(), Turn::Recovered));
         assert_eq!(standing.after_success(), (Standing::default(), Turn::Same));
@@ -185,22 +201,28 @@ mod tests {
     fn what_took_nothing_for_five_days_is_given_up() {
         let mut standing = Standing { failures: 20, failing_since: Some(NOW), paused_until: None };
         let almost = NOW.plus_ms(DISABLE_AFTER_MS - 1);
-        let (next, turn) = standing.after_failure(almost, None);
+        let (next, turn) = standing.after_failure(almost, almost, None);
         assert_eq!(turn, Turn::Same);
         assert_eq!(next.paused_until, Some(almost.plus_ms(BREAK_MAX_MS)));
         standing = next;
-        assert_eq!(standing.after_failure(NOW.plus_ms(DISABLE_AFTER_MS), None).1, Turn::GiveUp);
+        assert_eq!(
+            standing.after_failure(NOW.plus_ms(DISABLE_AFTER_MS), NOW.plus_ms(DISABLE_AFTER_MS), None).1,
+            Turn::GiveUp
+        );
         // Few events, all failed: not enough to judge by.
         let rare = Standing { failures: 3, failing_since: Some(NOW), paused_until: None };
-        assert_eq!(rare.after_failure(NOW.plus_ms(DISABLE_AFTER_MS), None).1, Turn::Same);
+        assert_eq!(
+            rare.after_failure(NOW.plus_ms(DISABLE_AFTER_MS), NOW.plus_ms(DISABLE_AFTER_MS), None).1,
+            Turn::Same
+        );
     }
 
     #[test]
     fn a_receiver_that_asks_for_a_pause_gets_it() {
-        let (standing, _) = Standing::default().after_failure(NOW, Some(60_000));
+        let (standing, _) = Standing::default().after_failure(NOW, NOW, Some(60_000));
         assert_eq!(standing.may_try_at(NOW), NOW.plus_ms(60_000));
         // A later, shorter wish does not undo it.
-        let (standing, _) = standing.after_failure(NOW, Some(1_000));
+        let (standing, _) = standing.after_failure(NOW, NOW, Some(1_000));
         assert_eq!(standing.may_try_at(NOW), NOW.plus_ms(60_000));
     }
 }

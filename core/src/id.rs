@@ -9,6 +9,12 @@ use ulid::Ulid;
 /// How long a caller-chosen session id may be, in bytes.
 pub const SESSION_ID_MAX: usize = 128;
 
+fn is_made(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|ulid| {
+        ulid.len() == 26 && ulid.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    })
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident $(, $prefix:literal)?) => {
         $(#[$doc])*
@@ -22,6 +28,11 @@ macro_rules! id {
                 /// A new one, later than every one this process made before it in an earlier millisecond.
                 pub fn new() -> Self {
                     Self(format!(concat!($prefix, "_{}"), Ulid::new().to_string().to_lowercase()))
+                }
+
+                /// One that may be ours; `None` for anything else that a caller may write.
+                pub fn parse(text: &str) -> Option<Self> {
+                    is_made(text, concat!($prefix, "_")).then(|| Self(text.to_owned()))
                 }
             )?
 

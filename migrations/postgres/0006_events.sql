@@ -20,7 +20,8 @@ WHERE events.tenant_id = ordered.tenant_id AND events.mode = ordered.mode AND ev
 ALTER TABLE events ALTER COLUMN pos SET NOT NULL;
 ALTER TABLE events DROP CONSTRAINT events_pkey;
 ALTER TABLE events ADD PRIMARY KEY (tenant_id, mode, pos);
-CREATE UNIQUE INDEX events_by_id ON events (tenant_id, mode, id);
+-- Without the tenant: a planner that knows nothing of a new table would look for positions by it.
+CREATE UNIQUE INDEX events_by_id ON events (id);
 DROP INDEX events_by_seq;
 ALTER TABLE events ALTER COLUMN session_key DROP NOT NULL; -- NULL: of no session
 ALTER TABLE events ALTER COLUMN session_id DROP NOT NULL;
@@ -89,7 +90,7 @@ CREATE TABLE recoveries (
     finished_at BIGINT,
     PRIMARY KEY (endpoint_id, id)
 );
-CREATE INDEX recoveries_running ON recoveries (endpoint_id) WHERE state = 'running';
+CREATE UNIQUE INDEX recoveries_running ON recoveries (endpoint_id) WHERE state = 'running';
 
 -- One person for a tenant, under every name that WhatsApp gives: `p:` and a number, `l:` and a LID.
 CREATE TABLE contacts (

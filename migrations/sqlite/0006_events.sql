@@ -33,7 +33,8 @@ SELECT tenant_id, mode, ROW_NUMBER() OVER (PARTITION BY tenant_id, mode ORDER BY
 FROM events;
 DROP TABLE events;
 ALTER TABLE events_ordered RENAME TO events;
-CREATE UNIQUE INDEX events_by_id ON events (tenant_id, mode, id);
+-- Without the tenant: a planner that knows nothing of a new table would look for positions by it.
+CREATE UNIQUE INDEX events_by_id ON events (id);
 INSERT INTO event_logs (tenant_id, mode, last) SELECT tenant_id, mode, MAX(pos) FROM events GROUP BY 1, 2;
 
 CREATE TABLE endpoints (
@@ -98,7 +99,7 @@ CREATE TABLE recoveries (
     finished_at BIGINT,
     PRIMARY KEY (endpoint_id, id)
 ) WITHOUT ROWID;
-CREATE INDEX recoveries_running ON recoveries (endpoint_id) WHERE state = 'running';
+CREATE UNIQUE INDEX recoveries_running ON recoveries (endpoint_id) WHERE state = 'running';
 
 -- One person for a tenant, under every name that WhatsApp gives: `p:` and a number, `l:` and a LID.
 CREATE TABLE contacts (

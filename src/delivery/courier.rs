@@ -34,6 +34,8 @@ const READ_AHEAD: usize = 4;
 /// An endpoint's settings are read again after so long, whoever forgot to say that they changed.
 const READ_AGAIN_MS: i64 = 1_000;
 const FAULT_PAUSE_MS: i64 = 1_000;
+/// While another process works for an endpoint, it is not asked more often than that.
+const TAKEN_PAUSE_MS: i64 = 2_000;
 
 pub(super) struct Courier {
     deliveries: Deliveries,
@@ -107,8 +109,16 @@ impl Courier {
     async fn hold(&mut self) -> Option<At> {
         self.bell.rung.store(false, Ordering::Release);
         let owner = self.deliveries.0.parts.owner.clone();
-        match self.store().claim(&self.endpoint, &owner).await {
+        let holder = self.store().lease_owner(&self.endpoint).await.ok().flatten();
+        let claimed = match &holder {
+            Some(other) if *other != owner => Ok(None),
+            _ => self.store().claim(&self.endpoint, &owner).await,
+        };
+        match claimed {
             Ok(Some(epoch)) => {
+                // What another did meanwhile is not known.
+                self.queue.clear();
+                self.target = None;
                 let next = self.work(&owner, epoch).await;
                 if let Err(error) = self.store().release(&self.endpoint, &owner).await {
                     warn!(endpoint.id = %self.endpoint, "An endpoint's lease was not released: {error}");
@@ -116,8 +126,15 @@ impl Courier {
                 next
             }
             Ok(None) => {
-                if let Ok(Some(other)) = self.store().lease_owner(&self.endpoint).await {
+                // Its events the other hears of itself.
+                if let Some(other) = holder.filter(|_| self.bell.changed.swap(false, Ordering::AcqRel)) {
                     self.deliveries.wake_elsewhere(&other, &self.endpoint).await;
+                }
+                let clock = self.clock();
+                let mut closing = self.deliveries.0.closing.subscribe();
+                tokio::select! {
+                    () = clock.until(clock.now().plus_ms(TAKEN_PAUSE_MS)) => {}
+                    () = wait_closing(&mut closing) => {}
                 }
                 None
             }
@@ -234,11 +251,16 @@ impl Courier {
         if !has_changed && self.target.is_some() && now.since(self.read_at) < READ_AGAIN_MS {
             return Ok(());
         }
-        self.target = None;
+        let before = self.target.take().map(|target| target.endpoint.changed_at);
         self.target = self.store().target(&self.endpoint).await?.map(Arc::new);
         self.read_at = now;
         self.is_recovering = self.target.is_some();
-        if let Some(target) = self.target.as_ref().filter(|_| self.is_idle()) {
+        if has_changed {
+            self.queue.clear();
+        }
+        if let Some(target) = &self.target
+            && (self.is_idle() || before != Some(target.endpoint.changed_at))
+        {
             self.standing = target.endpoint.standing;
         }
         Ok(())
@@ -268,8 +290,11 @@ impl Courier {
         metrics::counter!("wapid_deliveries_total", "outcome" => sent.error.unwrap_or("taken")).increment(1);
         let now = self.clock().now();
         let before = self.standing;
-        let (standing, turn) =
-            if sent.is_success() { before.after_success() } else { before.after_failure(now, sent.asked_ms) };
+        let (standing, turn) = if sent.is_success() {
+            before.after_success()
+        } else {
+            before.after_failure(at, now, sent.asked_ms)
+        };
         self.standing = standing;
         let disables = match turn {
             _ if sent.is_gone() => Some(Reason::Gone),
@@ -288,6 +313,7 @@ impl Courier {
             mode: target.mode,
             endpoint: self.endpoint.clone(),
             pos: due.pos,
+            is_of_endpoint: due.event.kind.starts_with("endpoint."),
             event: due.event.id,
             attempts,
             tried: due.tried + 1,

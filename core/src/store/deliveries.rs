@@ -33,24 +33,29 @@ struct StoredDue {
     event: StoredEvent,
 }
 
+/// First which, then what they are of: a planner that knows nothing of new tables joins all that waits
+/// otherwise.
 macro_rules! due {
-    ($rest:literal) => {
+    ($which:literal) => {
         concat!(
             "SELECT d.attempts, d.tried, d.next_at, e.id, e.kind, e.version, e.pos, e.session_id, e.seq,
                 e.occurred_at, e.data
-            FROM deliveries d
+            FROM (SELECT endpoint_id, pos, attempts, tried, next_at FROM deliveries
+                WHERE endpoint_id = $1 AND state = 'waiting' ",
+            $which,
+            ") d
             JOIN endpoints p ON p.id = d.endpoint_id AND p.state = 'enabled'
             JOIN events e ON e.tenant_id = p.tenant_id AND e.mode = p.mode AND e.pos = d.pos
-            WHERE d.endpoint_id = $1 AND d.state = 'waiting' ",
-            $rest
+            ORDER BY d.next_at, d.pos"
         )
     };
 }
 
-const DUE: &str = due!("AND d.next_at <= $2 ORDER BY d.next_at, d.pos LIMIT $3");
+const DUE: &str = due!("AND next_at <= $2 ORDER BY next_at, pos LIMIT $3");
 
 /// The oldest, whenever it is due.
-const HEAD: &str = due!("ORDER BY d.pos LIMIT 1");
+const HEAD: &str =
+    due!("AND pos = (SELECT MIN(w.pos) FROM deliveries w WHERE w.endpoint_id = $1 AND w.state = 'waiting')");
 
 const WITH_WORK: &str = "SELECT p.id FROM endpoints p
     WHERE p.state = 'enabled' AND (p.paused_until IS NULL OR p.paused_until <= $1)
@@ -142,10 +147,13 @@ const PAGE: &str = deliveries!("AND d.pos < $4 ORDER BY d.pos DESC LIMIT $5");
 const PAGE_OF_STATE: &str = deliveries!("AND d.pos < $4 AND d.state = $6 ORDER BY d.pos DESC LIMIT $5");
 const ONE: &str = deliveries!("AND d.pos = $4");
 
+/// The newest hundred; asked for again and again, there may be any number.
 const ATTEMPTS: &str = "SELECT nr, cause, at, duration_ms, status, error, answer FROM attempts
-    WHERE endpoint_id = $1 AND pos = $2 ORDER BY nr";
+    WHERE endpoint_id = $1 AND pos = $2 ORDER BY nr DESC LIMIT 100";
 
-const QUEUE: &str = "INSERT INTO deliveries (endpoint_id, pos, state, next_at) VALUES ($1, $2, 'waiting', $3)
+/// Only of an event that is there.
+const QUEUE: &str = "INSERT INTO deliveries (endpoint_id, pos, state, next_at)
+    SELECT $3, e.pos, 'waiting', $5 FROM events e WHERE e.tenant_id = $1 AND e.mode = $2 AND e.pos = $4
     ON CONFLICT (endpoint_id, pos) DO UPDATE SET state = 'waiting', attempts = 0, next_at = excluded.next_at,
         settled_at = NULL";
 
@@ -154,7 +162,12 @@ const BEGIN: &str = "INSERT INTO recoveries
         (endpoint_id, id, state, since, until, first_pos, pos, last_pos, created_at)
     SELECT $3, $4, 'running', $5, $6, l.forgotten, l.forgotten, l.last, $7
     FROM event_logs l WHERE l.tenant_id = $1 AND l.mode = $2
-        AND NOT EXISTS (SELECT 1 FROM recoveries r WHERE r.endpoint_id = $3 AND r.state = 'running')";
+        AND NOT EXISTS (SELECT 1 FROM recoveries r WHERE r.endpoint_id = $3 AND r.state = 'running')
+    ON CONFLICT DO NOTHING";
+
+/// All but the newest hundred.
+const FORGET: &str = "DELETE FROM recoveries WHERE endpoint_id = $1 AND state <> 'running' AND id NOT IN
+    (SELECT id FROM recoveries WHERE endpoint_id = $1 ORDER BY id DESC LIMIT 100)";
 
 macro_rules! recoveries {
     ($rest:literal) => {
@@ -223,7 +236,9 @@ impl TenantStore {
         let Some(delivery) = self.store.db.rows::<Delivery>(ONE, values).await?.pop() else {
             return Ok(None);
         };
-        let attempts = self.store.db.rows(ATTEMPTS, values![endpoint.as_str(), pos]).await?;
+        let mut attempts: Vec<AttemptRow> =
+            self.store.db.rows(ATTEMPTS, values![endpoint.as_str(), pos]).await?;
+        attempts.reverse();
         Ok(Some((delivery, attempts)))
     }
 
@@ -234,10 +249,12 @@ impl TenantStore {
         if self.endpoint(endpoint).await?.is_none() {
             return Ok(false);
         }
+        let mut values = self.endpoint_named(endpoint);
+        values.extend(values![pos, self.store.clock.now()]);
         let mut tx = self.store.db.begin().await?;
-        tx.run(QUEUE, values![endpoint.as_str(), pos, self.store.clock.now()]).await?;
+        let queued = tx.run(QUEUE, values).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(queued > 0)
     }
 
     /// Begins to deliver again what an endpoint missed: events that were stored in `[since, until)`, that it wants and
@@ -254,8 +271,30 @@ impl TenantStore {
         values.extend(values![id.as_str(), since, until, self.store.clock.now()]);
         let mut tx = self.store.db.begin().await?;
         let begun = tx.run(BEGIN, values).await?;
+        tx.run(FORGET, values![endpoint.as_str()]).await?;
         tx.commit().await?;
         Ok((begun > 0).then_some(id))
+    }
+
+    /// Delivers again what was missed from `since` until now. A recovery that runs is widened to that and
+    /// begins anew, which doubles nothing: what it queued is not missed any more.
+    pub async fn recover_since(&self, endpoint: &EndpointId, since: At) -> Result<()> {
+        const WIDEN: &str = "UPDATE recoveries SET
+                since = CASE WHEN since < $4 THEN since ELSE $4 END,
+                until = CASE WHEN until > $5 THEN until ELSE $5 END,
+                pos = first_pos,
+                last_pos = (SELECT last FROM event_logs WHERE tenant_id = $1 AND mode = $2)
+            WHERE endpoint_id = $3 AND state = 'running'";
+        let until = self.store.clock.now().plus_ms(1);
+        let mut values = self.endpoint_named(endpoint);
+        values.extend(values![since, until]);
+        let mut tx = self.store.db.begin().await?;
+        let widened = tx.run(WIDEN, values).await?;
+        tx.commit().await?;
+        if widened == 0 {
+            self.begin_recovery(endpoint, since, until).await?;
+        }
+        Ok(())
     }
 
     pub async fn recovery(&self, endpoint: &EndpointId, id: &RecoveryId) -> Result<Option<Recovery>> {
@@ -282,7 +321,8 @@ impl TenantStore {
     }
 }
 
-const MISSED: &str = "SELECT e.pos, e.kind, e.session_id
+const MISSED: &str = "SELECT e.pos, e.kind, e.session_id,
+        CASE WHEN e.kind LIKE 'endpoint.%' THEN e.data END AS data
     FROM events e LEFT JOIN deliveries d ON d.endpoint_id = $3 AND d.pos = e.pos
     WHERE e.tenant_id = $1 AND e.mode = $2 AND e.pos > $4 AND e.pos <= $5
         AND e.id >= $6 AND e.id < $7
@@ -302,19 +342,24 @@ impl Store {
         settings: &Settings,
     ) -> Result<bool> {
         let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
         let place = values![tenant.as_str(), mode.as_str(), endpoint.as_str()];
+        // Mostly there is none, and nobody needs to write.
+        if self.db.rows::<Recovery>(RUNNING, place.clone()).await?.is_empty() {
+            return Ok(false);
+        }
+        let mut tx = self.db.begin().await?;
         let Some(recovery) = tx.rows::<Recovery>(RUNNING, place.clone()).await?.pop() else {
             return Ok(false);
         };
         let end = (recovery.pos + STEP).min(recovery.last_pos);
         // Before its deliveries: a cancel that was answered is not overtaken.
-        let mut values = place;
+        let mut values = place.clone();
         let (first, end_id) = (EventId::first_at(recovery.since), EventId::first_at(recovery.until));
         values.extend(values![recovery.pos, end, first.as_str(), end_id.as_str()]);
-        let missed: Vec<(i64, String, Option<SessionId>)> = tx.rows(MISSED, values).await?;
-        let wanted = missed.into_iter().filter(|(_, kind, session)| {
+        let missed: Vec<(i64, String, Option<SessionId>, Option<String>)> = tx.rows(MISSED, values).await?;
+        let wanted = missed.into_iter().filter(|(_, kind, session, data)| {
             Kind::parse(kind).is_some_and(|kind| settings.wants(kind, session.as_ref()))
+                && !data.as_deref().is_some_and(|data| is_about(data, endpoint))
         });
         let wanted: Vec<i64> = wanted.map(|(pos, ..)| pos).collect();
         let queued = i64::try_from(wanted.len()).unwrap_or(0);
@@ -323,9 +368,16 @@ impl Store {
             return Ok(false);
         }
         for pos in wanted {
-            tx.run(QUEUE, values![endpoint.as_str(), pos, now]).await?;
+            let mut values = place.clone();
+            values.extend(values![pos, now]);
+            tx.run(QUEUE, values).await?;
         }
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// Of an event of endpoints: is it this one that it tells of?
+fn is_about(data: &str, endpoint: &EndpointId) -> bool {
+    serde_json::from_str::<serde_json::Value>(data).is_ok_and(|data| data["endpointId"] == endpoint.as_str())
 }

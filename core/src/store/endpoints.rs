@@ -198,7 +198,8 @@ impl Store {
             "DELETE FROM deliveries WHERE (endpoint_id, pos) IN
                 (SELECT endpoint_id, pos FROM deliveries WHERE endpoint_id = $1 LIMIT $2)",
         ];
-        const LAST: [&str; 2] = [
+        const LAST: [&str; 3] = [
+            "DELETE FROM leases WHERE name = $1",
             "DELETE FROM recoveries WHERE endpoint_id = $1",
             "DELETE FROM endpoints WHERE id = $1 AND state = 'removed'",
         ];
@@ -283,29 +284,45 @@ impl TenantStore {
         Ok(id)
     }
 
-    /// `false` if there is no such endpoint.
-    pub async fn change_endpoint(&self, id: &EndpointId, settings: &Settings, keys: &Keys) -> Result<bool> {
-        let mut row = self.endpoint_named(id);
-        row.extend(values![serde_json::to_string(settings)?, Some(keys.sealed(&self.store, id)?)]);
+    /// Changes an endpoint; nobody else changes it meanwhile. `None` if there is none.
+    pub async fn change_endpoint<E>(
+        &self,
+        id: &EndpointId,
+        change: impl FnOnce(&mut Settings, &mut Keys) -> Result<(), E>,
+    ) -> Result<Option<Result<(), E>>> {
+        const LOCK: &str = "UPDATE endpoints SET settings = settings
+            WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'removed'";
         let mut tx = self.store.db.begin().await?;
-        let touched = tx.run(CHANGE, row).await?;
+        if tx.run(LOCK, self.endpoint_named(id)).await? == 0 {
+            return Ok(None);
+        }
+        let Some(row) = tx.rows::<Stored>(ONE, self.endpoint_named(id)).await?.pop() else { return Ok(None) };
+        let (mut endpoint, mut keys) = row.read(&self.store)?;
+        if let Err(refused) = change(&mut endpoint.settings, &mut keys) {
+            return Ok(Some(Err(refused)));
+        }
+        let mut row = self.endpoint_named(id);
+        row.extend(values![serde_json::to_string(&endpoint.settings)?, Some(keys.sealed(&self.store, id)?),]);
+        tx.run(CHANGE, row).await?;
         tx.commit().await?;
-        Ok(touched > 0)
+        Ok(Some(Ok(())))
     }
 
     /// `secret` signs from here on; what was valid stays so for `grace_ms`. `false` if there is no such
     /// endpoint.
     pub async fn rotate_secret(&self, id: &EndpointId, secret: Secret, grace_ms: i64) -> Result<bool> {
         let now = self.store.clock.now();
-        let Some((endpoint, mut keys)) = self.endpoint(id).await? else { return Ok(false) };
-        let end = now.plus_ms(grace_ms);
-        for old in &mut keys.secrets {
-            old.until = Some(old.until.map_or(end, |until| until.min(end)));
-        }
-        keys.secrets.insert(0, ValidSecret { secret, until: None });
-        keys.secrets.retain(|one| one.until.is_none_or(|until| until > now));
-        keys.secrets.truncate(SECRETS_MAX);
-        self.change_endpoint(id, &endpoint.settings, &keys).await
+        let rotate = |_: &mut Settings, keys: &mut Keys| {
+            let end = now.plus_ms(grace_ms);
+            for old in &mut keys.secrets {
+                old.until = Some(old.until.map_or(end, |until| until.min(end)));
+            }
+            keys.secrets.insert(0, ValidSecret { secret, until: None });
+            keys.secrets.retain(|one| one.until.is_none_or(|until| until > now));
+            keys.secrets.truncate(SECRETS_MAX);
+            Ok::<_, std::convert::Infallible>(())
+        };
+        Ok(self.change_endpoint(id, rotate).await?.is_some())
     }
 
     /// `false` if there is no such endpoint. What was waiting for it is not sent.

@@ -139,7 +139,7 @@ const FORGET: [&str; 4] = [
     "DELETE FROM deliveries WHERE pos <= $3 AND endpoint_id IN
         (SELECT id FROM endpoints WHERE tenant_id = $1 AND mode = $2)",
     "DELETE FROM events WHERE tenant_id = $1 AND mode = $2 AND pos <= $3",
-    "UPDATE event_logs SET forgotten = $3 WHERE tenant_id = $1 AND mode = $2",
+    "UPDATE event_logs SET forgotten = $3 WHERE tenant_id = $1 AND mode = $2 AND forgotten < $3",
 ];
 
 impl Store {

@@ -14,6 +14,8 @@ use crate::id::SessionId;
 
 /// Events that are read at a time.
 const STEP: usize = 256;
+/// The rest is read later: many may be behind at the same time.
+const STEP_BYTES: usize = 256 << 10;
 /// What is shared of a log at most.
 const SHARED_MAX: usize = 1_000;
 const SHARED_BYTES_MAX: usize = 4 << 20;
@@ -90,6 +92,8 @@ pub struct Follower {
     news: watch::Receiver<i64>,
     /// Everything up to here was read.
     position: i64,
+    /// The last part that was read was not the last one there is.
+    is_behind: bool,
 }
 
 impl TenantStore {
@@ -97,7 +101,7 @@ impl TenantStore {
     pub fn follow(&self, position: i64) -> Follower {
         let tail = self.store.hub.tail((self.tenant.clone(), self.mode));
         let news = tail.last.subscribe();
-        Follower { store: self.clone(), tail, news, position }
+        Follower { store: self.clone(), tail, news, position, is_behind: false }
     }
 
     /// How many follow the log, in this process.
@@ -118,18 +122,22 @@ impl Follower {
         let mut recent = self.tail.recent.lock().await;
         let events = match recent.ends() {
             Some((first, last)) if self.position < last && self.position + 1 >= first => {
-                recent.after(self.position, first)
+                let events = recent.after(self.position, first);
+                self.is_behind = events.last().is_some_and(|event| event.position < last);
+                events
             }
             Some((first, _)) if self.position + 1 < first => {
                 drop(recent);
-                self.load().await?
+                self.is_behind = true;
+                self.load().await?.0
             }
             ends => {
                 if ends.is_some_and(|(_, last)| self.position > last) {
                     *recent = Recent::default();
                 }
-                let events = self.load().await?;
+                let (events, is_behind) = self.load().await?;
                 recent.add(&events);
+                self.is_behind = is_behind;
                 events
             }
         };
@@ -139,9 +147,9 @@ impl Follower {
         Ok(events)
     }
 
-    /// Is all read that this process has heard of?
+    /// Is all read that this process knows of?
     pub fn is_at_end(&self) -> bool {
-        self.position >= *self.news.borrow()
+        !self.is_behind && self.position >= *self.news.borrow()
     }
 
     /// Returns when the log has grown since the last [`Self::read`].
@@ -150,8 +158,20 @@ impl Follower {
         let _ = self.news.changed().await;
     }
 
-    async fn load(&self) -> Result<Vec<Arc<Told>>> {
+    /// What comes next, and whether there is more behind it.
+    async fn load(&self) -> Result<(Vec<Arc<Told>>, bool)> {
         let page = self.store.events(self.position, STEP, |_, _| true).await?;
-        page.events.iter().map(Told::of).collect()
+        let mut bytes = 0;
+        let mut events = vec![];
+        for event in &page.events {
+            let told = Told::of(event)?;
+            bytes += told.json.len();
+            events.push(told);
+            if bytes >= STEP_BYTES {
+                break;
+            }
+        }
+        let is_cut = events.len() < page.events.len();
+        Ok((events, page.has_more || is_cut))
     }
 }

@@ -73,10 +73,10 @@ impl Feed {
                 return None;
             }
             if Instant::now() >= self.beat_at {
-                self.beat_at = Instant::now() + BEAT;
                 if !self.store.is_key_good(&self.key).await.unwrap_or(true) {
                     return None;
                 }
+                self.beat_at = Instant::now() + BEAT;
                 return Some(Item::Beat(self.position));
             }
             while let Some(event) = self.queue.pop_front() {

@@ -20,7 +20,7 @@ use wapid_core::key::Mode;
 use super::Api;
 use super::body::OptionalBody;
 use super::caller::Caller;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
 
 mod feed;
@@ -37,6 +37,10 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 /// Positions that one answer looks at, at most, for events that are wanted.
 const LOOKED_AT_MAX: i64 = 10_000;
+/// An answer ends with the event that makes it longer than this.
+const BYTES_MAX: usize = 2 << 20;
+/// Streams and waiting requests of one tenant and mode that one process carries.
+const FOLLOWERS_MAX: usize = 2_000;
 /// How long a request may wait for something to happen, in seconds.
 const WAIT_MAX: u64 = 50;
 
@@ -62,7 +66,12 @@ pub struct EventPage {
 #[utoipa::path(
     operation_id = "list_events",
     get, path = "/api/whatsapp/events", tag = "events", params(EventQuery),
-    responses((status = 200, body = EventPage), Refusals)
+    responses(
+        (status = 200, body = EventPage),
+        (status = 410, description = "What comes after `after` is kept no longer", body = ErrorBody),
+        (status = 429, description = "Too many wait", body = ErrorBody),
+        Refusals
+    )
 )]
 pub async fn list(
     caller: Caller,
@@ -79,10 +88,13 @@ pub async fn list(
         return Err(ApiError::parameter(format!("wait: 0 to {WAIT_MAX}")));
     }
     let after = query::begin(&caller.store, query.after.as_deref(), query::Start::Oldest).await?;
+    if wait > 0 && caller.store.followers() >= FOLLOWERS_MAX {
+        return Err(ApiError::too_many_streams(FOLLOWERS_MAX));
+    }
     let mut follower = caller.store.follow(after);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
     let limit = usize::try_from(limit).unwrap_or(1);
-    let (mut events, mut next_after, mut has_more) = (vec![], after, false);
+    let (mut events, mut bytes, mut next_after, mut has_more) = (vec![], 0, after, false);
     loop {
         let told = follower.read().await?;
         let is_end = told.is_empty();
@@ -97,8 +109,13 @@ pub async fn list(
                 has_more = true;
                 break;
             }
+            if bytes >= BYTES_MAX {
+                has_more = true;
+                break;
+            }
             next_after = event.position;
             if wanted.wants(&event) {
+                bytes += event.json.len();
                 let json = event.json.to_string();
                 events.push(RawValue::from_string(json).map_err(anyhow::Error::from)?);
             }
@@ -155,7 +172,7 @@ pub async fn ticket(
     body: OptionalBody<TicketWish>,
 ) -> Result<Json<TicketGiven>, ApiError> {
     let TicketWish { types, sessions } = body.0;
-    let wanted = Wanted::of(Some(&types.join(",")), Some(&sessions.join(",")))?;
+    let wanted = Wanted::of_lists(types, &sessions)?;
     let (ticket, expires_at) = Ticket::seal(api.sessions.store(), &caller, &wanted);
     Ok(Json(TicketGiven { ticket, expires_at: expires_at.iso() }))
 }

@@ -78,7 +78,10 @@ pub async fn begin(store: &TenantStore, after: Option<&str>, start: Start) -> Re
                 return Err(ApiError::parameter(format!("after: 0 to {}, as the log stands", ends.last)));
             }
             Err(_) if text.starts_with("evt_") => {
-                let found = store.position_of(&EventId(text.to_owned())).await?;
+                let found = match EventId::parse(text) {
+                    Some(id) => store.position_of(&id).await?,
+                    None => None,
+                };
                 found.ok_or_else(|| ApiError::events_gone(ends.forgotten))?
             }
             Err(_) => {
@@ -104,7 +107,11 @@ impl Wanted {
             let names = text.unwrap_or_default().split(',').map(str::trim);
             names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
         };
-        let (events, sessions) = (split(types), split(sessions));
+        Self::of_lists(split(types), &split(sessions))
+    }
+
+    /// Each as it is: what names nothing is refused, and none widens what the others say.
+    pub fn of_lists(events: Vec<String>, sessions: &[String]) -> Result<Self, ApiError> {
         if events.len() > NAMES_MAX || sessions.len() > NAMES_MAX {
             return Err(ApiError::parameter(format!("types, sessionId: at most {NAMES_MAX} each")));
         }

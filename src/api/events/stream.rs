@@ -1,6 +1,7 @@
 //! The log, live: server-sent events for pages and tools, a WebSocket for who wants one.
 
 use std::convert::Infallible;
+use std::pin::pin;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -8,17 +9,16 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::response::sse::{Event, Sse};
-use futures::{Stream, StreamExt as _, stream};
+use futures::{SinkExt as _, Stream, StreamExt as _, stream};
 
+use super::FOLLOWERS_MAX;
 use super::feed::{Feed, Item};
 use super::query::{Params, Start, StreamQuery, Wanted, begin};
 use crate::api::Api;
 use crate::api::caller::Listener;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
 
-/// Streams of one tenant and mode that one process carries.
-const STREAMS_MAX: usize = 2_000;
 /// A client has nothing to say to us; a control frame is at most 125 bytes.
 const HEARD_MAX: usize = 4 << 10;
 /// Of our own: the client was away for longer than events are kept.
@@ -33,7 +33,12 @@ const AWAY: u16 = 1001;
 #[utoipa::path(
     operation_id = "stream_events",
     get, path = "/api/whatsapp/events/stream", tag = "events", params(StreamQuery),
-    responses((status = 200, content_type = "text/event-stream", body = String), Refusals)
+    responses(
+        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 410, description = "What comes after `after` is kept no longer", body = ErrorBody),
+        (status = 429, description = "Too many streams are open", body = ErrorBody),
+        Refusals
+    )
 )]
 pub async fn stream(
     listener: Listener,
@@ -41,9 +46,7 @@ pub async fn stream(
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let resumes = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let resumes = resumes.filter(|text| !text.is_empty()).map(str::to_owned);
-    let feed = open(listener, &api, query, resumes).await?;
+    let feed = open(listener, &api, query, &headers).await?;
     Ok(Sse::new(stream::unfold(feed, |mut feed| async {
         let event = match feed.next().await? {
             Item::Event(told) => Event::default().id(told.position.to_string()).data(&told.json),
@@ -61,58 +64,75 @@ pub async fn stream(
 #[utoipa::path(
     operation_id = "event_socket",
     get, path = "/api/whatsapp/events/socket", tag = "events", params(StreamQuery),
-    responses((status = 101, description = "The WebSocket is open"), Refusals)
+    responses(
+        (status = 101, description = "The WebSocket is open"),
+        (status = 410, description = "What comes after `after` is kept no longer", body = ErrorBody),
+        (status = 429, description = "Too many streams are open", body = ErrorBody),
+        Refusals
+    )
 )]
 pub async fn socket(
     listener: Listener,
     State(api): State<Api>,
+    headers: HeaderMap,
     Params(query): Params<StreamQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade =
         upgrade.map_err(|_| ApiError::bad("NOT_A_WEBSOCKET", "This route takes WebSocket handshakes"))?;
-    let feed = open(listener, &api, query, None).await?;
-    Ok(upgrade.max_message_size(HEARD_MAX).on_upgrade(move |socket| talk(socket, feed)))
+    let feed = open(listener, &api, query, &headers).await?;
+    Ok(upgrade
+        .max_message_size(HEARD_MAX)
+        .max_frame_size(HEARD_MAX)
+        .on_upgrade(move |socket| talk(socket, feed)))
 }
 
 async fn open(
     Listener { caller, ticket }: Listener,
     api: &Api,
     query: StreamQuery,
-    resumes: Option<String>,
+    headers: &HeaderMap,
 ) -> Result<Feed, ApiError> {
+    let resumes = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let resumes = resumes.filter(|text| !text.is_empty()).map(str::to_owned);
     let mut wanted = vec![Wanted::of(query.types.as_deref(), query.session_id.as_deref())?];
     wanted.extend(ticket.map(|ticket| ticket.wanted()));
     let after = resumes.or(query.after);
     let after = begin(&caller.store, after.as_deref(), Start::Now).await?;
-    if caller.store.followers() >= STREAMS_MAX {
-        return Err(ApiError::too_many_streams(STREAMS_MAX));
+    if caller.store.followers() >= FOLLOWERS_MAX {
+        return Err(ApiError::too_many_streams(FOLLOWERS_MAX));
     }
     let follower = caller.store.follow(after);
     let store = api.sessions.store().clone();
     Ok(Feed::new(store, caller.key, api.stop.clone(), follower, wanted))
 }
 
-async fn talk(mut socket: WebSocket, mut feed: Feed) {
+async fn talk(socket: WebSocket, mut feed: Feed) {
+    let (mut told, mut heard) = socket.split();
     loop {
-        let item = tokio::select! {
-            item = feed.next() => item,
-            // What a client says is not for us; that it goes is.
-            heard = socket.next() => match heard {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(_)) => continue,
-            },
+        let item = {
+            let mut next = pin!(feed.next());
+            loop {
+                tokio::select! {
+                    item = next.as_mut() => break item,
+                    // What a client says is not for us; that it goes is.
+                    frame = heard.next() => match frame {
+                        Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                        Some(Ok(_)) => {}
+                    },
+                }
+            }
         };
         let close =
             |code, reason: &'static str| Message::Close(Some(CloseFrame { code, reason: reason.into() }));
         let (message, is_last) = match item {
-            Some(Item::Event(told)) => (Message::Text(told.json.as_ref().into()), false),
+            Some(Item::Event(event)) => (Message::Text(event.json.as_ref().into()), false),
             Some(Item::Beat(_)) => (Message::Ping(Default::default()), false),
             Some(Item::Gone) => (close(GONE, "EVENTS_GONE"), true),
             None => (close(AWAY, "come back where you were"), true),
         };
         // `serve` ends a write that makes no progress.
-        if socket.send(message).await.is_err() || is_last {
+        if told.send(message).await.is_err() || is_last {
             return;
         }
     }

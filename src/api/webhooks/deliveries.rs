@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::event::Event;
 use wapid_core::id::{EndpointId, EventId};
 use wapid_core::store::deliveries::{AttemptRow, Delivery as Stored};
 
+use super::OfWebhook;
 use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
@@ -126,7 +127,7 @@ pub struct DeliveryStory {
 )]
 pub async fn list(
     caller: Caller,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     query: Result<Query<DeliveryQuery>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, ApiError> {
     let id = existing(&caller, id).await?;
@@ -158,10 +159,11 @@ pub async fn list(
 )]
 pub async fn read(
     caller: Caller,
-    Path((id, event)): Path<(String, String)>,
+    OfWebhook { id, part: event }: OfWebhook,
 ) -> Result<Json<DeliveryStory>, ApiError> {
     let id = existing(&caller, id).await?;
-    let found = caller.store.delivery(&id, &EventId(event)).await?;
+    let event = EventId::parse(&event).ok_or_else(ApiError::no_event)?;
+    let found = caller.store.delivery(&id, &event).await?;
     let (delivery, attempts) = found.ok_or_else(ApiError::no_event)?;
     let before = delivery.pos - 1;
     let event = caller.store.events(before, 1, |_, _| true).await?.events.pop();
@@ -188,10 +190,10 @@ pub async fn read(
 pub async fn retry(
     caller: Caller,
     State(api): State<Api>,
-    Path((id, event)): Path<(String, String)>,
+    OfWebhook { id, part: event }: OfWebhook,
 ) -> Result<Json<Delivery>, ApiError> {
     let id = existing(&caller, id).await?;
-    let event = EventId(event);
+    let event = EventId::parse(&event).ok_or_else(ApiError::no_event)?;
     if !caller.store.deliver_again(&id, &event).await? {
         return Err(ApiError::no_event());
     }
@@ -200,7 +202,7 @@ pub async fn retry(
     Ok(Json(Delivery::of(delivery)))
 }
 
-pub(super) async fn existing(caller: &Caller, id: String) -> Result<EndpointId, ApiError> {
-    let (endpoint, _) = caller.store.endpoint(&EndpointId(id)).await?.ok_or_else(ApiError::no_webhook)?;
+pub(super) async fn existing(caller: &Caller, id: EndpointId) -> Result<EndpointId, ApiError> {
+    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
     Ok(endpoint.id)
 }

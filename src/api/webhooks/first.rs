@@ -58,7 +58,7 @@ pub async fn write(
     State(api): State<Api>,
     body: Body<Given>,
 ) -> Result<Json<FirstWebhook>, ApiError> {
-    let Some(stored) = caller.store.first_endpoint().await? else {
+    let Some((endpoint, _)) = caller.store.first_endpoint().await? else {
         let settled = body.value.checked(None, Format::Classic)?;
         let secret = match settled.secret {
             Some(GivenSecret::New(ref secret)) => Some(secret.clone()),
@@ -67,9 +67,8 @@ pub async fn write(
         let Json(webhook) = super::make(&api, &caller, settled, secret, true).await?;
         return Ok(FirstWebhook::of(webhook));
     };
-    let settled = body.value.checked(Some(stored.0.settings.clone()), Format::Classic)?;
-    let id = stored.0.id.clone();
-    let Json(mut webhook) = super::amend(&api, &caller, stored, settled).await?;
+    let id = endpoint.id.clone();
+    let Json(mut webhook) = super::amend(&api, &caller, endpoint, body.value).await?;
     if caller.store.switch_endpoint(&id, true).await? == Some(true) {
         api.deliveries.poke(&id);
         let secret = webhook.secret.take();

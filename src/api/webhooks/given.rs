@@ -87,6 +87,10 @@ pub enum GivenSecret {
 }
 
 impl Given {
+    pub fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
     /// On top of what is stored, or of the defaults of `format`.
     pub fn checked(self, stored: Option<Settings>, format: Format) -> Result<Settled, ApiError> {
         let mut settings = match (stored, &self.url) {

@@ -9,7 +9,8 @@
 //! | `test` | an event that shows the exact request |
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::endpoint::{Endpoint, Format, Settings};
@@ -30,6 +31,25 @@ pub mod recoveries;
 pub mod test;
 
 use given::{Given, GivenSecret, Rotation, Settled};
+
+/// What a path under an endpoint names. An id that cannot be one of ours is nobody's.
+pub struct OfWebhook {
+    pub id: EndpointId,
+    /// An event or a recovery.
+    pub part: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfWebhook {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Path(named) = named.map_err(|_| ApiError::no_webhook())?;
+        let mut values = named.into_iter().map(|(_, value)| value);
+        let id = values.next().and_then(|id| EndpointId::parse(&id)).ok_or_else(ApiError::no_webhook)?;
+        Ok(Self { id, part: values.next().unwrap_or_default() })
+    }
+}
 
 /// An endpoint
 #[derive(Serialize, ToSchema)]
@@ -179,8 +199,8 @@ async fn make(
     params(("id" = String, Path, description = "The endpoint's id")),
     responses((status = 200, body = Webhook), Refusals)
 )]
-pub async fn read(caller: Caller, Path(id): Path<String>) -> Result<Json<Webhook>, ApiError> {
-    Ok(Json(read_one(&caller, &EndpointId(id)).await?))
+pub async fn read(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Json<Webhook>, ApiError> {
+    Ok(Json(read_one(&caller, &id).await?))
 }
 
 /// Change an endpoint
@@ -196,43 +216,45 @@ pub async fn read(caller: Caller, Path(id): Path<String>) -> Result<Json<Webhook
 pub async fn change(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     body: Body<Given>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let id = EndpointId(id);
-    let stored = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
-    let settled = body.value.checked(Some(stored.0.settings.clone()), Format::Standard)?;
-    if matches!(settled.secret, Some(GivenSecret::None)) && !stored.0.is_first {
-        return Err(given::no_secret());
-    }
-    amend(&api, &caller, stored, settled).await
+    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
+    amend(&api, &caller, endpoint, body.value).await
 }
 
 async fn amend(
     api: &Api,
     caller: &Caller,
-    (endpoint, mut keys): (Endpoint, Keys),
-    settled: Settled,
+    endpoint: Endpoint,
+    given: Given,
 ) -> Result<Json<Webhook>, ApiError> {
-    let id = endpoint.id;
-    if settled.settings.url != endpoint.settings.url {
-        given::vet(api, &settled.settings.url, caller.mode()).await?;
-    }
-    if let Some(headers) = settled.headers {
-        keys.headers = headers;
+    let Endpoint { id, is_first, .. } = endpoint;
+    // Asks a name server, so before anything is locked.
+    if let Some(url) = given.url() {
+        given::vet(api, url, caller.mode()).await?;
     }
     let mut shown = None;
-    match settled.secret {
-        Some(GivenSecret::New(secret)) => {
-            shown = Some(secret.reveal().to_owned());
-            keys.secrets = vec![ValidSecret { secret, until: None }];
+    let change = |settings: &mut Settings, keys: &mut Keys| {
+        let settled = given.checked(Some(settings.clone()), Format::Standard)?;
+        if matches!(settled.secret, Some(GivenSecret::None)) && !is_first {
+            return Err(given::no_secret());
         }
-        Some(GivenSecret::None) => keys.secrets.clear(),
-        None => {}
-    }
-    if !caller.store.change_endpoint(&id, &settled.settings, &keys).await? {
-        return Err(ApiError::no_webhook());
-    }
+        *settings = settled.settings;
+        if let Some(headers) = settled.headers {
+            keys.headers = headers;
+        }
+        match settled.secret {
+            Some(GivenSecret::New(secret)) => {
+                shown = Some(secret.reveal().to_owned());
+                keys.secrets = vec![ValidSecret { secret, until: None }];
+            }
+            Some(GivenSecret::None) => keys.secrets.clear(),
+            None => {}
+        }
+        Ok(())
+    };
+    caller.store.change_endpoint(&id, change).await?.ok_or_else(ApiError::no_webhook)??;
     api.deliveries.poke(&id);
     let mut webhook = read_one(caller, &id).await?;
     webhook.secret = shown;
@@ -251,9 +273,8 @@ async fn amend(
 pub async fn remove(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
 ) -> Result<Json<Done>, ApiError> {
-    let id = EndpointId(id);
     if !caller.store.remove_endpoint(&id).await? {
         return Err(ApiError::no_webhook());
     }
@@ -280,10 +301,9 @@ pub struct Done {
 pub async fn rotate(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     body: Body<Rotation>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let id = EndpointId(id);
     let (secret, grace_ms) = body.value.checked()?;
     if !caller.store.rotate_secret(&id, secret.clone(), grace_ms).await? {
         return Err(ApiError::no_webhook());
@@ -317,17 +337,21 @@ pub struct Enabling {
 pub async fn enable(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     body: OptionalBody<Enabling>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let id = EndpointId(id);
     let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
-    let has_changed = caller.store.switch_endpoint(&id, true).await?.ok_or_else(ApiError::no_webhook)?;
-    if body.0.recover && has_changed {
-        let since =
-            endpoint.standing.failing_since.map_or(endpoint.changed_at, |at| at.min(endpoint.changed_at));
-        let until = caller.store.now().plus_ms(1);
-        caller.store.begin_recovery(&id, since, until).await?;
+    let off_since = (endpoint.state == wapid_core::endpoint::State::Disabled).then_some(endpoint.changed_at);
+    let since = endpoint.standing.failing_since.into_iter().chain(off_since).min();
+    // A commit of another process, or of another clock, may be a little older.
+    let since = since.filter(|_| body.0.recover).map(|at| at.plus_ms(-60_000));
+    // Before, so that no crash forgets it; and after, with what happened until it was on.
+    if let Some(since) = since {
+        caller.store.recover_since(&id, since).await?;
+    }
+    caller.store.switch_endpoint(&id, true).await?.ok_or_else(ApiError::no_webhook)?;
+    if let Some(since) = since {
+        caller.store.recover_since(&id, since).await?;
     }
     api.deliveries.poke(&id);
     Ok(Json(read_one(&caller, &id).await?))
@@ -345,9 +369,8 @@ pub async fn enable(
 pub async fn disable(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
 ) -> Result<Json<Webhook>, ApiError> {
-    let id = EndpointId(id);
     caller.store.switch_endpoint(&id, false).await?.ok_or_else(ApiError::no_webhook)?;
     api.deliveries.poke(&id);
     Ok(Json(read_one(&caller, &id).await?))

@@ -2,19 +2,23 @@
 //! cancelled and that no crash ends.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
 use wapid_core::id::RecoveryId;
 use wapid_core::store::deliveries::Recovery as Stored;
 
+use super::OfWebhook;
 use super::deliveries::existing;
 use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+
+/// The end of the year 9999.
+const TIME_MAX_MS: i64 = 253_402_300_799_999;
 
 /// Which time is to be recovered.
 #[derive(Deserialize, ToSchema)]
@@ -82,7 +86,7 @@ pub struct RecoveryList {
 pub async fn begin(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     body: Body<RecoveryWish>,
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
@@ -109,7 +113,7 @@ pub async fn begin(
     params(("id" = String, Path, description = "The endpoint's id")),
     responses((status = 200, body = RecoveryList), Refusals)
 )]
-pub async fn list(caller: Caller, Path(id): Path<String>) -> Result<Json<RecoveryList>, ApiError> {
+pub async fn list(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Json<RecoveryList>, ApiError> {
     let id = existing(&caller, id).await?;
     let recoveries = caller.store.recoveries(&id).await?.into_iter().map(Recovery::of).collect();
     Ok(Json(RecoveryList { recoveries }))
@@ -127,10 +131,11 @@ pub async fn list(caller: Caller, Path(id): Path<String>) -> Result<Json<Recover
 )]
 pub async fn read(
     caller: Caller,
-    Path((id, recovery)): Path<(String, String)>,
+    OfWebhook { id, part: recovery }: OfWebhook,
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
-    let stored = caller.store.recovery(&id, &RecoveryId(recovery)).await?;
+    let recovery = RecoveryId::parse(&recovery).ok_or_else(ApiError::no_recovery)?;
+    let stored = caller.store.recovery(&id, &recovery).await?;
     Ok(Json(Recovery::of(stored.ok_or_else(ApiError::no_recovery)?)))
 }
 
@@ -148,17 +153,17 @@ pub async fn read(
 )]
 pub async fn cancel(
     caller: Caller,
-    Path((id, recovery)): Path<(String, String)>,
+    OfWebhook { id, part: recovery }: OfWebhook,
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
-    let recovery = RecoveryId(recovery);
+    let recovery = RecoveryId::parse(&recovery).ok_or_else(ApiError::no_recovery)?;
     caller.store.cancel_recovery(&id, &recovery).await?;
     let stored = caller.store.recovery(&id, &recovery).await?;
     Ok(Json(Recovery::of(stored.ok_or_else(ApiError::no_recovery)?)))
 }
 
 fn time(name: &str, text: &str) -> Result<At, ApiError> {
-    At::parse(text).ok_or_else(|| {
+    At::parse(text).filter(|at| (0..=TIME_MAX_MS).contains(&at.0)).ok_or_else(|| {
         ApiError::bad("INVALID_REQUEST", format!("{name}: ISO 8601, or milliseconds since the epoch"))
     })
 }

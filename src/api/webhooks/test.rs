@@ -1,15 +1,16 @@
 //! A test event: sent at once, and shown byte for byte.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use wapid_core::endpoint::Endpoint;
 use wapid_core::event::{Event, VERSION};
-use wapid_core::id::{EndpointId, EventId};
+use wapid_core::id::EventId;
 use wapid_core::store::endpoints::Keys;
 
+use super::OfWebhook;
 use crate::api::Api;
 use crate::api::body::OptionalBody;
 use crate::api::caller::Caller;
@@ -76,10 +77,10 @@ pub struct TestSent {
 pub async fn test(
     caller: Caller,
     State(api): State<Api>,
-    Path(id): Path<String>,
+    OfWebhook { id, .. }: OfWebhook,
     body: OptionalBody<TestWish>,
 ) -> Result<Json<TestSent>, ApiError> {
-    let found = caller.store.endpoint(&EndpointId(id)).await?;
+    let found = caller.store.endpoint(&id).await?;
     let (endpoint, keys) = found.ok_or_else(ApiError::no_webhook)?;
     send(&api, &caller, &endpoint, &keys, body.0).await
 }

@@ -1,6 +1,6 @@
 //! Results of deliveries, what they mean for their endpoints, and what their owners hear of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::json;
 
@@ -16,13 +16,16 @@ use crate::key::Mode;
 use crate::store::endpoints;
 use crate::store::tx::{Tx, Value, values};
 
-/// Only what still waits: another process may have settled it meanwhile.
+/// Only what is as it was when the attempt began: another process, or a wish to deliver it again, may have
+/// been first, and then the result is of no delivery.
 pub(super) const TRIED: &str =
     "WITH v (endpoint_id, pos, state, attempts, tried, next_at, settled_at) AS ({rows})
     UPDATE deliveries SET state = v.state, attempts = v.attempts, tried = v.tried, next_at = v.next_at,
         settled_at = v.settled_at
     FROM v
-    WHERE deliveries.endpoint_id = v.endpoint_id AND deliveries.pos = v.pos AND deliveries.state = 'waiting'";
+    WHERE deliveries.endpoint_id = v.endpoint_id AND deliveries.pos = v.pos AND deliveries.state = 'waiting'
+        AND deliveries.tried = v.tried - 1 AND deliveries.attempts = v.attempts - 1
+    RETURNING deliveries.endpoint_id, deliveries.pos";
 
 const LOG: &str = "WITH v (endpoint_id, pos, nr, cause, at, duration_ms, status, error, answer) AS ({rows})
     INSERT INTO attempts (endpoint_id, pos, nr, cause, at, duration_ms, status, error, answer)
@@ -30,9 +33,10 @@ const LOG: &str = "WITH v (endpoint_id, pos, nr, cause, at, duration_ms, status,
     FROM v WHERE v.nr IS NOT NULL
     ON CONFLICT (endpoint_id, pos, nr) DO NOTHING";
 
-pub(super) const STAND: &str = "WITH v (id, failures, failing_since, paused_until) AS ({rows})
+/// Not over what its owner said after the attempt began.
+pub(super) const STAND: &str = "WITH v (id, failures, failing_since, paused_until, at) AS ({rows})
     UPDATE endpoints SET failures = v.failures, failing_since = v.failing_since, paused_until = v.paused_until
-    FROM v WHERE endpoints.id = v.id";
+    FROM v WHERE endpoints.id = v.id AND endpoints.changed_at <= v.at";
 
 /// What happened when a delivery was tried.
 #[derive(Debug, Clone)]
@@ -46,6 +50,8 @@ pub struct Attempt {
     pub attempts: i64,
     /// In all, with this one.
     pub tried: i64,
+    /// Is it an event `endpoint.*`?
+    pub is_of_endpoint: bool,
     /// Did somebody ask for it again?
     pub is_replay: bool,
     pub at: At,
@@ -87,18 +93,8 @@ pub(super) async fn write(
     ops: &[Op],
     events: &mut Events,
 ) -> Result<()> {
-    let attempts = || members!(ops, Attempt).map(|(_, attempt)| attempt);
-    let mut standings: BTreeMap<&EndpointId, Vec<Value>> = BTreeMap::new();
-    for one in attempts() {
-        if let Some(to) = one.standing {
-            let row = values![one.endpoint.as_str(), to.failures, to.failing_since, to.paused_until];
-            standings.insert(&one.endpoint, row);
-        }
-    }
-    // Endpoints before their deliveries, as everybody does.
-    tx.run_many(&mut bench.texts, STAND, standings.into_values().collect()).await?;
-    let rows = attempts()
-        .map(|one| {
+    let rows = members!(ops, Attempt)
+        .map(|(_, one)| {
             let (state, next_at, settled_at) = match one.next {
                 Next::Delivered => ("delivered", now, Some(now)),
                 Next::Again(at) => ("waiting", at, None),
@@ -108,7 +104,19 @@ pub(super) async fn write(
             (place, values![place.0, place.1, state, one.attempts, one.tried, next_at, settled_at])
         })
         .collect::<BTreeMap<_, _>>();
-    tx.run_many(&mut bench.texts, TRIED, rows.into_values().collect()).await?;
+    let taken: Vec<(EndpointId, i64)> =
+        tx.many(&mut bench.texts, TRIED, rows.into_values().collect()).await?;
+    let taken: HashSet<(EndpointId, i64)> = taken.into_iter().collect();
+    let is_taken = |one: &Attempt| taken.contains(&(one.endpoint.clone(), one.pos));
+    let attempts = || members!(ops, Attempt).map(|(_, one)| one).filter(|one| is_taken(one));
+    let mut standings: BTreeMap<&EndpointId, Vec<Value>> = BTreeMap::new();
+    for one in attempts() {
+        if let Some(to) = one.standing {
+            let row = values![one.endpoint.as_str(), to.failures, to.failing_since, to.paused_until, one.at];
+            standings.insert(&one.endpoint, row);
+        }
+    }
+    tx.run_many(&mut bench.texts, STAND, standings.into_values().collect()).await?;
     let rows = attempts()
         .map(|one| {
             values![
@@ -134,7 +142,8 @@ pub(super) async fn write(
             Turn::Recovered => events.add(log, told(Kind::EndpointRecovered, json!({}))),
             Turn::Same | Turn::GiveUp => {}
         }
-        if one.next == Next::Failed {
+        // Two that cannot be reached would tell each other of it for ever.
+        if one.next == Next::Failed && !one.is_of_endpoint {
             let more = json!({ "eventId": one.event, "attempts": one.tried, "lastAttempt": last });
             events.add(log, told(Kind::EndpointExhausted, more));
         }
