@@ -97,6 +97,7 @@ impl Gateway {
         let api = Api {
             sessions: sessions.clone(),
             deliveries: deliveries.clone(),
+            tests: Default::default(),
             stop: stop.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),

@@ -122,6 +122,14 @@ impl ApiError {
         )
     }
 
+    pub fn too_many_tests(limit: usize) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOO_MANY_TESTS",
+            format!("{limit} test events of this tenant are on their way; wait for their answers"),
+        )
+    }
+
     pub fn bad_ticket() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,

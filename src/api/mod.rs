@@ -18,7 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::error;
 use utoipa::OpenApi as _;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::delivery::Deliveries;
@@ -37,7 +37,7 @@ mod sandbox;
 mod send;
 mod sessions;
 mod settings;
-mod webhooks;
+pub mod webhooks;
 
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,6 +50,8 @@ pub const LISTS_AT_ONCE: usize = 2;
 pub struct Api {
     pub sessions: Sessions,
     pub deliveries: Deliveries,
+    /// Test events on their way.
+    pub tests: webhooks::test::Tests,
     /// Ends streams.
     pub stop: CancellationToken,
     pub metrics: PrometheusHandle,
@@ -103,7 +105,11 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::recoveries::read))
         .routes(routes!(webhooks::recoveries::cancel))
         .routes(routes!(events::list))
-        .routes(routes!(events::stream::stream))
+        .routes(routes!(events::stream::stream).layer(SetResponseHeaderLayer::if_not_present(
+            // A page of any origin may read with a ticket; no cookie of anybody means anything here.
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        )))
         .routes(routes!(events::stream::socket))
         .routes(routes!(events::ticket))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))

@@ -1,7 +1,7 @@
 //! Who is not written to any more.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -123,7 +123,11 @@ pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutCha
     params(("phone" = String, Path, description = "The number")),
     responses((status = 200, body = OptOutChanged), Refusals)
 )]
-pub async fn remove(caller: Caller, Path(phone): Path<String>) -> Result<Json<OptOutChanged>, ApiError> {
+pub async fn remove(
+    caller: Caller,
+    phone: Result<Path<String>, PathRejection>,
+) -> Result<Json<OptOutChanged>, ApiError> {
+    let Path(phone) = phone.map_err(|_| ApiError::not_opted_out())?;
     let phone = number(&caller, &phone).await?;
     if !caller.store.opt_in(&phone).await? {
         return Err(ApiError::not_opted_out());

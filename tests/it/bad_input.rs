@@ -179,6 +179,14 @@ async fn unknown_routes_methods_and_keys_have_the_shape_too() {
     shop.test.get("/api/whatsapp/session/nobody/status").await.refused(404, "SESSION_NOT_FOUND");
     shop.test.get("/api/whatsapp/messages?sessionId=%00").await.refused(400, "INVALID_PARAMETER");
     shop.test.get("/api/whatsapp/messages?cursor=%00").await.refused(400, "INVALID_PARAMETER");
+    for id in ["%FF", "%00", "ep_", "ep_x%00", "..%2F"] {
+        shop.test.get(&format!("/api/whatsapp/webhooks/{id}")).await.refused(404, "WEBHOOK_NOT_FOUND");
+        let retry = format!("/api/whatsapp/webhooks/{id}/deliveries/{id}/retry");
+        shop.test.post(&retry, json!({})).await.refused(404, "WEBHOOK_NOT_FOUND");
+    }
+    shop.test.get("/api/whatsapp/events?after=evt_%00").await.refused(410, "EVENTS_GONE");
+    shop.test.get("/api/whatsapp/events/stream?after=%00").await.refused(400, "INVALID_PARAMETER");
+    shop.test.delete("/api/whatsapp/opt-outs/%FF").await.refused(404, "NOT_OPTED_OUT");
     shop.test.get("/api/sandbox/phones/%FF/messages").await.refused(400, "INVALID_RECIPIENT");
     shop.test.get("/api/whatsapp/session/%F0%28%8C%28/status").await.refused(404, "SESSION_NOT_FOUND");
 

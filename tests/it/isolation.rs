@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
+use crate::receiver::Receiver;
 
 /// Whatever a route might read of a body; the path points at an object of A.
 fn body(path: &str) -> Value {
@@ -36,7 +37,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
     refused.refused(400, "INVALID_REQUEST");
     let job = json!({"recipients": ["5511900000002"], "message": "private offer", "name": "private sale", "windows": [{"from": "00:00", "to": "00:01"}]});
     let job = session.bulk(job).await;
-    let hook = json!({"url": "https://private.example.invalid/", "events": ["job.*"]});
+    let receiver = Receiver::new().await;
+    let hook = json!({"url": receiver.url, "description": "private hook", "events": ["message.*", "job.*"]});
     let webhook = a.test.post("/api/whatsapp/webhooks", hook).await.ok();
     let webhook = webhook["id"].as_str().expect("an id");
     let first =
@@ -88,6 +90,19 @@ async fn a_stranger_finds_nothing_on_any_route() {
             assert!(public || answer.status == 401, "{method} {path} without a key: {}", answer.text);
         }
     }
+    // Nor through an endpoint of its own.
+    let own = json!({"url": "https://stranger.example.invalid/"});
+    let own = b.test.post("/api/whatsapp/webhooks", own).await.ok();
+    let own = format!("/api/whatsapp/webhooks/{}", own["id"].as_str().expect("an id"));
+    let of_event = format!("{own}/deliveries/{event}");
+    b.test.get(&of_event).await.refused(404, "EVENT_NOT_FOUND");
+    b.test.post(&format!("{of_event}/retry"), json!({})).await.refused(404, "EVENT_NOT_FOUND");
+    b.test.get(&format!("{own}/recoveries/{recovery}")).await.refused(404, "RECOVERY_NOT_FOUND");
+    let of_recovery = format!("{own}/recoveries/{recovery}/cancel");
+    b.test.post(&of_recovery, json!({})).await.refused(404, "RECOVERY_NOT_FOUND");
+    let hers = format!("/api/whatsapp/webhooks/{webhook}/recoveries/{recovery}");
+    assert!(a.test.get(&hers).await.ok()["state"] != "cancelled");
+    b.test.get(&format!("/api/whatsapp/events?after={event}")).await.refused(410, "EVENTS_GONE");
     assert!(walked > 40, "only {walked} requests: does openapi.json list the routes?");
     assert_eq!(snapshot(&a.test).await, before, "a stranger changed something of A's");
 }

@@ -183,7 +183,19 @@ async fn a_ticket_opens_streams_and_nothing_else() {
     let ticket = given["ticket"].as_str().unwrap().to_owned();
     let page = Caller::new(app.url(), "");
     let open = |query: &str| format!("/api/whatsapp/events/stream?{query}");
-    let mut stream = Sse::open(&page, &format!("ticket={ticket}"), None).await;
+    let mut stream = Sse::open(&page, &format!("ticket={ticket}&types=*"), None).await;
+    assert_eq!(
+        stream.answer.headers()["access-control-allow-origin"],
+        "*",
+        "a page of another origin may read"
+    );
+    for wish in
+        [json!({"sessions": [""]}), json!({"types": [" "]}), json!({"sessions": ["a,b"], "types": []})]
+    {
+        let refused = shop.test.post("/api/whatsapp/events/ticket", wish.clone()).await;
+        let is_whole = refused.status.is_success() && wish["sessions"] == json!(["a,b"]);
+        assert!(is_whole || refused.status == 400, "{wish}: {}", refused.text);
+    }
     something(&shop.test, 1).await;
     shop.test.delete("/api/whatsapp/opt-outs/5511900000001").await.ok();
     assert_eq!(stream.next().await.unwrap()["type"], "optout.removed", "it is for nothing else");
