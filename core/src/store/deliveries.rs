@@ -381,3 +381,28 @@ impl Store {
 fn is_about(data: &str, endpoint: &EndpointId) -> bool {
     serde_json::from_str::<serde_json::Value>(data).is_ok_and(|data| data["endpointId"] == endpoint.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::Plans;
+
+    /// What a courier asks must cost the same beside a long history.
+    #[tokio::test]
+    async fn what_a_courier_asks_finds_its_rows_by_an_index() {
+        let mut plans = Plans::sqlite().await;
+        for (sql, walks) in [
+            // What is due, as much as is asked for.
+            (DUE, &["deliveries_due (endpoint_id=? AND state=? AND next_at<?)"][..]),
+            // Its first.
+            (HEAD, &["deliveries_head (endpoint_id=? AND state=?)"]),
+            (ONE, &[]),
+            (RUNNING, &["recoveries_running (endpoint_id=?)"]),
+        ] {
+            let mut wide = plans.wide_steps(sql, "", walks).await;
+            // Those that were picked.
+            wide.retain(|step| step != "SCAN d");
+            assert!(wide.is_empty(), "{sql}: {wide:?}");
+        }
+    }
+}

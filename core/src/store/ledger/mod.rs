@@ -484,7 +484,7 @@ mod tests {
             (events::ENDPOINTS, "tt", endpoints),
             (contacts::FIND, "ttt", whole),
             (deliver::TRIED, "titiiii", whole),
-            (deliver::STAND, "tiii", whole),
+            (deliver::STAND, "tiiii", whole),
             (receive::INSERT, "ttttttttttttttttiii", named),
             (receive::WORDS, "tt", whole),
             (settle::SETTLE, "tttitiitt", whole),
