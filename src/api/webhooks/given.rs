@@ -29,7 +29,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// An endpoint to be made or changed. What is left out or `null` takes its default, or stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = NewWebhook)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "an object with url")]
 pub struct Given {
     /// https in live mode
     #[schema(example = "https://example.com/hooks/whatsapp")]

@@ -327,6 +327,7 @@ async fn rubbish_is_refused_with_reasons_and_changes_nothing() {
         let refused = shop.test.post(path, body.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "INVALID_REQUEST"), "{body}");
     }
+    assert!(!shop.test.post(path, json!([])).await.text.contains("Given"), "our own names help nobody");
     assert_eq!(shop.test.get(path).await.ok(), json!({"webhooks": []}));
     assert_eq!(shop.test.get("/api/whatsapp/webhook").await.ok(), json!({"url": null}));
     // A name that nobody knows yet may be made tomorrow; what it leads to is looked at again then.
