@@ -75,7 +75,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::remove))
         .routes(routes!(sessions::disconnect))
         .routes(routes!(send::send))
-        .routes(routes!(messages::list))
+        .routes(routes!(messages::list::list))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))
