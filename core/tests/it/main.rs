@@ -13,6 +13,7 @@ mod fixture;
 mod isolation;
 mod jobs;
 mod leases;
+mod media;
 mod messages;
 mod open;
 mod receive;
