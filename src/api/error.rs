@@ -19,6 +19,7 @@ use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
+use crate::media::{Refusal as MediaRefusal, Unreadable};
 use crate::session::{CodeRefusal, SendRefusal};
 
 /// What a failed request answers.
@@ -50,6 +51,8 @@ pub struct ErrorBody {
 pub struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
+    /// With 416: the bytes that there are.
+    content_range: Option<u64>,
 }
 
 impl ApiError {
@@ -63,7 +66,7 @@ impl ApiError {
             status: None,
             reason: None,
         };
-        Self { status, body: Box::new(body) }
+        Self { status, body: Box::new(body), content_range: None }
     }
 
     /// The caller sent something we cannot take.
@@ -138,6 +141,25 @@ impl ApiError {
         )
     }
 
+    pub fn no_media() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_FOUND", "There is no such file, or it is kept no longer")
+    }
+
+    pub fn link_expired() -> Self {
+        Self::new(StatusCode::GONE, "LINK_EXPIRED", "The link has expired; ask for another")
+    }
+
+    /// No byte of a file of `size` bytes is in the range that was asked for.
+    pub fn no_such_range(size: u64) -> Self {
+        let mut refused = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "RANGE_NOT_SATISFIABLE",
+            format!("The file has {size} bytes; the range is beyond them"),
+        );
+        refused.content_range = Some(size);
+        refused
+    }
+
     pub fn not_opted_out() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_OPTED_OUT", "This number is not on the list of opt-outs")
     }
@@ -205,6 +227,11 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+        if let Some(size) = self.content_range
+            && let Ok(told) = HeaderValue::try_from(format!("bytes */{size}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, told);
         }
         response
     }
@@ -320,6 +347,55 @@ impl From<SendRefusal> for ApiError {
                 refused
             }
             SendRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<MediaRefusal> for ApiError {
+    fn from(problem: MediaRefusal) -> Self {
+        use wapid_core::media::TypeRefusal;
+
+        let text = sentence(&problem);
+        match problem {
+            MediaRefusal::Empty => Self::bad("MEDIA_EMPTY", text),
+            MediaRefusal::TooLarge { .. } => Self::bad("MEDIA_TOO_LARGE", text),
+            MediaRefusal::Type(TypeRefusal::Mismatch { .. }) => Self::bad("MEDIA_TYPE_MISMATCH", text),
+            MediaRefusal::Type(TypeRefusal::NotOfKind { .. }) => Self::bad("MEDIA_TYPE_NOT_ALLOWED", text),
+            MediaRefusal::Picture(_) => Self::bad("MEDIA_DIMENSIONS", text),
+            MediaRefusal::Damaged => Self::bad("MEDIA_DAMAGED", text),
+            MediaRefusal::NotBase64 => Self::bad("MEDIA_BASE64_INVALID", text),
+            MediaRefusal::Url(_) => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(problem) if problem.is_refusal() => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(_) => Self::bad("MEDIA_URL_FAILED", text),
+            MediaRefusal::Full { .. } => Self::bad("MEDIA_STORAGE_FULL", text),
+            MediaRefusal::NeedsFfmpeg => Self::bad("VOICE_NEEDS_FFMPEG", text),
+            MediaRefusal::NoSound => Self::bad("VOICE_NOT_READABLE", text),
+            MediaRefusal::BrokenOff => Self::bad("INVALID_FORM", text),
+            MediaRefusal::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "MEDIA_BUSY", text),
+            MediaRefusal::TooSlow => Self::slow_body(),
+            MediaRefusal::NotWanted => Self::no_media(),
+            MediaRefusal::Store(problem) => problem.into(),
+            MediaRefusal::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(problem: Unreadable) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            Unreadable::NotStored(_) => Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text),
+            Unreadable::Lost => {
+                error!("A file's row promises bytes that are not there; see WAPID_MEDIA_URL");
+                Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text)
+            }
+            Unreadable::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
         }
     }
 }

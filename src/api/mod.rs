@@ -22,6 +22,7 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::delivery::Deliveries;
+use crate::media::Media;
 use crate::session::Sessions;
 
 mod body;
@@ -30,6 +31,7 @@ mod error;
 mod events;
 mod health;
 mod jobs;
+mod media;
 mod messages;
 mod openapi;
 mod opt_outs;
@@ -50,6 +52,7 @@ pub const LISTS_AT_ONCE: usize = 2;
 pub struct Api {
     pub sessions: Sessions,
     pub deliveries: Deliveries,
+    pub media: Media,
     /// Test events on their way.
     pub tests: webhooks::test::Tests,
     /// Ends streams.
@@ -112,6 +115,12 @@ fn documented() -> OpenApiRouter<Api> {
         )))
         .routes(routes!(events::stream::socket))
         .routes(routes!(events::ticket))
+        // What a file may have of bytes depends on what it is; `Media` counts them.
+        .routes(routes!(media::list, media::upload::create).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(media::read, media::remove))
+        .routes(routes!(media::content::content))
+        .routes(routes!(media::link::create))
+        .routes(routes!(media::link::open))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))
