@@ -22,6 +22,7 @@ mod jobs;
 mod link;
 mod linking;
 mod log;
+mod media;
 mod openapi;
 mod operations;
 mod process;
