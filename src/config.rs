@@ -73,6 +73,10 @@ pub struct Config {
     #[arg(long, global = true, env = "WAPID_MEDIA_DOCUMENT_MAX", default_value = "100MiB")]
     pub media_document_max: Size,
 
+    /// Files of messages that arrive are fetched by themselves up to this size; larger ones when somebody asks
+    #[arg(long, global = true, env = "WAPID_MEDIA_AUTO_MAX", default_value = "64MiB")]
+    pub media_auto_max: Size,
+
     /// The program that makes voice notes of other sounds
     #[arg(long, global = true, env = "WAPID_FFMPEG", default_value = "ffmpeg")]
     pub ffmpeg: String,

@@ -65,6 +65,11 @@ impl Gateway {
         let wakeups = Wakeups::open(config.queue(), &instance, store.clock().clone())
             .await
             .context("the queue of wake-ups does not open; see WAPID_REDIS_URL")?;
+        let outgoing = Outgoing::new(config.ssrf_allow.clone())
+            .context("webhooks cannot be sent: this machine has no usable certificate store")?;
+        let media = Media::start(store.clone(), outgoing.clone(), config.media())
+            .await
+            .context("the media store does not open")?;
         let sessions = Sessions::new(Parts {
             keystores: Keystores::new(store.db().clone(), store.seal().clone()),
             store: store.clone(),
@@ -72,13 +77,10 @@ impl Gateway {
             whatsapp_url: config.whatsapp_url.clone(),
             device_name: config.device_name.clone(),
             wakeups: wakeups.clone(),
+            media: media.clone(),
+            auto_fetch: config.media_auto_max.0,
             owner: instance.clone(),
         });
-        let outgoing = Outgoing::new(config.ssrf_allow.clone())
-            .context("webhooks cannot be sent: this machine has no usable certificate store")?;
-        let media = Media::start(store.clone(), outgoing.clone(), config.media())
-            .await
-            .context("the media store does not open")?;
         let deliveries = Deliveries::start(delivery::Parts {
             store: store.clone(),
             outgoing,
@@ -109,6 +111,7 @@ impl Gateway {
             restored: restored.clone(),
             uploads: uploads.into(),
             lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
+            media_sends: Arc::new(tokio::sync::Semaphore::new(api::SENDS_AT_ONCE)),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));

@@ -188,6 +188,10 @@ impl ApiError {
         )
     }
 
+    pub fn no_message() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "This session has no such message in its log")
+    }
+
     pub fn needs_test_key() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -327,6 +331,10 @@ impl From<SendRefusal> for ApiError {
             }
             SendRefusal::OptedOut => Self::bad("RECIPIENT_OPTED_OUT", text),
             SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
+            SendRefusal::FileNotCarried(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "MEDIA_UPLOAD_FAILED", text)
+            }
+            SendRefusal::FileGone => Self::bad("MEDIA_GONE", text),
             SendRefusal::CheckFailed => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)
             }

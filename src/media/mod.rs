@@ -31,6 +31,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures::Stream;
 use parking_lot::Mutex;
+use tempfile::NamedTempFile;
 use tokio::sync::Semaphore;
 use wapid_core::id::{MediaId, TenantId};
 use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
@@ -187,6 +188,15 @@ impl Media {
         let draft = move || Draft::new(&media.0.incoming, left.min(DOCUMENT_LIMIT_MAX));
         let draft = tokio::task::spawn_blocking(draft).await.map_err(io::Error::other);
         Ok(draft.and_then(|draft| draft).map_err(Refusal::Io)?.with_turn(turn))
+    }
+
+    /// An empty file of its own for whoever needs one while a file is on its way; gone when it is dropped, or
+    /// with the next start.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub fn scratch(&self) -> io::Result<NamedTempFile> {
+        NamedTempFile::new_in(&self.0.incoming)
     }
 
     /// Removes a file; `false` where there is none.

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod accept;
+mod changes;
 mod crash;
 mod events;
 mod fixture;

@@ -152,7 +152,8 @@ async fn a_tenant_has_so_much_room_and_no_more(db: TestDb) {
     let id = receive(&shop, None).await;
     assert_eq!(live.media_used().await.unwrap(), 10);
     assert!(matches!(live.keep_received(&id, &whole("f", ROOM), ROOM).await, Err(NotAdded::Full)));
-    assert_eq!(live.media(&id).await.unwrap().unwrap().state, State::Waiting);
+    let row = live.media(&id).await.unwrap().unwrap();
+    assert_eq!((row.state, row.error.as_deref()), (State::Failed, Some("storage_full")));
     live.keep_received(&id, &whole("f", 500), ROOM).await.unwrap();
     assert_eq!(live.media_used().await.unwrap(), 510);
 }
@@ -237,7 +238,10 @@ async fn a_received_file_waits_and_is_kept(db: TestDb) {
     assert_eq!((row.size, row.seconds, row.blob.is_none()), (Some(700), Some(4), true));
     assert_eq!(row.message, Some(of_message(&shop)));
     assert_eq!(row.expires_at, START.plus_ms(30 * 86_400_000));
-    assert_eq!(live.media_of_message(&shop.owner.session, "3EB0AA").await.unwrap(), std::slice::from_ref(&id));
+    assert_eq!(
+        live.media_of_message(&shop.owner.session, "3EB0AA").await.unwrap(),
+        std::slice::from_ref(&id)
+    );
     assert!(live.change_media_wire(&id, r#"{"path":"/v/other"}"#).await.unwrap());
     let kept = Whole { kind: Kind::Voice, mime: "audio/ogg".into(), thumbnail: None, ..whole("blob", 600) };
     let kept = live.keep_received(&id, &kept, ROOM).await.unwrap();

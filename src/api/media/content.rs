@@ -42,7 +42,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
 /// A file's bytes
 ///
 /// `Range` asks for a part of them, `If-Range` and `If-None-Match` take the `ETag` of an answer before. `HEAD`
-/// answers with the headers alone.
+/// answers with the headers alone. A file that arrived and was not fetched yet is fetched now; while that
+/// lasts the answer is `MEDIA_NOT_STORED`.
 #[utoipa::path(
     operation_id = "get_media_content",
     get, path = "/api/whatsapp/media/{mediaId}/content", tag = "media",
@@ -64,7 +65,11 @@ pub async fn content(
     id: GivenId,
     headers: HeaderMap,
 ) -> Result<Response<Body>, ApiError> {
-    let row = found(&caller.store, id).await?;
+    let mut row = found(&caller.store, id).await?;
+    if row.blob.is_none() {
+        // What was too large to be fetched by itself, or failed, is fetched now that somebody wants it.
+        row = api.sessions.fetch_file(&caller.store, row).await?;
+    }
     answer(&api, &row, &headers).await
 }
 

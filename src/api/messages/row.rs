@@ -1,8 +1,10 @@
 //! One message as a caller sees it.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
+use wapid_core::content::shown;
 use wapid_core::id::SessionId;
 use wapid_core::message::Direction;
 use wapid_core::store::messages::MessageRow;
@@ -43,6 +45,22 @@ pub struct Logged {
     read_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
+    /// A group's subject when the message came
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<String>,
+    /// Of one that was edited: its first text
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<String>,
+    /// When it was taken back for everyone
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<String>,
+    /// By its type: `mediaId`, `viewOnce`, `poll`, `location`, `contacts`, `emoji`, `votes`; and `quoted`,
+    /// `mentions`, `forwarded`, `expiresIn`, `targetId`
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    more: Map<String, Value>,
 }
 
 type StatusWord = &'static str;
@@ -56,6 +74,8 @@ pub struct Failure {
 impl Logged {
     /// `own_number` tells the number that a session is linked to.
     pub fn of(row: MessageRow, own_number: impl Fn(&SessionId) -> Option<String>) -> Self {
+        // What does not read is left out of a list rather than the list with it.
+        let more = row.said().ok().flatten().map(|content| shown(&content)).unwrap_or_default();
         let is_group = row.chat.ends_with("@g.us");
         let mine = own_number(&row.session_id);
         let other = || row.phone.clone().unwrap_or_else(|| row.chat.clone());
@@ -84,6 +104,11 @@ impl Logged {
             delivered_at: row.delivered_at.map(At::iso),
             read_at: row.read_at.map(At::iso),
             error: row.error_code.map(|code| Failure { code, message: row.error.unwrap_or_default() }),
+            chat_name: row.chat_name,
+            edited_at: row.edited_at.map(At::iso),
+            original: row.original,
+            deleted_at: row.deleted_at.map(At::iso),
+            more,
         }
     }
 }

@@ -128,9 +128,9 @@ pub mod tests {
     use super::*;
     use std::io::Cursor;
 
-    pub fn boxed(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    pub fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 8).unwrap();
-        [&length.to_be_bytes(), name.as_slice(), content].concat()
+        [&length.to_be_bytes(), name, content].concat()
     }
 
     /// A movie of 2.5 s with 640 x 360 pixels, without anything to show.

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn frames_are_counted() {
         // 16 kHz, frames of 50 bytes.
-        let mut frame = vec![0xff, 0xf1, 8 << 2, 0, 50 >> 3, (50 & 7) << 5, 0];
+        let mut frame = vec![0xff, 0xf1, 8 << 2, 0, 0x32 >> 3, (0x32 & 7) << 5, 0];
         frame.resize(50, 0);
         assert_eq!(aac(&mut Cursor::new(frame.repeat(32))).unwrap(), Some(2));
         let mut frame = vec![7 << 3];

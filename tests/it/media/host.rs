@@ -26,16 +26,24 @@ impl Reply {
 
     /// With headers, each with its line end.
     pub fn with(headers: &str, body: &[u8]) -> Self {
-        let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         Self::Raw([head.as_bytes(), body].concat())
     }
 
     pub fn status(status: u16) -> Self {
-        Self::Raw(format!("HTTP/1.1 {status} X\r\ncontent-length: 3\r\n\r\nno\n").into_bytes())
+        Self::Raw(
+            format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: 3\r\n\r\nno\n").into_bytes(),
+        )
     }
 
     pub fn redirect(to: &str) -> Self {
-        Self::Raw(format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n").into_bytes())
+        Self::Raw(
+            format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+                .into_bytes(),
+        )
     }
 
     async fn play(&self, stream: &mut TcpStream, written: &AtomicUsize) -> std::io::Result<()> {

@@ -227,7 +227,7 @@ async fn a_redirect_leads_only_where_a_url_may() {
         "/user" => Reply::redirect("http://me:pw@127.0.0.1/"),
         "/file" => Reply::redirect("file:///etc/passwd"),
         "/ftp" => Reply::redirect("ftp://127.0.0.1/x"),
-        "/port" => Reply::redirect("http://example.com:22/"),
+        "/port" => Reply::redirect("http://93.184.216.34:22/"),
         "/nowhere" => Reply::Raw(b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n".to_vec()),
         _ => Reply::status(404),
     })
@@ -263,7 +263,7 @@ async fn a_redirect_leads_only_where_a_url_may() {
         asked.refused(400, "MEDIA_URL_REFUSED");
     }
     // A live key asks by TLS only, but of whom the operator allows.
-    let live = shop.live.post(MEDIA, json!({"mediaUrl": "http://example.com/a.jpg"})).await;
+    let live = shop.live.post(MEDIA, json!({"mediaUrl": "http://93.184.216.34/a.jpg"})).await;
     live.refused(400, "MEDIA_URL_REFUSED");
 }
 

@@ -11,9 +11,9 @@ use crate::app::{Answer, Caller};
 
 mod contract;
 mod crash;
-mod host;
+pub mod host;
 mod hostile;
-mod memory;
+pub mod memory;
 mod received;
 mod retention;
 mod s3;

@@ -7,6 +7,7 @@ use ulid::Ulid;
 
 use super::contacts;
 use super::events::Events;
+use super::files::{self, FileDone, FileNews};
 use super::{
     Accepted, Attempt, ChangeJob, Changed, Dismissal, Inbound, Intent, OptOutWish, ReceiptNews, Received,
     Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle, steer, wish,
@@ -21,7 +22,7 @@ use crate::store::tx::{Texts, Tx};
 /// What can be asked of the ledger.
 #[derive(Debug)]
 pub(super) enum Op {
-    Accept(Intent),
+    Accept(Box<Intent>),
     Settle(Settlement),
     Receipt(ReceiptNews),
     Receive(Vec<Inbound>),
@@ -33,6 +34,7 @@ pub(super) enum Op {
     OptOut(OptOutWish),
     Attempt(Attempt),
     Switch(Switch),
+    File(Box<FileNews>),
     Close,
 }
 
@@ -43,6 +45,7 @@ pub(super) enum Done {
     Receive(Received),
     ChangeJob(Changed),
     Retry(Retried),
+    File(FileDone),
     /// Did it change anything? `None` when there is no such thing.
     Changed(Option<bool>),
     Written,
@@ -105,6 +108,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     for (place, op) in ops.iter().enumerate() {
         match op {
             Op::OptOut(it) => done[place] = Done::Changed(Some(wish::write(tx, now, it, &mut events).await?)),
+            Op::File(it) => done[place] = Done::File(files::write(tx, now, it, &mut events).await?),
             Op::Switch(it) => done[place] = Done::Changed(deliver::switch(tx, now, it, &mut events).await?),
             _ => {}
         }

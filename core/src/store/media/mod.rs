@@ -19,6 +19,7 @@ use crate::media::{KEPT_DAYS, Kind, Origin, State};
 mod received;
 mod sweep;
 
+pub(in crate::store) use received::{FAILURE, KEEP, insert_received, received_row};
 pub use received::{NewReceived, Next, OfMessage, Waiting};
 
 /// A file.
@@ -148,7 +149,8 @@ const INSERT: &str =
             WHERE tenant_id = $1 AND mode = $2), $19))";
 
 /// Also when the first one is larger than all of the room: the caller looks at that.
-const TAKE_ROOM: &str = "INSERT INTO media_usage (tenant_id, mode, bytes) VALUES ($1, $2, $3)
+pub(in crate::store) const TAKE_ROOM: &str =
+    "INSERT INTO media_usage (tenant_id, mode, bytes) VALUES ($1, $2, $3)
     ON CONFLICT (tenant_id, mode) DO UPDATE SET bytes = media_usage.bytes + excluded.bytes
     WHERE media_usage.bytes + excluded.bytes <= $4";
 

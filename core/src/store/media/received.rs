@@ -1,11 +1,11 @@
 //! What somebody sent us: first a row that waits, written with its message; its bytes follow.
 
-use super::{MediaRow, NotAdded, Stored, Whole, columns, take_room, whole_values};
+use super::{MediaRow, NotAdded, Stored, Whole, columns, whole_values};
 use crate::clock::At;
 use crate::id::{MediaId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::media::{KEPT_DAYS, Kind};
-use crate::store::ledger::Owner;
+use crate::store::ledger::{FileDone, FileEnd, FileNews, Owner};
 use crate::store::tx::{Texts, Tx, Value, values};
 use crate::store::{Result, Store, TenantStore};
 
@@ -93,14 +93,15 @@ const WITH_WIRE: &str = concat!(
     " FROM media WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND wire IS NOT NULL"
 );
 
-pub(super) const KEEP: &str =
+pub(in crate::store) const KEEP: &str =
     "UPDATE media SET kind = $4, mime = $5, state = 'stored', next_at = NULL, error = NULL,
         size = $6, sha256 = $7, width = COALESCE($8, width), height = COALESCE($9, height),
         seconds = COALESCE($10, seconds), is_animated = $11, waveform = COALESCE($12, waveform),
         thumbnail = COALESCE($13, thumbnail), blob = $14, blob_key = $15
     WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'stored'";
 
-pub(super) const FAILURE: &str = "UPDATE media SET state = $4, next_at = $5, error = $6, tries = tries + 1
+pub(in crate::store) const FAILURE: &str =
+    "UPDATE media SET state = $4, next_at = $5, error = $6, tries = tries + 1
     WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'stored'";
 
 const FETCH: &str = "UPDATE media SET state = 'waiting', next_at = $4, tries = 0
@@ -171,6 +172,23 @@ pub(in crate::store) async fn insert_received(
     tx.run_many(texts, RECEIVED, rows).await
 }
 
+impl NewReceived {
+    /// As events show it.
+    pub(in crate::store) fn shown(&self) -> serde_json::Value {
+        let fields: [(&str, Option<serde_json::Value>); 7] = [
+            ("id", Some(self.id.as_str().into())),
+            ("mimeType", Some(self.mime.as_str().into())),
+            ("fileName", self.file_name.as_deref().map(Into::into)),
+            ("size", self.size.map(Into::into)),
+            ("seconds", self.seconds.map(Into::into)),
+            ("width", self.width.map(Into::into)),
+            ("height", self.height.map(Into::into)),
+        ];
+        let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        serde_json::Value::Object(known.collect())
+    }
+}
+
 impl Store {
     /// Seals what [`NewReceived::wire`] holds.
     pub fn seal_media_wire(&self, id: &MediaId, json: &str) -> Vec<u8> {
@@ -223,16 +241,14 @@ impl TenantStore {
     /// # Errors
     /// When there is no room for it, or nobody waits for it.
     pub async fn keep_received(&self, id: &MediaId, whole: &Whole, room: i64) -> Result<MediaRow, NotAdded> {
-        let mut values = self.of_media(id);
-        values.extend(values![whole.kind.as_str(), whole.mime.as_str()]);
-        values.extend(whole_values(&self.store, id, whole));
-        let mut tx = self.store.db.begin().await?;
-        if tx.run(KEEP, values).await? == 0 {
-            return Err(NotAdded::NotWanted);
+        let mut parts = values![whole.kind.as_str(), whole.mime.as_str()];
+        parts.extend(whole_values(&self.store, id, whole));
+        let end = FileEnd::Kept { parts, sha256: whole.sha256, size: whole.size, room };
+        match self.store.end_file(self.file_news(id, end)).await? {
+            FileDone::Written => self.media(id).await?.ok_or(NotAdded::NotWanted),
+            FileDone::NoRoom => Err(NotAdded::Full),
+            FileDone::NotWanted => Err(NotAdded::NotWanted),
         }
-        take_room(&mut tx, (&self.tenant, self.mode), whole.size, room).await?;
-        tx.commit().await?;
-        self.media(id).await?.ok_or(NotAdded::NotWanted)
     }
 
     /// One more try failed; `false` where nobody waits for it.
@@ -242,9 +258,12 @@ impl TenantStore {
             Next::Failed => ("failed", None),
             Next::Gone => ("gone", None),
         };
-        let mut values = self.of_media(id);
-        values.extend(values![state, at, error]);
-        Ok(self.run_media(FAILURE, values).await? > 0)
+        let end = FileEnd::Failed { state, at, error: error.to_owned() };
+        Ok(self.store.end_file(self.file_news(id, end)).await? == FileDone::Written)
+    }
+
+    fn file_news(&self, id: &MediaId, end: FileEnd) -> FileNews {
+        FileNews { tenant: self.tenant.clone(), mode: self.mode, id: id.clone(), end }
     }
 
     /// Somebody asks for a file that is not here: it is fetched at `at`, with all its tries before it.
