@@ -15,12 +15,14 @@
 //! | [`key`] | what an API key looks like and how it is recognised |
 //! | [`session`] | where one linked number stands, and what to do next |
 //! | [`message`] | the status of a message, which only moves forward |
+//! | [`nack`] | WhatsApp's refusals of a message, in our words |
 //! | [`event`] | what happened, said once |
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
 //! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
+//! | [`search`] | finding messages by what they say |
 //! | [`seal`] | secrets at rest |
 //! | [`crash`] | where a test lets the process die |
 //! | [`store`] | rows, on SQLite or Postgres |
@@ -34,11 +36,13 @@ pub mod id;
 pub mod job;
 pub mod key;
 pub mod message;
+pub mod nack;
 pub mod opt_out;
 pub mod pacing;
 pub mod phone;
 pub mod recipient;
 pub mod seal;
+pub mod search;
 pub mod session;
 pub mod signature;
 pub mod store;

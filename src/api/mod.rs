@@ -26,6 +26,7 @@ use crate::session::Sessions;
 
 mod body;
 mod caller;
+mod csv;
 mod error;
 mod events;
 mod health;
@@ -33,6 +34,7 @@ mod jobs;
 mod messages;
 mod openapi;
 mod opt_outs;
+mod places;
 mod sandbox;
 mod send;
 mod sessions;
@@ -51,7 +53,9 @@ pub struct Api {
     pub sessions: Sessions,
     pub deliveries: Deliveries,
     /// Test events on their way.
-    pub tests: webhooks::test::Tests,
+    pub tests: places::Places,
+    /// Files of messages that are being written.
+    pub exports: places::Places,
     /// Ends streams.
     pub stop: CancellationToken,
     pub metrics: PrometheusHandle,
@@ -75,7 +79,10 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::remove))
         .routes(routes!(sessions::disconnect))
         .routes(routes!(send::send))
-        .routes(routes!(messages::list))
+        .routes(routes!(messages::list::list))
+        .routes(routes!(messages::export::export))
+        .routes(routes!(messages::one::read, messages::one::erase))
+        .routes(routes!(messages::one::forget))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))

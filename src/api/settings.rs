@@ -8,6 +8,7 @@ use wapid_core::event::{KEPT_DAYS, KEPT_DAYS_RANGE};
 use wapid_core::opt_out::{self, Settings as Stored, WORDS_MAX};
 use wapid_core::pacing::Windows;
 use wapid_core::phone::Country;
+use wapid_core::store::retention;
 
 use super::Api;
 use super::body::Body;
@@ -43,11 +44,16 @@ pub struct Settings {
     /// How long events are kept, with what was delivered of them: 7 to 400; 30 by default
     #[schema(example = 30)]
     event_days: Option<i64>,
+    /// How long messages are kept, in days: 1 to 3,650; for ever by default. One whose outcome is not known, or
+    /// of a job that is not over, is kept for longer
+    #[schema(example = 365)]
+    messages_keep_days: Option<i64>,
 }
 
 impl Settings {
-    fn of(stored: Stored, event_days: Option<i64>) -> Self {
+    fn of(stored: Stored, event_days: Option<i64>, message_days: Option<i64>) -> Self {
         Self {
+            messages_keep_days: message_days,
             event_days: Some(event_days.unwrap_or(KEPT_DAYS)),
             default_country: stored.default_country,
             windows: Some(stored.windows),
@@ -83,6 +89,11 @@ impl Settings {
             let (least, most) = (KEPT_DAYS_RANGE.start(), KEPT_DAYS_RANGE.end());
             return Err(invalid(format!("eventDays: {least} to {most}")));
         }
+        if self.messages_keep_days.is_some_and(|days| !retention::KEPT_DAYS_RANGE.contains(&days)) {
+            let range = retention::KEPT_DAYS_RANGE;
+            let why = format!("messagesKeepDays: {} to {}, or null for ever", range.start(), range.end());
+            return Err(invalid(why));
+        }
         let applies_to_all = match self.opt_out_scope.as_deref() {
             None | Some("jobs") => false,
             Some("all") => true,
@@ -111,7 +122,8 @@ pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
 
 async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
     let ends = caller.store.log_ends().await?;
-    Ok(Settings::of(caller.store.settings().await?, ends.kept_days))
+    let message_days = caller.store.message_days().await?;
+    Ok(Settings::of(caller.store.settings().await?, ends.kept_days, message_days))
 }
 
 /// Replace the settings
@@ -128,10 +140,11 @@ pub async fn write(
     caller: Caller,
     body: Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
-    let event_days = body.value.event_days;
+    let (event_days, message_days) = (body.value.event_days, body.value.messages_keep_days);
     let wish = body.value.check()?;
     caller.store.save_settings(&wish).await?;
     caller.store.keep_events(event_days).await?;
+    caller.store.keep_messages(message_days).await?;
     for session in caller.store.sessions().await? {
         api.sessions.wake_jobs(&session.key).await;
     }

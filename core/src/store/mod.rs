@@ -12,7 +12,11 @@
 //! | [`db`] | the two engines, pools and pragmas |
 //! | [`tenants`] | tenants and API keys |
 //! | [`sessions`] | sessions: wanted, account, end |
-//! | [`messages`] | reading the log |
+//! | [`messages`] | a message of the log, and which of them somebody wants |
+//! | [`log`] | reading many: pages, and walks through the log |
+//! | [`retention`] | how long they are kept |
+//! | [`erase`] | erasing what was said, on somebody's request |
+//! | [`search`] | the index of what they say |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -34,15 +38,19 @@ use crate::seal::{Seal, SealError};
 pub mod db;
 pub mod deliveries;
 pub mod endpoints;
+pub mod erase;
 pub mod events;
 pub mod follow;
 mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
+pub mod log;
 pub mod messages;
 #[cfg(test)]
 mod plan;
+pub mod retention;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod tenants;
@@ -146,7 +154,9 @@ impl Store {
         const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
             (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
              ORDER BY expires_at LIMIT $2)";
-        let mut deleted = self.drop_unfinished_jobs(now).await? + self.forget_events(now).await?;
+        let mut deleted = self.drop_unfinished_jobs(now).await?
+            + self.forget_events(now).await?
+            + self.forget_messages(now).await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()

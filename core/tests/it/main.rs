@@ -8,14 +8,18 @@
 
 mod accept;
 mod crash;
+mod erase;
 mod events;
 mod fixture;
 mod isolation;
 mod jobs;
 mod leases;
+mod log;
 mod messages;
 mod open;
 mod receive;
+mod retention;
+mod search;
 mod sessions;
 mod settle;
 mod tenants;

@@ -29,6 +29,7 @@ use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::message::{Content, Status};
+use crate::nack::Nack;
 use crate::phone::{Phone, Recipient};
 
 mod accept;
@@ -50,8 +51,7 @@ pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
 pub(super) use wish::OptOutWish;
 
-/// WhatsApp does not let this number write to that person now (463, 475).
-pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
+pub use crate::nack::BLOCKED;
 /// The code of a message that our side could not send.
 pub const SEND_FAILED: &str = "SEND_FAILED";
 
@@ -136,8 +136,10 @@ pub struct Settlement {
 pub enum Outcome {
     /// WhatsApp's server took it at this time.
     Sent,
-    /// Refused for good. The reserved quota is given back.
+    /// Not sent, for good. The reserved quota is given back.
     Failed { code: String, error: String },
+    /// The same, because WhatsApp did not take it.
+    Refused(Nack),
 }
 
 /// A receipt from a recipient (or our own phone).
@@ -487,7 +489,7 @@ mod tests {
             (deliver::STAND, "tiiii", whole),
             (receive::INSERT, "ttttttttttttttttiii", named),
             (receive::WORDS, "tt", whole),
-            (settle::SETTLE, "tttitiitt", whole),
+            (settle::SETTLE, "tttitiitti", whole),
             (settle::ADVANCE, "tttttii", named),
             (settle::GIVE_BACK, "ttti", whole),
             (settle::GIVE_BACK_SESSION, "tti", whole),

@@ -1,0 +1,15 @@
+//! The message log.
+//!
+//! | file | what |
+//! |---|---|
+//! | `row` | one message as a caller sees it |
+//! | `query` | which of them: the filters that every reading route takes |
+//! | `list` | pages of them, newest first |
+//! | `export` | all of them, as a file |
+//! | `one` | one of them by its id, and erasing what it said |
+
+pub mod export;
+pub mod list;
+pub mod one;
+mod query;
+mod row;
