@@ -11,6 +11,7 @@
 //! | [`session`] | long-lived numbers |
 //! | [`delivery`] | events on their way to webhooks |
 //! | [`link`] | a live connection to a WhatsApp network |
+//! | [`media`] | files: taken in, kept sealed, given out |
 //! | [`outgoing`] | what is fetched on behalf of a tenant |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
 //! | [`qr`] | a QR as PNG, SVG or terminal blocks |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod link;
+pub mod media;
 pub mod outgoing;
 pub mod qr;
 mod recipients;

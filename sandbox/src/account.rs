@@ -1,8 +1,8 @@
 //! One account: a phone, its linked devices and what the network keeps for them.
 //!
 //! `state` is locked for moments and never across an await; `signal` is locked while the phone
-//! encrypts or decrypts. Lock order: `signal`, then one account's `state`, then the journal. Two
-//! states are never locked at once, so accounts can talk both ways without a deadlock.
+//! encrypts or decrypts. Lock order: `signal`, then one account's `chats` or `state`, then the
+//! journal. Nothing of two accounts is locked at once, so they can talk both ways without a deadlock.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,9 @@ use crate::fault::Active;
 use crate::journal::Batch;
 use crate::limits;
 use crate::outbox::Outbox;
-use crate::phone::inbox::Chats;
+use crate::phone::chats::Chats;
 use crate::phone::keys::{Bundle, OneTime, PhoneKeys};
+use crate::phone::load::Loads;
 use crate::phone::signal::Signal;
 
 pub(crate) type NoiseKey = [u8; 32];
@@ -33,6 +34,7 @@ pub(crate) struct Account {
     pub state: Mutex<State>,
     pub signal: tokio::sync::Mutex<Signal>,
     pub chats: Mutex<Chats>,
+    pub loads: Loads,
 }
 
 pub(crate) struct State {
@@ -87,7 +89,7 @@ impl DeviceRef {
 
     /// How the phones of the network name this device in their sessions.
     pub(crate) fn peer(&self) -> String {
-        format!("{}:{}", self.account.phone, self.id)
+        self.account.peer(self.id)
     }
 }
 
@@ -111,6 +113,7 @@ impl Account {
             }),
             signal: tokio::sync::Mutex::default(),
             chats: Mutex::default(),
+            loads: Loads::default(),
         }
     }
 
@@ -124,6 +127,11 @@ impl Account {
         } else {
             Jid::pn_device(self.phone.as_str(), device)
         }
+    }
+
+    /// How the phones of the network name a device of this account.
+    pub(crate) fn peer(&self, device: u16) -> String {
+        format!("{}:{device}", self.phone)
     }
 
     /// The key of this account's record, and the prefix of every other record it has.
@@ -160,6 +168,26 @@ impl Account {
 
     pub(crate) fn session_place(&self, peer: &str) -> String {
         format!("{}s/{peer}", self.place())
+    }
+
+    pub(crate) fn save_sender_key(&self, signal: &Signal, group: &str, peer: &str, batch: &mut Batch) {
+        batch.put(
+            "sender key",
+            || format!("{}{group}/{peer}", self.sender_keys_place()),
+            || signal.groups.record(group, peer),
+        );
+    }
+
+    pub(crate) fn save_audience(&self, signal: &Signal, group: &str, batch: &mut Batch) {
+        batch.put(
+            "audience",
+            || format!("{}{group}", self.sender_keys_place()),
+            || json(&signal.groups.audience(group)),
+        );
+    }
+
+    pub(crate) fn sender_keys_place(&self) -> String {
+        format!("{}g/", self.place())
     }
 
     pub(crate) fn save_device(&self, id: u16, device: &Device, batch: &mut Batch) {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::group::rules::No;
+
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error("the phone does not exist in this book")]
@@ -12,10 +14,20 @@ pub enum SandboxError {
     CodeNotValid,
     #[error("the phone has no such message")]
     MessageNotFound,
+    #[error("the phone has no such medium")]
+    MediaNotFound,
     #[error("the phone has no such linked device")]
     DeviceNotFound,
     #[error("the recipient is not on WhatsApp")]
     NotOnWhatsApp,
+    #[error("there is no such group in this book")]
+    GroupNotFound,
+    #[error("the phone is not in the group")]
+    NotInGroup,
+    #[error("the phone is no admin of the group")]
+    NotGroupAdmin,
+    #[error("{0}")]
+    GroupRefused(String),
     #[error("{0}")]
     Invalid(String),
     #[error("{0} reached its limit")]
@@ -34,8 +46,13 @@ impl SandboxError {
             Self::QrNotValid => "QR_NOT_VALID",
             Self::CodeNotValid => "CODE_NOT_VALID",
             Self::MessageNotFound => "MESSAGE_NOT_FOUND",
+            Self::MediaNotFound => "MEDIA_NOT_FOUND",
             Self::DeviceNotFound => "DEVICE_NOT_FOUND",
             Self::NotOnWhatsApp => "NOT_ON_WHATSAPP",
+            Self::GroupNotFound => "GROUP_NOT_FOUND",
+            Self::NotInGroup => "NOT_IN_GROUP",
+            Self::NotGroupAdmin => "NOT_GROUP_ADMIN",
+            Self::GroupRefused(_) => "GROUP_REFUSED",
             Self::Invalid(_) => "INVALID_REQUEST",
             Self::LimitReached(_) => "LIMIT_REACHED",
             Self::Storage(_) => "STORAGE",
@@ -46,8 +63,18 @@ impl SandboxError {
     /// The HTTP status of the control surface.
     pub fn status(&self) -> u16 {
         match self {
-            Self::PhoneNotFound | Self::MessageNotFound | Self::DeviceNotFound => 404,
-            Self::QrNotValid | Self::CodeNotValid | Self::NotOnWhatsApp | Self::Invalid(_) => 400,
+            Self::PhoneNotFound
+            | Self::MessageNotFound
+            | Self::MediaNotFound
+            | Self::DeviceNotFound
+            | Self::GroupNotFound => 404,
+            Self::QrNotValid
+            | Self::CodeNotValid
+            | Self::NotOnWhatsApp
+            | Self::NotInGroup
+            | Self::NotGroupAdmin
+            | Self::GroupRefused(_)
+            | Self::Invalid(_) => 400,
             Self::LimitReached(_) => 429,
             Self::Storage(_) => 500,
             Self::Unreachable(_) => 502,
@@ -79,12 +106,28 @@ impl From<ErrorBody> for SandboxError {
             "QR_NOT_VALID" => Self::QrNotValid,
             "CODE_NOT_VALID" => Self::CodeNotValid,
             "MESSAGE_NOT_FOUND" => Self::MessageNotFound,
+            "MEDIA_NOT_FOUND" => Self::MediaNotFound,
             "DEVICE_NOT_FOUND" => Self::DeviceNotFound,
             "NOT_ON_WHATSAPP" => Self::NotOnWhatsApp,
+            "GROUP_NOT_FOUND" => Self::GroupNotFound,
+            "NOT_IN_GROUP" => Self::NotInGroup,
+            "NOT_GROUP_ADMIN" => Self::NotGroupAdmin,
+            "GROUP_REFUSED" => Self::GroupRefused(body.error),
             "INVALID_REQUEST" => Self::Invalid(body.error),
             "LIMIT_REACHED" => Self::LimitReached(body.error),
             "STORAGE" => Self::Storage(body.error),
             _ => Self::Unreachable(body.error),
+        }
+    }
+}
+
+impl From<No> for SandboxError {
+    fn from(no: No) -> Self {
+        match no {
+            No::Outsider => Self::NotInGroup,
+            No::NotAdmin => Self::NotGroupAdmin,
+            No::TooMany => Self::LimitReached("the groups of this book".into()),
+            other => Self::GroupRefused(other.to_string()),
         }
     }
 }

@@ -11,15 +11,22 @@ use wacore_binary::{Jid, Node};
 use crate::account::{Account, AccountRecord, DeviceRef, NoiseKey};
 use crate::conn::Conn;
 use crate::error::SandboxError;
+use crate::group::rules::No;
+use crate::group::{self, Group};
 use crate::journal::{Batch, Journal, Seq};
 use crate::keys::ServerKeys;
 use crate::limits;
+use crate::media::Media;
+use crate::media::tls::Authority;
 use crate::outbox::Class;
 use crate::stanza::{self, server, tag};
 
 pub(crate) struct Net {
     pub keys: ServerKeys,
     pub journal: Journal,
+    pub media: Media,
+    /// Who vouches for the media host, once somebody asked.
+    pub authority: Mutex<Option<Authority>>,
     books: RwLock<HashMap<String, Arc<Book>>>,
     devices: RwLock<HashMap<NoiseKey, DeviceRef>>,
     /// QR refs on show, by text.
@@ -31,6 +38,8 @@ pub(crate) struct Net {
 #[derive(Default)]
 pub(crate) struct Book {
     index: RwLock<Index>,
+    /// By the digits of their ids. Never held while a group's state is waited for.
+    groups: RwLock<HashMap<String, Arc<Group>>>,
 }
 
 #[derive(Default)]
@@ -44,10 +53,12 @@ struct Index {
 pub(crate) struct QueueFull;
 
 impl Net {
-    pub(crate) fn new(keys: ServerKeys, journal: Journal) -> Self {
+    pub(crate) fn new(keys: ServerKeys, journal: Journal, media: Media) -> Self {
         Self {
             keys,
             journal,
+            media,
+            authority: Mutex::default(),
             books: RwLock::default(),
             devices: RwLock::default(),
             refs: Mutex::default(),
@@ -66,6 +77,11 @@ impl Net {
 
     pub(crate) fn book(&self, name: &str) -> Option<Arc<Book>> {
         self.books.read().get(name).cloned()
+    }
+
+    pub(crate) fn everybody(&self) -> Vec<Arc<Account>> {
+        let books: Vec<Arc<Book>> = self.books.read().values().cloned().collect();
+        books.iter().flat_map(|book| book.accounts()).collect()
     }
 
     pub(crate) fn account(&self, book: &str, phone: &str) -> Option<Arc<Account>> {
@@ -139,6 +155,46 @@ impl Net {
         account
     }
 
+    // Groups
+
+    /// The group, if its address is one of this book.
+    pub(crate) fn group(&self, book: &str, jid: &Jid) -> Option<Arc<Group>> {
+        self.book(book)?.groups.read().get(jid.user_base()).cloned()
+    }
+
+    pub(crate) fn groups(&self, book: &str) -> Vec<Arc<Group>> {
+        self.book(book).map(|book| book.groups.read().values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Gives a new group an id.
+    pub(crate) fn add_group(&self, book: &str, state: group::State) -> Result<Arc<Group>, No> {
+        let in_book = self.book(book).ok_or(No::Outsider)?;
+        let mut groups = in_book.groups.write();
+        if groups.len() >= limits::GROUPS_PER_BOOK {
+            return Err(No::TooMany);
+        }
+        let id = loop {
+            let id = format!("120363{:012}", rand::random_range(0..1_000_000_000_000_u64));
+            if !groups.contains_key(&id) {
+                break id;
+            }
+        };
+        let group = Arc::new(Group::new(book, &id, state));
+        groups.insert(id, Arc::clone(&group));
+        Ok(group)
+    }
+
+    pub(crate) fn restore_group(&self, group: Group) {
+        let book = Arc::clone(self.books.write().entry(group.book.clone()).or_default());
+        book.groups.write().insert(group.id.clone(), Arc::new(group));
+    }
+
+    pub(crate) fn forget_group(&self, group: &Group) {
+        if let Some(book) = self.book(&group.book) {
+            book.groups.write().remove(&group.id);
+        }
+    }
+
     /// Fifteen digits that belong to this phone of this book of this network.
     fn lid(&self, book: &str, phone: &str) -> String {
         let digest = Sha256::new()
@@ -166,6 +222,7 @@ impl Net {
                 }
             }
         }
+        self.media.shelves.remove_book(name);
         let mut batch = self.journal.batch();
         batch.delete_all(|| format!("{name}/"));
         self.journal.append(batch)

@@ -82,9 +82,11 @@ impl FromRequestParts<Api> for OwnSession {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, api).await?;
-        let Path(id) =
-            Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
-        let id = SessionId::parse(&id).map_err(|_| ApiError::no_session())?;
+        // By name: a path may lead on to something of the session.
+        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, api).await;
+        let Path(named) = named.map_err(|_| ApiError::no_session())?;
+        let id = named.into_iter().find(|(name, _)| name == "id").map(|(_, id)| id);
+        let id = SessionId::parse(&id.unwrap_or_default()).map_err(|_| ApiError::no_session())?;
         let row = api.sessions.find(&caller.store, &id).await?.filter(|row| !row.removing);
         Ok(Self { row: row.ok_or_else(ApiError::no_session)?, caller })
     }

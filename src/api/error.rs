@@ -19,6 +19,8 @@ use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
+use crate::media::{Refusal as MediaRefusal, Unreadable};
+use crate::session::groups::{self, Refusal};
 use crate::session::{CodeRefusal, SendRefusal};
 
 /// What a failed request answers.
@@ -50,6 +52,8 @@ pub struct ErrorBody {
 pub struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
+    /// With 416: the bytes that there are.
+    content_range: Option<u64>,
 }
 
 impl ApiError {
@@ -63,7 +67,7 @@ impl ApiError {
             status: None,
             reason: None,
         };
-        Self { status, body: Box::new(body) }
+        Self { status, body: Box::new(body), content_range: None }
     }
 
     /// The caller sent something we cannot take.
@@ -138,6 +142,25 @@ impl ApiError {
         )
     }
 
+    pub fn no_media() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_FOUND", "There is no such file, or it is kept no longer")
+    }
+
+    pub fn link_expired() -> Self {
+        Self::new(StatusCode::GONE, "LINK_EXPIRED", "The link has expired; ask for another")
+    }
+
+    /// No byte of a file of `size` bytes is in the range that was asked for.
+    pub fn no_such_range(size: u64) -> Self {
+        let mut refused = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "RANGE_NOT_SATISFIABLE",
+            format!("The file has {size} bytes; the range is beyond them"),
+        );
+        refused.content_range = Some(size);
+        refused
+    }
+
     pub fn not_opted_out() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_OPTED_OUT", "This number is not on the list of opt-outs")
     }
@@ -158,12 +181,27 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session")
     }
 
+    pub fn no_group() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "GROUP_NOT_FOUND", "There is no such group")
+    }
+
+    /// The same refusal, of one field of a request.
+    #[must_use]
+    pub fn about(mut self, field: &str) -> Self {
+        self.body.error = format!("{field}: {}", self.body.error).into();
+        self
+    }
+
     pub fn no_qr() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             "QR_NOT_READY",
             "No QR is waiting to be scanned; read the session's status",
         )
+    }
+
+    pub fn no_message() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "This session has no such message in its log")
     }
 
     pub fn needs_test_key() -> Self {
@@ -205,6 +243,11 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+        if let Some(size) = self.content_range
+            && let Ok(told) = HeaderValue::try_from(format!("bytes */{size}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, told);
         }
         response
     }
@@ -300,6 +343,10 @@ impl From<SendRefusal> for ApiError {
             }
             SendRefusal::OptedOut => Self::bad("RECIPIENT_OPTED_OUT", text),
             SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
+            SendRefusal::FileNotCarried(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "MEDIA_UPLOAD_FAILED", text)
+            }
+            SendRefusal::FileGone => Self::bad("MEDIA_GONE", text),
             SendRefusal::CheckFailed => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)
             }
@@ -320,6 +367,89 @@ impl From<SendRefusal> for ApiError {
                 refused
             }
             SendRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<MediaRefusal> for ApiError {
+    fn from(problem: MediaRefusal) -> Self {
+        use wapid_core::media::TypeRefusal;
+
+        let text = sentence(&problem);
+        match problem {
+            MediaRefusal::Empty => Self::bad("MEDIA_EMPTY", text),
+            MediaRefusal::TooLarge { .. } => Self::bad("MEDIA_TOO_LARGE", text),
+            MediaRefusal::Type(TypeRefusal::Mismatch { .. }) => Self::bad("MEDIA_TYPE_MISMATCH", text),
+            MediaRefusal::Type(TypeRefusal::NotOfKind { .. }) => Self::bad("MEDIA_TYPE_NOT_ALLOWED", text),
+            MediaRefusal::Picture(_) => Self::bad("MEDIA_DIMENSIONS", text),
+            MediaRefusal::Damaged => Self::bad("MEDIA_DAMAGED", text),
+            MediaRefusal::NotBase64 => Self::bad("MEDIA_BASE64_INVALID", text),
+            MediaRefusal::Url(_) => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(problem) if problem.is_refusal() => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(_) => Self::bad("MEDIA_URL_FAILED", text),
+            MediaRefusal::Full { .. } => Self::bad("MEDIA_STORAGE_FULL", text),
+            MediaRefusal::NeedsFfmpeg => Self::bad("VOICE_NEEDS_FFMPEG", text),
+            MediaRefusal::NoSound => Self::bad("VOICE_NOT_READABLE", text),
+            MediaRefusal::BrokenOff => Self::bad("INVALID_FORM", text),
+            MediaRefusal::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "MEDIA_BUSY", text),
+            MediaRefusal::TooSlow => Self::slow_body(),
+            MediaRefusal::NotWanted => Self::no_media(),
+            MediaRefusal::Store(problem) => problem.into(),
+            MediaRefusal::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(problem: Unreadable) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            Unreadable::NotStored(_) => Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text),
+            Unreadable::Lost => {
+                error!("A file's row promises bytes that are not there; see WAPID_MEDIA_URL");
+                Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text)
+            }
+            Unreadable::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<groups::Refused> for ApiError {
+    fn from(problem: groups::Refused) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            groups::Refused::NotReady { status, reason } => SendRefusal::NotReady { status, reason }.into(),
+            groups::Refused::Store(problem) => problem.into(),
+            groups::Refused::Refusal(refusal) => match refusal {
+                Refusal::NotFound => Self::no_group(),
+                Refusal::NotMember => Self::bad("NOT_IN_GROUP", text),
+                Refusal::NotAdmin => Self::bad("NOT_GROUP_ADMIN", text),
+                Refusal::NotAcceptable => Self::bad("NOT_ACCEPTED_BY_WHATSAPP", text),
+                Refusal::Conflict => Self::bad("GROUP_CHANGED_MEANWHILE", text),
+                Refusal::BadInvite => Self::bad("INVITE_NOT_VALID", text),
+                Refusal::InviteReset => Self::bad("INVITE_RESET", text),
+                Refusal::AlreadyIn => Self::bad("ALREADY_IN_GROUP", text),
+                Refusal::Removed => Self::bad("REMOVED_FROM_GROUP", text),
+                Refusal::Full => Self::bad("GROUP_FULL", text),
+                Refusal::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_BY_WHATSAPP", text),
+                Refusal::Other(_) => Self::bad("REFUSED_BY_WHATSAPP", text),
+                Refusal::Unanswered => Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "WHATSAPP_NOT_ANSWERING",
+                    "WhatsApp has not answered; read the group to see whether it was done",
+                ),
+                Refusal::Internal(why) => {
+                    error!("A question about groups failed");
+                    tracing::debug!("{why}");
+                    Self::internal()
+                }
+            },
         }
     }
 }

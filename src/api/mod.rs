@@ -22,14 +22,17 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::delivery::Deliveries;
+use crate::media::Media;
 use crate::session::Sessions;
 
 mod body;
 mod caller;
 mod error;
 mod events;
+mod groups;
 mod health;
 mod jobs;
+mod media;
 mod messages;
 mod openapi;
 mod opt_outs;
@@ -42,6 +45,8 @@ pub mod webhooks;
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+pub use sandbox::messages::SENDS_AT_ONCE;
+
 /// A list of 100,000 recipients takes some tens of MB until it is stored.
 pub const LISTS_AT_ONCE: usize = 2;
 
@@ -50,6 +55,7 @@ pub const LISTS_AT_ONCE: usize = 2;
 pub struct Api {
     pub sessions: Sessions,
     pub deliveries: Deliveries,
+    pub media: Media,
     /// Test events on their way.
     pub tests: webhooks::test::Tests,
     /// Ends streams.
@@ -60,6 +66,8 @@ pub struct Api {
     pub uploads: Arc<std::path::Path>,
     /// Lists of a job that may be in memory at a time.
     pub lists: Arc<tokio::sync::Semaphore>,
+    /// Media on their way to sandbox phones that may be in memory at a time.
+    pub media_sends: Arc<tokio::sync::Semaphore>,
 }
 
 /// Every route, as documented.
@@ -74,8 +82,16 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::stop))
         .routes(routes!(sessions::remove))
         .routes(routes!(sessions::disconnect))
-        .routes(routes!(send::send))
-        .routes(routes!(messages::list))
+        .routes(routes!(send::send).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(messages::list::list))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::join))
+        .routes(routes!(groups::preview))
+        .routes(routes!(groups::read, groups::change))
+        .routes(routes!(groups::participants))
+        .routes(routes!(groups::leave))
+        .routes(routes!(groups::invite))
+        .routes(routes!(groups::reset_invite))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))
@@ -112,14 +128,23 @@ fn documented() -> OpenApiRouter<Api> {
         )))
         .routes(routes!(events::stream::socket))
         .routes(routes!(events::ticket))
+        // What a file may have of bytes depends on what it is; `Media` counts them.
+        .routes(routes!(media::list, media::upload::create).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(media::read, media::remove))
+        .routes(routes!(media::content::content))
+        .routes(routes!(media::link::create))
+        .routes(routes!(media::link::open))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))
-        .routes(routes!(sandbox::messages, sandbox::send))
-        .routes(routes!(sandbox::read))
-        .routes(routes!(sandbox::played))
+        .routes(routes!(sandbox::messages::list, sandbox::messages::send))
+        .routes(routes!(sandbox::messages::media))
+        .routes(routes!(sandbox::messages::mark_read))
+        .routes(routes!(sandbox::messages::played))
         .routes(routes!(sandbox::unlink))
         .routes(routes!(sandbox::fault))
+        .routes(routes!(sandbox::groups::list, sandbox::groups::create))
+        .routes(routes!(sandbox::groups::read, sandbox::groups::act))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::scrape))

@@ -9,6 +9,9 @@
 //! | `outbox` | what leaves, in order per chat; sent again after a lost connection |
 //! | `send` | one send as a caller sees it: check, intent, transmit, verdict |
 //! | `inbound` | commit, then acknowledge; receipts |
+//! | `carry` | files of messages that leave: on WhatsApp's servers once |
+//! | `fetcher` | files of messages that arrived |
+//! | `groups` | a number's groups: read, changed, and what is told of them |
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
 //! | `numbers` | who is on WhatsApp, asked once |
@@ -34,8 +37,12 @@ use wapid_sandbox::Network;
 use wapid_workers::Wakeups;
 
 use crate::link::Link;
+use crate::media::Media;
 
 mod bulk;
+mod carry;
+mod fetcher;
+pub mod groups;
 mod inbound;
 mod lease;
 mod numbers;
@@ -73,6 +80,9 @@ pub struct Parts {
     /// Shown on the phone where a session names no device of its own.
     pub device_name: String,
     pub wakeups: Wakeups,
+    pub media: Media,
+    /// Files of messages that arrive are fetched by themselves up to this size, in bytes.
+    pub auto_fetch: u64,
     /// This process in leases; the same after a restart on the same data folder.
     pub owner: String,
 }
@@ -91,6 +101,8 @@ struct Inner {
     numbers: numbers::Numbers,
     runners: bulk::Runners,
     receipts: inbound::Receipts,
+    carriage: carry::Carriage,
+    fetched: watch::Sender<u64>,
     closing: watch::Sender<bool>,
 }
 
@@ -144,7 +156,9 @@ enum Command {
     },
     /// The row's settings changed (device name, proxy): used from the next connection on.
     Refresh(Box<SessionRow>),
-    Transmit(outbox::Outgoing),
+    Transmit(Box<outbox::Outgoing>),
+    /// Files of messages that arrived are due.
+    FetchFiles,
     /// Log out, forget, delete; answers whether WhatsApp was told.
     Remove(oneshot::Sender<Result<bool, StoreError>>),
     /// Look for messages without a verdict: one may have been committed without our knowing.
@@ -179,6 +193,8 @@ impl Sessions {
             numbers: numbers::Numbers::default(),
             runners: bulk::Runners::default(),
             receipts,
+            carriage: carry::Carriage::default(),
+            fetched: watch::Sender::new(0),
             closing: watch::Sender::new(false),
         }));
         tokio::spawn(lease::renew(sessions.clone()));

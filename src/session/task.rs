@@ -4,6 +4,7 @@
 //! link they came from, so that a late word of a closed link is not taken for news.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -16,9 +17,11 @@ use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
+use super::fetcher::Fetcher;
 use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
 use super::send::owner_of;
-use super::{CodeRefusal, Command, Sessions, View, inbound};
+use super::{CodeRefusal, Command, Sessions, View, groups, inbound};
+use crate::link::groups::{GroupNews, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a removal waits for a connection on which it can log the device out.
@@ -47,7 +50,10 @@ pub struct Task {
     code_answer: Option<oneshot::Sender<Result<String, CodeRefusal>>>,
     /// Messages without a verdict could not be read; to be tried again.
     recovery_owed: bool,
+    /// Were the names of this number's groups asked for?
+    knows_groups: Arc<AtomicBool>,
     outbox: Outbox,
+    fetcher: Fetcher,
 }
 
 /// Should this session run when the process starts? An outdated client is tried again: the process
@@ -89,7 +95,9 @@ impl Task {
             code_for: None,
             code_answer: None,
             recovery_owed: false,
+            knows_groups: Arc::default(),
             outbox: Outbox::default(),
+            fetcher: Fetcher::default(),
         }
     }
 
@@ -176,7 +184,8 @@ impl Task {
             }
             Command::Recover => self.recover().await,
             Command::Refresh(row) => self.row = *row,
-            Command::Transmit(outgoing) => self.outbox.push(outgoing),
+            Command::Transmit(outgoing) => self.outbox.push(*outgoing),
+            Command::FetchFiles => self.fetch_files(),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
                 warn!(session.key = %self.row.key, "Lost the lease on a session; closing its link");
                 self.step(Input::Gone { why: Rest::HeldElsewhere, until: None, jitter: jitter() }).await;
@@ -209,12 +218,15 @@ impl Task {
             Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
             Signal::Linked(account) => {
                 self.strand_unless(&account.phone).await;
+                self.knows_groups = Arc::default();
                 self.step(Input::Linked(account)).await;
             }
             Signal::Up => {
                 self.step(Input::Up).await;
                 self.recover().await;
+                self.learn_groups();
                 self.sessions.poke_jobs(&self.row.key);
+                self.fetch_files();
             }
             Signal::Down => self.step(Input::Down).await,
             Signal::Gone { why, lasts_ms } => {
@@ -225,7 +237,32 @@ impl Task {
             Signal::Receipt { wa_ids, status, at_ms } => {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
+            Signal::Group(news) => self.hear_of_group(news).await,
         }
+    }
+
+    /// Once per number and process; what changes later WhatsApp tells.
+    fn learn_groups(&self) {
+        if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link)
+            && !self.knows_groups.load(Ordering::Acquire)
+        {
+            let (store, session) = (self.sessions.store().clone(), self.row.key.clone());
+            let (link, knows_groups) = (link.clone(), self.knows_groups.clone());
+            tokio::spawn(async move {
+                let known = groups::learn(&store, &session, &link).await;
+                knows_groups.fetch_or(known, Ordering::AcqRel);
+            });
+        }
+    }
+
+    async fn hear_of_group(&self, news: GroupNews) {
+        let own = self.state.account().map(groups::person).unwrap_or_default();
+        if let (What::Came { .. }, Some(link)) = (&news.what, self.link.clone()) {
+            let jid = news.jid.clone();
+            // What fails is asked again with the next message to that group.
+            tokio::spawn(async move { link.relearn_group(&jid).await });
+        }
+        groups::write(self.sessions.store(), &self.row.key, groups::told(&own, news)).await;
     }
 
     /// A code can be asked for once the socket is up, which the first QR shows.
@@ -349,8 +386,10 @@ impl Task {
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
         let commands = self.sessions.commands_of(&self.row.key);
-        let commit = inbound::commit_into(parts.store.clone(), self.owner.clone(), commands);
-        match Link::open(wiring, tell, commit).await {
+        let commit =
+            inbound::commit_into(parts.store.clone(), self.owner.clone(), commands, parts.auto_fetch);
+        let recall = inbound::recall_from(parts.store.clone(), self.row.key.clone());
+        match Link::open(wiring, tell, commit, recall).await {
             Ok(link) => {
                 self.link = Some(Arc::new(link));
                 Ok(())
@@ -446,9 +485,17 @@ impl Task {
         }
     }
 
+    /// Has what is due fetched, by a task apart from this one.
+    fn fetch_files(&mut self) {
+        if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link) {
+            self.fetcher.run(&self.sessions, &self.owner, link);
+        }
+    }
+
     fn pump(&mut self) {
         if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link) {
-            self.outbox.pump(link);
+            let context = self.context();
+            self.outbox.pump(link, &context);
         }
     }
 

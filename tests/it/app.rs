@@ -370,6 +370,11 @@ impl Caller {
         Self { http, url, key: key.to_owned() }
     }
 
+    /// For what is no JSON.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.call(Method::GET, path, &[], None).await
     }

@@ -9,9 +9,17 @@ use crate::app::{Caller, TestApp};
 async fn rows(app: &TestApp) -> Vec<i64> {
     let pool = sqlx::SqlitePool::connect(&app.database.url).await.expect("the database opens");
     let mut counts = vec![];
-    for table in
-        ["tenants", "api_keys", "sessions", "messages", "idempotency_keys", "daily_usage", "events", "leases"]
-    {
+    for table in [
+        "tenants",
+        "api_keys",
+        "sessions",
+        "messages",
+        "idempotency_keys",
+        "daily_usage",
+        "events",
+        "leases",
+        "media",
+    ] {
         let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
         counts.push(sqlx::query_scalar(count).fetch_one(&pool).await.expect("a count"));
     }
@@ -27,7 +35,7 @@ async fn send(caller: &Caller, path: &str, body: &[u8]) -> u16 {
         answer.text
     );
     let code = answer.code();
-    assert!(code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{code}");
+    assert!(code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'), "{code}");
     answer.status.as_u16()
 }
 

@@ -11,6 +11,9 @@ use crate::receiver::Receiver;
 
 /// Whatever a route might read of a body; the path points at an object of A.
 fn body(path: &str) -> Value {
+    if path.ends_with("/link") {
+        return json!({});
+    }
     if path.contains("/webhook") || path.ends_with("/ticket") {
         return match path.rsplit('/').next() {
             Some("recover") => json!({"since": "2020-01-01T00:00:00Z"}),
@@ -20,7 +23,8 @@ fn body(path: &str) -> Value {
     }
     json!({
         "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
-        "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
+        "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA",
+        "subject": "taken over", "participants": ["5511900000002"], "action": "remove", "link": "AAAA", "act": "leave"
     })
 }
 
@@ -51,6 +55,13 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let event = log["events"][0]["id"].clone();
     let event = event.as_str().unwrap_or_else(|| panic!("no message in {log}"));
     assert!(a.test.events_of("/api/whatsapp/events/stream", "after=oldest").await.contains(event));
+    let media = json!({"mediaBase64": "cHJpdmF0ZSBub3Rlcw==", "fileName": "private.txt"});
+    let media = a.test.post("/api/whatsapp/media", media).await.ok();
+    let media = media["mediaId"].as_str().expect("an id");
+    let team =
+        json!({"phone": "5511900000001", "subject": "private team", "participants": ["5511900000002"]});
+    let group = a.test.post("/api/sandbox/groups", team).await.ok();
+    let group = group["group"]["id"].as_str().expect("an id");
     let before = snapshot(&a.test).await;
     let b = app.tenant("b").await;
 
@@ -65,7 +76,10 @@ async fn a_stranger_finds_nothing_on_any_route() {
                 .replace("{phone}", "5511900000001")
                 .replace("{jobId}", &job.id)
                 .replace("{eventId}", event)
-                .replace("{recoveryId}", recovery);
+                .replace("{mediaId}", media)
+                .replace("{recoveryId}", recovery)
+                .replace("{messageId}", "3EB0AA")
+                .replace("{groupId}", group);
             assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
             let method: Method = method.to_uppercase().parse().expect("a method");
             for stranger in [&b.test, &b.live, &a.live] {
@@ -87,7 +101,13 @@ async fn a_stranger_finds_nothing_on_any_route() {
             let answer =
                 nobody.call(method.clone(), &filled, &[], Some(body(path).to_string().into_bytes())).await;
             let public = ["/healthz", "/readyz", "/metrics"].contains(&path.as_str());
-            assert!(public || answer.status == 401, "{method} {path} without a key: {}", answer.text);
+            // What a link leads to needs its signature, and says nothing of a file without.
+            let is_link = path == "/media/{mediaId}" && answer.status == 404;
+            assert!(
+                public || is_link || answer.status == 401,
+                "{method} {path} without a key: {}",
+                answer.text
+            );
         }
     }
     // Nor through an endpoint of its own.
@@ -135,7 +155,7 @@ fn is_stream(path: &str) -> bool {
     path.ends_with("/events/stream")
 }
 
-async fn snapshot(caller: &crate::app::Caller) -> [Value; 8] {
+async fn snapshot(caller: &crate::app::Caller) -> [Value; 10] {
     let jobs = caller.get("/api/whatsapp/bulk-jobs").await.ok();
     // Without what changes while its window comes nearer.
     let jobs = jobs["jobs"].as_array().expect("jobs").iter();
@@ -146,7 +166,9 @@ async fn snapshot(caller: &crate::app::Caller) -> [Value; 8] {
         caller.get("/api/whatsapp/sessions").await.ok(),
         caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
         caller.get("/api/sandbox/phones").await.ok(),
+        caller.get("/api/sandbox/groups").await.ok(),
         caller.get("/api/whatsapp/webhooks").await.ok(),
         caller.get("/api/whatsapp/webhook").await.ok(),
+        caller.get("/api/whatsapp/media").await.ok(),
     ]
 }

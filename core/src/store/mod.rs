@@ -13,6 +13,8 @@
 //! | [`tenants`] | tenants and API keys |
 //! | [`sessions`] | sessions: wanted, account, end |
 //! | [`messages`] | reading the log |
+//! | [`media`] | files, sent and received, and where their bytes are |
+//! | [`groups`] | what groups are called |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -36,10 +38,12 @@ pub mod deliveries;
 pub mod endpoints;
 pub mod events;
 pub mod follow;
+pub mod groups;
 mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
+pub mod media;
 pub mod messages;
 #[cfg(test)]
 mod plan;

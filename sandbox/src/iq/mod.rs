@@ -5,7 +5,9 @@
 //! minute.
 
 mod appstate;
+mod groups;
 mod keys;
+mod media;
 mod mex;
 mod settings;
 mod usync;
@@ -74,7 +76,9 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "set", _) => keys::upload(net, device, iq),
         ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
         ("usync", ..) => usync::answer(net, device, child),
+        ("w:m", _, "media_conn") => Ok(vec![media::connection(net, device)]),
         ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
+        ("w:g2", ..) => groups::answer(net, device, iq, kind, child),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));
             conn.send(&device_removed());

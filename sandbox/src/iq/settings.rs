@@ -21,9 +21,6 @@ pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
         ("privacy", "get", "privacy") => Ok(vec![tag("privacy").children(PRIVACY.map(category)).build()]),
         ("blocklist", "get", _) => Ok(vec![tag("list").attr("dhash", "0").build()]),
         ("w:profile:picture", "get", _) => Err(NOT_FOUND),
-        // Nobody is in a group yet.
-        ("w:g2", "get", "participating") => Ok(vec![tag("groups").build()]),
-        ("w:g2", ..) => Err(NOT_FOUND),
         _ => Ok(Vec::new()),
     }
 }

@@ -1,5 +1,6 @@
 //! What travels from one device to others.
 
 pub(crate) mod devices;
+mod group;
 pub(crate) mod message;
 pub(crate) mod receipt;

@@ -3,7 +3,14 @@
 // It does what an application built on Baileys does and no more: trust the sandbox's root, keep the
 // auth state, open a new socket when the server asks for a restart.
 
-import makeWASocket, { Browsers, DisconnectReason, WA_CERT_DETAILS, initAuthCreds, proto } from 'baileys';
+import makeWASocket, {
+  Browsers,
+  DisconnectReason,
+  WA_CERT_DETAILS,
+  downloadMediaMessage,
+  initAuthCreds,
+  proto,
+} from 'baileys';
 
 import { Facts } from '../../support/until.js';
 
@@ -86,8 +93,14 @@ export class Baileys {
         if (message.key.fromMe) this.#facts.add({ id: message.key.id, status: message.status });
       }
     });
+    socket.ev.on('groups.upsert', (groups) => {
+      for (const group of groups) this.#facts.add({ group });
+    });
     socket.ev.on('messages.update', (updates) => {
-      for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status });
+      for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status, update });
+    });
+    socket.ev.on('messages.reaction', (reactions) => {
+      for (const { key, reaction } of reactions) this.#facts.add({ id: key.id, reaction });
     });
   }
 
@@ -129,9 +142,78 @@ export class Baileys {
   }
 
   async send(to, text) {
-    const sent = await this.#socket.sendMessage(`${to}@s.whatsapp.net`, { text });
+    return (await this.sendContent(to, { text })).key.id;
+  }
+
+  /** Anything that Baileys' `sendMessage` takes; answers what it made of it. */
+  async sendContent(to, content, options) {
+    const sent = await this.#socket.sendMessage(`${to}@s.whatsapp.net`, content, options);
+    this.#sent.set(sent.key.id, sent.message);
+    return sent;
+  }
+
+  /** The message with this id, as Baileys hands it to an application. */
+  message(id) {
+    return this.#facts.first(`Baileys to receive ${id}`, ({ message }) => message?.key.id === id && message);
+  }
+
+  /** A change to the message with this id that `wanted` says yes to. */
+  update(id, wanted) {
+    return this.#facts.first(`${id} to change`, (fact) => fact.id === id && fact.update && wanted(fact.update) && fact.update);
+  }
+
+  reaction(id) {
+    return this.#facts.first(`a reaction to ${id}`, (fact) => fact.id === id && fact.reaction);
+  }
+
+  /** The bytes of a medium; what the host no longer has, the phone is asked for, as an application does. */
+  async download(message) {
+    const fetched = (of) => downloadMediaMessage(of, 'buffer', {}, { logger });
+    try {
+      return await fetched(message);
+    } catch (error) {
+      // Baileys asks by itself only for another kind of error than it throws here.
+      if (![404, 410].includes(error.output?.statusCode)) throw error;
+      return fetched(await this.#socket.updateMediaMessage(message));
+    }
+  }
+
+  async sendToGroup(group, text) {
+    const sent = await this.#socket.sendMessage(group, { text });
     this.#sent.set(sent.key.id, sent.message);
     return sent.key.id;
+  }
+
+  /** A message with this text in a group, and the number of who wrote it. */
+  async receivedIn(group, text) {
+    const isIt = ({ key }) => key.remoteJid === group;
+    const { message } = await this.#facts.first(
+      `Baileys to receive "${text}" in a group`,
+      (fact) => fact.message && textOf(fact.message) === text && isIt(fact.message) && fact,
+    );
+    const { participant, participantAlt, fromMe, id } = message.key;
+    const from = [participant, participantAlt].find((jid) => jid?.endsWith('@s.whatsapp.net'));
+    return { id, isFromMe: fromMe, from: from?.split(/[:@]/)[0], key: message.key };
+  }
+
+  /** Makes a group and answers its JID. */
+  async createGroup(subject, numbers) {
+    const made = await this.#socket.groupCreate(subject, numbers.map((number) => `${number}@s.whatsapp.net`));
+    return made.id;
+  }
+
+  /** What the server tells this client of a group. */
+  group(jid) {
+    return this.#socket.groupMetadata(jid);
+  }
+
+  changeParticipants(group, numbers, action) {
+    return this.#socket.groupParticipantsUpdate(group, numbers.map((number) => `${number}@s.whatsapp.net`), action);
+  }
+
+  /** The group with this name, as soon as Baileys hears of it. */
+  groupCalled(subject) {
+    return this.#facts.first(`Baileys to hear of the group "${subject}"`, ({ group }) => group?.subject === subject && group.id);
   }
 
   /** The message with this text, as Baileys hands it to an application. */

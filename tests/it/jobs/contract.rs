@@ -97,7 +97,7 @@ async fn what_is_wrong_with_a_job_is_said_and_changes_nothing() {
         (json!({"recipients": "919876543210", "message": "x"}), "INVALID_RECIPIENTS", "array"),
         (json!({"recipients": ok, "message": ""}), "INVALID_REQUEST", "message"),
         (json!({"recipients": ok}), "INVALID_REQUEST", "message"),
-        (json!({"recipients": ok, "message": "x", "type": "poll"}), "UNSUPPORTED_TYPE", "type"),
+        (json!({"recipients": ok, "message": "x", "type": "poll"}), "INVALID_REQUEST", "options"),
         (json!({"recipients": ok, "message": "x", "delayMin": -1}), "INVALID_REQUEST", "delayMin"),
         (
             json!({"recipients": ok, "message": "x", "delayMin": 9, "delayMax": 8}),
@@ -127,7 +127,7 @@ async fn what_is_wrong_with_a_job_is_said_and_changes_nothing() {
             "variants",
         ),
         (json!({"recipients": ok, "message": "x", "delaymin": 1}), "INVALID_REQUEST", "delaymin"),
-        (json!({"recipients": ok, "message": "x", "type": "image", "url": "y"}), "UNSUPPORTED_TYPE", "type"),
+        (json!({"recipients": ok, "message": "x", "type": "image", "url": "y"}), "INVALID_REQUEST", "url"),
         (
             json!({"recipients": ok, "message": "x", "scheduleAt": 1_772_965_800}),
             "INVALID_REQUEST",

@@ -7,9 +7,11 @@ use ulid::Ulid;
 
 use super::contacts;
 use super::events::Events;
+use super::files::{self, FileDone, FileNews};
 use super::{
-    Accepted, Attempt, ChangeJob, Changed, Dismissal, Inbound, Intent, OptOutWish, ReceiptNews, Received,
-    Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle, steer, wish,
+    Accepted, Attempt, ChangeJob, Changed, Dismissal, GroupNews, Inbound, Intent, OptOutWish, ReceiptNews,
+    Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, groups, jobs, receive,
+    settle, steer, wish,
 };
 use crate::clock::At;
 use crate::event::NewEvent;
@@ -21,10 +23,11 @@ use crate::store::tx::{Texts, Tx};
 /// What can be asked of the ledger.
 #[derive(Debug)]
 pub(super) enum Op {
-    Accept(Intent),
+    Accept(Box<Intent>),
     Settle(Settlement),
     Receipt(ReceiptNews),
     Receive(Vec<Inbound>),
+    Groups(GroupNews),
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),
     ChangeJob(ChangeJob),
@@ -33,6 +36,7 @@ pub(super) enum Op {
     OptOut(OptOutWish),
     Attempt(Attempt),
     Switch(Switch),
+    File(Box<FileNews>),
     Close,
 }
 
@@ -43,6 +47,7 @@ pub(super) enum Done {
     Receive(Received),
     ChangeJob(Changed),
     Retry(Retried),
+    File(FileDone),
     /// Did it change anything? `None` when there is no such thing.
     Changed(Option<bool>),
     Written,
@@ -105,10 +110,12 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     for (place, op) in ops.iter().enumerate() {
         match op {
             Op::OptOut(it) => done[place] = Done::Changed(Some(wish::write(tx, now, it, &mut events).await?)),
+            Op::File(it) => done[place] = Done::File(files::write(tx, now, it, &mut events).await?),
             Op::Switch(it) => done[place] = Done::Changed(deliver::switch(tx, now, it, &mut events).await?),
             _ => {}
         }
     }
+    groups::write(tx, bench, ops, &mut events).await?;
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
     steer::change(tx, now, ops, &mut done, &mut events).await?;
     steer::retry(tx, now, ops, &mut done, &mut events).await?;

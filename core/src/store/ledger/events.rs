@@ -268,6 +268,8 @@ pub(super) struct Moved {
     pub counted_on: Option<String>,
     pub job_id: Option<String>,
     pub job_seq: Option<i64>,
+    /// The message that it changes.
+    pub target: Option<String>,
 }
 
 impl Moved {
@@ -291,6 +293,9 @@ impl Moved {
         });
         if let Some(job) = &self.job_id {
             data["jobId"] = json!(job);
+        }
+        if let Some(target) = &self.target {
+            data["targetId"] = json!(target);
         }
         if self.status == Status::Failed {
             data["error"] = json!({ "code": self.error_code, "message": self.error });

@@ -1,0 +1,90 @@
+//! Where a phone's message goes.
+//!
+//! A chat has an address and the phones that show it. Everything else about a phone's message (how
+//! it is built, shown, sealed and asked for again) is the same for every kind of chat.
+
+use std::sync::Arc;
+
+use wacore_binary::{Jid, JidExt as _};
+
+use crate::account::Account;
+use crate::error::SandboxError;
+use crate::group::{Addressing, Group};
+use crate::net::Net;
+
+#[derive(Clone)]
+pub(crate) enum Chat {
+    Person(Arc<Account>),
+    Group(Arc<Group>),
+}
+
+impl Chat {
+    /// The chat with a number or at an address of the phone's book, if the phone may write there.
+    pub(crate) fn find(net: &Net, phone: &Account, to: &str) -> Result<Self, SandboxError> {
+        let address = if to.contains('@') { to.parse().ok() } else { Some(Jid::pn(to)) };
+        let address: Jid = address.ok_or(SandboxError::NotOnWhatsApp)?;
+        if address.is_group() {
+            let group = net.group(&phone.book, &address).ok_or(SandboxError::GroupNotFound)?;
+            group.state.lock().may_write(&phone.phone)?;
+            return Ok(Self::Group(group));
+        }
+        net.resolve(&phone.book, &address).map(Self::Person).ok_or(SandboxError::NotOnWhatsApp)
+    }
+
+    /// The address of the chat for the one who writes into it.
+    pub(crate) fn jid(&self) -> Jid {
+        match self {
+            Self::Person(person) => Jid::pn(person.phone.as_str()),
+            Self::Group(group) => group.jid(),
+        }
+    }
+
+    /// The address of the same chat for somebody who reads what `sender` wrote.
+    pub(crate) fn jid_for(&self, reader: &Account, sender: &Account) -> Jid {
+        match self {
+            Self::Person(person) if person.phone == reader.phone => Jid::pn(sender.phone.as_str()),
+            Self::Person(_) | Self::Group(_) => self.jid(),
+        }
+    }
+
+    /// Whom a message in it is to, as phones show it.
+    pub(crate) fn to(&self) -> String {
+        match self {
+            Self::Person(person) => person.phone.clone(),
+            Self::Group(group) => group.jid().to_string(),
+        }
+    }
+
+    pub(crate) fn is_group(&self) -> bool {
+        matches!(self, Self::Group(_))
+    }
+
+    /// Whether phones name each other by LIDs in it.
+    pub(crate) fn is_lid(&self) -> bool {
+        match self {
+            Self::Person(_) => false,
+            Self::Group(group) => group.state.lock().addressing == Addressing::Lid,
+        }
+    }
+
+    /// What somebody is called in it.
+    pub(crate) fn name_of(&self, person: &Account) -> Jid {
+        match self {
+            Self::Person(_) => Jid::pn(person.phone.as_str()),
+            Self::Group(group) => group.state.lock().addressing.jid(person, 0),
+        }
+    }
+
+    /// Everybody in it but the sender.
+    pub(crate) fn others(&self, net: &Net, sender: &Arc<Account>) -> Vec<Arc<Account>> {
+        match self {
+            Self::Person(person) if Arc::ptr_eq(person, sender) => Vec::new(),
+            Self::Person(person) => vec![Arc::clone(person)],
+            Self::Group(group) => {
+                let mut members = group.accounts(net, &group.state.lock());
+                members.retain(|member| !Arc::ptr_eq(member, sender));
+                members
+            }
+        }
+    }
+}
