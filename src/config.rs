@@ -2,13 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
+use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
 use wapid_core::store::Durability;
 use wapid_workers::Queue;
 
+use crate::media;
 use crate::outgoing::Allow;
 
 /// The settings of a gateway.
@@ -47,10 +50,36 @@ pub struct Config {
     #[arg(long, global = true, env = "WAPID_SANDBOX_KEY")]
     pub sandbox_key: Option<String>,
 
-    /// What webhooks may reach although it is not on the internet: networks, addresses, host names and
+    /// What webhooks and the URLs of files may reach although it is not on the internet: networks, addresses, host names and
     /// ports, as in `10.0.0.0/8,hooks.intranet,:5678`
     #[arg(long, global = true, env = "WAPID_SSRF_ALLOW", default_value = "", hide_default_value = true)]
     pub ssrf_allow: Allow,
+
+    /// Where files are kept: `s3://bucket/prefix`, with S3's own variables (`AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL`); unset: in the data folder
+    #[arg(long, global = true, env = "WAPID_MEDIA_URL")]
+    pub media_url: Option<String>,
+
+    /// Files on their way at a time
+    #[arg(long, global = true, env = "WAPID_MEDIA_TRANSFERS", default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub media_transfers: u16,
+
+    /// What the files of one tenant may take, in each mode: bytes, or as in `10GiB`
+    #[arg(long, global = true, env = "WAPID_MEDIA_TENANT_MAX", default_value = "10GiB")]
+    pub media_tenant_max: Size,
+
+    /// How large a document may be, up to 2GiB
+    #[arg(long, global = true, env = "WAPID_MEDIA_DOCUMENT_MAX", default_value = "100MiB")]
+    pub media_document_max: Size,
+
+    /// Files of messages that arrive are fetched by themselves up to this size; larger ones when somebody asks
+    #[arg(long, global = true, env = "WAPID_MEDIA_AUTO_MAX", default_value = "64MiB")]
+    pub media_auto_max: Size,
+
+    /// The program that makes voice notes of other sounds
+    #[arg(long, global = true, env = "WAPID_FFMPEG", default_value = "ffmpeg")]
+    pub ffmpeg: String,
 
     /// Shown on phones in the list of linked devices
     #[arg(long, global = true, env = "WAPID_DEVICE_NAME", default_value = "wapid")]
@@ -65,6 +94,28 @@ pub struct Config {
         hide = true
     )]
     pub whatsapp_url: String,
+}
+
+/// A number of bytes: `1048576`, `64KiB`, `100MiB`, `10GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no size: write a number of bytes, or one with KiB, MiB or GiB")]
+pub struct SizeError(String);
+
+impl FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("", 0)];
+        let (number, shift) = units
+            .into_iter()
+            .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim(), shift)))
+            .unwrap_or((text, 0));
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+        bytes.map(Self).ok_or_else(|| SizeError(text.to_owned()))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,6 +148,18 @@ impl Config {
             || Queue::Sqlite(self.data_dir.join("wakeups.db")),
             |url| Queue::Redis(url.expose_secret().to_owned()),
         )
+    }
+
+    /// The media store.
+    pub fn media(&self) -> media::Settings {
+        media::Settings {
+            folder: self.data_dir.join("media"),
+            url: self.media_url.clone(),
+            transfers: self.media_transfers.into(),
+            tenant_max: self.media_tenant_max.0,
+            limits: Limits { document: self.media_document_max.0.min(DOCUMENT_LIMIT_MAX) },
+            ffmpeg: self.ffmpeg.clone(),
+        }
     }
 
     /// The data folder, made if need be, for our user alone.
@@ -217,6 +280,16 @@ mod tests {
         config.master_key = Some("secret-but-short".to_owned().into());
         let error = format!("{:#}", config.master_key().unwrap_err());
         assert!(error.contains("WAPID_MASTER_KEY") && !error.contains("secret-but-short"), "{error}");
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_none() {
+        for (text, bytes) in [("0", 0), ("1048576", 1 << 20), ("64KiB", 64 << 10), ("10 GiB", 10 << 30)] {
+            assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
+        }
+        for wrong in ["", "MiB", "1.5GiB", "10GB", "-1", "99999999999GiB"] {
+            assert_eq!(wrong.parse::<Size>(), Err(SizeError(wrong.to_owned())));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use wapid_workers::{Running, Wakeups};
 use crate::api::{self, Api};
 use crate::config::Config;
 use crate::delivery::{self, Deliveries};
+use crate::media::Media;
 use crate::outgoing::Outgoing;
 use crate::session::{Parts, Sessions};
 use crate::{link, serve, telemetry};
@@ -36,6 +37,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub store: Store,
     pub sessions: Sessions,
+    pub media: Media,
     deliveries: Deliveries,
     stop: CancellationToken,
     server: JoinHandle<()>,
@@ -63,6 +65,11 @@ impl Gateway {
         let wakeups = Wakeups::open(config.queue(), &instance, store.clock().clone())
             .await
             .context("the queue of wake-ups does not open; see WAPID_REDIS_URL")?;
+        let outgoing = Outgoing::new(config.ssrf_allow.clone())
+            .context("webhooks cannot be sent: this machine has no usable certificate store")?;
+        let media = Media::start(store.clone(), outgoing.clone(), config.media())
+            .await
+            .context("the media store does not open")?;
         let sessions = Sessions::new(Parts {
             keystores: Keystores::new(store.db().clone(), store.seal().clone()),
             store: store.clone(),
@@ -70,10 +77,10 @@ impl Gateway {
             whatsapp_url: config.whatsapp_url.clone(),
             device_name: config.device_name.clone(),
             wakeups: wakeups.clone(),
+            media: media.clone(),
+            auto_fetch: config.media_auto_max.0,
             owner: instance.clone(),
         });
-        let outgoing = Outgoing::new(config.ssrf_allow.clone())
-            .context("webhooks cannot be sent: this machine has no usable certificate store")?;
         let deliveries = Deliveries::start(delivery::Parts {
             store: store.clone(),
             outgoing,
@@ -97,17 +104,19 @@ impl Gateway {
         let api = Api {
             sessions: sessions.clone(),
             deliveries: deliveries.clone(),
+            media: media.clone(),
             tests: Default::default(),
             stop: stop.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
             uploads: uploads.into(),
             lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
+            media_sends: Arc::new(tokio::sync::Semaphore::new(api::SENDS_AT_ONCE)),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
-        tokio::spawn(tidy(store.clone(), stop.clone()));
-        Ok(Self { address, store, sessions, deliveries, stop, server, restored, waking, _lock: lock })
+        tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));
+        Ok(Self { address, store, sessions, media, deliveries, stop, server, restored, waking, _lock: lock })
     }
 
     /// Every wanted session had its chance to come back.
@@ -204,10 +213,14 @@ async fn restore(sessions: Sessions, restored: Arc<AtomicBool>) {
     info!("Up after {:.1?}", started.elapsed());
 }
 
-async fn tidy(store: Store, stop: CancellationToken) {
+async fn tidy(store: Store, media: Media, stop: CancellationToken) {
     loop {
-        if let Err(error) = store.tidy(store.clock().now()).await {
+        let now = store.clock().now();
+        if let Err(error) = store.tidy(now).await {
             error!("Expired rows were not tidied away: {error}");
+        }
+        if let Err(error) = media.tidy(now).await {
+            error!("Expired files were not tidied away: {error}");
         }
         tokio::select! {
             () = tokio::time::sleep(TIDY_EVERY) => {}

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wapid_core::clock::Clock;
+use wapid_core::content::Content;
 use wapid_core::id::SessionId;
 use wapid_core::key::Mode;
-use wapid_core::message::{Content, Status, new_wa_id};
+use wapid_core::message::{Status, new_wa_id};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::ledger::{Accepted, Intent, Outcome, Owner, ReceiptNews, Settlement};
 use wapid_core::store::tenants::NewTenant;
@@ -102,11 +103,7 @@ async fn send(store: &Store, owner: &Owner) {
     let intent = Intent {
         owner: owner.clone(),
         to: Recipient::Person(Phone::parse("5511900000001").expect("a good number")),
-        content: Content::Text {
-            message: "Your order has shipped and will arrive on Friday.".into(),
-            header: None,
-            footer: None,
-        },
+        content: Content::text("Your order has shipped and will arrive on Friday."),
         wa_id: wa_id.clone(),
         epoch: 1,
         idempotency: None,

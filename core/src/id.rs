@@ -101,6 +101,11 @@ id!(
     "rec"
 );
 id!(
+    /// One file: sent, to be sent, or received.
+    MediaId,
+    "med"
+);
+id!(
     /// One person for a tenant, whichever names WhatsApp gives.
     ContactId,
     "con"

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::At;
-use crate::message::Content;
+use crate::content::Content;
 use crate::pacing::{Delay, Windows};
 
 /// The most recipients in one job.
@@ -260,11 +260,8 @@ mod tests {
 
     #[test]
     fn variants_are_drawn_by_weight() {
-        let variant = |label: &str, weight| Variant {
-            label: label.into(),
-            content: Content::Text { message: String::new(), header: None, footer: None },
-            weight,
-        };
+        let variant =
+            |label: &str, weight| Variant { label: label.into(), content: Content::text(""), weight };
         let plan = Plan {
             variants: vec![variant("A", 1), variant("B", 0), variant("C", 3)],
             delay: Delay::default(),

@@ -14,11 +14,14 @@
 //! | [`opt_out`] | who is not written to any more, and by which words they say so |
 //! | [`key`] | what an API key looks like and how it is recognised |
 //! | [`session`] | where one linked number stands, and what to do next |
+//! | [`content`] | what a message says, both ways |
+//! | [`media`] | what a file must be to travel as an image, a voice note and so on |
 //! | [`message`] | the status of a message, which only moves forward |
 //! | [`event`] | what happened, said once |
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
 //! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
+//! | [`people`] | how people are named, what is heard of them, how often WhatsApp may be asked |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
 //! | [`seal`] | secrets at rest |
@@ -26,6 +29,7 @@
 //! | [`store`] | rows, on SQLite or Postgres |
 
 pub mod clock;
+pub mod content;
 pub mod crash;
 pub mod delivery;
 pub mod endpoint;
@@ -33,9 +37,11 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod key;
+pub mod media;
 pub mod message;
 pub mod opt_out;
 pub mod pacing;
+pub mod people;
 pub mod phone;
 pub mod recipient;
 pub mod seal;

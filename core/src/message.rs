@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The longest text WhatsApp shows, in bytes of UTF-8 (WhatsApp Web's own limit is 65,536 characters).
-pub const TEXT_MAX: usize = 65_536;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]
 #[sqlx(rename_all = "lowercase", type_name = "text")]
@@ -82,65 +79,6 @@ impl Status {
     }
 }
 
-/// What an outgoing message says. One variant per `type` of seed 001; more arrive with media.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum Content {
-    Text {
-        /// As the caller wrote it.
-        message: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        header: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        footer: Option<String>,
-    },
-}
-
-impl Content {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Text { .. } => "text",
-        }
-    }
-
-    /// What the log shows as `message`.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Text { message, .. } => message,
-        }
-    }
-
-    /// The text as WhatsApp shows it: header in bold above, footer in italics below.
-    pub fn rendered(&self) -> String {
-        match self {
-            Self::Text { message, header, footer } => {
-                let mut out = String::new();
-                if let Some(header) = header {
-                    out.push_str(&marked(header, '*'));
-                    out.push_str("\n\n");
-                }
-                out.push_str(message);
-                if let Some(footer) = footer {
-                    out.push_str("\n\n");
-                    out.push_str(&marked(footer, '_'));
-                }
-                out
-            }
-        }
-    }
-}
-
-/// WhatsApp's marks work within one line and must touch the text, so every line gets its own pair.
-fn marked(text: &str, mark: char) -> String {
-    text.lines()
-        .map(|line| match line.trim() {
-            "" => String::new(),
-            line => format!("{mark}{line}{mark}"),
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 /// A fresh WhatsApp message id, shaped as WhatsApp Web makes them: `3EB0` and 18 upper-case hex
 /// digits, 72 random bits. Chosen before sending, and never derived from the recipient.
 pub fn new_wa_id() -> String {
@@ -171,16 +109,6 @@ mod tests {
         assert_eq!(Delivered.advance(Failed), None);
         assert_eq!(Sent.advance(Failed), Some(Failed));
         assert_eq!(Failed.advance(Delivered), None);
-    }
-
-    #[test]
-    fn a_header_is_bold_and_a_footer_italic() {
-        let content = Content::Text {
-            message: "It is on its way.".into(),
-            header: Some("Order\nUpdate ".into()),
-            footer: Some("The Store".into()),
-        };
-        assert_eq!(content.rendered(), "*Order*\n*Update*\n\nIt is on its way.\n\n_The Store_");
     }
 
     #[test]

@@ -62,6 +62,11 @@ impl Seal {
             .map_err(|_| SealError)
     }
 
+    /// A keyed hash of `text`, which proves that we made it for this purpose.
+    pub fn sign(&self, purpose: &str, text: &str) -> [u8; 32] {
+        mac(&derive(&self.pepper, &[b"wapid sign v1 ", purpose.as_bytes()].concat()), text.as_bytes())
+    }
+
     /// A keyed hash for secrets that are only ever compared, such as API keys.
     pub fn hash(&self, secret: &str) -> [u8; 32] {
         mac(&self.pepper, secret.as_bytes())
@@ -89,6 +94,16 @@ mod tests {
         assert_eq!(seal.open("device:a", &sealed).unwrap(), b"secret");
         assert_eq!(seal.open("device:b", &sealed), Err(SealError));
         assert_eq!(Seal::new(&[8; 32]).open("device:a", &sealed), Err(SealError));
+    }
+
+    #[test]
+    fn a_signature_is_for_one_purpose_and_is_no_hash_of_a_secret() {
+        let seal = Seal::new(&[7; 32]);
+        let signature = seal.sign("a link", "x");
+        assert_eq!(signature, seal.sign("a link", "x"));
+        for other in [seal.sign("a link", "y"), seal.sign("a ticket", "x"), seal.hash("x")] {
+            assert_ne!(signature, other);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One account: a phone, its linked devices and what the network keeps for them.
 //!
 //! `state` is locked for moments and never across an await; `signal` is locked while the phone
-//! encrypts or decrypts. Lock order: `signal`, then one account's `state`, then the journal. Two
-//! states are never locked at once, so accounts can talk both ways without a deadlock.
+//! encrypts or decrypts. Lock order: `signal`, then one account's `chats` or `state`, then the
+//! journal. Nothing of two accounts is locked at once, so they can talk both ways without a deadlock.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,10 @@ use crate::fault::Active;
 use crate::journal::Batch;
 use crate::limits;
 use crate::outbox::Outbox;
-use crate::phone::inbox::Chats;
+use crate::person::Person;
+use crate::phone::chats::Chats;
 use crate::phone::keys::{Bundle, OneTime, PhoneKeys};
+use crate::phone::load::Loads;
 use crate::phone::signal::Signal;
 
 pub(crate) type NoiseKey = [u8; 32];
@@ -33,6 +35,7 @@ pub(crate) struct Account {
     pub state: Mutex<State>,
     pub signal: tokio::sync::Mutex<Signal>,
     pub chats: Mutex<Chats>,
+    pub loads: Loads,
 }
 
 pub(crate) struct State {
@@ -45,6 +48,8 @@ pub(crate) struct State {
     pub watchers: HashSet<NoiseKey>,
     pub code: Option<PendingCode>,
     pub faults: Active,
+    /// The owner: profile, presence, whom they blocked.
+    pub person: Person,
     /// How often this phone asked for a message again, by sender and id.
     pub retries: HashMap<String, u8>,
 }
@@ -107,10 +112,12 @@ impl Account {
                 watchers: HashSet::new(),
                 code: None,
                 faults: Active::default(),
+                person: Person::default(),
                 retries: HashMap::new(),
             }),
             signal: tokio::sync::Mutex::default(),
             chats: Mutex::default(),
+            loads: Loads::default(),
         }
     }
 

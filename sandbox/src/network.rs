@@ -7,9 +7,10 @@ use wacore::net::{HttpClient, TransportFactory};
 use crate::client::RemoteSandbox;
 use crate::error::SandboxError;
 use crate::fault::Fault;
+use crate::people::{Acted, PhoneAct, Seen};
 use crate::phone::inbox::Inbox;
-use crate::phone::send::PhoneMessage;
-use crate::sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox};
+use crate::phone::message::PhoneMessage;
+use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox};
 
 #[derive(Clone)]
 pub enum Network {
@@ -82,6 +83,13 @@ impl Network {
         }
     }
 
+    pub async fn media(&self, book: &str, phone: &str, message_id: &str) -> Result<PhoneMedia, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.media(book, phone, message_id).await,
+            Self::Remote(sandbox) => sandbox.media(book, phone, message_id).await,
+        }
+    }
+
     pub async fn send(&self, book: &str, phone: &str, out: PhoneMessage) -> Result<String, SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.send(book, phone, out).await,
@@ -99,6 +107,20 @@ impl Network {
         match self {
             Self::Embedded(sandbox) => sandbox.mark(book, phone, message_id, kind).await,
             Self::Remote(sandbox) => sandbox.mark(book, phone, message_id, kind).await,
+        }
+    }
+
+    pub async fn act(&self, book: &str, phone: &str, act: PhoneAct) -> Result<Acted, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.act(book, phone, act).await,
+            Self::Remote(sandbox) => sandbox.act(book, phone, act).await,
+        }
+    }
+
+    pub async fn sees(&self, book: &str, phone: &str, other: &str) -> Result<Seen, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.sees(book, phone, other).await,
+            Self::Remote(sandbox) => sandbox.sees(book, phone, other).await,
         }
     }
 

@@ -13,13 +13,15 @@ use tracing::error;
 use utoipa::ToSchema;
 use wapid_core::job::State;
 use wapid_core::phone::PhoneError;
+use wapid_core::session::Status;
 use wapid_core::store::StoreError;
 use wapid_core::store::endpoints::NewEndpointError;
 use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
-use crate::session::{CodeRefusal, SendRefusal};
+use crate::media::{Refusal as MediaRefusal, Unreadable};
+use crate::session::{AskFailure, AskRefusal, CodeRefusal, SendRefusal};
 
 /// What a failed request answers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -50,6 +52,8 @@ pub struct ErrorBody {
 pub struct ApiError {
     status: StatusCode,
     body: Box<ErrorBody>,
+    /// With 416: the bytes that there are.
+    content_range: Option<u64>,
 }
 
 impl ApiError {
@@ -63,7 +67,7 @@ impl ApiError {
             status: None,
             reason: None,
         };
-        Self { status, body: Box::new(body) }
+        Self { status, body: Box::new(body), content_range: None }
     }
 
     /// The caller sent something we cannot take.
@@ -138,6 +142,25 @@ impl ApiError {
         )
     }
 
+    pub fn no_media() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_FOUND", "There is no such file, or it is kept no longer")
+    }
+
+    pub fn link_expired() -> Self {
+        Self::new(StatusCode::GONE, "LINK_EXPIRED", "The link has expired; ask for another")
+    }
+
+    /// No byte of a file of `size` bytes is in the range that was asked for.
+    pub fn no_such_range(size: u64) -> Self {
+        let mut refused = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "RANGE_NOT_SATISFIABLE",
+            format!("The file has {size} bytes; the range is beyond them"),
+        );
+        refused.content_range = Some(size);
+        refused
+    }
+
     pub fn not_opted_out() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_OPTED_OUT", "This number is not on the list of opt-outs")
     }
@@ -164,6 +187,10 @@ impl ApiError {
             "QR_NOT_READY",
             "No QR is waiting to be scanned; read the session's status",
         )
+    }
+
+    pub fn no_message() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "This session has no such message in its log")
     }
 
     pub fn needs_test_key() -> Self {
@@ -205,6 +232,11 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
+        }
+        if let Some(size) = self.content_range
+            && let Ok(told) = HeaderValue::try_from(format!("bytes */{size}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, told);
         }
         response
     }
@@ -293,6 +325,7 @@ impl From<SendRefusal> for ApiError {
                 refused
             }
             SendRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
+            SendRefusal::Blocked => Self::bad("RECIPIENT_BLOCKED", text),
             SendRefusal::LimitReached { limit, used } => {
                 let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "SENT_LIMIT_EXCEEDED", text);
                 (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
@@ -300,6 +333,10 @@ impl From<SendRefusal> for ApiError {
             }
             SendRefusal::OptedOut => Self::bad("RECIPIENT_OPTED_OUT", text),
             SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
+            SendRefusal::FileNotCarried(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "MEDIA_UPLOAD_FAILED", text)
+            }
+            SendRefusal::FileGone => Self::bad("MEDIA_GONE", text),
             SendRefusal::CheckFailed => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)
             }
@@ -320,6 +357,109 @@ impl From<SendRefusal> for ApiError {
                 refused
             }
             SendRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<MediaRefusal> for ApiError {
+    fn from(problem: MediaRefusal) -> Self {
+        use wapid_core::media::TypeRefusal;
+
+        let text = sentence(&problem);
+        match problem {
+            MediaRefusal::Empty => Self::bad("MEDIA_EMPTY", text),
+            MediaRefusal::TooLarge { .. } => Self::bad("MEDIA_TOO_LARGE", text),
+            MediaRefusal::Type(TypeRefusal::Mismatch { .. }) => Self::bad("MEDIA_TYPE_MISMATCH", text),
+            MediaRefusal::Type(TypeRefusal::NotOfKind { .. }) => Self::bad("MEDIA_TYPE_NOT_ALLOWED", text),
+            MediaRefusal::Picture(_) => Self::bad("MEDIA_DIMENSIONS", text),
+            MediaRefusal::Damaged => Self::bad("MEDIA_DAMAGED", text),
+            MediaRefusal::NotBase64 => Self::bad("MEDIA_BASE64_INVALID", text),
+            MediaRefusal::Url(_) => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(problem) if problem.is_refusal() => Self::bad("MEDIA_URL_REFUSED", text),
+            MediaRefusal::Download(_) => Self::bad("MEDIA_URL_FAILED", text),
+            MediaRefusal::Full { .. } => Self::bad("MEDIA_STORAGE_FULL", text),
+            MediaRefusal::NeedsFfmpeg => Self::bad("VOICE_NEEDS_FFMPEG", text),
+            MediaRefusal::NoSound => Self::bad("VOICE_NOT_READABLE", text),
+            MediaRefusal::BrokenOff => Self::bad("INVALID_FORM", text),
+            MediaRefusal::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "MEDIA_BUSY", text),
+            MediaRefusal::TooSlow => Self::slow_body(),
+            MediaRefusal::NotWanted => Self::no_media(),
+            MediaRefusal::Store(problem) => problem.into(),
+            MediaRefusal::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(problem: Unreadable) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            Unreadable::NotStored(_) => Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text),
+            Unreadable::Lost => {
+                error!("A file's row promises bytes that are not there; see WAPID_MEDIA_URL");
+                Self::new(StatusCode::NOT_FOUND, "MEDIA_NOT_STORED", text)
+            }
+            Unreadable::Io(_) => {
+                error!("{problem}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AskRefusal> for ApiError {
+    fn from(problem: AskRefusal) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            AskRefusal::NotReady { status, reason } => {
+                let mut refused = Self::bad("SESSION_NOT_READY", text);
+                (refused.body.status, refused.body.reason) = (Some(status.as_str()), Some(reason));
+                refused
+            }
+            AskRefusal::TooManyChecks(spent) => {
+                let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "NUMBER_CHECK_LIMIT", text);
+                (refused.body.limit, refused.body.used) = (Some(spent.limit), Some(spent.used));
+                refused
+            }
+            AskRefusal::NoContact => Self::new(StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND", text),
+            AskRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
+            AskRefusal::NoChat => Self::new(StatusCode::NOT_FOUND, "CHAT_NOT_FOUND", text),
+            AskRefusal::NoMessage => Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", text),
+            AskRefusal::NoPicture => Self::new(StatusCode::NOT_FOUND, "PICTURE_NOT_FOUND", text),
+            AskRefusal::Portrait(_) => Self::bad("INVALID_PICTURE", text),
+            AskRefusal::Asking(failure) => failure.into(),
+            AskRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<AskFailure> for ApiError {
+    fn from(problem: AskFailure) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            AskFailure::Lost => {
+                let mut refused = Self::bad("SESSION_NOT_READY", text);
+                refused.body.status = Some(Status::Disconnected.as_str());
+                refused.body.reason = Some("connection_lost");
+                refused
+            }
+            AskFailure::TimedOut => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "WHATSAPP_TIMEOUT", text),
+            AskFailure::Refused { code: 429 } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "WHATSAPP_RATE_LIMIT", text)
+            }
+            AskFailure::Refused { .. } => Self::bad("WHATSAPP_REFUSED", text),
+            AskFailure::Invalid(_) => Self::bad("INVALID_REQUEST", text),
+            AskFailure::Internal(why) => {
+                error!("A session could not ask WhatsApp: {why}");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "WHATSAPP_FAILED",
+                    "WhatsApp did not do what it was asked; try again",
+                )
+            }
         }
     }
 }

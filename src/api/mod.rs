@@ -22,17 +22,26 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
 
 use crate::delivery::Deliveries;
+use crate::media::Media;
 use crate::session::Sessions;
 
 mod body;
 mod caller;
+mod chats;
+mod contacts;
 mod error;
 mod events;
 mod health;
 mod jobs;
+mod media;
 mod messages;
+mod numbers;
 mod openapi;
 mod opt_outs;
+mod path;
+mod presence;
+mod profile;
+mod read;
 mod sandbox;
 mod send;
 mod sessions;
@@ -42,6 +51,8 @@ pub mod webhooks;
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+pub use sandbox::messages::SENDS_AT_ONCE;
+
 /// A list of 100,000 recipients takes some tens of MB until it is stored.
 pub const LISTS_AT_ONCE: usize = 2;
 
@@ -50,6 +61,7 @@ pub const LISTS_AT_ONCE: usize = 2;
 pub struct Api {
     pub sessions: Sessions,
     pub deliveries: Deliveries,
+    pub media: Media,
     /// Test events on their way.
     pub tests: webhooks::test::Tests,
     /// Ends streams.
@@ -60,6 +72,8 @@ pub struct Api {
     pub uploads: Arc<std::path::Path>,
     /// Lists of a job that may be in memory at a time.
     pub lists: Arc<tokio::sync::Semaphore>,
+    /// Media on their way to sandbox phones that may be in memory at a time.
+    pub media_sends: Arc<tokio::sync::Semaphore>,
 }
 
 /// Every route, as documented.
@@ -74,8 +88,30 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::stop))
         .routes(routes!(sessions::remove))
         .routes(routes!(sessions::disconnect))
-        .routes(routes!(send::send))
-        .routes(routes!(messages::list))
+        .routes(routes!(send::send).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(messages::list::list))
+        .routes(routes!(numbers::check))
+        .routes(routes!(read::read))
+        .routes(routes!(presence::show_typing))
+        .routes(routes!(presence::show))
+        .routes(routes!(presence::follow))
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::read))
+        .routes(routes!(contacts::picture))
+        .routes(routes!(contacts::block))
+        .routes(routes!(contacts::unblock))
+        .routes(routes!(contacts::blocked))
+        .routes(routes!(chats::list))
+        .routes(routes!(chats::messages))
+        .routes(routes!(chats::mark_read))
+        .routes(routes!(chats::archive))
+        .routes(routes!(chats::unarchive))
+        .routes(routes!(chats::pin))
+        .routes(routes!(chats::unpin))
+        .routes(routes!(chats::mute))
+        .routes(routes!(chats::unmute))
+        .routes(routes!(profile::read, profile::change))
+        .routes(routes!(profile::set_picture, profile::remove_picture))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))
@@ -112,13 +148,28 @@ fn documented() -> OpenApiRouter<Api> {
         )))
         .routes(routes!(events::stream::socket))
         .routes(routes!(events::ticket))
+        // What a file may have of bytes depends on what it is; `Media` counts them.
+        .routes(routes!(media::list, media::upload::create).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(media::read, media::remove))
+        .routes(routes!(media::content::content))
+        .routes(routes!(media::link::create))
+        .routes(routes!(media::link::open))
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))
-        .routes(routes!(sandbox::messages, sandbox::send))
-        .routes(routes!(sandbox::read))
-        .routes(routes!(sandbox::played))
+        .routes(routes!(sandbox::messages::list, sandbox::messages::send))
+        .routes(routes!(sandbox::messages::media))
+        .routes(routes!(sandbox::messages::mark_read))
+        .routes(routes!(sandbox::messages::played))
         .routes(routes!(sandbox::unlink))
+        .routes(routes!(sandbox::people::presence))
+        .routes(routes!(sandbox::people::typing))
+        .routes(routes!(sandbox::people::profile))
+        .routes(routes!(sandbox::people::block))
+        .routes(routes!(sandbox::people::save))
+        .routes(routes!(sandbox::people::chat))
+        .routes(routes!(sandbox::people::call))
+        .routes(routes!(sandbox::people::sees))
         .routes(routes!(sandbox::fault))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::event::{KEPT_DAYS, KEPT_DAYS_RANGE};
+use wapid_core::media;
 use wapid_core::opt_out::{self, Settings as Stored, WORDS_MAX};
 use wapid_core::pacing::Windows;
 use wapid_core::phone::Country;
@@ -43,11 +44,27 @@ pub struct Settings {
     /// How long events are kept, with what was delivered of them: 7 to 400; 30 by default
     #[schema(example = 30)]
     event_days: Option<i64>,
+    /// How long files are kept that come from here on: 1 to 3,650; 30 by default
+    #[schema(example = 30)]
+    media_keep_days: Option<i64>,
+    /// Tell of presence and typing by `presence.updated` and `chat.typing`, for people whom a session follows;
+    /// `false` by default, for they are many
+    presence_events: Option<bool>,
+}
+
+/// What lies beside the stored settings.
+struct Beside {
+    event_days: Option<i64>,
+    media_days: Option<i64>,
+    presence_events: bool,
 }
 
 impl Settings {
-    fn of(stored: Stored, event_days: Option<i64>) -> Self {
+    fn of(stored: Stored, beside: &Beside) -> Self {
+        let Beside { event_days, media_days, presence_events } = *beside;
         Self {
+            media_keep_days: Some(media_days.unwrap_or(media::KEPT_DAYS)),
+            presence_events: Some(presence_events),
             event_days: Some(event_days.unwrap_or(KEPT_DAYS)),
             default_country: stored.default_country,
             windows: Some(stored.windows),
@@ -83,6 +100,10 @@ impl Settings {
             let (least, most) = (KEPT_DAYS_RANGE.start(), KEPT_DAYS_RANGE.end());
             return Err(invalid(format!("eventDays: {least} to {most}")));
         }
+        if self.media_keep_days.is_some_and(|days| !media::KEPT_DAYS_RANGE.contains(&days)) {
+            let (least, most) = (media::KEPT_DAYS_RANGE.start(), media::KEPT_DAYS_RANGE.end());
+            return Err(invalid(format!("mediaKeepDays: {least} to {most}")));
+        }
         let applies_to_all = match self.opt_out_scope.as_deref() {
             None | Some("jobs") => false,
             Some("all") => true,
@@ -111,7 +132,12 @@ pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
 
 async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
     let ends = caller.store.log_ends().await?;
-    Ok(Settings::of(caller.store.settings().await?, ends.kept_days))
+    let beside = Beside {
+        event_days: ends.kept_days,
+        media_days: caller.store.media_days().await?,
+        presence_events: caller.store.tells_presence().await?,
+    };
+    Ok(Settings::of(caller.store.settings().await?, &beside))
 }
 
 /// Replace the settings
@@ -128,10 +154,13 @@ pub async fn write(
     caller: Caller,
     body: Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
-    let event_days = body.value.event_days;
+    let (event_days, media_days) = (body.value.event_days, body.value.media_keep_days);
+    let presence_events = body.value.presence_events.unwrap_or_default();
     let wish = body.value.check()?;
     caller.store.save_settings(&wish).await?;
     caller.store.keep_events(event_days).await?;
+    caller.store.keep_media(media_days).await?;
+    caller.store.tell_presence(presence_events).await?;
     for session in caller.store.sessions().await? {
         api.sessions.wake_jobs(&session.key).await;
     }

@@ -5,11 +5,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `whatsapp` | the linked-device client; the only file that names `whatsapp_rust` |
+//! | `whatsapp` | the linked-device client; the only folder that names `whatsapp_rust` |
 //! | `signals` | the client's events as [`Signal`]s |
 //! | `acks` | who waits for WhatsApp's answer to which message |
 //! | `health` | what WhatsApp says of the account's standing; pure |
 //! | `numbers` | which numbers are on WhatsApp; pure |
+//! | `file` | a file on WhatsApp's servers |
+//! | `people` | what can be asked and told of people, in plain words |
 //! | `convert` | our content to and from WhatsApp's protobuf; pure |
 //! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
 //! | `fetch` | the client's plain HTTP needs |
@@ -17,22 +19,28 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use wapid_core::content::{Content, Poll};
 use wapid_core::message::Status;
+use wapid_core::people::News;
 use wapid_core::session::{Account, End, Rest};
 
 mod acks;
 mod convert;
 mod dial;
 mod fetch;
+mod file;
 mod health;
 mod numbers;
+mod people;
 mod signals;
 mod whatsapp;
 
 pub use dial::{Proxy, ProxyError};
+pub use file::{Asked, File, Look, Place, Sink};
 pub use health::{Health, NewChats, Timelock};
 pub use numbers::ASKED_MAX;
-pub use whatsapp::{InFlight, Link, OpenError, Way, Wiring, check_trust};
+pub use people::{AskFailure, Blocked, LastSeen, Looked, Person, Picture, PictureSize};
+pub use whatsapp::{FileFailure, InFlight, Letter, Link, OpenError, Way, Wiring, check_trust};
 
 /// What a link reports of itself.
 #[derive(Debug, Clone)]
@@ -64,6 +72,8 @@ pub enum Signal {
         status: Status,
         at_ms: i64,
     },
+    /// What is heard of people beside their messages.
+    People(Vec<News>),
 }
 
 /// A message that arrived, in plain words.
@@ -78,13 +88,19 @@ pub struct Arrived {
     pub sender_name: Option<String>,
     pub from_me: bool,
     pub is_group: bool,
-    pub kind: &'static str,
-    pub body: String,
+    /// A group's subject, where known.
+    pub chat_name: Option<String>,
+    pub content: Content,
+    /// The file it carries, where it says enough of it to fetch it.
+    pub file: Option<File>,
     pub sent_at_ms: i64,
 }
 
 /// Commits what arrived, all or nothing. WhatsApp is told only after it returns `Ok`.
 pub type Commit = Arc<dyn Fn(Vec<Arrived>) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
+
+/// A poll that this number knows, by its WhatsApp message id: only with its secret can a vote be read.
+pub type Recall = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Poll>> + Send + Sync>;
 
 /// What WhatsApp's server said of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -158,22 +158,14 @@ impl Outgoing {
     /// When no status came.
     pub async fn fetch(&self, target: &Target, order: Order) -> Result<Answer, Failure> {
         let deadline = Instant::now() + order.within;
-        // A client serves all targets of its reach, so it cannot know what is wrong with this one.
-        let (client, or) = match target.reach {
-            Reach::Internet => (&self.internet, Refusal::Address),
-            Reach::Allowed { or } => (&self.allowed, or),
+        let request = |client: &reqwest::Client| {
+            let mut headers = order.headers;
+            for ours in &OURS {
+                headers.remove(ours);
+            }
+            client.request(order.method, target.url.clone()).headers(headers).body(order.body)
         };
-        let mut headers = order.headers;
-        for ours in &OURS {
-            headers.remove(ours);
-        }
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let request = client.request(order.method, target.url.clone()).headers(headers).body(order.body);
-        let mut answer = match timeout_at(deadline, request.send()).await {
-            Err(_) => return Err(Failure::TimedOut),
-            Ok(Err(problem)) => return Err(failure(&problem, or)),
-            Ok(Ok(answer)) => answer,
-        };
+        let mut answer = self.send(target, request, deadline).await?;
         let mut body = Vec::new();
         let end = loop {
             match timeout_at(deadline, answer.chunk()).await {
@@ -190,6 +182,27 @@ impl Outgoing {
             }
         };
         Ok(Answer { status: answer.status(), headers: std::mem::take(answer.headers_mut()), body, end })
+    }
+
+    /// Sends a request to its target and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        target: &Target,
+        request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
+        deadline: Instant,
+    ) -> Result<reqwest::Response, Failure> {
+        // A client serves all targets of its reach, so it cannot know what is wrong with this one.
+        let (client, or) = match target.reach {
+            Reach::Internet => (&self.internet, Refusal::Address),
+            Reach::Allowed { or } => (&self.allowed, or),
+        };
+        let identity = HeaderValue::from_static("identity");
+        let request = request(client).header(header::ACCEPT_ENCODING, identity);
+        match timeout_at(deadline, request.send()).await {
+            Err(_) => Err(Failure::TimedOut),
+            Ok(Err(problem)) => Err(failure(&problem, or)),
+            Ok(Ok(answer)) => Ok(answer),
+        }
     }
 }
 

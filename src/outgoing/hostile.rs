@@ -19,7 +19,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 use wapid_core::key::Mode;
 
+use super::download::{DownloadError, Wish};
 use super::fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
+use super::target::Refusal;
 
 /// The deadline of a fetch here, and how much later it may end on a busy machine.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -460,4 +462,127 @@ async fn a_request_says_how_its_bytes_travel_by_itself() {
         assert!(heard.contains(&format!("\r\n{line}\r\n")), "{line} is not in {heard}");
     }
     assert!(!heard.contains("inside.example") && !heard.contains("chunked") && !heard.contains("upgrade"));
+}
+
+/// What a download may take here.
+const WISH: Wish = Wish { within: WITHIN, stall: Duration::from_secs(1), most: 1 << 20 };
+
+/// Downloads to the end; how many bytes there were.
+async fn download(outgoing: &Outgoing, url: &str) -> Result<usize, DownloadError> {
+    let target = outgoing.check(url, Mode::Test).unwrap();
+    let mut download = outgoing.download(target, Mode::Test, WISH).await?;
+    let mut seen = 0;
+    while let Some(piece) = download.chunk().await? {
+        seen += piece.len();
+    }
+    Ok(seen)
+}
+
+#[tokio::test]
+async fn a_hostile_download_ends_in_time_and_is_not_read_on() {
+    for trick in TRICKS {
+        let written = Arc::new(AtomicUsize::new(0));
+        let counter = written.clone();
+        let url = server(move |stream| trick.play(stream, counter.clone())).await;
+        let outgoing = loopback();
+        let (before, began) = (resident(), Instant::now());
+        let said = download(&outgoing, &url).await;
+        let expected = match trick {
+            Trick::EndlessBody | Trick::Gigabyte => DownloadError::TooLarge { most: WISH.most },
+            Trick::Bomb => DownloadError::Compressed,
+            Trick::EndlessHead => Failure::Broken.into(),
+            Trick::DripBody | Trick::DripHead | Trick::Continue | Trick::Silence => Failure::TimedOut.into(),
+        };
+        assert_eq!(said, Err(expected), "{trick:?}");
+        assert!(began.elapsed() < WITHIN + GRACE, "{trick:?} took {:?}", began.elapsed());
+        let written = written.load(Ordering::Relaxed);
+        assert!(written < 32 << 20, "{trick:?} could write {written} bytes");
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 8 << 20, "{trick:?} took {grown} bytes of memory");
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_stalls_or_breaks_off_is_no_file() {
+    for (head, body, error) in [
+        ("content-length: 100\r\n", "half of it", Some(DownloadError::Stalled)),
+        ("connection: close\r\n", "no length", Some(DownloadError::Stalled)),
+        ("content-length: 5\r\n", "whole", None),
+    ] {
+        let url = server(move |mut stream| async move {
+            stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n{body}").as_bytes()).await?;
+            std::future::pending().await
+        })
+        .await;
+        let began = Instant::now();
+        let said = download(&loopback(), &url).await;
+        assert_eq!(said, error.map_or(Ok(5), Err), "{head}");
+        assert!(began.elapsed() < WISH.stall + GRACE, "{head} took {:?}", began.elapsed());
+    }
+    let url = server(|mut stream| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it").await?;
+        Err(std::io::ErrorKind::Other.into())
+    })
+    .await;
+    assert_eq!(download(&loopback(), &url).await, Err(Failure::Broken.into()));
+}
+
+/// A server that redirects each request to where `to` says, by its number.
+async fn redirecting(to: impl Fn(usize) -> String + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let (counter, to) = (count.clone(), Arc::new(to));
+    let url = server(move |mut stream| {
+        let to = to(counter.fetch_add(1, Ordering::Relaxed));
+        async move {
+            let head = format!("HTTP/1.1 302 X\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            Err(std::io::ErrorKind::Other.into())
+        }
+    })
+    .await;
+    (url, count)
+}
+
+#[tokio::test]
+async fn a_redirect_of_a_download_is_vetted_like_the_first_url() {
+    let watch = Watch::everywhere().await;
+    let port = watch.port;
+    // By its own word, and by what a name server says of it, then and not before.
+    for (to, refusal) in [
+        (format!("http://127.0.0.2:{port}/"), Refusal::Address),
+        ("http://10.0.0.1/".to_owned(), Refusal::Address),
+        (format!("http://[::1]:{port}/"), Refusal::Address),
+        ("http://me:pw@127.0.0.1/".to_owned(), Refusal::UserInfo),
+        ("gopher://127.0.0.1/".to_owned(), Refusal::Scheme),
+        (format!("http://rebind.example:{port}/"), Refusal::Address),
+    ] {
+        let (url, count) = redirecting(move |_| to.clone()).await;
+        let zone = Zone::of("rebind.example", &[&[Ipv4Addr::new(127, 0, 0, 2).into()]]);
+        let outgoing = outgoing(&format!("127.0.0.1, :{port}"), zone);
+        let said = download(&outgoing, &url).await;
+        assert_eq!(said, Err(Failure::Refused(refusal).into()));
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+    watch.heard_nothing().await;
+}
+
+#[tokio::test]
+async fn a_download_follows_three_redirects_and_no_more() {
+    let (url, count) = redirecting(|number| format!("/{number}")).await;
+    assert_eq!(download(&loopback(), &url).await, Err(DownloadError::TooManyRedirects));
+    assert_eq!(count.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn no_redirect_leads_from_tls_to_none() {
+    let outgoing = loopback();
+    let next = |from: &str, to: &str| {
+        let from = outgoing.check(from, Mode::Test).unwrap();
+        let answer = http::Response::builder().status(302).header(header::LOCATION, to).body("").unwrap();
+        outgoing.next(&from, &answer.into(), Mode::Test).map(|target| target.as_str().to_owned())
+    };
+    assert_eq!(next("https://a.example/", "http://a.example/"), Err(DownloadError::Downgrade));
+    assert_eq!(next("https://a.example/", "//b.example/x").unwrap(), "https://b.example/x");
+    assert_eq!(next("http://a.example/b/c", "d?e#f").unwrap(), "http://a.example/b/d?e");
+    assert_eq!(next("http://a.example/", "https://a.example/").unwrap(), "https://a.example/");
 }

@@ -3,10 +3,11 @@
 //! A tenant names a URL, and our machine goes there: so it must not be one that only our machine
 //! reaches. A URL is vetted when it is given ([`Outgoing::check`], [`Outgoing::look_up`]) and again on
 //! every connect, because a name may answer otherwise by then. What is dialled is an address that was
-//! vetted, never a name. No redirect is followed, no proxy of the environment is used.
+//! vetted, never a name. No proxy of the environment is used.
 //!
-//! Whatever the other side answers costs bounded time and memory: one deadline for everything, the
-//! first bytes of the body, nothing decompressed.
+//! Whatever the other side answers costs bounded time and memory: one deadline for everything, nothing
+//! decompressed, and of the body only its first bytes ([`Outgoing::fetch`], which follows no redirect) or one
+//! piece at a time up to a limit ([`Outgoing::download`], which follows a few, each vetted like the first).
 //!
 //! | file | what |
 //! |---|---|
@@ -15,10 +16,12 @@
 //! | `target` | a URL that may be fetched, or why it may not |
 //! | `resolve` | names to vetted addresses, on every connect |
 //! | `fetch` | the fetch itself |
+//! | `download` | a file, streamed |
 //! | `hostile` | tests: what the other side may try |
 
 mod address;
 mod allow;
+mod download;
 mod fetch;
 #[cfg(test)]
 mod hostile;
@@ -26,5 +29,6 @@ mod resolve;
 mod target;
 
 pub use allow::{Allow, AllowError};
+pub use download::{Download, DownloadError, Wish};
 pub use fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
 pub use target::{Refusal, Target};

@@ -7,28 +7,41 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 use wapid_core::clock::At;
+use wapid_core::id::SessionKey;
 use wapid_core::message::Status;
 use wapid_core::phone::Phone;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
+use wapid_core::store::media::NewReceived;
 use wapid_core::store::{Store, StoreError};
 
 use super::Command;
-use crate::link::{Arrived, Commit};
+use crate::link::{Arrived, Commit, Recall};
 
 /// 12 s in all.
 const RECEIPT_TRIES: u32 = 7;
 
-/// The commit that a link runs before it acknowledges.
+/// The commit that a link runs before it acknowledges. Files of up to `auto_fetch` bytes are fetched by
+/// themselves.
 pub fn commit_into(
     store: Store,
     owner: Owner,
     commands: Option<mpsc::WeakUnboundedSender<Command>>,
+    auto_fetch: u64,
 ) -> Commit {
     Arc::new(move |arrived| {
         let (store, owner, commands) = (store.clone(), owner.clone(), commands.clone());
         async move {
-            let rows = arrived.into_iter().map(|message| row_of(&owner, message)).collect();
+            let now = store.clock().now();
+            let rows = arrived
+                .into_iter()
+                .map(|message| row_of(&store, &owner, message, auto_fetch, now))
+                .collect::<Result<Vec<_>, _>>()?;
+            let has_files =
+                rows.iter().any(|row| row.file.as_ref().is_some_and(|file| file.next_at.is_some()));
             let received = store.receive(rows).await?;
+            if has_files && let Some(commands) = commands.as_ref().and_then(|commands| commands.upgrade()) {
+                let _ = commands.send(Command::FetchFiles);
+            }
             if received.answered
                 && let Some(commands) = commands.as_ref().and_then(|commands| commands.upgrade())
             {
@@ -42,8 +55,51 @@ pub fn commit_into(
     })
 }
 
-fn row_of(owner: &Owner, message: Arrived) -> Inbound {
-    Inbound {
+/// The polls that a session knows, for whoever opens a vote.
+pub fn recall_from(store: Store, session: SessionKey) -> Recall {
+    Arc::new(move |wa_id| {
+        let (store, session) = (store.clone(), session.clone());
+        async move {
+            let poll = store.poll(&session, &wa_id).await;
+            poll.unwrap_or_else(|error| {
+                error!("A poll was not read, and a vote for it is lost: {error}");
+                None
+            })
+        }
+        .boxed()
+    })
+}
+
+fn row_of(
+    store: &Store,
+    owner: &Owner,
+    message: Arrived,
+    auto_fetch: u64,
+    now: At,
+) -> anyhow::Result<Inbound> {
+    let file = match (message.file, message.content.file()) {
+        (Some(file), Some((_, id))) => {
+            let place = serde_json::to_string(&file.place)?;
+            let whole = |number: u32| i64::from(number);
+            Some(NewReceived {
+                id: id.clone(),
+                kind: file.kind,
+                mime: file.look.mime,
+                file_name: file.look.file_name,
+                size: i64::try_from(file.place.size).ok(),
+                width: file.look.width.map(whole),
+                height: file.look.height.map(whole),
+                seconds: file.look.seconds.map(whole),
+                is_animated: false,
+                waveform: file.look.waveform,
+                thumbnail: file.look.thumbnail,
+                wire: store.seal_media_wire(id, &place),
+                next_at: (file.place.size <= auto_fetch).then_some(now),
+            })
+        }
+        _ => None,
+    };
+    Ok(Inbound {
         owner: owner.clone(),
         wa_id: message.wa_id,
         chat: message.chat,
@@ -53,10 +109,11 @@ fn row_of(owner: &Owner, message: Arrived) -> Inbound {
         sender_name: message.sender_name,
         from_me: message.from_me,
         is_group: message.is_group,
-        kind: message.kind.to_owned(),
-        body: message.body,
+        chat_name: message.chat_name,
+        content: message.content,
+        file,
         sent_at: At(message.sent_at_ms),
-    }
+    })
 }
 
 /// A passing fault of the database is waited out; WhatsApp tells each receipt once.

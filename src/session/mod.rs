@@ -9,9 +9,14 @@
 //! | `outbox` | what leaves, in order per chat; sent again after a lost connection |
 //! | `send` | one send as a caller sees it: check, intent, transmit, verdict |
 //! | `inbound` | commit, then acknowledge; receipts |
+//! | `carry` | files of messages that leave: on WhatsApp's servers once |
+//! | `fetcher` | files of messages that arrived |
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
 //! | `numbers` | who is on WhatsApp, asked once |
+//! | `checks` | the same, asked by callers: few at a time and not too often |
+//! | `people` | what callers ask and tell of people |
+//! | `heard` | what is heard of people, on its way into the store |
 //! | `lease` | which process runs which session |
 
 use std::collections::HashMap;
@@ -34,18 +39,27 @@ use wapid_sandbox::Network;
 use wapid_workers::Wakeups;
 
 use crate::link::Link;
+use crate::media::Media;
 
 mod bulk;
+mod carry;
+mod checks;
+mod fetcher;
+mod heard;
 mod inbound;
 mod lease;
 mod numbers;
 mod outbox;
+mod people;
 mod reconcile;
 mod script;
 mod send;
 mod task;
 
+pub use crate::link::{AskFailure, PictureSize};
+pub use checks::Checked;
 pub use outbox::Verdict;
+pub use people::{AskRefusal, Contact, Named, OwnProfile, Portrayed, READ_MAX, ToRead, TypingWish};
 pub use script::Script;
 pub use send::{SendRefusal, SendRequest, Sent};
 
@@ -73,6 +87,9 @@ pub struct Parts {
     /// Shown on the phone where a session names no device of its own.
     pub device_name: String,
     pub wakeups: Wakeups,
+    pub media: Media,
+    /// Files of messages that arrive are fetched by themselves up to this size, in bytes.
+    pub auto_fetch: u64,
     /// This process in leases; the same after a restart on the same data folder.
     pub owner: String,
 }
@@ -89,8 +106,13 @@ struct Inner {
     /// Chats in which somebody is accepting a message.
     turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
     numbers: numbers::Numbers,
+    checks: checks::Checks,
+    people: people::Desk,
+    heard: heard::Heard,
     runners: bulk::Runners,
     receipts: inbound::Receipts,
+    carriage: carry::Carriage,
+    fetched: watch::Sender<u64>,
     closing: watch::Sender<bool>,
 }
 
@@ -144,7 +166,9 @@ enum Command {
     },
     /// The row's settings changed (device name, proxy): used from the next connection on.
     Refresh(Box<SessionRow>),
-    Transmit(outbox::Outgoing),
+    Transmit(Box<outbox::Outgoing>),
+    /// Files of messages that arrived are due.
+    FetchFiles,
     /// Log out, forget, delete; answers whether WhatsApp was told.
     Remove(oneshot::Sender<Result<bool, StoreError>>),
     /// Look for messages without a verdict: one may have been committed without our knowing.
@@ -171,14 +195,20 @@ pub enum CodeRefusal {
 impl Sessions {
     pub fn new(parts: Parts) -> Self {
         let receipts = inbound::Receipts::start(parts.store.clone());
+        let heard = heard::Heard::start(parts.store.clone());
         let sessions = Self(Arc::new(Inner {
             parts,
             table: RwLock::default(),
             underway: Mutex::default(),
             turns: Mutex::default(),
             numbers: numbers::Numbers::default(),
+            checks: checks::Checks::default(),
+            people: people::Desk::default(),
+            heard,
             runners: bulk::Runners::default(),
             receipts,
+            carriage: carry::Carriage::default(),
+            fetched: watch::Sender::new(0),
             closing: watch::Sender::new(false),
         }));
         tokio::spawn(lease::renew(sessions.clone()));

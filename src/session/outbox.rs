@@ -14,15 +14,15 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 use wapid_core::clock::At;
+use wapid_core::content::Content;
 use wapid_core::crash;
 use wapid_core::id::MessageKey;
-use wapid_core::message::Content;
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::{BLOCKED, Outcome, Owner, SEND_FAILED, Settlement, Unsettled};
 
 use super::Sessions;
-use crate::link::{Answer, InFlight, Link, SendFailure};
+use crate::link::{Answer, InFlight, Letter, Link, SendFailure};
 
 /// Chats that are written to at the same time. A cold recipient costs two round trips before its
 /// first message; others need not wait for them.
@@ -141,6 +141,8 @@ pub struct Outbox {
     ready: VecDeque<String>,
     writing_to: HashSet<String>,
     writing: JoinSet<Written>,
+    /// Of those, how many carry a file: it may have to be uploaded first, and others do not wait for that.
+    carrying: usize,
     /// Counts connections; what was lost on an older one may go at once.
     connection: u64,
     /// The client refused to write although the session believes itself ready.
@@ -159,16 +161,17 @@ impl Outbox {
     }
 
     /// Starts writing what may be written now.
-    pub fn pump(&mut self, link: &Arc<Link>) {
-        while self.writing.len() < WRITING_MAX
+    pub fn pump(&mut self, link: &Arc<Link>, context: &Context) {
+        while self.writing.len() - self.carrying < WRITING_MAX
             && let Some(chat) = self.ready.pop_front()
         {
             let Some(outgoing) = self.take_first(&chat) else { continue };
             self.writing_to.insert(chat.clone());
-            let (link, connection) = (link.clone(), self.connection);
+            self.carrying += usize::from(outgoing.content.file().is_some());
+            let (link, connection, context) = (link.clone(), self.connection, context.clone());
             self.writing.spawn(async move {
                 crash::point("message.taken");
-                let written = link.transmit(&chat, &outgoing.content, &outgoing.wa_id);
+                let written = write(&context, &chat, &outgoing, &link);
                 let result = AssertUnwindSafe(written)
                     .catch_unwind()
                     .await
@@ -225,6 +228,7 @@ impl Outbox {
     fn written(&mut self, written: Written, context: &Context) {
         let Written { chat, mut outgoing, connection, link, result } = written;
         self.writing_to.remove(&chat);
+        self.carrying -= usize::from(outgoing.content.file().is_some());
         if let Some(written) = outgoing.written.take() {
             written.notify_one();
         }
@@ -263,7 +267,8 @@ impl Outbox {
                 self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
             }
             Err(SendFailure::Invalid(why)) => {
-                self.unanswered.spawn(give_up(context.clone(), outgoing, "INVALID_RECIPIENT", why));
+                let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };
+                self.unanswered.spawn(give_up(context.clone(), outgoing, code, why));
             }
         }
     }
@@ -279,6 +284,18 @@ impl Outbox {
             self.ready.push_back(chat);
         }
     }
+}
+
+/// Writes one message, once the file that it carries is on WhatsApp's servers.
+async fn write(
+    context: &Context,
+    chat: &str,
+    outgoing: &Outgoing,
+    link: &Link,
+) -> Result<InFlight, SendFailure> {
+    let Outgoing { content, wa_id, created_at, .. } = outgoing;
+    let file = context.sessions.carried(&context.owner, content, link).await?;
+    link.transmit(chat, Letter { content, file: file.as_ref(), wa_id, made_at: *created_at }).await
 }
 
 async fn await_answer(

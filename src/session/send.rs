@@ -4,15 +4,16 @@
 //! session's task transmits; then the verdict. A caller that gives up waiting changes nothing: the
 //! message goes its way and the log tells.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use wapid_core::clock::At;
+use wapid_core::content::Content;
 use wapid_core::id::{MessageKey, SessionKey};
 use wapid_core::job::JobId;
 use wapid_core::key::Mode;
-use wapid_core::message::{Content, Status as MessageStatus, new_wa_id};
+use wapid_core::message::{Status as MessageStatus, new_wa_id};
 use wapid_core::phone::Recipient;
 use wapid_core::session::{State, Status};
 use wapid_core::store::StoreError;
@@ -21,7 +22,8 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
-use super::{Command, Sessions, Turn, Underway};
+use super::{Command, Handle, Sessions, Turn, Underway};
+use crate::link::{Link, SendFailure};
 
 /// How long a caller waits for WhatsApp's answer.
 const CALLER_PATIENCE_MS: i64 = 30_000;
@@ -54,6 +56,9 @@ pub enum SendRefusal {
     NotReady { status: Status, reason: &'static str },
     #[error("the number is not on WhatsApp")]
     NotOnWhatsApp,
+    /// WhatsApp would take it, and a person would have to unblock first.
+    #[error("this session's account blocked the recipient; unblock them to write to them")]
+    Blocked,
     #[error("Daily sent message limit reached")]
     LimitReached { limit: i64, used: i64 },
     #[error("the recipient has opted out, and your settings apply that to every message")]
@@ -62,6 +67,11 @@ pub enum SendRefusal {
     KeyReused,
     #[error("WhatsApp could not be asked about the number")]
     CheckFailed,
+    /// The message's file did not get to WhatsApp's servers.
+    #[error("the file could not be put on WhatsApp's servers: {0}")]
+    FileNotCarried(String),
+    #[error("the message's file is gone")]
+    FileGone,
     /// Refused for good; it is in the log as failed.
     #[error("{error}")]
     Failed { wa_id: String, code: String, error: String },
@@ -104,14 +114,37 @@ impl Sessions {
         result
     }
 
-    async fn send_inner(&self, row: &SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
-        if let Some(repeat) = self.repeat_of(row, &request).await? {
-            return self.verdict_of_row(row, &repeat).await;
+    /// The answer to an earlier request with the same idempotency key. Asked before anything else, so that a
+    /// retry is answered even while the session is away.
+    ///
+    /// # Errors
+    /// [`SendRefusal::KeyReused`] where that request was another one; otherwise as it was answered.
+    pub async fn repeated(
+        &self,
+        row: &SessionRow,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Sent>, SendRefusal> {
+        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
+        match tenant.idempotency_key(&idempotency.key).await? {
+            Some((fingerprint, key)) if fingerprint == idempotency.fingerprint => {
+                self.verdict_of_row(row, &key).await.map(Some)
+            }
+            Some(_) => Err(SendRefusal::KeyReused),
+            None => Ok(None),
         }
-        let Some(handle) = self.handle(&row.key) else {
-            return Err(not_ready("stopped"));
-        };
-        let (epoch, ready) = {
+    }
+
+    /// Could this session send now? Asked before work is done for nothing.
+    ///
+    /// # Errors
+    /// [`SendRefusal::NotReady`].
+    pub fn check_ready(&self, row: &SessionRow) -> Result<(), SendRefusal> {
+        self.ready(row).map(drop)
+    }
+
+    fn ready(&self, row: &SessionRow) -> Result<Standing, SendRefusal> {
+        let handle = self.handle(&row.key).ok_or_else(|| not_ready("stopped"))?;
+        let (epoch, link) = {
             let view = handle.view.borrow();
             if !matches!(view.state, State::Ready { .. }) {
                 let (status, reason) = (view.state.status(), view.state.reason());
@@ -119,7 +152,21 @@ impl Sessions {
             }
             (view.epoch, view.link.clone())
         };
-        self.check_number(row, &request.to, ready).await?;
+        Ok(Standing { handle, epoch, link })
+    }
+
+    async fn send_inner(&self, row: &SessionRow, request: SendRequest) -> Result<Sent, SendRefusal> {
+        if let Some(key) = &request.idempotency
+            && let Some(sent) = self.repeated(row, key).await?
+        {
+            return Ok(sent);
+        }
+        let Standing { handle, epoch, link } = self.ready(row)?;
+        if self.is_blocked(row, &request.to).await {
+            return Err(SendRefusal::Blocked);
+        }
+        self.check_number(row, &request.to, link.clone()).await?;
+        self.carry_ahead(row, &request.content, link).await?;
 
         // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
@@ -162,24 +209,27 @@ impl Sessions {
             created_at,
             job: None,
         });
-        let _ = handle.commands.send(Command::Transmit(outgoing));
+        let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
         drop(turn);
         self.answer(wa_id, verdict, false).await
     }
 
-    /// The message of an earlier request with the same idempotency key. Asked before anything else,
-    /// so that a retry is answered even while the session is away.
-    async fn repeat_of(
+    /// Puts the message's file on WhatsApp's servers before there is a message: that may take long, and a
+    /// caller whose file does not get there has changed nothing.
+    async fn carry_ahead(
         &self,
         row: &SessionRow,
-        request: &SendRequest,
-    ) -> Result<Option<MessageKey>, SendRefusal> {
-        let Some(idempotency) = &request.idempotency else { return Ok(None) };
-        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
-        match tenant.idempotency_key(&idempotency.key).await? {
-            Some((fingerprint, key)) if fingerprint == idempotency.fingerprint => Ok(Some(key)),
-            Some(_) => Err(SendRefusal::KeyReused),
-            None => Ok(None),
+        content: &Content,
+        link: Option<Weak<Link>>,
+    ) -> Result<(), SendRefusal> {
+        if content.file().is_none() {
+            return Ok(());
+        }
+        let link = link.and_then(|link| link.upgrade()).ok_or_else(|| not_ready("connection_lost"))?;
+        match self.carried(&owner_of(row), content, &link).await {
+            Ok(_) => Ok(()),
+            Err(SendFailure::Invalid(_)) => Err(SendRefusal::FileGone),
+            Err(failure) => Err(SendRefusal::FileNotCarried(failure.to_string())),
         }
     }
 
@@ -201,7 +251,7 @@ impl Sessions {
         &self,
         row: &SessionRow,
         to: &Recipient,
-        link: Option<std::sync::Weak<crate::link::Link>>,
+        link: Option<Weak<Link>>,
     ) -> Result<(), SendRefusal> {
         let Recipient::Person(phone) = to else { return Ok(()) };
         let network = network_of(row);
@@ -310,6 +360,13 @@ pub(super) fn owner_of(row: &SessionRow) -> Owner {
     Owner { tenant: row.tenant.clone(), mode: row.mode, session: row.key.clone(), session_id: row.id.clone() }
 }
 
+/// A session that is ready.
+struct Standing {
+    handle: Handle,
+    epoch: i64,
+    link: Option<Weak<Link>>,
+}
+
 /// The session went away between the question and the answer.
 fn not_ready(reason: &'static str) -> SendRefusal {
     SendRefusal::NotReady { status: Status::Disconnected, reason }
@@ -336,11 +393,13 @@ fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
         Ok(_) => "sent",
         Err(SendRefusal::NotReady { .. }) => "not_ready",
         Err(SendRefusal::NotOnWhatsApp) => "not_on_whatsapp",
+        Err(SendRefusal::Blocked) => "blocked",
         Err(SendRefusal::LimitReached { .. }) => "limit_reached",
         Err(SendRefusal::OptedOut) => "opted_out",
         Err(SendRefusal::KeyReused) => "key_reused",
         Err(SendRefusal::Failed { .. }) => "failed",
         Err(SendRefusal::OutcomeUnknown { .. }) => "unknown",
+        Err(SendRefusal::FileNotCarried(_) | SendRefusal::FileGone) => "file",
         Err(SendRefusal::CheckFailed | SendRefusal::Store(_)) => "error",
     }
 }

@@ -16,6 +16,7 @@ use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
+use super::fetcher::Fetcher;
 use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
 use super::send::owner_of;
 use super::{CodeRefusal, Command, Sessions, View, inbound};
@@ -48,6 +49,7 @@ pub struct Task {
     /// Messages without a verdict could not be read; to be tried again.
     recovery_owed: bool,
     outbox: Outbox,
+    fetcher: Fetcher,
 }
 
 /// Should this session run when the process starts? An outdated client is tried again: the process
@@ -90,6 +92,7 @@ impl Task {
             code_answer: None,
             recovery_owed: false,
             outbox: Outbox::default(),
+            fetcher: Fetcher::default(),
         }
     }
 
@@ -176,7 +179,8 @@ impl Task {
             }
             Command::Recover => self.recover().await,
             Command::Refresh(row) => self.row = *row,
-            Command::Transmit(outgoing) => self.outbox.push(outgoing),
+            Command::Transmit(outgoing) => self.outbox.push(*outgoing),
+            Command::FetchFiles => self.fetch_files(),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
                 warn!(session.key = %self.row.key, "Lost the lease on a session; closing its link");
                 self.step(Input::Gone { why: Rest::HeldElsewhere, until: None, jitter: jitter() }).await;
@@ -215,6 +219,8 @@ impl Task {
                 self.step(Input::Up).await;
                 self.recover().await;
                 self.sessions.poke_jobs(&self.row.key);
+                self.fetch_files();
+                self.ask_for_blocks();
             }
             Signal::Down => self.step(Input::Down).await,
             Signal::Gone { why, lasts_ms } => {
@@ -225,6 +231,14 @@ impl Task {
             Signal::Receipt { wa_ids, status, at_ms } => {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
+            Signal::People(news) => self.sessions.0.heard.note(&self.owner, news),
+        }
+    }
+
+    /// So that the first send need not wait for the answer.
+    fn ask_for_blocks(&self) {
+        if let Some(link) = self.link.clone() {
+            tokio::spawn(async move { link.blocked().await });
         }
     }
 
@@ -349,8 +363,10 @@ impl Task {
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
         let commands = self.sessions.commands_of(&self.row.key);
-        let commit = inbound::commit_into(parts.store.clone(), self.owner.clone(), commands);
-        match Link::open(wiring, tell, commit).await {
+        let commit =
+            inbound::commit_into(parts.store.clone(), self.owner.clone(), commands, parts.auto_fetch);
+        let recall = inbound::recall_from(parts.store.clone(), self.row.key.clone());
+        match Link::open(wiring, tell, commit, recall).await {
             Ok(link) => {
                 self.link = Some(Arc::new(link));
                 Ok(())
@@ -446,9 +462,17 @@ impl Task {
         }
     }
 
+    /// Has what is due fetched, by a task apart from this one.
+    fn fetch_files(&mut self) {
+        if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link) {
+            self.fetcher.run(&self.sessions, &self.owner, link);
+        }
+    }
+
     fn pump(&mut self) {
         if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link) {
-            self.outbox.pump(link);
+            let context = self.context();
+            self.outbox.pump(link, &context);
         }
     }
 

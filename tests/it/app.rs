@@ -297,6 +297,10 @@ impl Phone<'_> {
         format!("/api/sandbox/phones/{}{tail}", self.phone)
     }
 
+    pub fn caller(&self) -> &Caller {
+        self.caller
+    }
+
     pub async fn inbox(&self) -> Value {
         self.caller.get(&self.path("/messages")).await.ok()
     }
@@ -368,6 +372,11 @@ impl Caller {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().timeout(DEADLINE * 2).build().expect("a client");
         Self { http, url, key: key.to_owned() }
+    }
+
+    /// For what is no JSON.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.http
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use wacore::store::InMemoryBackend;
-use wapid::link::{ASKED_MAX, Health, Link, SendFailure, Signal, Timelock, Way, Wiring};
-use wapid_core::message::{Content, new_wa_id};
+use wapid::link::{ASKED_MAX, Health, Letter, Link, SendFailure, Signal, Timelock, Way, Wiring};
+use wapid_core::clock::At;
+use wapid_core::content::Content;
+use wapid_core::message::new_wa_id;
 use wapid_sandbox::{Fault, FaultKind, Sandbox, Storage};
 
 const BOOK: &str = "shop";
@@ -30,7 +32,9 @@ async fn linked() -> (Sandbox, Link) {
     let tell = move |signal| {
         let _ = told.send(signal);
     };
-    let link = Link::open(wiring, tell, Arc::new(|_| Box::pin(async { Ok(()) }))).await.expect("a link");
+    let (commit, recall) =
+        (Arc::new(|_| Box::pin(async { Ok(()) }) as _), Arc::new(|_| Box::pin(async { None }) as _));
+    let link = Link::open(wiring, tell, commit, recall).await.expect("a link");
     let up = async {
         loop {
             match signals.recv().await.expect("the link lives") {
@@ -83,12 +87,14 @@ async fn one_question_asks_for_many_numbers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
     let (sandbox, link) = linked().await;
-    let text = |text: &str| Content::Text { message: text.to_owned(), header: None, footer: None };
+    let (asked, hello) = (Content::text("anybody there?"), Content::text("hello"));
+    let letter = |content, wa_id| Letter { content, file: None, wa_id, made_at: At(1_700_000_000_000) };
+    let (first, second) = (new_wa_id(), new_wa_id());
     let to = |number: &str| format!("{number}@s.whatsapp.net");
-    let refused = link.transmit(&to(NOBODY), &text("anybody there?"), &new_wa_id()).await;
+    let refused = link.transmit(&to(NOBODY), letter(&asked, &first)).await;
     assert!(matches!(refused.map(|_| ()), Err(SendFailure::NotOnWhatsApp)));
     // Nobody asked about her either.
-    let sent = link.transmit(&to(ANA), &text("hello"), &new_wa_id()).await.expect("it leaves");
+    let sent = link.transmit(&to(ANA), letter(&hello, &second)).await.expect("it leaves");
     sent.answer().await.expect("it is taken");
     let shown = sandbox.messages(BOOK, SHOP).await.expect("a phone").messages;
     let shown: Vec<&str> = shown.iter().map(|message| message.message.as_str()).collect();

@@ -55,7 +55,12 @@ impl Home {
     }
 
     pub async fn start(&self) -> Process {
-        let (process, is_up) = self.started(self.command()).await;
+        self.start_with(self.command()).await
+    }
+
+    /// As [`Self::command`] says, and more.
+    pub async fn start_with(&self, command: Command) -> Process {
+        let (process, is_up) = self.started(command).await;
         assert!(is_up, "wapid ended before it was up");
         process
     }

@@ -7,7 +7,8 @@ use sqlx::AssertSqlSafe;
 use super::tx::{self, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::id::{MessageKey, SessionId, SessionKey};
+use crate::content::{Body, Content, Poll, Words};
+use crate::id::{MediaId, MessageKey, SessionId, SessionKey};
 use crate::message::{Direction, Status};
 use crate::phone::Phone;
 
@@ -34,6 +35,37 @@ pub struct MessageRow {
     pub sent_at: Option<At>,
     pub delivered_at: Option<At>,
     pub read_at: Option<At>,
+    /// JSON of [`Content`]; none where an older version received it.
+    pub content: Option<String>,
+    /// WhatsApp id of the message that this one changes.
+    pub target: Option<String>,
+    pub media_id: Option<MediaId>,
+    /// A group's subject when the message came.
+    pub chat_name: Option<String>,
+    /// The first text of one that was edited.
+    pub original: Option<String>,
+    pub edited_at: Option<At>,
+    pub deleted_at: Option<At>,
+}
+
+impl MessageRow {
+    /// What it says now: the words of its last edit. `None` where that was not kept.
+    ///
+    /// # Errors
+    /// When the row holds what is no content.
+    pub fn said(&self) -> Result<Option<Content>> {
+        let mut content: Content = match (&self.content, self.kind.as_str()) {
+            (Some(json), _) => serde_json::from_str(json)?,
+            (None, "text") => Content::text(self.body.as_str()),
+            (None, _) => return Ok(None),
+        };
+        if self.edited_at.is_some()
+            && let Some(words) = content.body.words_mut()
+        {
+            *words = Words::plain(self.body.as_str());
+        }
+        Ok(Some(content))
+    }
 }
 
 /// Which rows; empty is all.
@@ -47,17 +79,44 @@ pub struct MessageFilter {
     pub from: Option<At>,
     /// Exclusive.
     pub to: Option<At>,
+    /// One conversation of a session, under one of its JIDs.
+    pub chat: Option<(SessionKey, String)>,
 }
 
 macro_rules! columns {
     () => {
         "key, session_id, direction, origin, wa_id, chat, sender, phone, lid, sender_name, kind, body, status, \
-         error_code, error, created_at, sent_at, delivered_at, read_at"
+         error_code, error, created_at, sent_at, delivered_at, read_at, content, target, media_id, chat_name, \
+         original, edited_at, deleted_at"
     };
 }
 
 const ONE: &str =
     concat!("SELECT ", columns!(), " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3");
+
+/// WhatsApp's id is one message's within a chat only.
+const NAMED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND session_key = $3 AND wa_id = $4 \
+     ORDER BY key DESC LIMIT 8"
+);
+
+const KEYED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $4 AND session_key || '' = $3"
+);
+
+/// What was said to a message: edits, reactions, votes, oldest first. Few.
+const CHANGES: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND session_key = $3 AND target = $4 \
+     ORDER BY key LIMIT 1000"
+);
+
+const POLL: &str = "SELECT content FROM messages WHERE session_key = $1 AND wa_id = $2 AND kind = 'poll'";
 
 const USAGE: &str = "SELECT used FROM daily_usage WHERE tenant_id = $1 AND mode = $2 AND day = $3";
 
@@ -70,10 +129,15 @@ struct Where {
 impl Where {
     fn of(tenant: &TenantStore, filter: &MessageFilter) -> Self {
         let mut it = Self {
-            sql: "WHERE tenant_id = $1 AND mode = $2".into(),
+            // What only changes a message is shown with it.
+            sql: "WHERE tenant_id = $1 AND mode = $2 AND target IS NULL".into(),
             values: values![tenant.tenant.as_str(), tenant.mode.as_str()],
         };
-        let MessageFilter { session, direction, status, phone, from, to } = filter;
+        let MessageFilter { session, direction, status, phone, from, to, chat } = filter;
+        if let Some((session, chat)) = chat {
+            it.and("session_key =", session.as_str());
+            it.and("chat =", chat.as_str());
+        }
         if let Some(session) = session {
             it.and("session_id =", session.as_str());
         }
@@ -112,7 +176,33 @@ impl Store {
     }
 }
 
+impl Store {
+    /// A poll that a session knows, by its WhatsApp id.
+    pub async fn poll(&self, session: &SessionKey, wa_id: &str) -> Result<Option<Poll>> {
+        let rows: Vec<(Option<String>,)> = self.db.rows(POLL, values![session.as_str(), wa_id]).await?;
+        let Some(json) = rows.into_iter().find_map(|(content,)| content) else { return Ok(None) };
+        match serde_json::from_str::<Content>(&json)?.body {
+            Body::Poll(poll) => Ok(Some(poll)),
+            _ => Ok(None),
+        }
+    }
+}
+
 impl TenantStore {
+    /// Messages of a session by WhatsApp's id or by ours, newest first: few, for the id is one message's
+    /// within a chat.
+    pub async fn messages_named(&self, session: &SessionKey, id: &str) -> Result<Vec<MessageRow>> {
+        let sql = if MessageKey::parse(id).is_some() { KEYED } else { NAMED };
+        let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), id];
+        Ok(self.store.db.rows(sql, values).await?)
+    }
+
+    /// What changed a message: its edits, reactions and votes, oldest first, at most 1,000.
+    pub async fn changes_of(&self, session: &SessionKey, wa_id: &str) -> Result<Vec<MessageRow>> {
+        let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), wa_id];
+        Ok(self.store.db.rows(CHANGES, values).await?)
+    }
+
     /// Newest first: rows `offset..offset + limit`, and how many there are in all.
     pub async fn messages_page(
         &self,
@@ -160,6 +250,22 @@ impl TenantStore {
     pub async fn message(&self, key: &MessageKey) -> Result<Option<MessageRow>> {
         let values = values![self.tenant.as_str(), self.mode.as_str(), key.as_str()];
         Ok(self.store.db.rows(ONE, values).await?.pop())
+    }
+
+    /// Messages by their keys, in no order.
+    pub async fn messages_by_key(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Where { sql, mut values } = Where::of(self, &MessageFilter::default());
+        let places: Vec<String> = (1..=keys.len()).map(|n| format!("${}", values.len() + n)).collect();
+        values.extend(keys.iter().map(|key| key.as_str().into()));
+        let some = format!(
+            concat!("SELECT ", columns!(), " FROM messages {} AND key IN ({})"),
+            sql,
+            places.join(", ")
+        );
+        Ok(self.store.db.rows(AssertSqlSafe(some), values).await?)
     }
 
     /// The message that an unexpired idempotency key made, and the fingerprint of its request.

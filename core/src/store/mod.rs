@@ -13,6 +13,9 @@
 //! | [`tenants`] | tenants and API keys |
 //! | [`sessions`] | sessions: wanted, account, end |
 //! | [`messages`] | reading the log |
+//! | [`media`] | files, sent and received, and where their bytes are |
+//! | [`chats`] | reading a session's conversations |
+//! | [`people`] | reading whom a session knows |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -31,6 +34,7 @@ use crate::key::Mode;
 use crate::read;
 use crate::seal::{Seal, SealError};
 
+pub mod chats;
 pub mod db;
 pub mod deliveries;
 pub mod endpoints;
@@ -40,7 +44,9 @@ mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
+pub mod media;
 pub mod messages;
+pub mod people;
 #[cfg(test)]
 mod plan;
 pub mod sessions;
@@ -146,7 +152,9 @@ impl Store {
         const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
             (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
              ORDER BY expires_at LIMIT $2)";
-        let mut deleted = self.drop_unfinished_jobs(now).await? + self.forget_events(now).await?;
+        let mut deleted = self.drop_unfinished_jobs(now).await?
+            + self.forget_events(now).await?
+            + self.forget_people().await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use wapid_core::clock::{At, Clock};
+use wapid_core::content::Content;
 use wapid_core::id::{EventId, MessageKey, SessionId};
 use wapid_core::key::{ApiKey, Mode};
-use wapid_core::message::{Content, Status, new_wa_id};
+use wapid_core::message::{Status, new_wa_id};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::ledger::{
     Accepted, Idempotency, Inbound, Intent, Outcome, Owner, ReceiptNews, Refused, Settlement,
@@ -218,7 +219,7 @@ pub fn phone() -> Phone {
 }
 
 pub fn text(message: &str) -> Content {
-    Content::Text { message: message.into(), header: None, footer: None }
+    Content::text(message)
 }
 
 pub fn intent(owner: &Owner) -> Intent {
@@ -250,8 +251,9 @@ pub fn inbound(owner: &Owner, wa_id: &str) -> Inbound {
         sender_name: Some("Ana".into()),
         from_me: false,
         is_group: false,
-        kind: "text".into(),
-        body: "hi there".into(),
+        chat_name: None,
+        content: text("hi there"),
+        file: None,
         sent_at: At(START.0 - 5_000),
     }
 }

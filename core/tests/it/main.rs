@@ -7,12 +7,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod accept;
+mod changes;
+mod chats;
 mod crash;
 mod events;
 mod fixture;
 mod isolation;
 mod jobs;
 mod leases;
+mod media;
 mod messages;
 mod open;
 mod receive;

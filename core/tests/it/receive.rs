@@ -5,7 +5,7 @@ use wapid_core::key::Mode;
 use wapid_core::message::{Direction, Status};
 use wapid_core::store::ledger::{Inbound, Owner};
 
-use crate::fixture::{Shop, TestDb, Told, both, inbound, together};
+use crate::fixture::{Shop, TestDb, Told, both, inbound, text, together};
 
 both!(
     what_arrives_twice_is_stored_once,
@@ -102,7 +102,7 @@ async fn the_echo_of_our_own_message_is_not_new(db: TestDb) {
 async fn a_text_with_a_nul_is_stored(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let odd = Inbound {
-        body: "a\0b".into(),
+        content: text("a\0b"),
         sender_name: Some("\0".into()),
         lid: Some(String::new()),
         ..inbound(&shop.owner, "A")

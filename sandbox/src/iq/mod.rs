@@ -5,8 +5,11 @@
 //! minute.
 
 mod appstate;
+pub(crate) mod blocklist;
 mod keys;
+mod media;
 mod mex;
+mod profile;
 mod settings;
 mod usync;
 
@@ -73,7 +76,13 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "set", "rotate") => keys::rotate(net, device, iq),
         ("encrypt", "set", _) => keys::upload(net, device, iq),
         ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
+        ("blocklist", "get", _) => Ok(blocklist::list(net, device)),
+        ("blocklist", "set", "item") => blocklist::update(net, device, child),
+        ("status", "set", "status") => profile::set_about(net, device, child),
+        ("w:profile:picture", "get", _) => profile::picture(net, device, iq, child),
+        ("w:profile:picture", "set", _) => profile::set_picture(net, device, iq).await,
         ("usync", ..) => usync::answer(net, device, child),
+        ("w:m", _, "media_conn") => Ok(vec![media::connection(net, device)]),
         ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));

@@ -1,4 +1,4 @@
-//! Questions whose answer is the same for everyone: properties, privacy, block list, ping.
+//! Questions whose answer is the same for everyone: properties, privacy, ping.
 
 use wacore_binary::Node;
 
@@ -19,8 +19,6 @@ pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
                 .build(),
         ]),
         ("privacy", "get", "privacy") => Ok(vec![tag("privacy").children(PRIVACY.map(category)).build()]),
-        ("blocklist", "get", _) => Ok(vec![tag("list").attr("dhash", "0").build()]),
-        ("w:profile:picture", "get", _) => Err(NOT_FOUND),
         // Nobody is in a group yet.
         ("w:g2", "get", "participating") => Ok(vec![tag("groups").build()]),
         ("w:g2", ..) => Err(NOT_FOUND),

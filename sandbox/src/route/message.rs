@@ -38,6 +38,10 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         if error == Some(NOT_FOUND) {
             error = None;
         }
+        // A group's members read each other whomever they blocked.
+        if (to.is_pn() || to.is_lid()) && target.has_blocked(&from.account) {
+            continue;
+        }
         if address.device == 0 {
             let envelope = Envelope {
                 from,
@@ -139,8 +143,10 @@ fn forward(
         corrupt(&mut sealed);
     }
     let opens_session = sealed.text("type").is_some_and(|kind| kind == "pkmsg");
-    let identity = message.get_optional_child("device-identity").filter(|_| opens_session).cloned();
-    let forwarded = forwarded.children(std::iter::once(sealed).chain(identity)).build();
+    let identity = message.get_optional_child("device-identity").filter(|_| opens_session);
+    let about = message.get_optional_child("meta");
+    let beside = [identity, about].into_iter().flatten().cloned();
+    let forwarded = forwarded.children(std::iter::once(sealed).chain(beside)).build();
     net.push(target, address.device, &forwarded, net.journal.batch()).map(|_| ())
 }
 

@@ -1,5 +1,9 @@
 //! What travels from one device to others.
 
+pub(crate) mod call;
+pub(crate) mod chatstate;
 pub(crate) mod devices;
 pub(crate) mod message;
+pub(crate) mod presence;
+pub(crate) mod profile;
 pub(crate) mod receipt;

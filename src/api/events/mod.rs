@@ -31,7 +31,8 @@ mod ticket;
 
 pub use ticket::Ticket;
 
-use query::{EventQuery, Params, Wanted};
+pub use query::Params;
+use query::{EventQuery, Wanted};
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;

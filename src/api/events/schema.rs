@@ -49,8 +49,13 @@ pub enum EventData {
     Session(SessionEvent),
     Received(ReceivedEvent),
     Message(MessageEvent),
+    Change(ChangeEvent),
+    Media(MediaEvent),
     Job(JobEvent),
     OptOut(OptOutEvent),
+    Presence(PresenceEvent),
+    Typing(TypingEvent),
+    Call(CallEvent),
     Endpoint(EndpointEvent),
 }
 
@@ -89,12 +94,133 @@ pub struct ReceivedEvent {
     contact_id: Option<String>,
     sender_name: Option<String>,
     r#type: String,
-    /// Text or caption
+    /// Text, caption, question, or the name of a place or person
     body: String,
     is_group: bool,
     has_media: bool,
     /// Unix seconds, by WhatsApp
     timestamp: i64,
+    /// A group's subject, where known
+    chat_name: Option<String>,
+    /// What is known of its file; `media.stored` follows once it is fetched
+    media: Option<MediaShown>,
+    media_id: Option<String>,
+    view_once: Option<bool>,
+    poll: Option<PollShown>,
+    location: Option<PlaceShown>,
+    contacts: Option<Vec<CardShown>>,
+    quoted: Option<QuotedShown>,
+    /// JIDs of people it mentions
+    mentions: Option<Vec<String>>,
+    forwarded: Option<bool>,
+    /// How often it was forwarded before
+    forwarded_times: Option<u32>,
+    /// In a disappearing chat: seconds until it is gone
+    expires_in: Option<u32>,
+}
+
+/// `message.reaction`, `.edited`, `.deleted`, `.vote`: of a message in either direction
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeEvent {
+    /// Of the change itself
+    message_id: String,
+    key: String,
+    /// The message that was changed
+    target_id: String,
+    /// Did this number write it?
+    target_from_me: bool,
+    /// `out` where the change was made on this number's own phone
+    direction: Option<String>,
+    chat: String,
+    from: String,
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    sender_name: Option<String>,
+    chat_name: Option<String>,
+    r#type: String,
+    /// The emoji, the new words, or the answers
+    body: String,
+    is_group: bool,
+    has_media: bool,
+    timestamp: i64,
+    /// Of a reaction; empty where it was taken back
+    emoji: Option<String>,
+    /// Of a vote: all that this person chooses now
+    votes: Option<Vec<String>>,
+    /// Deleted by an admin of the group
+    by_admin: Option<bool>,
+    quoted: Option<QuotedShown>,
+    mentions: Option<Vec<String>>,
+}
+
+/// `media.stored`, `media.failed`: what became of the file of a message that arrived
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaEvent {
+    media_id: String,
+    message_id: String,
+    chat: String,
+    r#type: String,
+    mime_type: Option<String>,
+    file_name: Option<String>,
+    size: Option<i64>,
+    /// In hex
+    sha256: Option<String>,
+    /// With `media.failed`: `gone`, `unreachable` or `broken`
+    error: Option<String>,
+}
+
+/// What is known of a file before it is fetched
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MediaShown {
+    id: String,
+    mime_type: String,
+    file_name: Option<String>,
+    size: Option<i64>,
+    seconds: Option<i64>,
+    width: Option<i64>,
+    height: Option<i64>,
+}
+
+/// A poll's answers
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PollShown {
+    options: Vec<String>,
+    /// How many one may choose; 0 is any number
+    selectable_count: u32,
+}
+
+/// A place
+#[derive(Serialize, ToSchema)]
+pub struct PlaceShown {
+    latitude: f64,
+    longitude: f64,
+    name: Option<String>,
+    address: Option<String>,
+    /// It moves while it is shared; this is where it began
+    live: Option<bool>,
+}
+
+/// A contact card
+#[derive(Serialize, ToSchema)]
+pub struct CardShown {
+    name: String,
+    phones: Vec<String>,
+    vcard: String,
+}
+
+/// The message that one answers
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotedShown {
+    message_id: String,
+    from: Option<String>,
+    r#type: String,
+    body: String,
 }
 
 /// `message.sent`, `.delivered`, `.read`, `.played`, `.failed`: of one that this session sent, from here or
@@ -113,6 +239,22 @@ pub struct MessageEvent {
     contact_id: Option<String>,
     r#type: String,
     status: String,
+    /// Of an edit, a delete or a reaction: the message that it changes
+    target_id: Option<String>,
+    target_from_me: Option<bool>,
+    /// Of one that was sent from this number's own phone, as with `message.received`
+    chat_name: Option<String>,
+    media: Option<MediaShown>,
+    media_id: Option<String>,
+    view_once: Option<bool>,
+    poll: Option<PollShown>,
+    location: Option<PlaceShown>,
+    contacts: Option<Vec<CardShown>>,
+    quoted: Option<QuotedShown>,
+    mentions: Option<Vec<String>>,
+    forwarded: Option<bool>,
+    forwarded_times: Option<u32>,
+    expires_in: Option<u32>,
     /// Of a bulk job's
     job_id: Option<String>,
     /// With `message.failed`
@@ -155,6 +297,53 @@ pub struct OptOutEvent {
     /// `api`, or `message` for somebody who said so
     source: String,
     message_id: Option<String>,
+}
+
+/// `presence.updated`: somebody whom a session follows came or went. Only with `presenceEvents` in the settings
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PresenceEvent {
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    /// `available` or `unavailable`
+    state: String,
+    /// Of somebody who went, and shows it
+    last_seen: Option<String>,
+}
+
+/// `chat.typing`: somebody types, records or stopped. Only with `presenceEvents` in the settings
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TypingEvent {
+    /// The chat's id
+    chat: String,
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    /// `composing`, `recording` or `paused`
+    state: String,
+    is_group: bool,
+}
+
+/// `call.received`: somebody rings, and the phone with it; nobody can answer here
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallEvent {
+    call_id: String,
+    /// The caller's JID
+    from: String,
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    is_video: bool,
+    is_group: bool,
+    /// The group's JID
+    group: Option<String>,
+    /// It rang while the session was away
+    missed: bool,
+    /// Unix seconds, by WhatsApp
+    timestamp: i64,
 }
 
 /// `endpoint.*`: of another endpoint than the one that is told. `failing`: it failed ten times in a row and

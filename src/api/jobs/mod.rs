@@ -25,7 +25,7 @@ use super::openapi::Refusals;
 
 pub mod new;
 pub mod recipients;
-mod upload;
+pub mod upload;
 mod view;
 
 use view::{Detail, Job};

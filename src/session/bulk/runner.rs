@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::crash;
 use wapid_core::job::{Hold, JobId, Outcome, Plan};
-use wapid_core::message::{TEXT_MAX, new_wa_id};
+use wapid_core::message::new_wa_id;
 use wapid_core::pacing::{Draw, due, next_midnight, zone_of};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::recipient::Fields;
@@ -375,7 +375,7 @@ impl Runner {
             let script = self.scripts.entry(id.clone()).or_insert_with(|| Script::of(&plan));
             let fields = Fields::parse(recipient.fields.as_deref().unwrap_or("{}"));
             let content = script.content(recipient.variant, &recipient.phone, &fields);
-            match unfit(content.text()) {
+            match content.unfit() {
                 None => drafts.push((recipient, content)),
                 Some(_) if !drafts.is_empty() => break,
                 Some((code, error)) => {
@@ -428,7 +428,7 @@ impl Runner {
             let mut outgoing =
                 Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
             written = outgoing.written.insert(Arc::default()).clone().into();
-            let _ = handle.commands.send(Command::Transmit(outgoing));
+            let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
             drop(turn);
             crash::point("job.handed");
             let seq = intent.job.map(|part| part.seq);
@@ -493,16 +493,5 @@ impl Runner {
                 Ok(Next::End(None))
             }
         }
-    }
-}
-
-/// Why a text cannot be sent, with its fields filled in.
-fn unfit(text: &str) -> Option<(&'static str, &'static str)> {
-    if text.len() > TEXT_MAX {
-        Some(("MESSAGE_TOO_LONG", "with its fields filled in, the message is too long"))
-    } else if text.trim().is_empty() {
-        Some(("MESSAGE_EMPTY", "with its fields filled in, the message is empty"))
-    } else {
-        None
     }
 }

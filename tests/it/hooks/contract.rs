@@ -400,12 +400,17 @@ async fn are_as_documented(caller: &Caller, log: &[Value]) {
     let mut seen = std::collections::BTreeSet::new();
     for event in log {
         let family = event["type"].as_str().unwrap().split('.').next().unwrap();
-        let name = match (family, event["type"] == "message.received") {
-            ("message", true) => "ReceivedEvent",
-            ("message", false) => "MessageEvent",
+        let name = match (family, event["type"].as_str().unwrap()) {
+            (_, "message.received") => "ReceivedEvent",
+            (_, "message.reaction" | "message.edited" | "message.deleted" | "message.vote") => "ChangeEvent",
+            ("message", _) => "MessageEvent",
+            ("media", _) => "MediaEvent",
             ("session", _) => "SessionEvent",
             ("optout", _) => "OptOutEvent",
             ("job", _) => "JobEvent",
+            ("presence", _) => "PresenceEvent",
+            ("chat", _) => "TypingEvent",
+            ("call", _) => "CallEvent",
             _ => "EndpointEvent",
         };
         seen.insert(name);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wapid_core::clock::{At, Clock};
+use wapid_core::content::Content;
 use wapid_core::id::SessionId;
 use wapid_core::key::Mode;
-use wapid_core::message::{Content, new_wa_id};
+use wapid_core::message::new_wa_id;
 use wapid_core::phone::Recipient;
 use wapid_core::store::ledger::{Intent, Owner};
 use wapid_core::tenant::local_day;
@@ -355,7 +356,7 @@ async fn a_message_that_everybody_forgot_is_found_within_two_minutes() {
     let intent = Intent {
         owner,
         to: Recipient::parse(&phones[0]).unwrap(),
-        content: Content::Text { message: "forgotten".into(), header: None, footer: None },
+        content: Content::text("forgotten"),
         wa_id: new_wa_id(),
         epoch: 1,
         idempotency: None,

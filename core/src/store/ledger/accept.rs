@@ -71,13 +71,13 @@ pub(super) const LEAVE_SESSION_QUOTA: &str = "WITH v (session_key, day, n) AS ({
     WHERE session_usage.session_key = v.session_key AND session_usage.day = v.day";
 
 pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, wa_id, chat, phone, lid, kind, body,
-        content, claimed_epoch, counted_on, created_at, job_id, job_seq) AS ({rows})
+        content, claimed_epoch, counted_on, created_at, job_id, job_seq, target, media_id) AS ({rows})
     INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
         phone, lid, kind, body, content, status, rank, pending, claimed_epoch, counted_on, created_at, job_id,
-        job_seq)
+        job_seq, target, media_id)
     SELECT v.tenant_id, v.mode, v.key, v.session_key, v.session_id, 'out', 'api', v.wa_id, v.chat, '',
         v.phone, v.lid, v.kind, v.body, v.content, 'sending', 0, TRUE, v.claimed_epoch, v.counted_on, v.created_at,
-        v.job_id, v.job_seq
+        v.job_id, v.job_seq, v.target, v.media_id
     FROM v WHERE v.key IS NOT NULL";
 
 /// What the database knows of an intent's owner.
@@ -175,7 +175,10 @@ pub(super) async fn write(
     let (candidates, starting) = jobs::leave_ready(tx, bench, candidates, done).await?;
     let candidates = leave_out_opted_out(tx, bench, candidates, done).await?;
     let candidates = take_keys(tx, bench, candidates, done).await?;
-    let candidates = take_quota(tx, bench, candidates, done).await?;
+    let (counted, mut candidates): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|one| one.intent.content.is_counted());
+    candidates.extend(take_quota(tx, bench, counted, done).await?);
+    candidates.sort_by_key(|one| one.place);
     let rows = candidates.iter().map(row).collect::<Result<_>>()?;
     tx.run_many(&mut bench.texts, INSERT, rows).await?;
     jobs::release(tx, bench, &candidates, &starting, events).await?;
@@ -202,13 +205,15 @@ fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
         intent.to.phone().map(Phone::digits),
         lid,
         intent.content.kind(),
-        intent.content.text(),
+        intent.content.body.text(),
         serde_json::to_string(&intent.content)?,
         intent.epoch,
-        one.day.as_str(),
+        intent.content.is_counted().then_some(one.day.as_str()),
         one.created_at,
         intent.job.as_ref().map(|part| part.job.as_str()),
         intent.job.as_ref().map(|part| part.seq),
+        intent.content.target().map(|target| target.id.as_str()),
+        intent.content.file().map(|(_, media)| media.as_str()),
     ])
 }
 

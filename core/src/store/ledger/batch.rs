@@ -5,12 +5,14 @@
 
 use ulid::Ulid;
 
-use super::contacts;
 use super::events::Events;
+use super::files::{self, FileDone, FileNews};
 use super::{
-    Accepted, Attempt, ChangeJob, Changed, Dismissal, Inbound, Intent, OptOutWish, ReceiptNews, Received,
-    Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle, steer, wish,
+    Accepted, Attempt, ChangeJob, Changed, Dismissal, Heard, Inbound, Intent, OptOutWish, ReceiptNews,
+    Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle,
+    steer, wish,
 };
+use super::{chats, contacts, people};
 use crate::clock::At;
 use crate::event::NewEvent;
 use crate::id::{EventId, MessageKey, SessionKey};
@@ -21,7 +23,7 @@ use crate::store::tx::{Texts, Tx};
 /// What can be asked of the ledger.
 #[derive(Debug)]
 pub(super) enum Op {
-    Accept(Intent),
+    Accept(Box<Intent>),
     Settle(Settlement),
     Receipt(ReceiptNews),
     Receive(Vec<Inbound>),
@@ -33,6 +35,8 @@ pub(super) enum Op {
     OptOut(OptOutWish),
     Attempt(Attempt),
     Switch(Switch),
+    File(Box<FileNews>),
+    People(Heard),
     Close,
 }
 
@@ -43,6 +47,7 @@ pub(super) enum Done {
     Receive(Received),
     ChangeJob(Changed),
     Retry(Retried),
+    File(FileDone),
     /// Did it change anything? `None` when there is no such thing.
     Changed(Option<bool>),
     Written,
@@ -56,6 +61,7 @@ pub(super) struct Workbench {
     pub texts: Texts,
     pub ids: Ids,
     pub contacts: contacts::Known,
+    pub chats: chats::Known,
     /// Of the batch; told after its commit.
     pub news: Vec<News>,
 }
@@ -105,6 +111,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     for (place, op) in ops.iter().enumerate() {
         match op {
             Op::OptOut(it) => done[place] = Done::Changed(Some(wish::write(tx, now, it, &mut events).await?)),
+            Op::File(it) => done[place] = Done::File(files::write(tx, now, it, &mut events).await?),
             Op::Switch(it) => done[place] = Done::Changed(deliver::switch(tx, now, it, &mut events).await?),
             _ => {}
         }
@@ -117,6 +124,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     settle::write_results(tx, bench, now, ops, &mut done, &mut events).await?;
     settle::write_receipts(tx, bench, now, ops, &mut events).await?;
     deliver::write(tx, bench, now, ops, &mut events).await?;
+    people::write(tx, bench, now, ops, &mut events).await?;
     events.write(tx, bench, now).await?;
     for op in ops {
         if let Op::Remove { key, .. } = op {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Result;
 use super::batch::Workbench;
-use super::contacts;
+use super::{chats, contacts};
 use crate::clock::At;
 use crate::endpoint::Settings;
 use crate::event::{Kind, NewEvent, VERSION};
@@ -126,6 +126,12 @@ impl Events {
             }),
         )
         .await?;
+        let of_sessions = self.0.iter().filter_map(|(source, event)| {
+            let Source::Session(key) = source else { return None };
+            let of = &sessions[key];
+            Some(((of.tenant_id.as_str(), of.mode.as_str(), key), event))
+        });
+        chats::write(tx, bench, of_sessions).await?;
         // Sorted, so that two processes lock in the same order.
         let mut counts: BTreeMap<(&str, &'static str), i64> = BTreeMap::new();
         for (source, _) in &self.0 {
@@ -268,6 +274,8 @@ pub(super) struct Moved {
     pub counted_on: Option<String>,
     pub job_id: Option<String>,
     pub job_seq: Option<i64>,
+    /// The message that it changes.
+    pub target: Option<String>,
 }
 
 impl Moved {
@@ -291,6 +299,9 @@ impl Moved {
         });
         if let Some(job) = &self.job_id {
             data["jobId"] = json!(job);
+        }
+        if let Some(target) = &self.target {
+            data["targetId"] = json!(target);
         }
         if self.status == Status::Failed {
             data["error"] = json!({ "code": self.error_code, "message": self.error });

@@ -16,27 +16,38 @@
 //! | `jobs` | what the two mean for bulk jobs |
 //! | `steer` | what owners want of their jobs |
 //! | `receive` | what arrived |
+//! | `change` | what edits and deletes do to the messages they name |
+//! | `files` | what became of files that came with messages |
+//! | `chats` | conversations, moved by their messages |
+//! | `people` | what is heard of people beside that |
 //! | `events` | events, numbered |
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::hub::Hub;
+use super::media::NewReceived;
 use super::sessions::Saved;
 use super::{Db, Result, Store, StoreError};
 use crate::clock::{At, Clock};
+use crate::content::Content;
 use crate::event::NewEvent;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::job::{JobId, State};
 use crate::key::Mode;
-use crate::message::{Content, Status};
+use crate::message::Status;
+use crate::people::News;
 use crate::phone::{Phone, Recipient};
 
 mod accept;
 mod batch;
+mod change;
+mod chats;
 mod contacts;
 mod deliver;
 mod events;
+mod files;
 mod jobs;
+mod people;
 mod receive;
 mod settle;
 mod steer;
@@ -46,6 +57,7 @@ mod wish;
 use batch::{Done, Op};
 pub(super) use deliver::Switch;
 pub use deliver::{Attempt, Next};
+pub(super) use files::{FileDone, FileEnd, FileNews};
 pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
 pub(super) use wish::OptOutWish;
@@ -166,9 +178,19 @@ pub struct Inbound {
     /// Sent by the owner from the phone or another device: logged as `out`, no quota.
     pub from_me: bool,
     pub is_group: bool,
-    pub kind: String,
-    pub body: String,
+    /// The group's subject, where known.
+    pub chat_name: Option<String>,
+    pub content: Content,
+    /// Of a medium: what is known of its file, which is fetched later.
+    pub file: Option<NewReceived>,
     pub sent_at: At,
+}
+
+/// What was heard of people, in order.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub owner: Owner,
+    pub news: Vec<News>,
 }
 
 /// What became of what arrived.
@@ -289,7 +311,7 @@ impl Store {
     /// # Errors
     /// [`Refused`]; then nothing was written.
     pub async fn accept(&self, intent: Intent) -> Result<Accepted, Refused> {
-        match self.ledger.hand_in(Op::Accept(intent)).await? {
+        match self.ledger.hand_in(Op::Accept(Box::new(intent))).await? {
             Done::Accept(result) => result,
             other => unreachable!("an intent is answered as one, not with {other:?}"),
         }
@@ -314,6 +336,11 @@ impl Store {
             Done::Receive(new) => Ok(new),
             other => unreachable!("what arrived is answered as that, not with {other:?}"),
         }
+    }
+
+    /// Writes what was heard of people: names, the state of chats, and what is told of them as events.
+    pub async fn hear(&self, owner: Owner, news: Vec<News>) -> Result<()> {
+        self.ledger.hand_in(Op::People(Heard { owner, news })).await.map(drop)
     }
 
     /// Gives a bulk job's recipient an outcome without a message. One that does not wait any more keeps
@@ -355,6 +382,14 @@ impl Store {
     /// Turns an endpoint on or off; `None` when there is none, `Some(false)` when it was so already.
     pub(super) async fn switch(&self, switch: Switch) -> Result<Option<bool>> {
         self.change(Op::Switch(switch)).await
+    }
+
+    /// What became of a file that came with a message, and its event.
+    pub(super) async fn end_file(&self, news: FileNews) -> Result<FileDone> {
+        match self.ledger.hand_in(Op::File(Box::new(news))).await? {
+            Done::File(done) => Ok(done),
+            other => unreachable!("a file's end is answered as one, not with {other:?}"),
+        }
     }
 
     async fn change(&self, op: Op) -> Result<Option<bool>> {
@@ -430,7 +465,9 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAIM, accept, contacts, deliver, events, jobs, receive, settle, steer, task};
+    use super::{
+        CLAIM, accept, change, chats, contacts, deliver, events, jobs, people, receive, settle, steer, task,
+    };
     use crate::store::plan::Plans;
 
     #[tokio::test]
@@ -470,7 +507,7 @@ mod tests {
             (accept::LEAVE_QUOTA, "ttti", whole),
             (accept::TAKE_SESSION_QUOTA, "tti", whole),
             (accept::LEAVE_SESSION_QUOTA, "tti", whole),
-            (accept::INSERT, "ttttttttttttititi", whole),
+            (accept::INSERT, "ttttttttttttitititt", whole),
             (jobs::READY, "tttti", whole),
             (jobs::TURN, "tii", whole),
             (jobs::RELEASE, "tit", whole),
@@ -483,9 +520,17 @@ mod tests {
             (events::PLACE, "tti", whole),
             (events::ENDPOINTS, "tt", endpoints),
             (contacts::FIND, "ttt", whole),
+            (chats::TOUCH, "tttttttti", whole),
+            (chats::ABSORB, "tttt", whole),
+            (chats::NAME, "ttttttt", whole),
+            (chats::UNNAME, "tttt", whole),
+            (people::SAVE, "tttttttt", whole),
+            (people::READ, "tttti", named),
+            (people::LESS, "tttti", whole),
             (deliver::TRIED, "titiiii", whole),
             (deliver::STAND, "tiiii", whole),
-            (receive::INSERT, "ttttttttttttttttiii", named),
+            (receive::INSERT, "ttttttttttttttttiiitttt", named),
+            (change::APPLY, "ttt", named),
             (receive::WORDS, "tt", whole),
             (settle::SETTLE, "tttitiitt", whole),
             (settle::ADVANCE, "tttttii", named),

@@ -6,24 +6,29 @@ use serde_json::json;
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Inbound, Owner, Received, Result, accept};
+use super::{Inbound, Owner, Received, Result, accept, change};
 use crate::clock::At;
+use crate::content::{Body, Content, shown};
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionKey};
-use crate::message::{Content, Direction, Status, new_wa_id};
+use crate::message::{Direction, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
+use crate::store::media::{self, OfMessage};
 use crate::store::settings::{self, StoredSettings};
 use crate::store::tx::{Tx, values};
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
 /// their id alone: ours are never two.
 pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
-        phone, lid, sender_name, kind, body, status, rank, created_at, sent_at) AS ({rows})
+        phone, lid, sender_name, kind, body, status, rank, created_at, sent_at, content, target, media_id,
+        chat_name) AS ({rows})
     INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin, wa_id, chat, sender,
-        phone, lid, sender_name, kind, body, status, rank, pending, created_at, sent_at)
+        phone, lid, sender_name, kind, body, status, rank, pending, created_at, sent_at, content, target, media_id,
+        chat_name)
     SELECT v.tenant_id, v.mode, v.key, v.session_key, v.session_id, v.direction, v.origin, v.wa_id, v.chat, v.sender,
-        v.phone, v.lid, v.sender_name, v.kind, v.body, v.status, v.rank, FALSE, v.created_at, v.sent_at
+        v.phone, v.lid, v.sender_name, v.kind, v.body, v.status, v.rank, FALSE, v.created_at, v.sent_at,
+        v.content, v.target, v.media_id, v.chat_name
     FROM v WHERE v.key IS NOT NULL AND (v.direction = 'in' OR NOT EXISTS (
         SELECT 1 FROM messages m
         WHERE m.session_key = v.session_key AND m.wa_id = v.wa_id AND m.direction = 'out'))
@@ -63,7 +68,7 @@ pub(super) async fn write(
                 continue;
             }
             let (key, created_at) = bench.ids.message(now);
-            rows.push(row(&key, created_at, inbound));
+            rows.push(row(&key, created_at, inbound)?);
             arrived.push((key.clone(), inbound));
             own.push(Some(key));
         }
@@ -73,6 +78,10 @@ pub(super) async fn write(
         tx.many::<(String,)>(&mut bench.texts, INSERT, rows).await?.into_iter().map(|(key,)| key).collect();
     let is_new = |key: &MessageKey| new.contains(key.as_str());
     let fresh: Vec<_> = arrived.iter().filter(|(key, _)| is_new(key)).collect();
+    keep_files(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound)).await?;
+    for (key, inbound) in fresh.iter().filter(|(_, inbound)| inbound.content.target().is_some()) {
+        change::apply(tx, (&inbound.owner.tenant, inbound.owner.mode), key).await?;
+    }
     events.extend(fresh.iter().map(|(key, inbound)| event(key, inbound)));
     let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
@@ -92,7 +101,11 @@ async fn hear_wishes(
     events: &mut Events,
 ) -> Result<bool> {
     let said: Vec<(&Inbound, &Phone)> = fresh
-        .filter(|one| !one.from_me && !one.is_group && one.kind == "text" && opt_out::may_be_wish(&one.body))
+        .filter(|one| {
+            !one.from_me
+                && !one.is_group
+                && matches!(&one.content.body, Body::Text(words) if opt_out::may_be_wish(&words.message))
+        })
         .filter_map(|one| Some((one, one.phone.as_ref()?)))
         .collect();
     if said.is_empty() {
@@ -111,7 +124,7 @@ async fn hear_wishes(
     for (one, phone) in said {
         let (tenant, mode) = (one.owner.tenant.as_str(), one.owner.mode.as_str());
         let own = of_tenants.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
-        let Some(wish) = own.wish(&one.body) else { continue };
+        let Some(wish) = own.wish(&one.content.body.text()) else { continue };
         let (has_changed, kind) = match wish {
             Wish::Stop => {
                 let added = settings::opt_out(tx, (tenant, mode), phone, Source::Message, now).await?;
@@ -130,7 +143,7 @@ async fn hear_wishes(
         });
         events.extend([(one.owner.session.clone(), NewEvent { kind, occurred_at: one.sent_at, data })]);
         if let Some(text) = own.confirmation.as_ref().filter(|_| wish == Wish::Stop) {
-            let content = Content::Text { message: text.clone(), header: None, footer: None };
+            let content = Content::text(text.as_str());
             let (key, created_at) = bench.ids.message(now);
             let to = Recipient::Person(phone.clone()).jid();
             let row = values![
@@ -143,7 +156,7 @@ async fn hear_wishes(
                 to,
                 phone.digits(),
                 content.kind(),
-                content.text(),
+                content.body.text(),
                 serde_json::to_string(&content)?,
                 created_at,
             ];
@@ -163,9 +176,10 @@ fn nature(inbound: &Inbound) -> (Direction, &'static str, &str, Status) {
     }
 }
 
-fn row(key: &MessageKey, created_at: At, inbound: &Inbound) -> Vec<crate::store::tx::Value> {
+fn row(key: &MessageKey, created_at: At, inbound: &Inbound) -> Result<Vec<crate::store::tx::Value>> {
     let (direction, origin, sender, status) = nature(inbound);
-    values![
+    let content = &inbound.content;
+    Ok(values![
         inbound.owner.tenant.as_str(),
         inbound.owner.mode.as_str(),
         key.as_str(),
@@ -179,13 +193,17 @@ fn row(key: &MessageKey, created_at: At, inbound: &Inbound) -> Vec<crate::store:
         inbound.phone.as_ref().map(Phone::digits),
         inbound.lid.as_deref(),
         inbound.sender_name.as_deref().map(storable),
-        inbound.kind.as_str(),
-        storable(&inbound.body),
+        content.kind(),
+        storable(&content.body.text()),
         status.as_str(),
         status.rank(),
         created_at,
         inbound.sent_at,
-    ]
+        serde_json::to_string(content)?,
+        content.target().map(|target| target.id.as_str()),
+        content.file().map(|(_, media)| media.as_str()),
+        inbound.chat_name.as_deref().map(storable),
+    ])
 }
 
 /// Postgres has no NUL in text, and a message that cannot be stored would come back for ever.
@@ -193,40 +211,88 @@ fn storable(text: &str) -> String {
     text.replace('\0', "")
 }
 
+/// What is known of the files that came along; they are fetched later.
+async fn keep_files(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    fresh: impl Iterator<Item = &Inbound>,
+) -> Result<()> {
+    let rows = fresh.filter_map(|inbound| {
+        let of = OfMessage {
+            session: inbound.owner.session.clone(),
+            wa_id: inbound.wa_id.clone(),
+            chat: inbound.chat.clone(),
+            sender: inbound.sender.clone(),
+            from_me: inbound.from_me,
+        };
+        Some(media::received_row(&inbound.owner, &of, inbound.file.as_ref()?, now))
+    });
+    media::insert_received(tx, &mut bench.texts, rows.collect()).await?;
+    Ok(())
+}
+
 fn event(key: &MessageKey, inbound: &Inbound) -> (SessionKey, NewEvent) {
     let phone = inbound.phone.as_ref().map(Phone::digits);
-    let (kind, data) = if inbound.from_me {
-        let data = json!({
-            "messageId": inbound.wa_id,
-            "key": key,
-            "direction": "out",
-            "chat": inbound.chat,
-            "phone": phone,
-            "lid": inbound.lid,
-            "type": inbound.kind,
-            "status": Status::Sent,
-        });
-        (Kind::MessageSent, data)
-    } else {
-        let from = inbound
-            .phone
-            .as_ref()
-            .map_or_else(|| inbound.sender.clone(), |phone| Recipient::Person(phone.clone()).jid());
-        let data = json!({
-            "messageId": inbound.wa_id,
-            "key": key,
-            "chat": inbound.chat,
-            "from": from,
-            "phone": phone,
-            "lid": inbound.lid,
-            "senderName": inbound.sender_name.as_deref().map(storable),
-            "type": inbound.kind,
-            "body": storable(&inbound.body),
-            "isGroup": inbound.is_group,
-            "hasMedia": false,
-            "timestamp": inbound.sent_at.seconds(),
-        });
-        (Kind::MessageReceived, data)
+    let (kind, mut data) = match kind_of(inbound) {
+        Kind::MessageSent => {
+            let data = json!({
+                "messageId": inbound.wa_id,
+                "key": key,
+                "direction": "out",
+                "chat": inbound.chat,
+                "phone": phone,
+                "lid": inbound.lid,
+                "type": inbound.content.kind(),
+                "status": Status::Sent,
+            });
+            (Kind::MessageSent, data)
+        }
+        kind => {
+            let from = inbound
+                .phone
+                .as_ref()
+                .filter(|_| !inbound.from_me)
+                .map_or_else(|| inbound.sender.clone(), |phone| Recipient::Person(phone.clone()).jid());
+            let data = json!({
+                "messageId": inbound.wa_id,
+                "key": key,
+                "chat": inbound.chat,
+                "from": from,
+                "phone": phone,
+                "lid": inbound.lid,
+                "senderName": inbound.sender_name.as_deref().map(storable),
+                "type": inbound.content.kind(),
+                "body": storable(&inbound.content.body.text()),
+                "isGroup": inbound.is_group,
+                "hasMedia": inbound.content.file().is_some(),
+                "timestamp": inbound.sent_at.seconds(),
+            });
+            (kind, data)
+        }
     };
+    if let Some(data) = data.as_object_mut() {
+        if kind != Kind::MessageReceived && inbound.from_me {
+            data.insert("direction".to_owned(), "out".into());
+        }
+        if let Some(name) = &inbound.chat_name {
+            data.insert("chatName".to_owned(), storable(name).into());
+        }
+        if let Some(file) = &inbound.file {
+            data.insert("media".to_owned(), file.shown());
+        }
+        data.extend(shown(&inbound.content));
+    }
     (inbound.owner.session.clone(), NewEvent { kind, occurred_at: inbound.sent_at, data })
+}
+
+fn kind_of(inbound: &Inbound) -> Kind {
+    match &inbound.content.body {
+        Body::Reaction(_) => Kind::MessageReaction,
+        Body::Edit(_) => Kind::MessageEdited,
+        Body::Delete(_) => Kind::MessageDeleted,
+        Body::Vote(_) => Kind::MessageVote,
+        _ if inbound.from_me => Kind::MessageSent,
+        _ => Kind::MessageReceived,
+    }
 }

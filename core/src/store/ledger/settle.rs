@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Outcome, Result, jobs};
+use super::{Outcome, Result, change, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
 use crate::message::Status;
@@ -25,7 +25,7 @@ pub(super) const SETTLE: &str =
         AND messages.claimed_epoch <= v.epoch
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on, messages.job_id, messages.job_seq";
+        messages.counted_on, messages.job_id, messages.job_seq, messages.target";
 
 /// A message that was delivered was sent, and one that was read was delivered, whether or not we were
 /// told. The tenant is compared as `tenant_id || ''` to keep both engines from reading all of the
@@ -42,7 +42,7 @@ pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, ne
         AND messages.direction = 'out' AND messages.rank < v.next_rank
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on, messages.job_id, messages.job_seq";
+        messages.counted_on, messages.job_id, messages.job_seq, messages.target";
 
 pub(super) const GIVE_BACK_SESSION: &str = "WITH v (session_key, day, n) AS ({rows})
     UPDATE session_usage SET used = CASE WHEN session_usage.used > v.n THEN session_usage.used - v.n ELSE 0 END
@@ -100,6 +100,7 @@ pub(super) async fn write_results(
     let moved: Vec<(&Moved, At)> =
         at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| (moved, *at))).collect();
     events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+    change::apply_all(tx, moved.iter().map(|(moved, _)| *moved)).await?;
     // WhatsApp's own time of a message is in whole seconds; a job goes by ours.
     jobs::settle(tx, bench, moved.iter().map(|(moved, _)| (*moved, now)), events).await?;
     jobs::block(tx, bench, moved.iter().copied()).await?;
@@ -166,6 +167,7 @@ pub(super) async fn write_receipts(
             .filter_map(|(session, id, at)| moved.get(&(*session, *id)).map(|moved| (*moved, *at)))
             .collect();
         events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+        change::apply_all(tx, moved.iter().map(|(moved, _)| *moved)).await?;
         // A receipt that overtook the ack is the result as well.
         jobs::settle(tx, bench, moved.into_iter().map(|(moved, _)| (moved, now)), events).await?;
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use wapid_core::clock::At;
+use wapid_core::content::{Body, Words};
 use wapid_core::message::Status;
 use wapid_core::opt_out::{OptOut, Settings, Source};
 use wapid_core::pacing::Windows;
@@ -12,7 +13,7 @@ use wapid_core::store::ledger::{Inbound, Intent, Refused};
 use wapid_core::store::messages::MessageFilter;
 
 use super::{Job, phone_of};
-use crate::fixture::{START, Shop, TestDb, Told, both, inbound, phone, together};
+use crate::fixture::{START, Shop, TestDb, Told, both, inbound, phone, text, together};
 
 both!(
     settings_are_kept_as_they_were_given,
@@ -104,7 +105,10 @@ async fn who_says_a_word_to_stop_is_on_the_list_and_told_once(db: TestDb) {
 
     // The answer is a message like others: it waits for a sender of any epoch. No quota pays for it.
     let answer = shop.store.unsettled(&shop.owner.session, 1).await.unwrap();
-    assert_eq!((answer.len(), answer[0].content.text(), answer[0].job.is_none()), (1, "Bye!", true));
+    assert_eq!(
+        (answer.len(), answer[0].content.body.text(), answer[0].job.is_none()),
+        (1, "Bye!".to_owned(), true)
+    );
     assert_eq!(answer[0].to, shop.intent().to);
     assert_eq!(shop.used().await, 0);
     let events = shop.live().events_after(None, 9).await.unwrap();
@@ -155,7 +159,7 @@ async fn only_a_persons_whole_text_is_a_word(db: TestDb) {
         says(&shop, "B", "please stop by at noon"),
         Inbound { from_me: true, wa_id: "C".into(), ..stop.clone() },
         Inbound { is_group: true, wa_id: "D".into(), ..stop.clone() },
-        Inbound { kind: "image".into(), wa_id: "E".into(), ..stop.clone() },
+        Inbound { content: Body::Unknown(Words::plain("stop")).into(), wa_id: "E".into(), ..stop.clone() },
         Inbound { phone: None, wa_id: "F".into(), ..stop.clone() },
     ];
     shop.store.receive(words).await.unwrap();
@@ -315,7 +319,7 @@ async fn execute(shop: &Shop, sql: String) {
 }
 
 fn says(shop: &Shop, wa_id: &str, body: &str) -> Inbound {
-    Inbound { body: body.into(), sent_at: At(START.0 - 1), ..inbound(&shop.owner, wa_id) }
+    Inbound { content: text(body), sent_at: At(START.0 - 1), ..inbound(&shop.owner, wa_id) }
 }
 
 /// The texts of what waits to leave.

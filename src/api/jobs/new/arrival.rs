@@ -18,7 +18,6 @@ use crate::api::Api;
 use crate::api::body::read_json;
 use crate::api::error::ApiError;
 use crate::api::jobs::upload;
-use crate::api::send::content_of;
 
 /// How long a request may take to arrive, however steadily it does.
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);
@@ -93,11 +92,11 @@ impl Arrived {
             }
             // What is not text in JSON is written as JSON in a form.
             let value = match name.as_str() {
-                "recipients" | "variants" | "windows" | "delayMin" | "delayMax" | "checkNumbers" => {
-                    RawValue::from_string(text).map_err(|problem| {
-                        ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
-                    })?
-                }
+                "recipients" | "variants" | "windows" | "delayMin" | "delayMax" | "checkNumbers"
+                | "viewOnce" | "gif" | "options" | "selectableCount" | "latitude" | "longitude"
+                | "contacts" => RawValue::from_string(text).map_err(|problem| {
+                    ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
+                })?,
                 _ => serde_json::value::to_raw_value(&text).map_err(anyhow::Error::from)?,
             };
             if parts.contains_key(&name) {
@@ -112,9 +111,6 @@ impl Arrived {
     fn read(self, turn: Turn) -> Result<Asked, ApiError> {
         let mut print = Sha256::new();
         if let Ok(fields) = serde_json::from_slice::<BTreeMap<&str, &RawValue>>(&self.json) {
-            // Of a request with pictures, say that there are none before its fields are found unknown.
-            let kind = fields.get("type").and_then(|kind| serde_json::from_str::<String>(kind.get()).ok());
-            content_of(kind.as_deref(), Some("-".to_owned()), None, None)?;
             for (name, value) in fields {
                 print.update(name);
                 print.update(b"\0");

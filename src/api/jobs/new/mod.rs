@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
+use wapid_core::content::Words;
 use wapid_core::job::{Outcome, Plan};
-use wapid_core::message::TEXT_MAX;
 use wapid_core::pacing::Windows;
 use wapid_core::recipient::{Fields, List, NewRecipient, Problem};
 use wapid_core::store::jobs::{Listed, NewJob};
@@ -26,14 +26,14 @@ use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::send::{KEY_LIFE_MS, answered, fingerprint, key_of};
+use crate::api::send::{KEY_LIFE_MS, NewCard, answered, fingerprint, key_of};
 use crate::session::Script;
 
 mod arrival;
 mod order;
 
 use arrival::Asked;
-use order::{Lots, Order, take};
+use order::{Files, Lots, Order, take};
 
 /// 100,000 recipients with a few fields each are some 10 MB of JSON.
 const BODY_MAX: usize = 16 << 20;
@@ -57,13 +57,31 @@ pub struct NewBulk {
     /// is any other field. `\{{` writes `{{`
     #[schema(example = "Hello {{name|there}}, 30% off today!")]
     message: Option<String>,
-    /// `text`
+    /// As of a single send: `text` (default), `image`, `video`, `audio`, `voice`, `document`, `sticker`, `poll`,
+    /// `location` or `contact`. A file is fetched and uploaded once, however many get it
     #[serde(rename = "type")]
     kind: Option<String>,
     /// Shown bold above the message
     header: Option<String>,
     /// Shown in italics below the message
     footer: Option<String>,
+    media_url: Option<String>,
+    /// Within the 16 MiB of the whole body; a larger file goes by `mediaUrl`, or by `mediaId`
+    media_base64: Option<String>,
+    media_id: Option<String>,
+    media_mime_type: Option<String>,
+    file_name: Option<String>,
+    view_once: Option<bool>,
+    gif: Option<bool>,
+    /// A poll's answers; its question is `message`
+    options: Option<Vec<String>>,
+    selectable_count: Option<u32>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    /// Of a place; `name` is the job's
+    place_name: Option<String>,
+    address: Option<String>,
+    contacts: Option<Vec<NewCard>>,
     /// Several texts instead of one; each recipient gets one of them, drawn by weight
     variants: Option<Vec<NewVariant>>,
     /// The shortest pause between two messages in ms; 2000 by default
@@ -206,7 +224,7 @@ pub async fn create(
         };
         return Ok(answered(answer, true));
     }
-    let order = take(&session, asked, now).await?;
+    let order = take(&api, &session, asked, Files::Stored, now).await?;
     let new = NewJob {
         session: session.row.key.clone(),
         session_id: session.row.id.clone(),
@@ -289,7 +307,8 @@ pub async fn preview(
     if !(1..=PREVIEWS_MAX).contains(&limit) {
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
     }
-    let Order { plan, list, missing, .. } = take(&session, asked, api.sessions.store().clock().now()).await?;
+    let now = api.sessions.store().clock().now();
+    let Order { plan, list, missing, .. } = take(&api, &session, asked, Files::Left, now).await?;
     let script = Script::of(&plan);
     let several = plan.variants.len() > 1;
     let lots = Lots::of(&plan);
@@ -298,16 +317,12 @@ pub async fn preview(
         let fields = Fields::parse(one.fields.as_deref().unwrap_or("{}"));
         let content = script.content(variant, &one.phone, &fields);
         // As the job will judge it.
-        let code = match content.text() {
-            text if text.len() > TEXT_MAX => Some("MESSAGE_TOO_LONG"),
-            text if text.trim().is_empty() => Some("MESSAGE_EMPTY"),
-            _ => None,
-        };
+        let code = content.unfit().map(|(code, _)| code);
         Previewed {
             row: one.row,
             phone: one.phone.digits().to_owned(),
             variant: several.then(|| plan.variants[variant].label.clone()),
-            message: content.rendered(),
+            message: content.body.words().map_or_else(|| content.body.text(), Words::rendered),
             code,
         }
     });

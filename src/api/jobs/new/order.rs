@@ -7,18 +7,19 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use wapid_core::clock::At;
+use wapid_core::content::{Body, Words};
 use wapid_core::job::{Plan, RECIPIENTS_MAX, VARIANTS_MAX, Variant};
-use wapid_core::message::Content;
 use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay};
 use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::List;
 use wapid_core::template::Template;
 
 use super::arrival::{Asked, Turn, off_thread};
-use super::{Missing, NewVariant};
+use super::{Missing, NewBulk, NewVariant};
+use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
-use crate::api::send::content_of;
+use crate::api::send::{Draft, Said};
 use crate::recipients::{self, ListError, Rules};
 
 /// A schedule farther off than this is a mistake.
@@ -38,47 +39,70 @@ pub(super) struct Order {
     _turn: Turn,
 }
 
-/// Checks everything; changes nothing.
-pub(super) async fn take(session: &OwnSession, asked: Asked, now: At) -> Result<Order, ApiError> {
-    let Asked { new, file, turn, .. } = asked;
+/// Whether a job's file is put into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    Stored,
+    /// A preview shows words.
+    Left,
+}
+
+/// A variant whose file may still be elsewhere.
+struct Drafted {
+    label: String,
+    weight: u32,
+    draft: Draft,
+}
+
+/// Checks everything. The only thing it may change is to store the job's file, once all else is right.
+pub(super) async fn take(
+    api: &Api,
+    session: &OwnSession,
+    asked: Asked,
+    files: Files,
+    now: At,
+) -> Result<Order, ApiError> {
+    let Asked { mut new, file, turn, .. } = asked;
     let invalid = |why: String| ApiError::bad("INVALID_REQUEST", why);
     let delay = delay_of(new.delay_min, new.delay_max)?;
     if let Some(windows) = &new.windows {
         windows.check().map_err(|problem| invalid(format!("windows: {problem}")))?;
     }
-    let name = new.name.filter(|name| !name.trim().is_empty());
+    let name = new.name.take().filter(|name| !name.trim().is_empty());
     if name.as_ref().is_some_and(|n| n.chars().count() > NAME_MAX || n.chars().any(char::is_control)) {
         return Err(invalid(format!("name: at most {NAME_MAX} characters, and no control characters")));
     }
-    let schedule_at = new.schedule_at.map(|value| schedule(&value, now)).transpose()?.flatten();
-    let variants = match new.variants {
+    let schedule_at = new.schedule_at.take().map(|value| schedule(&value, now)).transpose()?.flatten();
+    let variants = new.variants.take();
+    let drafts = match variants {
         Some(_) if new.message.is_some() => {
             return Err(invalid("variants: instead of message, not beside it".to_owned()));
         }
         Some(_) if new.header.is_some() || new.footer.is_some() => {
             return Err(invalid("header, footer: in each of the variants, not beside them".to_owned()));
         }
-        Some(variants) => variants_of(new.kind.as_deref(), variants)?,
+        Some(variants) => variants_of(said_of(&mut new), variants)?,
         None => {
-            let content = content_of(new.kind.as_deref(), new.message, new.header, new.footer)?;
-            vec![Variant { label: "A".to_owned(), content, weight: 1 }]
+            let draft = said_of(&mut new).draft()?;
+            vec![Drafted { label: "A".to_owned(), weight: 1, draft }]
         }
     };
     let settings = session.caller.store.settings().await?;
-    let country = new.default_country.or(settings.default_country);
+    let country = new.default_country.take().or(settings.default_country);
     let country = country
         .map(|code| Country::parse(&code).map_err(|problem| invalid(format!("defaultCountry: {problem}"))))
         .transpose()?;
     let rules = Rules { country, max: RECIPIENTS_MAX };
     let code = if file.is_some() { "INVALID_FILE" } else { "INVALID_RECIPIENTS" };
+    let (windows, check_numbers) = (new.windows, new.check_numbers.unwrap_or(true));
     let work = move || {
         let list = list_of(new.recipients, file, rules)?;
-        let missing = check_templates(&variants, &list)?;
-        Ok((list, missing, variants, turn))
+        let missing = check_templates(&drafts, &list)?;
+        Ok((list, missing, drafts, turn))
     };
-    let (list, missing, variants, turn) = off_thread(code, work).await?;
-    let plan =
-        Plan { variants, delay, windows: new.windows, check_numbers: new.check_numbers.unwrap_or(true) };
+    let (list, missing, drafts, turn) = off_thread(code, work).await?;
+    let variants = with_file(api, session, drafts, files).await?;
+    let plan = Plan { variants, delay, windows, check_numbers };
     Ok(Order { plan, list, missing, name, schedule_at, _turn: turn })
 }
 
@@ -122,7 +146,54 @@ fn schedule(value: &Value, now: At) -> Result<Option<At>, ApiError> {
     Ok(Some(at).filter(|at| *at > now))
 }
 
-fn variants_of(kind: Option<&str>, variants: Vec<NewVariant>) -> Result<Vec<Variant>, ApiError> {
+/// What the request says, taken out of it.
+fn said_of(new: &mut NewBulk) -> Said {
+    Said {
+        kind: new.kind.take(),
+        message: new.message.take(),
+        header: new.header.take(),
+        footer: new.footer.take(),
+        media_url: new.media_url.take(),
+        media_base64: new.media_base64.take(),
+        media_id: new.media_id.take(),
+        media_mime_type: new.media_mime_type.take(),
+        file_name: new.file_name.take(),
+        view_once: new.view_once,
+        gif: new.gif,
+        options: new.options.take(),
+        selectable_count: new.selectable_count,
+        latitude: new.latitude,
+        longitude: new.longitude,
+        name: new.place_name.take(),
+        address: new.address.take(),
+        contacts: new.contacts.take(),
+        same_file: false,
+    }
+}
+
+/// The variants with their one file, in the store or left where it is.
+async fn with_file(
+    api: &Api,
+    session: &OwnSession,
+    mut drafts: Vec<Drafted>,
+    files: Files,
+) -> Result<Vec<Variant>, ApiError> {
+    let file = match drafts.first_mut() {
+        Some(first) if files == Files::Stored => first.draft.store(api, &session.caller.store).await?,
+        _ => None,
+    };
+    let variants = drafts.into_iter().map(|Drafted { label, weight, draft }| {
+        let mut body = draft.body(file.as_ref());
+        if let Body::Poll(poll) = &mut body {
+            // Each message draws its own.
+            poll.secret = Default::default();
+        }
+        Variant { label, content: body.into(), weight }
+    });
+    Ok(variants.collect())
+}
+
+fn variants_of(mut said: Said, variants: Vec<NewVariant>) -> Result<Vec<Drafted>, ApiError> {
     if !(1..=VARIANTS_MAX).contains(&variants.len()) {
         return Err(ApiError::bad("INVALID_REQUEST", format!("variants: 1 to {VARIANTS_MAX}")));
     }
@@ -137,8 +208,25 @@ fn variants_of(kind: Option<&str>, variants: Vec<NewVariant>) -> Result<Vec<Vari
         if !(1..=1_000).contains(&weight) {
             return Err(ApiError::bad("INVALID_REQUEST", "variants: weight: 1 to 1000"));
         }
-        let content = content_of(kind, variant.message, variant.header, variant.footer)?;
-        made.push(Variant { label, content, weight });
+        let mut own = Said {
+            message: variant.message,
+            header: variant.header,
+            footer: variant.footer,
+            kind: said.kind.clone(),
+            view_once: said.view_once,
+            gif: said.gif,
+            options: said.options.clone(),
+            selectable_count: said.selectable_count,
+            file_name: said.file_name.clone(),
+            same_file: !made.is_empty(),
+            ..Said::default()
+        };
+        if made.is_empty() {
+            // The first brings the file for all.
+            (own.media_url, own.media_base64) = (said.media_url.take(), said.media_base64.take());
+            (own.media_id, own.media_mime_type) = (said.media_id.take(), said.media_mime_type.take());
+        }
+        made.push(Drafted { label, weight, draft: own.draft()? });
     }
     Ok(made)
 }
@@ -174,7 +262,7 @@ impl From<ListError> for ApiError {
 }
 
 /// Every template reads, and names fields that somebody has. Answers the fields that somebody lacks.
-fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, ApiError> {
+fn check_templates(variants: &[Drafted], list: &List) -> Result<Vec<Missing>, ApiError> {
     // A list and its templates may have thousands of fields each.
     let mut has: HashMap<String, usize> = HashMap::new();
     for (name, count) in &list.fields {
@@ -182,7 +270,7 @@ fn check_templates(variants: &[Variant], list: &List) -> Result<Vec<Missing>, Ap
     }
     let mut missing = BTreeMap::new();
     for variant in variants {
-        let Content::Text { message, header, footer } = &variant.content;
+        let Some(Words { message, header, footer }) = variant.draft.words() else { continue };
         for (place, text) in
             [("message", Some(message)), ("header", header.as_ref()), ("footer", footer.as_ref())]
         {
@@ -224,8 +312,13 @@ pub(super) struct Lots<'a> {
 
 impl<'a> Lots<'a> {
     pub(super) fn of(plan: &'a Plan) -> Self {
-        let texts = serde_json::to_vec(&plan.variants).expect("variants are JSON");
-        Self { plan, texts: Sha256::new_with_prefix(texts) }
+        // Without what is drawn anew when the job is made again: its file's id.
+        let mut texts = Sha256::new();
+        for Variant { label, content, weight } in &plan.variants {
+            let words = content.body.words().map_or_else(|| content.body.text(), Words::rendered);
+            texts.update(format!("{label}\0{weight}\0{words}\0"));
+        }
+        Self { plan, texts }
     }
 
     pub(super) fn variant(&self, phone: &Phone) -> usize {

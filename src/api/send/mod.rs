@@ -1,4 +1,10 @@
 //! Send one message.
+//!
+//! | file | what |
+//! |---|---|
+//! | `arrival` | a request as JSON or as a form, on its way in |
+//! | `said` | what it wants said: its fields, checked |
+//! | `refer` | messages that it names: answered, edited, taken back, forwarded |
 
 use axum::Json;
 use axum::extract::State;
@@ -7,33 +13,39 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use wapid_core::message::{Content, TEXT_MAX};
+use wapid_core::content::Content;
 use wapid_core::phone::Recipient;
 use wapid_core::store::ledger::Idempotency;
 
 use super::Api;
-use super::body::Body;
 use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
 use crate::session::SendRequest;
 
+mod arrival;
+mod refer;
+mod said;
+
+use arrival::Asked;
+pub use said::{Draft, NewCard, Said};
+
 /// The longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;
 /// How long a key is remembered.
 pub const KEY_LIFE_MS: i64 = 24 * 3_600_000;
-/// Header and footer are one line of a bubble, not a second message.
-const EDGE_MAX: usize = 1_024;
-
 #[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NewMessage {
-    /// Digits with country code, in any spelling, or a JID of a person or group
+    /// Digits with country code, in any spelling, or a JID of a person or group. Not needed where `messageId`
+    /// names a message: it goes to that chat
     #[schema(example = "919876543210")]
-    to: String,
-    /// Up to 65,536 bytes
+    to: Option<String>,
+    /// Text, caption, or a poll's question; up to 65,536 bytes
     #[schema(example = "Your order #1234 has been shipped!")]
     message: Option<String>,
-    /// `text`
+    /// `text` (default), `image`, `video`, `audio`, `voice`, `document`, `sticker`, `poll`, `location`,
+    /// `contact`, `reaction`, `edit`, `delete` or `forward`
     #[serde(rename = "type")]
     #[schema(example = "text")]
     kind: Option<String>,
@@ -41,6 +53,53 @@ pub struct NewMessage {
     header: Option<String>,
     /// Shown in italics below the message
     footer: Option<String>,
+    /// A file on the internet
+    #[schema(example = "https://example.com/invoice.pdf")]
+    media_url: Option<String>,
+    /// The file itself, in base64 or as a data URL; up to 16 MiB of it
+    media_base64: Option<String>,
+    /// A file that was given before, with `POST /api/whatsapp/media`
+    media_id: Option<String>,
+    /// What the file is said to be; its content decides
+    #[schema(example = "application/pdf")]
+    media_mime_type: Option<String>,
+    /// Shown for documents
+    file_name: Option<String>,
+    /// Opens once: images, videos and voice notes
+    view_once: Option<bool>,
+    /// A video that plays by itself, again and again
+    gif: Option<bool>,
+    /// A poll's answers, 2 to 12
+    options: Option<Vec<String>>,
+    /// How many of them one may choose: 1 by default, 0 for any number
+    selectable_count: Option<u32>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    /// Of a place
+    name: Option<String>,
+    /// Of a place
+    address: Option<String>,
+    /// Contact cards
+    contacts: Option<Vec<NewCard>>,
+    /// The message that is reacted to, edited, deleted or forwarded: its `messageId`
+    message_id: Option<String>,
+    /// Of a reaction; empty takes it back
+    emoji: Option<String>,
+    /// The message that this one answers: its `messageId`
+    quoted_message_id: Option<String>,
+    /// Numbers or JIDs that are mentioned; write them into the text as `@919876543210`
+    mentions: Option<Vec<String>>,
+    /// In a disappearing chat: seconds, 86400, 604800 or 7776000; as the chat is set, unless said
+    expires_in: Option<u32>,
+}
+
+/// The fields of `NewMessage`, a part each, and the file as the part `file`. Texts are written as they are,
+/// everything else as JSON
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `arrival` reads part by part")]
+pub struct MessageForm {
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -66,7 +125,10 @@ pub struct Sent {
         ("id" = String, Path, description = "Your sessionId"),
         ("Idempotency-Key" = Option<String>, Header, description = "Any string of up to 255 bytes")
     ),
-    request_body = NewMessage,
+    request_body(content(
+        (NewMessage = "application/json"),
+        (MessageForm = "multipart/form-data")
+    )),
     responses(
         (status = 200, body = Sent, headers(
             ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer")
@@ -80,20 +142,27 @@ pub async fn send(
     State(api): State<Api>,
     session: OwnSession,
     headers: HeaderMap,
-    body: Body<NewMessage>,
+    asked: Asked,
 ) -> Result<Response, ApiError> {
     let now = api.sessions.store().clock().now();
-    let idempotency = match key_of(&headers)? {
-        Some(key) => {
-            let fingerprint = fingerprint("send", &session, &canonical(&body.bytes));
-            Some(Idempotency { key, fingerprint, expires_at: now.plus_ms(KEY_LIFE_MS) })
-        }
+    let idempotency = key_of(&headers)?.map(|key| Idempotency {
+        key,
+        fingerprint: fingerprint("send", &session, &asked.print),
+        expires_at: now.plus_ms(KEY_LIFE_MS),
+    });
+    // Before a file is fetched: a retry has its answer already.
+    let sent = match &idempotency {
+        Some(key) => api.sessions.repeated(&session.row, key).await?,
         None => None,
     };
-    let to = Recipient::parse(&body.value.to)?;
-    let NewMessage { kind, message, header, footer, .. } = body.value;
-    let content = content_of(kind.as_deref(), message, header, footer)?;
-    let sent = api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?;
+    let sent = match sent {
+        Some(sent) => sent,
+        None => {
+            api.sessions.check_ready(&session.row)?;
+            let Letter { to, content } = asked.letter(&api, &session).await?;
+            api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?
+        }
+    };
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };
     Ok(answered(answer, sent.repeated))
 }
@@ -108,40 +177,6 @@ pub fn answered(answer: impl Serialize, repeated: bool) -> Response {
     response
 }
 
-/// What a single send and a bulk job may say.
-pub fn content_of(
-    kind: Option<&str>,
-    message: Option<String>,
-    header: Option<String>,
-    footer: Option<String>,
-) -> Result<Content, ApiError> {
-    match kind.unwrap_or("text") {
-        "text" => {}
-        "image" | "video" | "document" | "audio" | "poll" => {
-            return Err(ApiError::bad("UNSUPPORTED_TYPE", "type: this version sends text only"));
-        }
-        _ => return Err(ApiError::bad("INVALID_REQUEST", "type: unknown; use text")),
-    }
-    let texts = [&message, &header, &footer];
-    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-        return Err(ApiError::bad("INVALID_REQUEST", "message, header, footer: without NUL characters"));
-    }
-    let message = message.unwrap_or_default();
-    if message.trim().is_empty() {
-        return Err(ApiError::bad("INVALID_REQUEST", "message: required, and not empty"));
-    }
-    if message.len() > TEXT_MAX {
-        return Err(ApiError::bad("MESSAGE_TOO_LONG", format!("message: at most {TEXT_MAX} bytes")));
-    }
-    let edge = |name: &str, text: Option<String>| match text {
-        Some(text) if text.len() > EDGE_MAX => {
-            Err(ApiError::bad("MESSAGE_TOO_LONG", format!("{name}: at most {EDGE_MAX} bytes")))
-        }
-        text => Ok(text.filter(|text| !text.trim().is_empty())),
-    };
-    Ok(Content::Text { message, header: edge("header", header)?, footer: edge("footer", footer)? })
-}
-
 /// Bare, or quoted as the IETF draft writes it.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
@@ -154,12 +189,6 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Ok(Some(key.to_owned()))
 }
 
-/// A body without regard to spaces and the order of its fields.
-fn canonical(body: &[u8]) -> Vec<u8> {
-    serde_json::from_slice::<serde_json::Value>(body)
-        .map_or_else(|_| body.to_vec(), |value| value.to_string().into_bytes())
-}
-
 /// Of route, session and what was asked.
 pub fn fingerprint(route: &str, session: &OwnSession, asked: &[u8]) -> [u8; 32] {
     Sha256::new()
@@ -170,4 +199,10 @@ pub fn fingerprint(route: &str, session: &OwnSession, asked: &[u8]) -> [u8; 32] 
         .chain_update(asked)
         .finalize()
         .into()
+}
+
+/// A request that can be done.
+struct Letter {
+    to: Recipient,
+    content: Content,
 }

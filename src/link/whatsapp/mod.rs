@@ -1,10 +1,27 @@
-//! The linked-device client, and the only file that names `whatsapp_rust`.
+//! The linked-device client, and the only folder that names `whatsapp_rust`.
 //!
 //! A live link verifies WhatsApp's certificate chain, always. A sandbox link pins the sandbox's own
 //! static key in its device row, so that the client begins with Noise IK, whose trust is exactly
 //! "the peer owns that key"; its transport is in memory (or one named loopback URL) and reaches
 //! nothing else. See ARCHITECTURE.md, "Sandbox trust"; it stands on whatsapp-rust 0.7.0 internals
 //! (`handshake.rs`, `select_pattern`).
+//!
+//! | file | what |
+//! |---|---|
+//! | `send` | one message out, and whose answer it waits for |
+//! | `inbound` | what arrives: committed, then acknowledged |
+//! | `files` | up to WhatsApp's servers and down again |
+//! | `people` | what is asked and told of people |
+//! | `hearing` | what is heard of people |
+
+mod files;
+mod hearing;
+mod inbound;
+mod people;
+mod send;
+
+pub use files::FileFailure;
+pub use send::{InFlight, Letter};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,29 +34,30 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
 use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
-use wacore::net::{HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory};
+use wacore::net::{
+    HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, Transport, TransportEvent,
+    TransportFactory, UploadBody,
+};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
-use wacore::types::events::{EventHandler, InboundMessage};
+use wacore::types::events::EventHandler;
 use wacore::types::lid_pn::LearningSource;
-use wacore_binary::{Jid, JidExt as _};
-use wapid_core::message::Content;
+use wacore_binary::Jid;
 use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{
-    Client, ClientError, InboundDurabilityHook, IqError, MexError, MexRequest, SendError, SendOptions,
-    TokioRuntime,
-};
+use whatsapp_rust::{Client, MexError, MexRequest, RawNodeLease, SendError, TokioRuntime};
 
-use super::acks::{AckWait, Acks};
+use self::inbound::Hook;
+use self::send::failure_of;
+use super::acks::Acks;
 use super::dial::{Dial, Proxy};
 use super::fetch::Fetch;
 use super::health::{Health, NewChats, Timelock};
 use super::numbers::{self, Known};
 use super::signals::Ear;
-use super::{Answer, Arrived, Commit, SendFailure, Signal, convert};
+use super::{Commit, Recall, SendFailure, Signal};
 
 /// How long a link gets to say goodbye before it is cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -51,9 +69,6 @@ const LOGOUT_TIMEOUT: Duration = Duration::from_secs(10);
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a live server takes at most to answer a small question.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
-const COMMIT_TRIES: u32 = 5;
-const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 /// The version we claim where WhatsApp's own page cannot be asked: sandboxes and other test servers.
 const FIXED_VERSION: (u32, u32, u32) = (2, 3000, 1_028_000_000);
 
@@ -92,7 +107,10 @@ pub struct Link {
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
     known: Known,
+    people: Arc<hearing::People>,
+    http: Arc<dyn HttpClient>,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
+    _hearing: RawNodeLease,
 }
 
 impl Link {
@@ -104,6 +122,7 @@ impl Link {
         wiring: Wiring,
         tell: impl Fn(Signal) + Clone + Send + Sync + 'static,
         commit: Commit,
+        recall: Recall,
     ) -> Result<Self, OpenError> {
         let acks = Acks::default();
         let unflushed = Arc::new(AtomicBool::new(false));
@@ -127,14 +146,14 @@ impl Link {
         let builder = Bot::builder()
             .with_backend_arc(wiring.backend)
             .with_transport_factory(AnyTransport(transport))
-            .with_http_client(AnyHttp(http))
+            .with_http_client(AnyHttp(http.clone()))
             .with_runtime(TokioRuntime)
             .with_device_props(
                 DevicePropsOverride::new()
                     .with_os(wiring.device_name)
                     .with_platform_type(PlatformType::CHROME),
             )
-            .with_inbound_durability_hook(Hook { commit, unflushed: unflushed.clone() })
+            .with_inbound_durability_hook(Hook { commit, recall, unflushed: unflushed.clone() })
             .skip_history_sync();
         let builder = match version {
             Some(version) => builder.with_version(version),
@@ -151,6 +170,8 @@ impl Link {
         }
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
+        let people = Arc::<hearing::People>::default();
+        let hearing = hearing::listen(&client, people.clone(), tell.clone());
         let handle = bot.spawn();
         let acks_at_end = acks.clone();
         let tell: Arc<dyn Fn(Signal) + Send + Sync> = Arc::new(tell);
@@ -167,55 +188,11 @@ impl Link {
             unflushed,
             probing: Arc::default(),
             known: Known::default(),
+            people,
+            http,
             tell,
+            _hearing: hearing,
         })
-    }
-
-    /// Encrypts and writes one message. The answer comes later, through [`InFlight::answer`]; what
-    /// is written first arrives first.
-    ///
-    /// # Errors
-    /// [`SendFailure`]; only `Lost` may have reached WhatsApp.
-    pub async fn transmit(&self, to: &str, content: &Content, wa_id: &str) -> Result<InFlight, SendFailure> {
-        let to: Jid =
-            to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
-        self.check_number(&to).await?;
-        self.write_down_ratchets().await?;
-        let wait = self.acks.expect(wa_id);
-        let options = SendOptions::default().with_message_id(wa_id);
-        match self.client.send_message_with_options(to, convert::to_wire(content), options).await {
-            Ok(_) => Ok(InFlight(wait)),
-            // Whatever it says, without a connection it is the connection.
-            Err(_) if !self.is_connected() => Err(SendFailure::Lost),
-            Err(error) => Err(failure_of(error)),
-        }
-    }
-
-    /// To a number that nobody has, whatsapp-rust 0.7.0 sends a message whose only copy is for our own
-    /// phone, says it worked, and leaves it to the server to answer 404. So a number that neither we
-    /// nor the client's LIDs know is asked for here; the client has one question less for it then.
-    async fn check_number(&self, to: &Jid) -> Result<(), SendFailure> {
-        if !to.is_pn()
-            || self.known.has(&to.user)
-            || matches!(self.client.get_lid_pn_entry(to).await, Ok(Some(_)))
-        {
-            return Ok(());
-        }
-        if self.is_on_whatsapp(&to.user).await? { Ok(()) } else { Err(SendFailure::NotOnWhatsApp) }
-    }
-
-    /// A received message may have given us a new ratchet key, which whatsapp-rust 0.7.0 lets a reply
-    /// use up to 25 ms before it is in the keystore. Killed in between, we would use the key's
-    /// counters twice and the chat would break (`keystore/tests/it/crash.rs` shows it). So the first
-    /// message after a receive waits for that write.
-    async fn write_down_ratchets(&self) -> Result<(), SendFailure> {
-        if self.unflushed.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.client.flush_pending_signal_state().await
-        {
-            self.unflushed.store(true, Ordering::Release);
-            return Err(SendFailure::Internal(error.to_string()));
-        }
-        Ok(())
     }
 
     /// What the client believes of its socket. It may be wrong for 30 to 60 s; see [`Self::probe`].
@@ -368,17 +345,6 @@ impl Drop for Link {
     }
 }
 
-/// A message that was written and not answered yet.
-pub struct InFlight(AckWait);
-
-impl InFlight {
-    /// # Errors
-    /// [`SendFailure::Lost`] when the connection ends first.
-    pub async fn answer(self) -> Result<Answer, SendFailure> {
-        self.0.wait().await
-    }
-}
-
 /// The number this device is linked to, by its own keys.
 fn account_of(client: &Client) -> Option<Account> {
     let device = client.persistence_manager().get_device_snapshot();
@@ -416,104 +382,6 @@ pub fn check_trust(foreign_chain: &[u8], static_key: &[u8; 32]) -> anyhow::Resul
     Ok(())
 }
 
-fn failure_of(error: SendError) -> SendFailure {
-    match error {
-        SendError::InvalidRequest(why) => SendFailure::Invalid(why),
-        // The connection went while keys or devices were asked for, or while writing.
-        SendError::NotLoggedIn
-        | SendError::Client(
-            ClientError::NotConnected
-            | ClientError::NotLoggedIn
-            | ClientError::Socket(_)
-            | ClientError::EncryptSend(_),
-        )
-        | SendError::Iq(
-            IqError::NotConnected
-            | IqError::Disconnected(_)
-            | IqError::InternalChannelClosed
-            | IqError::Timeout
-            | IqError::Socket(_)
-            | IqError::EncryptSend(_)
-            | IqError::ClientState(_),
-        ) => SendFailure::Lost,
-        other => SendFailure::Internal(other.to_string()),
-    }
-}
-
-/// Commits what arrived before the client acknowledges it.
-struct Hook {
-    commit: Commit,
-    unflushed: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl InboundDurabilityHook for Hook {
-    async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
-        self.unflushed.store(true, Ordering::Release);
-        let mut arrived = Vec::with_capacity(batch.len());
-        for message in batch {
-            arrived.extend(arrival(&client, message).await);
-        }
-        if arrived.is_empty() {
-            return Ok(());
-        }
-        // WhatsApp delivers again only on the next connection, so a passing fault is waited out here.
-        let mut pause = COMMIT_PAUSE;
-        for _ in 1..COMMIT_TRIES {
-            match (self.commit)(arrived.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(error) => warn!("What arrived was not committed and is tried again: {error:#}"),
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-        let last = (self.commit)(arrived).await;
-        if last.is_err() {
-            // From a task of its own: the hook runs inside the client's receive path.
-            tokio::spawn(async move { client.reconnect().await });
-        }
-        last
-    }
-}
-
-async fn arrival(client: &Client, message: &InboundMessage) -> Option<Arrived> {
-    let (kind, body) = convert::from_wire(&message.message)?;
-    let info = &message.info;
-    let source = &info.source;
-    if source.chat.is_status_broadcast() {
-        return None;
-    }
-    let (other, alternative) = if source.is_from_me && !source.is_group {
-        (&source.chat, source.recipient_alt.as_ref().or(info.peer_recipient_pn.as_ref()))
-    } else {
-        (&source.sender, source.sender_alt.as_ref())
-    };
-    let known = [Some(other), alternative];
-    let find = |is: fn(&Jid) -> bool| {
-        known.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
-    };
-    let (mut phone, mut lid) = (find(|j| j.is_pn()), find(|j| j.is_lid()));
-    if (phone.is_none() || lid.is_none())
-        && let Ok(Some(entry)) = client.get_lid_pn_entry(other).await
-    {
-        phone.get_or_insert_with(|| entry.phone_number.to_string());
-        lid.get_or_insert_with(|| entry.lid.to_string());
-    }
-    Some(Arrived {
-        wa_id: info.id.clone(),
-        chat: source.chat.to_non_ad().to_string(),
-        sender: source.sender.to_non_ad().to_string(),
-        phone,
-        lid,
-        sender_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
-        from_me: source.is_from_me,
-        is_group: source.is_group,
-        kind,
-        body,
-        sent_at_ms: info.timestamp.timestamp_millis(),
-    })
-}
-
 /// The builder wants a type of its own; a session's network is chosen at run time.
 struct AnyTransport(Arc<dyn TransportFactory>);
 
@@ -532,5 +400,26 @@ struct AnyHttp(Arc<dyn HttpClient>);
 impl HttpClient for AnyHttp {
     async fn execute(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
         self.0.execute(request).await
+    }
+
+    fn supports_streaming(&self) -> bool {
+        self.0.supports_streaming()
+    }
+
+    fn execute_streaming(&self, request: HttpRequest) -> anyhow::Result<StreamingHttpResponse> {
+        self.0.execute_streaming(request)
+    }
+
+    fn supports_upload_streaming(&self) -> bool {
+        self.0.supports_upload_streaming()
+    }
+
+    fn execute_upload(
+        &self,
+        request: HttpRequest,
+        body: UploadBody,
+        content_length: u64,
+    ) -> anyhow::Result<HttpResponse> {
+        self.0.execute_upload(request, body, content_length)
     }
 }

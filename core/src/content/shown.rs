@@ -1,0 +1,88 @@
+//! What events and the log show of a message beside its text.
+
+use serde_json::{Map, Value, json};
+
+use super::{Body, Content, Context};
+
+/// Fields of an object, all of them optional for its reader. A poll's secret is never among them.
+pub fn shown(content: &Content) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+    match &content.body {
+        Body::Poll(poll) => {
+            put("poll", json!({ "options": poll.options, "selectableCount": poll.selectable_count }));
+        }
+        Body::Location(place) => {
+            put("location", serde_json::to_value(place).expect("a place is an object"));
+        }
+        Body::Contact(cards) => {
+            let cards = cards
+                .contacts
+                .iter()
+                .map(|card| json!({ "name": card.name, "phones": card.numbers(), "vcard": card.vcard }));
+            put("contacts", cards.collect());
+        }
+        Body::Reaction(reaction) => {
+            put("emoji", reaction.emoji.as_str().into());
+        }
+        Body::Vote(vote) => {
+            put("votes", json!(vote.votes));
+        }
+        Body::Delete(delete) if delete.by_admin => {
+            put("byAdmin", true.into());
+        }
+        body => {
+            if let Some((_, medium)) = body.medium() {
+                put("mediaId", medium.media.as_str().into());
+                if medium.view_once {
+                    put("viewOnce", true.into());
+                }
+            }
+        }
+    }
+    if let Some(target) = content.target() {
+        put("targetId", target.id.as_str().into());
+        put("targetFromMe", target.from_me.into());
+    }
+    let Context { quoted, mentions, forwarded, expires_in } = &content.context;
+    if let Some(quoted) = quoted {
+        let shown = json!({
+            "messageId": quoted.id, "from": quoted.sender, "type": quoted.kind, "body": quoted.text
+        });
+        put("quoted", shown);
+    }
+    if !mentions.is_empty() {
+        put("mentions", json!(mentions));
+    }
+    if let Some(times) = forwarded {
+        put("forwarded", true.into());
+        put("forwardedTimes", (*times).into());
+    }
+    if let Some(seconds) = expires_in {
+        put("expiresIn", (*seconds).into());
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Body, Poll, Words};
+
+    #[test]
+    fn a_plain_text_shows_nothing_more() {
+        assert!(shown(&Content::from(Body::Text(Words::plain("hello")))).is_empty());
+    }
+
+    #[test]
+    fn a_polls_secret_is_not_shown() {
+        let poll = Poll {
+            message: "?".into(),
+            options: vec!["A".into(), "B".into()],
+            selectable_count: 1,
+            secret: [0xab; 32],
+        };
+        let shown = serde_json::to_string(&shown(&Body::Poll(poll).into())).unwrap();
+        assert!(shown.contains("\"options\":[\"A\",\"B\"]") && !shown.contains("abab"), "{shown}");
+    }
+}

@@ -1,0 +1,114 @@
+//! What became of files that came with messages, with the events that say so.
+
+use serde_json::json;
+
+use super::Result;
+use super::events::Events;
+use crate::clock::At;
+use crate::event::{Kind, NewEvent};
+use crate::id::{MediaId, SessionKey, TenantId};
+use crate::key::Mode;
+use crate::store::media::{FAILURE, KEEP, TAKE_ROOM};
+use crate::store::tx::{Tx, Value, values};
+
+/// Its tenant has no room for it: the blob goes, and the row says so.
+const NO_ROOM: &str =
+    "UPDATE media SET state = 'failed', error = 'storage_full', next_at = NULL, blob = NULL,
+        blob_key = NULL, sha256 = NULL
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3";
+
+const MESSAGE: &str = "SELECT session_key, wa_id, chat, kind, mime, file_name, size FROM media
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3";
+
+/// A file that waited, and how that ended.
+#[derive(Debug)]
+pub(in crate::store) struct FileNews {
+    pub tenant: TenantId,
+    pub mode: Mode,
+    pub id: MediaId,
+    pub end: FileEnd,
+}
+
+#[derive(Debug)]
+pub(in crate::store) enum FileEnd {
+    /// Its blob is written; what the row says from here on, in the order of [`KEEP`].
+    Kept { parts: Vec<Value>, sha256: [u8; 32], size: i64, room: i64 },
+    /// One more try failed: `failed` or `gone` for good, or `waiting` for another.
+    Failed { state: &'static str, at: Option<At>, error: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum FileDone {
+    Written,
+    NoRoom,
+    NotWanted,
+}
+
+#[derive(sqlx::FromRow)]
+struct OfMessage {
+    session_key: Option<SessionKey>,
+    wa_id: Option<String>,
+    chat: Option<String>,
+    kind: String,
+    mime: String,
+    file_name: Option<String>,
+    size: Option<i64>,
+}
+
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    now: At,
+    news: &FileNews,
+    events: &mut Events,
+) -> Result<FileDone> {
+    let of = || values![news.tenant.as_str(), news.mode.as_str(), news.id.as_str()];
+    let (done, told) = match &news.end {
+        FileEnd::Kept { parts, sha256, size, room } => {
+            let mut whole = of();
+            whole.extend(parts.iter().cloned());
+            if tx.run(KEEP, whole).await? == 0 {
+                return Ok(FileDone::NotWanted);
+            }
+            let wanted = values![news.tenant.as_str(), news.mode.as_str(), *size, *room];
+            if size > room || tx.run(TAKE_ROOM, wanted).await? == 0 {
+                tx.run(NO_ROOM, of()).await?;
+                (FileDone::NoRoom, Some((Kind::MediaFailed, "error", "storage_full".to_owned())))
+            } else {
+                (FileDone::Written, Some((Kind::MediaStored, "sha256", hex::encode(sha256))))
+            }
+        }
+        FileEnd::Failed { state, at, error } => {
+            let mut failure = of();
+            failure.extend(values![*state, *at, error.as_str()]);
+            if tx.run(FAILURE, failure).await? == 0 {
+                return Ok(FileDone::NotWanted);
+            }
+            (FileDone::Written, at.is_none().then(|| (Kind::MediaFailed, "error", error.clone())))
+        }
+    };
+    if let Some((kind, field, value)) = told {
+        let file: Option<OfMessage> = tx.rows(MESSAGE, of()).await?.pop();
+        events.extend(file.and_then(|file| event(&news.id, file, now, kind, (field, value))));
+    }
+    Ok(done)
+}
+
+fn event(
+    id: &MediaId,
+    file: OfMessage,
+    now: At,
+    kind: Kind,
+    (field, value): (&str, String),
+) -> Option<(SessionKey, NewEvent)> {
+    let mut data = json!({
+        "mediaId": id,
+        "messageId": file.wa_id?,
+        "chat": file.chat?,
+        "type": file.kind,
+        "mimeType": file.mime,
+        "fileName": file.file_name,
+        "size": file.size,
+    });
+    data[field] = value.into();
+    Some((file.session_key?, NewEvent { kind, occurred_at: now, data }))
+}

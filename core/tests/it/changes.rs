@@ -1,0 +1,229 @@
+//! Edits, deletes, reactions and votes: rows of their own, and what they do to the messages they name.
+
+use std::time::Duration;
+
+use wapid_core::clock::At;
+use wapid_core::content::{Body, Content, Delete, Edit, Poll, Reaction, Target, Vote, Words};
+use wapid_core::id::MessageKey;
+use wapid_core::store::ledger::{Inbound, Intent, Outcome, Refused};
+use wapid_core::store::messages::MessageRow;
+
+use crate::fixture::{START, Shop, TestDb, Told, both, failed, inbound, phone, text};
+
+both!(
+    an_edit_of_ours_shows_once_whatsapp_has_taken_it,
+    an_edit_that_fails_changes_nothing,
+    a_receipt_that_overtakes_the_ack_of_an_edit_applies_it,
+    an_edit_by_its_writer_keeps_the_first_words,
+    nobody_edits_or_deletes_what_another_wrote,
+    an_admin_of_a_group_takes_back_what_others_wrote,
+    what_was_taken_back_is_marked_and_kept,
+    the_last_edit_counts_in_whichever_order_they_come,
+    a_change_is_no_message_of_its_own,
+    what_only_changes_a_message_takes_no_quota,
+    a_vote_is_read_with_its_polls_secret,
+    the_same_change_twice_is_told_once,
+);
+
+fn ours(wa_id: &str) -> Target {
+    Target { id: wa_id.into(), from_me: true, sender: None }
+}
+
+fn hers(wa_id: &str) -> Target {
+    Target { id: wa_id.into(), from_me: false, sender: Some("987@lid".into()) }
+}
+
+fn edit(target: Target, words: &str) -> Content {
+    Body::Edit(Edit { target, words: Words::plain(words), of: None }).into()
+}
+
+fn delete(target: Target, by_admin: bool) -> Content {
+    Body::Delete(Delete { target, by_admin }).into()
+}
+
+fn says(shop: &Shop, wa_id: &str, content: Content, second: i64) -> Inbound {
+    Inbound { content, sent_at: At(START.0 + 1_000 * second), ..inbound(&shop.owner, wa_id) }
+}
+
+impl Shop {
+    async fn accept_change(&self, content: Content) -> MessageKey {
+        let intent = Intent { content, ..self.intent() };
+        crate::fixture::accept(&self.store, intent).await.0
+    }
+
+    async fn heard(&self, inbound: Inbound) {
+        self.store.receive(vec![inbound]).await.unwrap();
+    }
+
+    async fn named(&self, wa_id: &str) -> MessageRow {
+        let mut rows = self.live().messages_named(&self.owner.session, wa_id).await.unwrap();
+        assert_eq!(rows.len(), 1, "{wa_id}");
+        rows.pop().unwrap()
+    }
+}
+
+async fn an_edit_of_ours_shows_once_whatsapp_has_taken_it(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (key, wa_id) = shop.accept().await;
+    shop.settle(&key, Outcome::Sent).await;
+    db.advance(Duration::from_secs(60));
+    let change = shop.accept_change(edit(ours(&wa_id), "goodbye")).await;
+    assert_eq!(shop.named(&wa_id).await.body, "hello");
+    shop.settle(&change, Outcome::Sent).await;
+    let row = shop.named(&wa_id).await;
+    assert_eq!((row.body.as_str(), row.original.as_deref()), ("goodbye", Some("hello")));
+    assert_eq!(row.edited_at, Some(db.clock.now()));
+    assert_eq!(row.said().unwrap().unwrap(), text("goodbye"));
+    let told = shop.live().events_after(None, 10).await.unwrap();
+    let last = &told.last().unwrap()["data"];
+    assert_eq!((&last["type"], &last["targetId"]), (&"edit".into(), &wa_id.into()));
+}
+
+async fn an_edit_that_fails_changes_nothing(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (_, wa_id) = shop.accept().await;
+    let change = shop.accept_change(edit(ours(&wa_id), "goodbye")).await;
+    shop.settle(&change, failed()).await;
+    let row = shop.named(&wa_id).await;
+    assert_eq!((row.body.as_str(), row.original, row.edited_at), ("hello", None, None));
+}
+
+async fn a_receipt_that_overtakes_the_ack_of_an_edit_applies_it(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (_, wa_id) = shop.accept().await;
+    let change = shop.accept_change(edit(ours(&wa_id), "goodbye")).await;
+    let id = shop.live().message(&change).await.unwrap().unwrap().wa_id;
+    shop.receipt(&id, wapid_core::message::Status::Delivered).await;
+    shop.settle(&change, Outcome::Sent).await;
+    assert_eq!(shop.named(&wa_id).await.body, "goodbye");
+}
+
+async fn an_edit_by_its_writer_keeps_the_first_words(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("frist"), 0)).await;
+    shop.heard(says(&shop, "B", edit(hers("A"), "first"), 1)).await;
+    shop.heard(says(&shop, "C", edit(hers("A"), "first!"), 2)).await;
+    let row = shop.named("A").await;
+    assert_eq!((row.body.as_str(), row.original.as_deref()), ("first!", Some("frist")));
+    let history = shop.live().changes_of(&shop.owner.session, "A").await.unwrap();
+    let words: Vec<_> = history.iter().map(|row| row.body.as_str()).collect();
+    assert_eq!(words, ["first", "first!"]);
+    assert_eq!(shop.events().await, ["message.received", "message.edited", "message.edited"]);
+}
+
+async fn nobody_edits_or_deletes_what_another_wrote(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (key, wa_id) = shop.accept().await;
+    shop.settle(&key, Outcome::Sent).await;
+    shop.heard(says(&shop, "A", text("hers"), 0)).await;
+    // Ours, by her.
+    shop.heard(says(&shop, "B", edit(ours(&wa_id), "forged"), 1)).await;
+    shop.heard(says(&shop, "C", delete(ours(&wa_id), true), 1)).await;
+    // Hers, by somebody else.
+    let stranger = |wa_id: &str, content| Inbound {
+        sender: "111@lid".into(),
+        chat: "111@lid".into(),
+        phone: None,
+        lid: Some("111".into()),
+        ..says(&shop, wa_id, content, 1)
+    };
+    shop.heard(stranger("D", edit(hers("A"), "forged"))).await;
+    shop.heard(stranger("E", delete(hers("A"), false))).await;
+    for (id, words) in [(wa_id.as_str(), "hello"), ("A", "hers")] {
+        let row = shop.named(id).await;
+        assert_eq!((row.body.as_str(), row.edited_at, row.deleted_at), (words, None, None), "{id}");
+    }
+}
+
+async fn an_admin_of_a_group_takes_back_what_others_wrote(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let in_group = |chat: &str, inbound: Inbound| Inbound { chat: chat.into(), is_group: true, ..inbound };
+    shop.heard(in_group("1@g.us", says(&shop, "A", text("spam"), 0))).await;
+    let admin = |wa_id: &str, chat: &str, by_admin| Inbound {
+        sender: "111@lid".into(),
+        phone: None,
+        lid: Some("111".into()),
+        ..in_group(chat, says(&shop, wa_id, delete(hers("A"), by_admin), 1))
+    };
+    shop.heard(admin("B", "2@g.us", true)).await;
+    shop.heard(admin("C", "1@g.us", false)).await;
+    assert_eq!(shop.named("A").await.deleted_at, None);
+    shop.heard(admin("D", "1@g.us", true)).await;
+    assert_eq!(shop.named("A").await.deleted_at, Some(At(START.0 + 1_000)));
+}
+
+async fn what_was_taken_back_is_marked_and_kept(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("too much"), 0)).await;
+    shop.heard(says(&shop, "B", delete(hers("A"), false), 5)).await;
+    shop.heard(says(&shop, "C", edit(hers("A"), "nothing"), 6)).await;
+    let row = shop.named("A").await;
+    assert_eq!((row.body.as_str(), row.deleted_at), ("too much", Some(At(START.0 + 5_000))));
+    assert_eq!(row.edited_at, None, "what is gone is not edited");
+}
+
+async fn the_last_edit_counts_in_whichever_order_they_come(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("one"), 0)).await;
+    shop.heard(says(&shop, "C", edit(hers("A"), "three"), 3)).await;
+    shop.heard(says(&shop, "B", edit(hers("A"), "two"), 2)).await;
+    let row = shop.named("A").await;
+    assert_eq!((row.body.as_str(), row.original.as_deref()), ("three", Some("one")));
+    // In one commit, and in one of WhatsApp's seconds.
+    let both =
+        vec![says(&shop, "D", edit(hers("A"), "four"), 4), says(&shop, "E", edit(hers("A"), "five"), 4)];
+    shop.store.receive(both).await.unwrap();
+    assert_eq!(shop.named("A").await.body, "five");
+}
+
+async fn a_change_is_no_message_of_its_own(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("hello"), 0)).await;
+    let emoji = "👍".to_owned();
+    shop.heard(says(&shop, "B", Body::Reaction(Reaction { target: hers("A"), emoji }).into(), 1)).await;
+    let (rows, total) = shop.live().messages_page(&Default::default(), 10, 0).await.unwrap();
+    assert_eq!((rows.len(), total), (1, 1));
+    let changes = shop.live().changes_of(&shop.owner.session, "A").await.unwrap();
+    assert_eq!((changes.len(), changes[0].body.as_str()), (1, "👍"));
+    assert_eq!(shop.events().await, ["message.received", "message.reaction"]);
+}
+
+async fn what_only_changes_a_message_takes_no_quota(db: TestDb) {
+    let shop = Shop::with(&db.store().await, "shop", "UTC", Some(1)).await;
+    let (_, wa_id) = shop.accept().await;
+    let over = shop.store.accept(shop.intent()).await;
+    assert!(matches!(over, Err(Refused::LimitReached { limit: 1, used: 1 })), "{over:?}");
+    let change = shop.accept_change(delete(ours(&wa_id), false)).await;
+    assert_eq!(shop.used().await, 1);
+    shop.settle(&change, failed()).await;
+    assert_eq!(shop.used().await, 1, "nothing is given back that was not taken");
+}
+
+async fn a_vote_is_read_with_its_polls_secret(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let poll = Poll {
+        message: "Lunch?".into(),
+        options: vec!["Yes".into(), "No".into()],
+        selectable_count: 1,
+        secret: [9; 32],
+    };
+    let intent = Intent { content: Body::Poll(poll.clone()).into(), ..shop.intent() };
+    let (_, wa_id) = crate::fixture::accept(&shop.store, intent).await;
+    assert_eq!(shop.store.poll(&shop.owner.session, &wa_id).await.unwrap(), Some(poll));
+    assert_eq!(shop.store.poll(&shop.owner.session, "3EB0NOBODY").await.unwrap(), None);
+    let vote = Body::Vote(Vote { target: ours(&wa_id), votes: vec!["Yes".into()] });
+    shop.heard(says(&shop, "V", vote.into(), 1)).await;
+    let told = shop.live().events_after(None, 10).await.unwrap();
+    let data = &told.last().unwrap()["data"];
+    assert_eq!((&data["votes"][0], &data["targetId"]), (&"Yes".into(), &wa_id.into()));
+    assert_eq!(data["phone"], phone().digits());
+}
+
+async fn the_same_change_twice_is_told_once(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("one"), 0)).await;
+    for _ in 0..2 {
+        shop.heard(says(&shop, "B", edit(hers("A"), "two"), 1)).await;
+    }
+    assert_eq!(shop.events().await, ["message.received", "message.edited"]);
+}

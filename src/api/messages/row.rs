@@ -1,0 +1,114 @@
+//! One message as a caller sees it.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use wapid_core::clock::At;
+use wapid_core::content::shown;
+use wapid_core::id::SessionId;
+use wapid_core::message::Direction;
+use wapid_core::store::messages::MessageRow;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Logged {
+    session_id: String,
+    /// The other party's digits for an outgoing message, a group's JID, or the session's own number
+    to: String,
+    /// Text or caption
+    message: String,
+    status: StatusWord,
+    #[serde(rename = "type")]
+    kind: String,
+    created_at: String,
+    message_id: String,
+    #[schema(value_type = String, example = "out")]
+    direction: Direction,
+    /// Who wrote it: digits, or a JID where the number is hidden
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// The other party's number, where known
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<String>,
+    /// WhatsApp's hidden id of the other party, where known
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lid: Option<String>,
+    /// The chat's JID
+    chat: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    /// A group's subject when the message came
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chat_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edited_at: Option<String>,
+    /// Of one that was edited: its first text
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<String>,
+    /// When it was taken back for everyone
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<String>,
+    /// By its type: `mediaId`, `viewOnce`, `poll`, `location`, `contacts`, `emoji`, `votes`; and `quoted`,
+    /// `mentions`, `forwarded`, `expiresIn`, `targetId`
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    more: Map<String, Value>,
+}
+
+type StatusWord = &'static str;
+
+#[derive(Serialize, ToSchema)]
+pub struct Failure {
+    code: String,
+    message: String,
+}
+
+impl Logged {
+    /// `own_number` tells the number that a session is linked to.
+    pub fn of(row: MessageRow, own_number: impl Fn(&SessionId) -> Option<String>) -> Self {
+        // What does not read is left out of a list rather than the list with it.
+        let more = row.said().ok().flatten().map(|content| shown(&content)).unwrap_or_default();
+        let is_group = row.chat.ends_with("@g.us");
+        let mine = own_number(&row.session_id);
+        let other = || row.phone.clone().unwrap_or_else(|| row.chat.clone());
+        let (from, to) = match row.direction {
+            Direction::Out => (mine, if is_group { row.chat.clone() } else { other() }),
+            Direction::In => {
+                let writer = row.phone.clone().unwrap_or_else(|| row.sender.clone());
+                (Some(writer), if is_group { row.chat.clone() } else { mine.unwrap_or_default() })
+            }
+        };
+        Self {
+            session_id: row.session_id.0,
+            to,
+            message: row.body,
+            status: row.status.as_str(),
+            kind: row.kind,
+            created_at: row.created_at.iso(),
+            message_id: row.wa_id,
+            direction: row.direction,
+            from,
+            phone: row.phone,
+            lid: row.lid,
+            chat: row.chat,
+            sender_name: row.sender_name,
+            sent_at: row.sent_at.map(At::iso),
+            delivered_at: row.delivered_at.map(At::iso),
+            read_at: row.read_at.map(At::iso),
+            error: row.error_code.map(|code| Failure { code, message: row.error.unwrap_or_default() }),
+            chat_name: row.chat_name,
+            edited_at: row.edited_at.map(At::iso),
+            original: row.original,
+            deleted_at: row.deleted_at.map(At::iso),
+            more,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Messages that a request names: the one it answers, changes, takes back or sends on.
+
+use wapid_core::clock::At;
+use wapid_core::content::{
+    Body, Content, Context, Delete, Edit, EditedFile, MENTIONS_MAX, Quoted, Reaction, TEXT_MAX, Target, Words,
+};
+use wapid_core::message::{Direction, Status};
+use wapid_core::phone::Recipient;
+use wapid_core::store::messages::MessageRow;
+
+use crate::api::Api;
+use crate::api::caller::OwnSession;
+use crate::api::error::ApiError;
+
+/// WhatsApp's apps take an edit for 15 minutes after the message (its own help says so).
+const EDIT_MS: i64 = 15 * 60_000;
+/// And let its writer take a message back for two and a half days.
+const DELETE_MS: i64 = 60 * 3_600_000;
+/// One emoji may be several characters long.
+const EMOJI_MAX: usize = 64;
+/// What WhatsApp's apps offer: a day, a week, 90 days.
+const EXPIRES: [u32; 3] = [86_400, 604_800, 7_776_000];
+
+/// A stored message that a caller named.
+pub struct Named {
+    row: MessageRow,
+    content: Content,
+}
+
+impl Named {
+    /// By WhatsApp's id or by ours. Where several chats have it, `to` says which is meant.
+    ///
+    /// # Errors
+    /// `MESSAGE_NOT_FOUND`, also for another session's.
+    pub async fn find(session: &OwnSession, id: &str, to: Option<&Recipient>) -> Result<Self, ApiError> {
+        let rows = session.caller.store.messages_named(&session.row.key, id).await?;
+        let is_meant = |row: &&MessageRow| {
+            to.is_none_or(|to| {
+                row.chat == to.jid()
+                    || (to.phone().is_some() && row.phone.as_deref() == to.phone().map(|p| p.digits()))
+            })
+        };
+        let row = rows.iter().find(is_meant).or(rows.first().filter(|_| rows.len() == 1));
+        let row = row.cloned().ok_or_else(ApiError::no_message)?;
+        let content = row.said()?.ok_or_else(ApiError::no_message)?;
+        if content.target().is_some() {
+            return Err(ApiError::no_message());
+        }
+        Ok(Self { row, content })
+    }
+
+    /// The chat it is in.
+    pub fn chat(&self) -> Result<Recipient, ApiError> {
+        Recipient::parse(&self.row.chat).map_err(|_| ApiError::no_message())
+    }
+
+    fn target(&self) -> Target {
+        let from_me = self.row.direction == Direction::Out;
+        let sender = (!from_me).then(|| self.row.sender.clone());
+        Target { id: self.row.wa_id.clone(), from_me, sender }
+    }
+
+    fn is_over(&self) -> bool {
+        self.row.deleted_at.is_some() || self.row.status == Status::Failed
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        if self.is_over() {
+            return Err(ApiError::bad(
+                "MESSAGE_GONE",
+                "messageId: this message was taken back, or never reached anybody",
+            ));
+        }
+        Ok(())
+    }
+
+    pub fn reaction(&self, emoji: Option<String>) -> Result<Body, ApiError> {
+        self.check()?;
+        let emoji = emoji.ok_or_else(|| {
+            ApiError::bad("INVALID_REQUEST", "emoji: required; an empty one takes the reaction back")
+        })?;
+        if emoji.len() > EMOJI_MAX || emoji.chars().any(|c| c.is_control() || c.is_ascii_alphanumeric()) {
+            return Err(ApiError::bad("INVALID_REQUEST", "emoji: one emoji"));
+        }
+        Ok(Body::Reaction(Reaction { target: self.target(), emoji }))
+    }
+
+    pub fn edit(&self, words: Words, now: At) -> Result<Body, ApiError> {
+        self.check()?;
+        if self.row.direction != Direction::Out {
+            return Err(ApiError::bad(
+                "NOT_YOUR_MESSAGE",
+                "messageId: only this number's own messages can be edited",
+            ));
+        }
+        if self.content.body.words().is_none() {
+            return Err(ApiError::bad("CANNOT_EDIT", "messageId: only texts and captions can be edited"));
+        }
+        if now.since(self.row.created_at) > EDIT_MS {
+            return Err(ApiError::bad(
+                "EDIT_TOO_LATE",
+                "messageId: WhatsApp takes edits for 15 minutes after a message",
+            ));
+        }
+        if words.message.trim().is_empty() {
+            return Err(ApiError::bad("INVALID_REQUEST", "message: the new text, not empty"));
+        }
+        if words.message.len() > TEXT_MAX {
+            return Err(ApiError::bad("MESSAGE_TOO_LONG", format!("message: at most {TEXT_MAX} bytes")));
+        }
+        let of = self.content.body.medium().map(|(kind, medium)| EditedFile {
+            kind,
+            media: medium.media.clone(),
+            file_name: medium.file_name.clone(),
+        });
+        Ok(Body::Edit(Edit { target: self.target(), words, of }))
+    }
+
+    pub fn delete(&self, now: At) -> Result<Body, ApiError> {
+        self.check()?;
+        let by_admin = self.row.direction == Direction::In;
+        if by_admin && !self.row.chat.ends_with("@g.us") {
+            return Err(ApiError::bad(
+                "NOT_YOUR_MESSAGE",
+                "messageId: only this number's own messages can be taken back, and in groups, by admins, others'",
+            ));
+        }
+        if now.since(self.row.created_at) > DELETE_MS {
+            return Err(ApiError::bad(
+                "DELETE_TOO_LATE",
+                "messageId: WhatsApp lets a message be taken back for two and a half days",
+            ));
+        }
+        Ok(Body::Delete(Delete { target: self.target(), by_admin }))
+    }
+
+    pub fn forward(&self) -> Result<Content, ApiError> {
+        self.check()?;
+        self.content.forwarded().ok_or_else(|| {
+            ApiError::bad(
+                "CANNOT_FORWARD",
+                "messageId: this message cannot be sent on: it opens once, or is of an unknown kind",
+            )
+        })
+    }
+
+    fn quoted(&self, own: Option<&str>) -> Quoted {
+        let sender = match self.row.direction {
+            Direction::In => Some(self.row.sender.clone()),
+            Direction::Out => own.map(|phone| format!("{phone}@s.whatsapp.net")),
+        };
+        Quoted {
+            id: self.row.wa_id.clone(),
+            sender,
+            kind: self.row.kind.clone(),
+            text: self.row.body.clone(),
+        }
+    }
+}
+
+/// What is said beside a message.
+pub async fn context(
+    api: &Api,
+    session: &OwnSession,
+    to: &Recipient,
+    quoted_id: Option<&str>,
+    mentions: &[String],
+    expires_in: Option<u32>,
+) -> Result<Context, ApiError> {
+    let quoted = match quoted_id {
+        Some(id) => {
+            let own = api.sessions.own_number(&session.caller.store, &session.row.id);
+            Some(Named::find(session, id, Some(to)).await?.quoted(own.as_deref()))
+        }
+        None => None,
+    };
+    if mentions.len() > MENTIONS_MAX {
+        return Err(ApiError::bad("INVALID_REQUEST", format!("mentions: at most {MENTIONS_MAX}")));
+    }
+    let mentions = mentions
+        .iter()
+        .map(|text| match Recipient::parse(text) {
+            Ok(Recipient::Group(_)) => {
+                Err(ApiError::bad("INVALID_RECIPIENT", "mentions: people, not groups"))
+            }
+            Ok(person) => Ok(person.jid()),
+            Err(problem) => Err(ApiError::bad("INVALID_RECIPIENT", format!("mentions: {problem}"))),
+        })
+        .collect::<Result<_, _>>()?;
+    if expires_in.is_some_and(|seconds| seconds != 0 && !EXPIRES.contains(&seconds)) {
+        return Err(ApiError::bad(
+            "INVALID_REQUEST",
+            "expiresIn: 86400, 604800 or 7776000 seconds; 0 for never",
+        ));
+    }
+    Ok(Context { quoted, mentions, forwarded: None, expires_in: expires_in.filter(|seconds| *seconds > 0) })
+}

@@ -1,0 +1,209 @@
+//! What goes out comes back.
+
+use buffa::MessageField;
+use wapid_core::content::{
+    Body, Card, Cards, Content, Context, Degrees, Delete, Edit, EditedFile, Medium, Place, Poll, Quoted,
+    Reaction, Target, Words,
+};
+use wapid_core::id::MediaId;
+use wapid_core::media::Kind;
+use waproto::whatsapp as wa;
+
+use super::{Own, from_wire, to_wire};
+use crate::link::file::{File, Look, Place as OnServer};
+
+const ANA: &str = "5511900000002@s.whatsapp.net";
+const SHOP: &str = "5511900000001";
+
+fn file(kind: Kind) -> File {
+    File {
+        kind,
+        place: OnServer {
+            url: "https://mmg.example/v/a".into(),
+            direct_path: "/v/a".into(),
+            media_key: [1; 32],
+            sha256: [2; 32],
+            enc_sha256: [3; 32],
+            size: 1_000,
+            made_at: 1_700_000_000,
+            sidecar: None,
+        },
+        look: Look { mime: "image/png".into(), ..Look::default() },
+    }
+}
+
+fn medium(caption: &str) -> Medium {
+    Medium {
+        words: Words::plain(caption),
+        media: MediaId::new(),
+        file_name: None,
+        view_once: false,
+        gif: false,
+    }
+}
+
+/// As Ana's device shows what we send, and as ours shows what she sends.
+fn heard(message: &wa::Message) -> super::Heard {
+    let own = Own { users: &[SHOP.to_owned()], from_me: false, sender: ANA };
+    from_wire(message, &own).expect("a message")
+}
+
+fn wire(content: &Content, file: Option<&File>) -> wa::Message {
+    to_wire(content, file, ANA, 1_700_000_000_000).expect("it can be sent")
+}
+
+#[test]
+fn everything_but_files_comes_back_as_it_went() {
+    let degrees = |value| Degrees::within(value, 180.0).expect("degrees");
+    let bodies = [
+        Body::Text(Words::plain("Olá *você*")),
+        Body::Poll(Poll {
+            message: "Lunch?".into(),
+            options: vec!["Yes".into(), "No".into()],
+            selectable_count: 1,
+            secret: [7; 32],
+        }),
+        Body::Poll(Poll {
+            message: "Which?".into(),
+            options: vec!["A".into(), "B".into(), "C".into()],
+            selectable_count: 0,
+            secret: [8; 32],
+        }),
+        Body::Location(Place {
+            latitude: degrees(-23.561_414),
+            longitude: degrees(-46.655_881),
+            name: Some("Here".into()),
+            address: Some("Av. Paulista".into()),
+            live: false,
+        }),
+        Body::Contact(Cards { contacts: vec![Card { name: "Ana".into(), vcard: "BEGIN:VCARD".into() }] }),
+        Body::Contact(Cards {
+            contacts: vec![
+                Card { name: "Ana".into(), vcard: "BEGIN:VCARD".into() },
+                Card { name: "Bia".into(), vcard: "BEGIN:VCARD".into() },
+            ],
+        }),
+    ];
+    let context = Context {
+        quoted: Some(Quoted {
+            id: "3EB0AA".into(),
+            sender: Some(ANA.into()),
+            kind: "text".into(),
+            text: "the question".into(),
+        }),
+        mentions: vec![ANA.into()],
+        forwarded: Some(2),
+        expires_in: Some(86_400),
+    };
+    for body in bodies {
+        for context in [Context::default(), context.clone()] {
+            let content = Content { body: body.clone(), context };
+            assert_eq!(heard(&wire(&content, None)).content, content);
+        }
+    }
+}
+
+#[test]
+fn a_file_comes_back_with_its_keys_and_its_caption() {
+    for &kind in Kind::ALL {
+        for once in [false, true] {
+            let caption =
+                if matches!(kind, Kind::Image | Kind::Video | Kind::Document) { "look" } else { "" };
+            let medium = Medium { view_once: once, ..medium(caption) };
+            let content = Content::from(Body::of_medium(kind, medium));
+            let sent = wire(&content, Some(&file(kind)));
+            let heard = heard(&sent);
+            assert_eq!(heard.content.kind(), content.kind());
+            assert_eq!(heard.content.body.text(), caption, "{kind:?}");
+            let (_, back) = heard.content.body.medium().expect("a file");
+            assert_eq!(back.view_once, once, "{kind:?}");
+            assert_eq!(heard.file.expect("a file").place, file(kind).place);
+        }
+    }
+}
+
+#[test]
+fn a_message_without_its_file_is_refused() {
+    let content = Content::from(Body::Image(medium("")));
+    assert!(to_wire(&content, None, ANA, 0).is_err());
+}
+
+#[test]
+fn what_changes_a_message_names_it_as_the_reader_sees_it() {
+    let ours = Target { id: "3EB0AA".into(), from_me: true, sender: None };
+    let hers = Target { id: "3EB0BB".into(), from_me: false, sender: None };
+    // What we send, read by our own other device.
+    let echo = |content: &Content| {
+        let own = Own { users: &[SHOP.to_owned()], from_me: true, sender: "5511900000001@s.whatsapp.net" };
+        from_wire(&wire(content, Some(&file(Kind::Image))), &own).expect("a message").content
+    };
+    for target in [&ours, &hers] {
+        let content =
+            Content::from(Body::Reaction(Reaction { target: target.clone(), emoji: "👍".into() }));
+        assert_eq!(echo(&content), content);
+    }
+    let edit = |of| Content::from(Body::Edit(Edit { target: ours.clone(), words: Words::plain("new"), of }));
+    assert_eq!(echo(&edit(None)), edit(None));
+    let of = EditedFile { kind: Kind::Image, media: MediaId::new(), file_name: None };
+    assert_eq!(echo(&edit(Some(of))), edit(None), "the file is known to the reader already");
+    let delete = Content::from(Body::Delete(Delete { target: ours, by_admin: false }));
+    assert_eq!(echo(&delete), delete);
+
+    // The same written by Ana: what is hers to her is hers to us, and what is not is ours.
+    let theirs = |from_me: bool| {
+        let key = wa::MessageKey {
+            remote_jid: Some("5511900000001@s.whatsapp.net".into()),
+            from_me: Some(from_me),
+            id: Some("3EB0CC".into()),
+            participant: None,
+        };
+        let message = wacore::proto_helpers::build_reaction_message(key, "❤", 0);
+        let Body::Reaction(reaction) = heard(&message).content.body else { panic!("a reaction") };
+        reaction.target
+    };
+    assert!(theirs(false).from_me);
+    assert_eq!(theirs(true), Target { id: "3EB0CC".into(), from_me: false, sender: Some(ANA.into()) });
+}
+
+#[test]
+fn housekeeping_is_not_a_message() {
+    let own = Own { users: &[], from_me: false, sender: ANA };
+    assert_eq!(from_wire(&wa::Message::default(), &own), None);
+    let key_share = wa::Message {
+        protocol_message: MessageField::some(wa::message::ProtocolMessage::default()),
+        ..Default::default()
+    };
+    assert_eq!(from_wire(&key_share, &own), None);
+    let bare = wa::Message {
+        message_context_info: MessageField::some(wa::MessageContextInfo::default()),
+        ..Default::default()
+    };
+    assert_eq!(from_wire(&bare, &own), None);
+}
+
+#[test]
+fn nonsense_is_cut_to_what_makes_sense() {
+    let message = wa::Message {
+        location_message: MessageField::some(wa::message::LocationMessage {
+            degrees_latitude: Some(f64::NAN),
+            name: Some("n\0owhere".repeat(10_000)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let content = heard(&message).content;
+    assert_eq!(content.kind(), "unknown");
+    assert!(content.body.text().len() <= wapid_core::content::TEXT_MAX);
+    assert!(!content.body.text().contains('\0'));
+    // A file that nobody could open.
+    let image = wa::Message {
+        image_message: MessageField::some(wa::message::ImageMessage {
+            media_key: Some(vec![1; 5]),
+            direct_path: Some("/v/a".into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let heard = heard(&image);
+    assert_eq!((heard.content.kind(), heard.file), ("image", None));
+}

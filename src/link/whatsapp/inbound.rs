@@ -1,0 +1,141 @@
+//! What arrives: committed, then acknowledged.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tracing::warn;
+use wacore::poll::{PollVoteCiphertext, compute_option_hash};
+use wacore::types::events::InboundMessage;
+use wacore_binary::{Jid, JidExt as _};
+use wapid_core::content::{Body, Poll};
+use whatsapp_rust::{Client, InboundDurabilityHook};
+
+use crate::link::convert::{self, Heard, Own, SealedVote};
+use crate::link::{Arrived, Commit, Recall};
+
+/// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
+const COMMIT_TRIES: u32 = 5;
+const COMMIT_PAUSE: Duration = Duration::from_millis(200);
+/// Commits what arrived before the client acknowledges it.
+pub(super) struct Hook {
+    pub(super) commit: Commit,
+    pub(super) recall: Recall,
+    pub(super) unflushed: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl InboundDurabilityHook for Hook {
+    async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        self.unflushed.store(true, Ordering::Release);
+        let mut arrived = Vec::with_capacity(batch.len());
+        for message in batch {
+            arrived.extend(self.arrival(&client, message).await);
+        }
+        if arrived.is_empty() {
+            return Ok(());
+        }
+        // WhatsApp delivers again only on the next connection, so a passing fault is waited out here.
+        let mut pause = COMMIT_PAUSE;
+        for _ in 1..COMMIT_TRIES {
+            match (self.commit)(arrived.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => warn!("What arrived was not committed and is tried again: {error:#}"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        let last = (self.commit)(arrived).await;
+        if last.is_err() {
+            // From a task of its own: the hook runs inside the client's receive path.
+            tokio::spawn(async move { client.reconnect().await });
+        }
+        last
+    }
+}
+
+impl Hook {
+    async fn arrival(&self, client: &Client, message: &InboundMessage) -> Option<Arrived> {
+        let info = &message.info;
+        let source = &info.source;
+        if source.chat.is_status_broadcast() {
+            return None;
+        }
+        let sender = source.sender.to_non_ad();
+        let users: Vec<String> =
+            [client.pn(), client.lid()].into_iter().flatten().map(|jid| jid.user.to_string()).collect();
+        let own = Own { users: &users, from_me: source.is_from_me, sender: &sender.to_string() };
+        let Heard { mut content, file, vote } = convert::from_wire(&message.message, &own)?;
+        if let (Some(sealed), Body::Vote(vote)) = (vote, &mut content.body) {
+            let poll = (self.recall)(vote.target.id.clone()).await;
+            let creator = match &vote.target.sender {
+                Some(creator) => creator.parse().ok(),
+                None if vote.target.from_me => own_like(client, &source.chat),
+                None => Some(source.chat.to_non_ad()),
+            };
+            vote.votes = match (poll, creator) {
+                (Some(poll), Some(creator)) => {
+                    opened(client, &sealed, &poll, &vote.target.id, &creator, &sender).await?
+                }
+                // A poll from before this number was linked: nobody here can read its votes.
+                _ => return None,
+            };
+        }
+        let (other, alternative) = if source.is_from_me && !source.is_group {
+            (&source.chat, source.recipient_alt.as_ref().or(info.peer_recipient_pn.as_ref()))
+        } else {
+            (&source.sender, source.sender_alt.as_ref())
+        };
+        let known = [Some(other), alternative];
+        let find = |is: fn(&Jid) -> bool| {
+            known.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
+        };
+        let (mut phone, mut lid) = (find(|j| j.is_pn()), find(|j| j.is_lid()));
+        if (phone.is_none() || lid.is_none())
+            && let Ok(Some(entry)) = client.get_lid_pn_entry(other).await
+        {
+            phone.get_or_insert_with(|| entry.phone_number.to_string());
+            lid.get_or_insert_with(|| entry.lid.to_string());
+        }
+        Some(Arrived {
+            wa_id: info.id.clone(),
+            chat: source.chat.to_non_ad().to_string(),
+            sender: source.sender.to_non_ad().to_string(),
+            phone,
+            lid,
+            sender_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
+            from_me: source.is_from_me,
+            is_group: source.is_group,
+            chat_name: None,
+            content,
+            file,
+            sent_at_ms: info.timestamp.timestamp_millis(),
+        })
+    }
+}
+
+/// Our own address in the namespace of a chat.
+fn own_like(client: &Client, chat: &Jid) -> Option<Jid> {
+    let lid = client.lid().filter(|_| chat.is_lid());
+    lid.or_else(|| client.pn()).map(|jid| jid.to_non_ad())
+}
+
+/// The answers that somebody chose.
+async fn opened(
+    client: &Client,
+    SealedVote { payload, iv }: &SealedVote,
+    poll: &Poll,
+    id: &str,
+    creator: &Jid,
+    voter: &Jid,
+) -> Option<Vec<String>> {
+    let sealed = PollVoteCiphertext { enc_payload: payload, enc_iv: iv };
+    let hashes = client.polls().decrypt_vote(sealed, &poll.secret, id, creator, voter).await;
+    let hashes = hashes.inspect_err(|_| warn!("A vote did not open")).ok()?;
+    let chosen = poll.options.iter().filter(|option| {
+        let hash = compute_option_hash(option);
+        hashes.iter().any(|chosen| chosen.as_slice() == hash)
+    });
+    Some(chosen.cloned().collect())
+}

@@ -1,0 +1,205 @@
+//! Files, both ways, byte for byte.
+
+use image::ImageFormat;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{ANA, SHOP, base64, picture, sha256, shop_and_ana, shows, writes};
+use crate::app::{Session, TestApp, until};
+use crate::on_both_engines;
+
+/// A file of each kind that is made without other programs.
+fn samples() -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let pdf = [b"%PDF-1.4\n".to_vec(), vec![b'x'; 300_000], b"\n%%EOF\n".to_vec()].concat();
+    vec![
+        ("image", "image/jpeg", picture(ImageFormat::Jpeg)),
+        ("image", "image/png", picture(ImageFormat::Png)),
+        ("document", "application/pdf", pdf),
+        ("sticker", "image/webp", picture(ImageFormat::WebP)),
+    ]
+}
+
+async fn stored(session: &Session<'_>, media: &str) -> Value {
+    until(&format!("{media} is stored"), || async {
+        let file = session.caller.get(&format!("/api/whatsapp/media/{media}")).await.ok();
+        (file["state"] == "stored").then_some(file)
+    })
+    .await
+}
+
+on_both_engines! {
+    async fn a_file_arrives_as_it_was_sent_and_comes_back_as_it_was_written(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        for (kind, mime, bytes) in samples() {
+            let mut body = json!({"to": ANA, "type": kind, "mediaBase64": base64(&bytes), "mediaMimeType": mime});
+            if kind != "sticker" {
+                body["message"] = "Your invoice".into();
+            }
+            if kind == "document" {
+                body["fileName"] = "invoice-march-2026.pdf".into();
+            }
+            let id = session.says(body).await;
+            let shown = ana.until_is(&id, |message| message["mediaSha256"].is_string()).await;
+            shows(&shown, json!({"type": kind, "mediaSha256": sha256(&bytes), "mimeType": mime}));
+            if kind == "document" {
+                shows(&shown, json!({"fileName": "invoice-march-2026.pdf", "message": "Your invoice"}));
+            }
+            let path = ana.path(&format!("/messages/{id}/media"));
+            assert_eq!(shop.test.bytes(Method::GET, &path, &[]).await.body, bytes, "{kind}");
+
+            let mut body = json!({"to": SHOP, "type": kind, "mediaBase64": base64(&bytes), "mimeType": mime, "message": ""});
+            if kind != "sticker" {
+                body["message"] = "Mine".into();
+            }
+            let id = writes(&shop, &ana, body).await;
+            let told = session.until_told("message.received", &id).await;
+            let data = &told["data"];
+            shows(data, json!({"type": kind, "hasMedia": true}));
+            shows(&data["media"], json!({"mimeType": mime, "size": bytes.len()}));
+            let file = stored(&session, data["mediaId"].as_str().expect("an id")).await;
+            assert_eq!((&file["sha256"], &file["size"]), (&json!(sha256(&bytes)), &json!(bytes.len())));
+            assert_eq!(shop.test.content(&file).await, bytes, "{kind}");
+        }
+    }
+}
+
+/// What lies on the sandbox's media host.
+fn files_under(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let count = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        if path.is_dir() {
+            files_under(&path)
+        } else {
+            // Its state is beside.
+            usize::from(!path.to_string_lossy().contains("sandbox.db"))
+        }
+    };
+    entries.map(count).sum()
+}
+
+on_both_engines! {
+    async fn a_file_that_was_given_once_is_uploaded_once_for_many(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let session = shop.linked("main", SHOP).await;
+        let bytes = picture(ImageFormat::Jpeg);
+        let given = shop.test.upload("?type=image", "image/jpeg", bytes.clone()).await.ok();
+        let phones: Vec<String> = (0..5).map(|n| format!("551190000010{n}")).collect();
+        for phone in &phones {
+            shop.phone(phone).await;
+        }
+        let job = json!({
+            "recipients": phones, "type": "image", "mediaId": given["mediaId"], "message": "Hello {{phone}}",
+            "delayMin": 0, "delayMax": 0
+        });
+        let job = shop.test.post(&session.path("/send-bulk"), job).await.ok();
+        let path = format!("/api/whatsapp/bulk-job/{}", job["jobId"].as_str().expect("an id"));
+        until("the job is done", || async {
+            let job = shop.test.get(&path).await.ok();
+            (job["status"] == "completed").then_some(job)
+        })
+        .await;
+        for phone in &phones {
+            let phone = shop.phone(phone).await;
+            let shown = phone.until_shows(&format!("Hello {}", phone.phone)).await;
+            assert_eq!(shown["mediaSha256"], sha256(&bytes));
+        }
+        assert_eq!(files_under(&app.dir.path().join("sandbox")), 1);
+    }
+}
+
+on_both_engines! {
+    async fn a_file_that_whatsapp_has_no_longer_is_asked_for_again(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        // Not even with new addresses of the servers, which the client asks for first.
+        session.fault_with(json!({"kind": "media_missing", "count": 2})).await;
+        let bytes = picture(ImageFormat::Png);
+        let body = json!({"to": SHOP, "type": "image", "mediaBase64": base64(&bytes), "mimeType": "image/png", "message": "again"});
+        let id = writes(&shop, &ana, body).await;
+        let told = session.until_told("message.received", &id).await;
+        let file = stored(&session, told["data"]["mediaId"].as_str().expect("an id")).await;
+        assert_eq!(file["sha256"], sha256(&bytes));
+        let told = session.until_told("media.stored", &id).await;
+        shows(&told["data"], json!({"mediaId": file["mediaId"], "sha256": sha256(&bytes)}));
+    }
+}
+
+on_both_engines! {
+    async fn a_file_that_failed_is_fetched_once_somebody_wants_it(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        // Neither the servers nor her phone have it.
+        session.fault_with(json!({"kind": "media_missing", "count": 1000})).await;
+        let bytes = picture(ImageFormat::Jpeg);
+        let body = json!({"to": SHOP, "type": "image", "mediaBase64": base64(&bytes), "mimeType": "image/jpeg", "message": ""});
+        let id = writes(&shop, &ana, body).await;
+        let told = session.until_told("message.received", &id).await;
+        let media = told["data"]["mediaId"].as_str().expect("an id").to_owned();
+        let path = format!("/api/whatsapp/media/{media}/content");
+        shop.test.get(&path).await.refused(404, "MEDIA_NOT_STORED");
+        session.fault("clear").await;
+        let body = until("the file is here", || async {
+            let answer = shop.test.bytes(Method::GET, &path, &[]).await;
+            (answer.status == 200).then_some(answer.body)
+        })
+        .await;
+        assert_eq!(body, bytes);
+    }
+}
+
+on_both_engines! {
+    async fn a_form_brings_a_file_and_its_fields(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let bytes = picture(ImageFormat::Jpeg);
+        let mut form = vec![];
+        for (name, text) in [("to", ANA), ("type", "image"), ("message", "From a form")] {
+            let part = format!("--edge\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+            form.extend_from_slice(part.as_bytes());
+        }
+        form.extend_from_slice(
+            b"--edge\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jpg\"\r\n\r\n",
+        );
+        form.extend_from_slice(&bytes);
+        form.extend_from_slice(b"\r\n--edge--\r\n");
+        let url = format!("{}{}", shop.test.url, session.path("/send"));
+        let request = shop.test.client().post(url).header("X-API-Key", &shop.test.key);
+        let request = request.header("content-type", "multipart/form-data; boundary=edge");
+        assert_eq!(request.body(form).send().await.expect("the gateway answers").status(), 200);
+        let shown = ana.until_shows("From a form").await;
+        assert_eq!(shown["mediaSha256"], sha256(&bytes));
+    }
+}
+
+on_both_engines! {
+    async fn what_is_viewed_once_says_so_and_is_not_sent_on(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let bytes = picture(ImageFormat::Jpeg);
+        let body = json!({"to": ANA, "type": "image", "mediaBase64": base64(&bytes), "viewOnce": true});
+        let id = session.says(body).await;
+        let shown = ana.until_is(&id, |message| message["mediaSha256"].is_string()).await;
+        shows(&shown, json!({"viewOnce": true}));
+        let on = json!({"to": ANA, "type": "forward", "messageId": id});
+        shop.test.post(&session.path("/send"), on).await.refused(400, "CANNOT_FORWARD");
+    }
+}
+
+on_both_engines! {
+    async fn a_file_that_arrived_is_sent_on_and_a_caption_is_edited(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let bytes = picture(ImageFormat::Jpeg);
+        let body = json!({"to": SHOP, "type": "image", "mediaBase64": base64(&bytes), "mimeType": "image/jpeg", "message": "look"});
+        let id = writes(&shop, &ana, body).await;
+        session.until_told("message.received", &id).await;
+        let bia = shop.phone("5511900000003").await;
+        let on = session.says(json!({"to": "5511900000003", "type": "forward", "messageId": id})).await;
+        let shown = bia.until_is(&on, |message| message["mediaSha256"].is_string()).await;
+        shows(&shown, json!({"message": "look", "forwarded": true, "mediaSha256": sha256(&bytes)}));
+        session.says(json!({"type": "edit", "messageId": on, "message": "look here"})).await;
+        bia.until_is(&on, |message| message["message"] == "look here").await;
+    }
+}
