@@ -103,6 +103,7 @@ impl Gateway {
             restored: restored.clone(),
             uploads: uploads.into(),
             lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
+            media_sends: Arc::new(tokio::sync::Semaphore::new(api::SENDS_AT_ONCE)),
         };
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));

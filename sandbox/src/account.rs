@@ -1,8 +1,8 @@
 //! One account: a phone, its linked devices and what the network keeps for them.
 //!
 //! `state` is locked for moments and never across an await; `signal` is locked while the phone
-//! encrypts or decrypts. Lock order: `signal`, then one account's `state`, then the journal. Two
-//! states are never locked at once, so accounts can talk both ways without a deadlock.
+//! encrypts or decrypts. Lock order: `signal`, then one account's `chats` or `state`, then the
+//! journal. Nothing of two accounts is locked at once, so they can talk both ways without a deadlock.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,9 @@ use crate::fault::Active;
 use crate::journal::Batch;
 use crate::limits;
 use crate::outbox::Outbox;
-use crate::phone::inbox::Chats;
+use crate::phone::chats::Chats;
 use crate::phone::keys::{Bundle, OneTime, PhoneKeys};
+use crate::phone::load::Loads;
 use crate::phone::signal::Signal;
 
 pub(crate) type NoiseKey = [u8; 32];
@@ -33,6 +34,7 @@ pub(crate) struct Account {
     pub state: Mutex<State>,
     pub signal: tokio::sync::Mutex<Signal>,
     pub chats: Mutex<Chats>,
+    pub loads: Loads,
 }
 
 pub(crate) struct State {
@@ -111,6 +113,7 @@ impl Account {
             }),
             signal: tokio::sync::Mutex::default(),
             chats: Mutex::default(),
+            loads: Loads::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use reqwest::header::{CONTENT_TYPE, ETAG};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wacore::net::{HttpClient, TransportFactory};
@@ -10,13 +12,17 @@ use wacore::net::{HttpClient, TransportFactory};
 use crate::control::{Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, Sent, Unlink, Unlinked};
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
+use crate::media::remote::Remote;
 use crate::phone::inbox::Inbox;
-use crate::phone::send::PhoneMessage;
-use crate::sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, check_book};
-use crate::transport::{NoHttp, ws_transport};
+use crate::phone::message::PhoneMessage;
+use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, check_book};
+use crate::transport::ws_transport;
 
-/// A control call that takes longer found nobody: only a typed code waits, for 20 seconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A control call that takes longer found nobody: a typed code waits for 20 seconds, an inbox as long
+/// for media.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CONNECT: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub struct RemoteSandbox {
@@ -42,7 +48,7 @@ impl RemoteSandbox {
             .tls_backend_preconfigured(tls)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
+            .connect_timeout(CONNECT)
             .build()
             .map_err(|error| SandboxError::Unreachable(error.to_string()))?;
         Ok(Self { http, url: url.trim_end_matches('/').into(), static_key })
@@ -58,8 +64,9 @@ impl RemoteSandbox {
         ws_transport(&format!("ws://{address}/ws/chat?book={book}"))
     }
 
-    pub fn http(&self, _book: &str) -> Arc<dyn HttpClient> {
-        Arc::new(NoHttp)
+    /// The media host, for what is in this phone book.
+    pub fn http(&self, book: &str) -> Arc<dyn HttpClient> {
+        Arc::new(Remote { http: self.http.clone(), url: Arc::clone(&self.url), book: book.to_owned() })
     }
 
     pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
@@ -82,6 +89,25 @@ impl RemoteSandbox {
 
     pub async fn messages(&self, book: &str, phone: &str) -> Result<Inbox, SandboxError> {
         self.get(&self.of_phone(book, phone, "messages")?).await
+    }
+
+    pub async fn media(&self, book: &str, phone: &str, message_id: &str) -> Result<PhoneMedia, SandboxError> {
+        let mut url = reqwest::Url::parse(&self.of_phone(book, phone, "messages")?)
+            .map_err(|error| SandboxError::Unreachable(error.to_string()))?;
+        url.path_segments_mut().map_err(|()| SandboxError::MessageNotFound)?.push(message_id).push("media");
+        let response = tokio::time::timeout(PATIENCE, self.http.get(url).send()).await;
+        let response =
+            response.map_err(|_| SandboxError::Unreachable("timeout".into()))?.map_err(unreachable)?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        let named = |name| Some(response.headers().get(name)?.to_str().ok()?.trim_matches('"').to_owned());
+        Ok(PhoneMedia {
+            mime_type: named(CONTENT_TYPE),
+            sha256: named(ETAG).unwrap_or_default(),
+            size: response.content_length().unwrap_or_default(),
+            body: response.bytes_stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed(),
+        })
     }
 
     pub async fn send(&self, book: &str, phone: &str, out: PhoneMessage) -> Result<String, SandboxError> {
@@ -150,12 +176,21 @@ impl RemoteSandbox {
     }
 
     async fn call<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, SandboxError> {
-        let unreachable = |error: reqwest::Error| SandboxError::Unreachable(error.without_url().to_string());
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.timeout(PATIENCE).send().await.map_err(unreachable)?;
         if response.status().is_success() {
             return response.json().await.map_err(unreachable);
         }
-        let body: ErrorBody = response.json().await.map_err(unreachable)?;
-        Err(body.into())
+        Err(refusal(response).await)
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> SandboxError {
+    SandboxError::Unreachable(error.without_url().to_string())
+}
+
+async fn refusal(response: reqwest::Response) -> SandboxError {
+    match response.json::<ErrorBody>().await {
+        Ok(body) => body.into(),
+        Err(error) => unreachable(error),
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Handlers parse, call one thing and shape the answer; every failure is `{"error","code"}`.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
@@ -15,18 +17,20 @@ use serde_json::json;
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
 use crate::limits;
+use crate::media::serve;
 use crate::phone::inbox::Inbox;
-use crate::phone::send::PhoneMessage;
-use crate::sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox};
+use crate::phone::message::PhoneMessage;
+use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox};
 use crate::socket;
 
 impl Sandbox {
-    /// Clients at `/ws/chat`, control under `/control`.
+    /// Clients at `/ws/chat`, the media host beside it, control under `/control`.
     pub fn router(&self) -> axum::Router {
         let phone = axum::Router::new()
             .route("/scan", post(scan))
             .route("/enter-code", post(enter_code))
             .route("/messages", get(messages).post(send))
+            .route("/messages/{id}/media", get(media))
             .route("/read", post(read))
             .route("/played", post(played))
             .route("/unlink", post(unlink))
@@ -42,9 +46,13 @@ impl Sandbox {
             .fallback(|| async { not_found() })
             .method_not_allowed_fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(limits::CONTROL_BODY_BYTES))
+            .merge(serve::routes())
             .with_state(self.clone())
     }
 }
+
+/// How long the body of a message to be sent may take.
+const BODY: Duration = Duration::from_secs(60);
 
 /// A refusal on its way out.
 pub(crate) struct Refused(pub SandboxError);
@@ -159,13 +167,35 @@ async fn messages(State(sandbox): State<Sandbox>, Path((book, phone)): Phone) ->
     Ok(Json(sandbox.messages(&book, &phone).await?))
 }
 
+async fn media(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone, id)): Path<(String, String, String)>,
+) -> Result<Response, Refused> {
+    let PhoneMedia { mime_type, size, sha256, body } = sandbox.media(&book, &phone, &id).await?;
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, size.into());
+    let named = mime_type.and_then(|name| HeaderValue::try_from(name).ok());
+    headers.extend(named.map(|name| (header::CONTENT_TYPE, name)));
+    let tag = HeaderValue::try_from(format!("\"{sha256}\"")).ok();
+    headers.extend(tag.map(|tag| (header::ETAG, tag)));
+    Ok(response)
+}
+
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Sent {
     pub id: String,
 }
 
-async fn send(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Sent> {
+async fn send(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Body) -> Answer<Sent> {
+    // A medium may be in it: a few at a time, unless it is small for sure.
+    let is_small = body.size_hint().upper().is_some_and(|most| most <= limits::CONTROL_BODY_BYTES as u64);
+    let turn = if is_small { None } else { sandbox.net.media.sends.acquire().await.ok() };
+    let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, limits::SEND_BODY_BYTES)).await;
+    let body = body.ok().and_then(Result::ok);
+    let body = body.ok_or_else(|| SandboxError::Invalid("the body broke off or is too large".into()))?;
     let message: PhoneMessage = parse(&body)?;
+    drop((body, turn));
     let id = sandbox.send(&book, &phone, message).await?;
     Ok(Json(Sent { id }))
 }

@@ -12,6 +12,8 @@ pub enum SandboxError {
     CodeNotValid,
     #[error("the phone has no such message")]
     MessageNotFound,
+    #[error("the phone has no such medium")]
+    MediaNotFound,
     #[error("the phone has no such linked device")]
     DeviceNotFound,
     #[error("the recipient is not on WhatsApp")]
@@ -34,6 +36,7 @@ impl SandboxError {
             Self::QrNotValid => "QR_NOT_VALID",
             Self::CodeNotValid => "CODE_NOT_VALID",
             Self::MessageNotFound => "MESSAGE_NOT_FOUND",
+            Self::MediaNotFound => "MEDIA_NOT_FOUND",
             Self::DeviceNotFound => "DEVICE_NOT_FOUND",
             Self::NotOnWhatsApp => "NOT_ON_WHATSAPP",
             Self::Invalid(_) => "INVALID_REQUEST",
@@ -46,7 +49,7 @@ impl SandboxError {
     /// The HTTP status of the control surface.
     pub fn status(&self) -> u16 {
         match self {
-            Self::PhoneNotFound | Self::MessageNotFound | Self::DeviceNotFound => 404,
+            Self::PhoneNotFound | Self::MessageNotFound | Self::MediaNotFound | Self::DeviceNotFound => 404,
             Self::QrNotValid | Self::CodeNotValid | Self::NotOnWhatsApp | Self::Invalid(_) => 400,
             Self::LimitReached(_) => 429,
             Self::Storage(_) => 500,
@@ -79,6 +82,7 @@ impl From<ErrorBody> for SandboxError {
             "QR_NOT_VALID" => Self::QrNotValid,
             "CODE_NOT_VALID" => Self::CodeNotValid,
             "MESSAGE_NOT_FOUND" => Self::MessageNotFound,
+            "MEDIA_NOT_FOUND" => Self::MediaNotFound,
             "DEVICE_NOT_FOUND" => Self::DeviceNotFound,
             "NOT_ON_WHATSAPP" => Self::NotOnWhatsApp,
             "INVALID_REQUEST" => Self::Invalid(body.error),

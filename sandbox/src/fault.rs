@@ -19,7 +19,8 @@ pub struct Fault {
     /// How often. Messages: once. Logins: until cleared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped`.
+    /// How late, for `slow_ack` and `slow_media`; how long, for `reachout_timelock` and
+    /// `new_chat_capped`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
     /// The reason of a temporary ban.
@@ -80,6 +81,19 @@ pub enum FaultKind {
     Passkey,
     /// The phone loses its Signal sessions and must ask for messages again.
     LoseSessions,
+    /// The media host answers the next downloads of these devices 404.
+    MediaMissing,
+    /// The media host answers the next requests of these devices 401: their pass is over.
+    MediaUnauthorized,
+    /// The next downloads of these devices end in the middle.
+    TruncatedMedia,
+    /// Downloads of these devices begin late.
+    SlowMedia,
+    /// All media that this phone shows are gone from the host (410), for everybody, until a phone that
+    /// holds them puts them there again.
+    MediaExpired,
+    /// The phone loses the bytes of all its media.
+    LoseMedia,
     Clear,
 }
 
@@ -107,6 +121,8 @@ pub(crate) enum Strike {
     Replace,
     StreamError(u16),
     LoseSessions,
+    ExpireMedia,
+    LoseMedia,
 }
 
 /// The faults waiting for something to happen.
@@ -123,6 +139,10 @@ pub(crate) struct Active {
     corruptions: u32,
     passkeys: u32,
     pub slow_ack: Option<Duration>,
+    hidden_media: u32,
+    refused_passes: u32,
+    truncated_media: u32,
+    pub slow_media: Option<Duration>,
 }
 
 /// What WhatsApp holds against an account for a while, in milliseconds since 1970.
@@ -167,6 +187,8 @@ impl Active {
             FaultKind::Stall => return Strike::Stall,
             FaultKind::Replaced => return Strike::Replace,
             FaultKind::LoseSessions => return Strike::LoseSessions,
+            FaultKind::MediaExpired => return Strike::ExpireMedia,
+            FaultKind::LoseMedia => return Strike::LoseMedia,
             FaultKind::Unauthorized => return self.numbered(401, Phase::Stream, fault),
             FaultKind::Forbidden => return self.numbered(403, Phase::Login, fault),
             FaultKind::TooMany => return self.numbered(429, Phase::Stream, fault),
@@ -191,6 +213,10 @@ impl Active {
             FaultKind::CorruptDelivery => self.corruptions = times,
             FaultKind::Passkey => self.passkeys = times,
             FaultKind::SlowAck => self.slow_ack = Some(Duration::from_millis(fault.ms.unwrap_or(1000))),
+            FaultKind::MediaMissing => self.hidden_media = times,
+            FaultKind::MediaUnauthorized => self.refused_passes = times,
+            FaultKind::TruncatedMedia => self.truncated_media = times,
+            FaultKind::SlowMedia => self.slow_media = Some(Duration::from_millis(fault.ms.unwrap_or(1000))),
             FaultKind::HandshakeStall => {
                 self.handshake = Some(Handshake::Stall);
                 return Strike::Close;
@@ -256,6 +282,18 @@ impl Active {
     pub(crate) fn asks_passkey(&mut self) -> bool {
         strike(&mut self.passkeys)
     }
+
+    pub(crate) fn hides_medium(&mut self) -> bool {
+        strike(&mut self.hidden_media)
+    }
+
+    pub(crate) fn refuses_pass(&mut self) -> bool {
+        strike(&mut self.refused_passes)
+    }
+
+    pub(crate) fn truncates_medium(&mut self) -> bool {
+        strike(&mut self.truncated_media)
+    }
 }
 
 fn strike(left: &mut u32) -> bool {
@@ -311,6 +349,7 @@ mod tests {
             "reachout_timelock",
             "new_chat_capped",
             "handshake_stall",
+            "media_expired",
             "clear",
         ] {
             let fault: Fault = serde_json::from_value(serde_json::json!({ "kind": name })).expect(name);

@@ -2,8 +2,8 @@
 //!
 //! It speaks Noise, binary stanzas and Signal encryption, so an unmodified client works against it:
 //! whatsapp-rust by pinning [`Sandbox::static_key`], Baileys by trusting [`Sandbox::root_key`]. Its
-//! simulated phones hold keys, decrypt, answer with receipts, and can be told to scan, send, read
-//! and unlink; faults can be had on request. Kept in a folder, it survives a crash as WhatsApp
+//! simulated phones hold keys, decrypt, answer with receipts, and can be told to scan, send every
+//! kind of message, read and unlink; faults can be had on request. Kept in a folder, it survives a crash as WhatsApp
 //! survives ours.
 //!
 //! Inside the gateway it is a [`Sandbox`] reached in memory; alone it is served by
@@ -11,8 +11,9 @@
 //! [`Network`].
 //!
 //! Map: `transport`, `socket` -> `conn` (frames, `noise`) -> `login`, `pair`, `code`, `iq`, `route`
-//! -> `net` (books, delivery) -> `account`, `outbox`, `phone` -> `journal`, `restore`. It knows
-//! nothing of the gateway, and does not do groups, calls or media yet.
+//! -> `net` (books, delivery) -> `account`, `outbox`, `phone` -> `journal`, `restore`; beside them
+//! `media`, the host of encrypted files. It knows nothing of the gateway, and does not do groups or
+//! calls yet.
 
 mod account;
 mod client;
@@ -26,6 +27,7 @@ mod journal;
 mod keys;
 mod limits;
 mod login;
+mod media;
 mod net;
 mod network;
 mod noise;
@@ -38,13 +40,15 @@ mod route;
 mod sandbox;
 mod socket;
 mod stanza;
+mod strike;
 mod transport;
 
 pub use client::RemoteSandbox;
 pub use error::SandboxError;
 pub use fault::{Fault, FaultKind, Phase};
+pub use media::{ByteStream, MediaHost};
 pub use network::Network;
-pub use phone::inbox::{Inbox, InboxMessage};
-pub use phone::send::{MessageKind, PhoneMessage};
-pub use sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox, Storage};
+pub use phone::inbox::{ContactCard, Inbox, InboxMessage, Reaction};
+pub use phone::message::{MessageKind, PhoneMessage};
+pub use sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox, Storage};
 pub use transport::ws_transport;

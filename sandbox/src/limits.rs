@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-/// The largest frame a client may send. WhatsApp allows 16 MiB; text needs a fraction of this.
+/// The largest frame a client may send. WhatsApp allows 16 MiB; text needs a fraction of this, also
+/// with a thumbnail beside it.
 pub const FRAME_BYTES: usize = 1 << 20;
 /// Stanzas waiting for one device. Past it, senders are refused instead of the oldest being lost.
 pub const QUEUED_STANZAS: usize = 10_000;
@@ -17,6 +18,8 @@ pub const PHONES_PER_BOOK: usize = 20_000;
 pub const DEVICES_PER_PHONE: usize = 32;
 /// Messages a phone keeps; the oldest leave first.
 pub const MESSAGES_PER_PHONE: usize = 100_000;
+/// What they may weigh together: a medium's thumbnail is a part of its message.
+pub const MESSAGE_BYTES_PER_PHONE: usize = 256 << 20;
 /// The longest text, as WhatsApp has it.
 pub const TEXT_BYTES: usize = 65_536;
 /// The longest push name.
@@ -39,3 +42,52 @@ pub const COLLECTIONS: usize = 16;
 pub const UNWRITTEN_RECORDS: usize = 20_000;
 /// From the opening of a connection to the end of its Noise handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(20);
+
+// Media
+
+/// The largest medium, encrypted: WhatsApp's limit for documents, with padding and MAC.
+pub const BLOB_BYTES: u64 = (2 << 30) + 26;
+/// All media of one book; the oldest leave first.
+pub const MEDIA_PER_BOOK: u64 = 8 << 30;
+/// Media of one book, however small.
+pub const BLOBS_PER_BOOK: usize = 100_000;
+/// Paths that lead, or led, to one medium.
+pub const PATHS_PER_BLOB: usize = 16;
+/// Uploads of one book that broke off and may go on.
+pub const PARTS_PER_BOOK: usize = 16;
+/// What a client may have in one piece; more is streamed.
+pub const BUFFERED_BYTES: u64 = 64 << 20;
+/// What is read of an upload that was refused, so that its client hears why.
+pub const DRAINED_BYTES: usize = 64 << 20;
+/// A medium that a phone is told to send.
+pub const PHONE_MEDIA_BYTES: usize = 16 << 20;
+
+// What a phone is told to send
+
+/// The control call that tells it: a medium in Base64 with its JSON around it.
+pub const SEND_BODY_BYTES: usize = PHONE_MEDIA_BYTES / 3 * 4 + (1 << 20);
+/// Control calls of this size that are read at a time.
+pub const SENDS_AT_A_TIME: usize = 8;
+/// A name, a number, a MIME type.
+pub const WORD_BYTES: usize = 255;
+pub const ADDRESS_BYTES: usize = 1024;
+pub const QUESTION_BYTES: usize = 1024;
+pub const POLL_OPTIONS: usize = 12;
+pub const EMOJI_BYTES: usize = 64;
+pub const WAVEFORM_BYTES: usize = 256;
+pub const THUMBNAIL_BYTES: usize = 64 * 1024;
+pub const CONTACTS: usize = 257;
+pub const MENTIONS: usize = 1024;
+/// The longest time until a message disappears, in seconds: 90 days.
+pub const EXPIRATION: usize = 90 * 86_400;
+
+// What a phone remembers
+
+/// Changes of one message by whose id a copy is known.
+pub const CHANGES_PER_MESSAGE: usize = 256;
+/// Reactions, edits, deletions and votes that a phone can send again.
+pub const UNSEEN_PER_PHONE: usize = 1000;
+/// Changes that arrived before their message.
+pub const EARLY_PER_PHONE: usize = 256;
+/// The largest of these.
+pub const EARLY_BYTES: usize = 64 * 1024;

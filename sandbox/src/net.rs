@@ -14,12 +14,17 @@ use crate::error::SandboxError;
 use crate::journal::{Batch, Journal, Seq};
 use crate::keys::ServerKeys;
 use crate::limits;
+use crate::media::Media;
+use crate::media::tls::Authority;
 use crate::outbox::Class;
 use crate::stanza::{self, server, tag};
 
 pub(crate) struct Net {
     pub keys: ServerKeys,
     pub journal: Journal,
+    pub media: Media,
+    /// Who vouches for the media host, once somebody asked.
+    pub authority: Mutex<Option<Authority>>,
     books: RwLock<HashMap<String, Arc<Book>>>,
     devices: RwLock<HashMap<NoiseKey, DeviceRef>>,
     /// QR refs on show, by text.
@@ -44,10 +49,12 @@ struct Index {
 pub(crate) struct QueueFull;
 
 impl Net {
-    pub(crate) fn new(keys: ServerKeys, journal: Journal) -> Self {
+    pub(crate) fn new(keys: ServerKeys, journal: Journal, media: Media) -> Self {
         Self {
             keys,
             journal,
+            media,
+            authority: Mutex::default(),
             books: RwLock::default(),
             devices: RwLock::default(),
             refs: Mutex::default(),
@@ -66,6 +73,11 @@ impl Net {
 
     pub(crate) fn book(&self, name: &str) -> Option<Arc<Book>> {
         self.books.read().get(name).cloned()
+    }
+
+    pub(crate) fn everybody(&self) -> Vec<Arc<Account>> {
+        let books: Vec<Arc<Book>> = self.books.read().values().cloned().collect();
+        books.iter().flat_map(|book| book.accounts()).collect()
     }
 
     pub(crate) fn account(&self, book: &str, phone: &str) -> Option<Arc<Account>> {
@@ -166,6 +178,7 @@ impl Net {
                 }
             }
         }
+        self.media.shelves.remove_book(name);
         let mut batch = self.journal.batch();
         batch.delete_all(|| format!("{name}/"));
         self.journal.append(batch)

@@ -8,8 +8,8 @@ use crate::client::RemoteSandbox;
 use crate::error::SandboxError;
 use crate::fault::Fault;
 use crate::phone::inbox::Inbox;
-use crate::phone::send::PhoneMessage;
-use crate::sandbox::{DeviceInfo, PhoneInfo, ReceiptKind, Sandbox};
+use crate::phone::message::PhoneMessage;
+use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox};
 
 #[derive(Clone)]
 pub enum Network {
@@ -79,6 +79,13 @@ impl Network {
         match self {
             Self::Embedded(sandbox) => sandbox.messages(book, phone).await,
             Self::Remote(sandbox) => sandbox.messages(book, phone).await,
+        }
+    }
+
+    pub async fn media(&self, book: &str, phone: &str, message_id: &str) -> Result<PhoneMedia, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.media(book, phone, message_id).await,
+            Self::Remote(sandbox) => sandbox.media(book, phone, message_id).await,
         }
     }
 

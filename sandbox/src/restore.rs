@@ -12,19 +12,37 @@ use crate::account::{Account, AccountRecord, Device, DeviceRecord, DeviceRef};
 use crate::error::SandboxError;
 use crate::journal::{Journal, Record};
 use crate::keys::ServerKeys;
+use crate::media::{Media, SHELF, Shelves};
 use crate::net::Net;
-use crate::phone::inbox::Shown;
+use crate::phone::chats::{Early, Shown, Unseen};
 use crate::phone::keys::OneTime;
 use crate::stanza;
 
 const NETWORK_KEYS: &str = "network keys";
+pub(crate) const AUTHORITY: &str = "media authority";
 const ENTRY_BYTES: usize = 36;
 
 /// The order matters: an account before its devices, a device before its queue.
-const ORDER: [&str; 9] =
-    ["account", "device", "prekeys", "outbox", "session", "message", "redelivered", "patch", "watcher"];
+const ORDER: [&str; 12] = [
+    "account",
+    "device",
+    "prekeys",
+    "outbox",
+    "session",
+    "message",
+    "unseen",
+    "early",
+    "redelivered",
+    "patch",
+    "watcher",
+    "blob",
+];
 
-pub(crate) fn network(journal: Journal, mut records: Vec<Record>) -> Result<Net, SandboxError> {
+pub(crate) fn network(
+    journal: Journal,
+    shelves: Shelves,
+    mut records: Vec<Record>,
+) -> Result<Net, SandboxError> {
     let keys = match records.iter().find(|record| record.kind == NETWORK_KEYS) {
         Some(record) => ServerKeys::from_bytes(&record.value)?,
         None => {
@@ -35,7 +53,11 @@ pub(crate) fn network(journal: Journal, mut records: Vec<Record>) -> Result<Net,
             keys
         }
     };
-    let net = Net::new(keys, journal);
+    let media = Media::new(shelves, &keys);
+    let net = Net::new(keys, journal, media);
+    if let Some(record) = records.iter().find(|record| record.kind == AUTHORITY) {
+        *net.authority.lock() = serde_json::from_slice(&record.value).ok();
+    }
     let rank = |record: &Record| ORDER.iter().position(|kind| *kind == record.kind);
     records.retain(|record| rank(record).is_some());
     // Within a kind, keys are zero-padded: their order is the order of what they number.
@@ -46,6 +68,7 @@ pub(crate) fn network(journal: Journal, mut records: Vec<Record>) -> Result<Net,
             tracing::warn!(kind, "Skipped a record of the sandbox that leads nowhere");
         }
     }
+    net.media.shelves.sweep();
     Ok(net)
 }
 
@@ -56,6 +79,9 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
         let record: AccountRecord = serde_json::from_slice(&value).ok()?;
         net.restore(Account::new(book, phone, record));
         return Some(());
+    }
+    if kind == "blob" {
+        return net.media.shelves.restore(book, path.next()?, &value).filter(|()| phone == SHELF);
     }
     let account = net.account(book, phone)?;
     // The letter after the phone says what lies there; the kind said it already.
@@ -85,6 +111,18 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
             let place = u64::from_str_radix(rest.next()?, 16).ok()?;
             let shown: Shown = serde_json::from_slice(&value).ok()?;
             account.chats.lock().restore(place, shown);
+            Some(())
+        }
+        "unseen" => {
+            let place = u64::from_str_radix(rest.next()?, 16).ok()?;
+            let unseen: Unseen = serde_json::from_slice(&value).ok()?;
+            account.chats.lock().restore_unseen(place, unseen);
+            Some(())
+        }
+        "early" => {
+            let place = u64::from_str_radix(rest.next()?, 16).ok()?;
+            let early: Early = serde_json::from_slice(&value).ok()?;
+            account.chats.lock().restore_early(place, early);
             Some(())
         }
         "redelivered" => {

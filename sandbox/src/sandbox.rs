@@ -9,19 +9,21 @@ use wacore::net::{HttpClient, TransportFactory};
 use crate::account::Account;
 use crate::code;
 use crate::error::SandboxError;
-use crate::fault::{Fault, Strike};
 use crate::journal::Journal;
 use crate::limits;
-use crate::login;
+use crate::media::local::Local;
+use crate::media::{ByteStream, Shelves, write_in_background};
 use crate::net::Net;
 use crate::pair;
+use crate::phone::chats::Medium;
 use crate::phone::inbox::Inbox;
-use crate::phone::send::{self, PhoneMessage};
+use crate::phone::load::{self, Attached};
+use crate::phone::message::PhoneMessage;
+use crate::phone::send;
 use crate::qr;
 use crate::restore;
 use crate::route::devices;
-use crate::stanza::{now_ms, tag};
-use crate::transport::{Memory, NoHttp};
+use crate::transport::Memory;
 
 /// The network, cheap to clone.
 #[derive(Clone)]
@@ -36,7 +38,7 @@ pub struct Sandbox {
 pub enum Storage {
     /// Nowhere: it ends with the process.
     Memory,
-    /// In `sandbox.db` of this folder.
+    /// In `sandbox.db` of this folder, media in files beside it.
     Folder(PathBuf),
 }
 
@@ -59,6 +61,15 @@ pub struct DeviceInfo {
     pub queued: usize,
 }
 
+/// The bytes of a medium as the phone's owner has them.
+pub struct PhoneMedia {
+    pub mime_type: Option<String>,
+    pub size: u64,
+    /// In hex.
+    pub sha256: String,
+    pub body: ByteStream,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReceiptKind {
     Read,
@@ -75,15 +86,21 @@ impl Drop for Closing {
 
 impl Sandbox {
     pub async fn open(storage: Storage) -> Result<Self, SandboxError> {
-        let (journal, records) = match storage {
-            Storage::Memory => (Journal::in_memory(), Vec::new()),
-            Storage::Folder(folder) => Journal::open(&folder).await?,
+        let (journal, records, shelves) = match storage {
+            Storage::Memory => (Journal::in_memory(), Vec::new(), Shelves::temporary()),
+            Storage::Folder(folder) => {
+                let (journal, records) = Journal::open(&folder).await?;
+                (journal, records, Shelves::in_folder(folder.join("media")))
+            }
         };
         let closing = Arc::new(Closing(journal.clone()));
-        let net = restore::network(journal, records)?;
+        let net = Arc::new(restore::network(journal, shelves, records)?);
         // A client may pin these keys at once: they must not change after a crash.
         net.journal.settled().await;
-        Ok(Self { net: Arc::new(net), _closing: closing })
+        for phone in net.everybody() {
+            load::resume(&net, &phone);
+        }
+        Ok(Self { net, _closing: closing })
     }
 
     /// What a client that verifies certificates (XX) must trust.
@@ -106,9 +123,10 @@ impl Sandbox {
         Arc::new(Memory { net: Arc::clone(&self.net), book: book.to_owned() })
     }
 
-    /// The HTTP client of a sandbox session. It can reach no network; media come later.
-    pub fn http(&self, _book: &str) -> Arc<dyn HttpClient> {
-        Arc::new(NoHttp)
+    /// The HTTP client of a sandbox session: it reaches the media host, for what is in this phone book,
+    /// and no network.
+    pub fn http(&self, book: &str) -> Arc<dyn HttpClient> {
+        Arc::new(Local { net: Arc::clone(&self.net), book: book.to_owned() })
     }
 
     /// Makes a phone. One that exists is returned, with its name changed.
@@ -148,9 +166,34 @@ impl Sandbox {
 
     /// What the phone shows, as it would still show it after a crash.
     pub async fn messages(&self, book: &str, phone: &str) -> Result<Inbox, SandboxError> {
-        let inbox = self.net.phone(book, phone)?.chats.lock().view();
+        let phone = self.net.phone(book, phone)?;
+        let inbox = load::settled(&phone, |chats| chats.view()).await;
         self.net.journal.settled().await;
         Ok(inbox)
+    }
+
+    /// The medium of a message, decrypted, as far as the phone has it.
+    pub async fn media(&self, book: &str, phone: &str, message_id: &str) -> Result<PhoneMedia, SandboxError> {
+        let phone = self.net.phone(book, phone)?;
+        let shown = load::settled(&phone, |chats| chats.find(message_id, |_| true).cloned()).await;
+        let shown = shown.ok_or(SandboxError::MessageNotFound)?;
+        let held =
+            (shown.beside.medium == Some(Medium::Held)).then(|| Attached::of(&shown.decode())).flatten();
+        let attached = held.ok_or(SandboxError::MediaNotFound)?;
+        if self.net.media.shelves.open(book, attached.token).is_none() {
+            // The book's media reached their bound, and this one was among the oldest.
+            return Err(SandboxError::MediaNotFound);
+        }
+        let (net, book) = (Arc::clone(&self.net), book.to_owned());
+        let body = write_in_background(move |to| {
+            attached.decrypt(&net.media.shelves, &book, to).map(|_| ()).map_err(std::io::Error::other)
+        });
+        Ok(PhoneMedia {
+            mime_type: shown.message.mime_type,
+            size: shown.message.size.unwrap_or_default(),
+            sha256: shown.message.media_sha256.unwrap_or_default(),
+            body,
+        })
     }
 
     /// The phone sends to somebody in its book. Returns the message id.
@@ -204,40 +247,6 @@ impl Sandbox {
             queued: device.outbox.entries().len(),
         });
         Ok(devices.collect())
-    }
-
-    /// Trouble for the linked devices of a phone.
-    pub async fn fault(&self, book: &str, phone: &str, fault: Fault) -> Result<(), SandboxError> {
-        let phone = self.net.phone(book, phone)?;
-        let strike = phone.state.lock().faults.apply(&fault, now_ms());
-        if strike == Strike::LoseSessions {
-            let mut batch = self.net.journal.batch();
-            let mut signal = phone.signal.lock().await;
-            for peer in signal.forget_all() {
-                batch.delete("session", || phone.session_place(&peer));
-            }
-            self.net.journal.append(batch);
-            return Ok(());
-        }
-        for device in phone.state.lock().devices.values() {
-            let Some(conn) = &device.connection else {
-                continue;
-            };
-            match strike {
-                Strike::Nothing | Strike::LoseSessions => {}
-                Strike::Close => conn.close(),
-                Strike::Stall => conn.stall(),
-                Strike::Replace => {
-                    conn.send(&login::replaced());
-                    conn.close();
-                }
-                Strike::StreamError(code) => {
-                    conn.send(&tag("stream:error").attr("code", code.to_string()).build());
-                    conn.close();
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Ends a book: its devices are unlinked, its phones are gone.

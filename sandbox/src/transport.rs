@@ -15,9 +15,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use wacore::net::{
-    DisconnectReason, HttpClient, HttpRequest, HttpResponse, Transport, TransportEvent, TransportFactory,
-};
+use wacore::net::{DisconnectReason, Transport, TransportEvent, TransportFactory};
 
 use crate::conn::{self, Wire};
 use crate::net::Net;
@@ -129,14 +127,4 @@ async fn pump(socket: WebSocketStream<TcpStream>, unsent: Receiver<Bytes>, event
     };
     // A full channel has a client that will see the end by the closing of it.
     let _ = events.try_send(TransportEvent::Disconnected(reason));
-}
-
-/// The HTTP of a sandbox client: it reaches nothing and finds nothing.
-pub(crate) struct NoHttp;
-
-#[async_trait]
-impl HttpClient for NoHttp {
-    async fn execute(&self, _: HttpRequest) -> anyhow::Result<HttpResponse> {
-        Ok(HttpResponse { status_code: 404, body: Vec::new() })
-    }
 }

@@ -42,6 +42,8 @@ pub mod webhooks;
 /// A body that stops arriving is given up after this long.
 const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+pub use sandbox::messages::SENDS_AT_ONCE;
+
 /// A list of 100,000 recipients takes some tens of MB until it is stored.
 pub const LISTS_AT_ONCE: usize = 2;
 
@@ -60,6 +62,8 @@ pub struct Api {
     pub uploads: Arc<std::path::Path>,
     /// Lists of a job that may be in memory at a time.
     pub lists: Arc<tokio::sync::Semaphore>,
+    /// Media on their way to sandbox phones that may be in memory at a time.
+    pub media_sends: Arc<tokio::sync::Semaphore>,
 }
 
 /// Every route, as documented.
@@ -115,9 +119,10 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sandbox::create_phone, sandbox::list_phones))
         .routes(routes!(sandbox::scan))
         .routes(routes!(sandbox::enter_code))
-        .routes(routes!(sandbox::messages, sandbox::send))
-        .routes(routes!(sandbox::read))
-        .routes(routes!(sandbox::played))
+        .routes(routes!(sandbox::messages::list, sandbox::messages::send))
+        .routes(routes!(sandbox::messages::media))
+        .routes(routes!(sandbox::messages::mark_read))
+        .routes(routes!(sandbox::messages::played))
         .routes(routes!(sandbox::unlink))
         .routes(routes!(sandbox::fault))
         .routes(routes!(health::live))

@@ -74,6 +74,12 @@ enum Command {
         /// Keep state here across restarts; without it, in memory
         #[arg(long)]
         folder: Option<PathBuf>,
+        /// Serve the media host over HTTPS here, for clients that need it (Baileys, whatsmeow)
+        ///
+        /// The certificate is the sandbox's own: trust the authority whose PEM file it prints, for Node with
+        /// NODE_EXTRA_CA_CERTS.
+        #[arg(long)]
+        media: Option<SocketAddr>,
         /// Print one line of JSON
         #[arg(long)]
         json: bool,
@@ -118,7 +124,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Listen(arguments) => return listen::listen(&config, arguments).await,
         Command::Tenant(command) => admin::tenant(&config, command).await?,
         Command::Key(command) => admin::key(&config, command).await?,
-        Command::Sandbox { listen, folder, json } => serve::sandbox(listen, folder, json).await?,
+        Command::Sandbox { listen, folder, media, json } => {
+            serve::sandbox(listen, folder, media, json).await?;
+        }
         Command::Health { url } => serve::health(&config, url).await?,
         Command::Openapi => println!("{}", serde_json::to_string_pretty(&crate::api::document())?),
     }

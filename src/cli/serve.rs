@@ -10,7 +10,7 @@ use wapid_core::clock::Clock;
 use wapid_core::id::TenantId;
 use wapid_core::store::Store;
 use wapid_core::store::tenants::{NewTenant, NewTenantError};
-use wapid_sandbox::{Sandbox, Storage};
+use wapid_sandbox::{MediaHost, Sandbox, Storage};
 
 use super::client;
 use crate::config::Config;
@@ -68,14 +68,27 @@ pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub async fn sandbox(listen: SocketAddr, folder: Option<PathBuf>, json: bool) -> anyhow::Result<()> {
+pub async fn sandbox(
+    listen: SocketAddr,
+    folder: Option<PathBuf>,
+    media: Option<SocketAddr>,
+    json: bool,
+) -> anyhow::Result<()> {
     let storage = folder.map_or(Storage::Memory, Storage::Folder);
     let sandbox = Sandbox::open(storage).await.context("the sandbox does not open")?;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
+    let media = match media {
+        Some(listen) => Some(media_host(&sandbox, listen).await?),
+        None => None,
+    };
     let (root, key) = (hex::encode(sandbox.root_key()), hex::encode(sandbox.static_key()));
     if json {
-        let line = serde_json::json!({"listen": address.to_string(), "rootKey": root, "staticKey": key});
+        let mut line = serde_json::json!({"listen": address.to_string(), "rootKey": root, "staticKey": key});
+        if let Some(media) = &media {
+            line["media"] = media.address().to_string().into();
+            line["mediaAuthority"] = media.authority().to_string_lossy().into();
+        }
         println!("{line}");
     } else {
         println!(
@@ -84,11 +97,30 @@ pub async fn sandbox(listen: SocketAddr, folder: Option<PathBuf>, json: bool) ->
              static key  {key}   (WAPID_SANDBOX_KEY)\n\n\
              A gateway uses it with WAPID_SANDBOX_URL=http://{address} WAPID_SANDBOX_KEY={key}"
         );
+        if let Some(media) = &media {
+            println!(
+                "\nIts media host is https://{}; Node believes it with NODE_EXTRA_CA_CERTS={}",
+                media.address(),
+                media.authority().display()
+            );
+        }
     }
+    let media = async {
+        match media {
+            Some(media) => media.serve().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         served = sandbox.serve(listener) => served.context("the sandbox stopped"),
+        served = media => served.context("the media host stopped"),
         stopped = asked_to_stop() => stopped,
     }
+}
+
+async fn media_host(sandbox: &Sandbox, listen: SocketAddr) -> anyhow::Result<MediaHost> {
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    sandbox.media_host(listener).await.context("the media host does not open")
 }
 
 pub async fn health(config: &Config, url: Option<String>) -> anyhow::Result<()> {

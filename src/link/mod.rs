@@ -5,7 +5,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `whatsapp` | the linked-device client; the only file that names `whatsapp_rust` |
+//! | `whatsapp` | the linked-device client; the only folder that names `whatsapp_rust` |
 //! | `signals` | the client's events as [`Signal`]s |
 //! | `acks` | who waits for WhatsApp's answer to which message |
 //! | `health` | what WhatsApp says of the account's standing; pure |

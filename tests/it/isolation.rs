@@ -65,7 +65,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
                 .replace("{phone}", "5511900000001")
                 .replace("{jobId}", &job.id)
                 .replace("{eventId}", event)
-                .replace("{recoveryId}", recovery);
+                .replace("{recoveryId}", recovery)
+                .replace("{messageId}", "3EB0AA");
             assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
             let method: Method = method.to_uppercase().parse().expect("a method");
             for stranger in [&b.test, &b.live, &a.live] {

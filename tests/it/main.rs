@@ -24,6 +24,7 @@ mod linking;
 mod log;
 mod openapi;
 mod operations;
+mod phones;
 mod process;
 mod proxy;
 mod receiver;

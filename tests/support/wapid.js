@@ -4,7 +4,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -69,11 +69,20 @@ async function ask(args, settings) {
 
 /** The sandbox alone, as other people's clients use it. */
 export class Sandbox {
-  static async start() {
+  /** With a `folder`, it keeps itself there and serves media over HTTPS too. */
+  static async start({ folder } = {}) {
     const sandbox = new Sandbox();
-    sandbox.process = new Process(['sandbox', '--listen', '127.0.0.1:0', '--json']);
+    const kept = folder ? ['--folder', folder, '--media', '127.0.0.1:0'] : [];
+    sandbox.process = new Process(['sandbox', '--listen', '127.0.0.1:0', '--json', ...kept]);
     const keys = await sandbox.process.line('its keys', (line) => line.startsWith('{') && JSON.parse(line));
     return Object.assign(sandbox, keys);
+  }
+
+  /** One with media over HTTPS, in the name of the authority that this process was started to trust. */
+  static async withMedia() {
+    const folder = mkdtempSync(join(tmpdir(), 'wapid-sandbox-'));
+    cpSync(process.env.INTEROP_AUTHORITY_FOLDER, folder, { recursive: true });
+    return Object.assign(await Sandbox.start({ folder }), { folder });
   }
 
   get url() {
@@ -89,21 +98,33 @@ export class Sandbox {
       name,
       scan: (qr) => call('POST', `${at}/scan`, { body: { qr } }),
       enterCode: (code) => call('POST', `${at}/enter-code`, { body: { code } }),
-      send: (to, message) => call('POST', `${at}/messages`, { body: { to, type: 'text', message } }),
+      send: async (to, message) => {
+        const body = typeof message === 'string' ? { to, type: 'text', message } : { to, ...message };
+        return (await call('POST', `${at}/messages`, { body })).id;
+      },
       messages: async () => (await call('GET', `${at}/messages`)).messages,
       read: (messageId) => call('POST', `${at}/read`, { body: { messageId } }),
       devices: async () => (await call('GET', `${at}/devices`)).devices,
       unlink: () => call('POST', `${at}/unlink`, { body: {} }),
       fault: (kind, more) => call('POST', `${this.url}/control/${book}/faults`, { body: { phone: number, kind, ...more } }),
-      shown: (text) =>
-        until(`the phone of ${name} to show "${text}"`, async () =>
-          (await call('GET', `${at}/messages`)).messages.find((message) => message.message === text),
-        ),
+      /** The message with this text, or the one of which `wanted` says yes. */
+      shown: (wanted) => {
+        const pick = typeof wanted === 'string' ? ({ message }) => message === wanted : wanted;
+        return until(`the phone of ${name} to show ${wanted}`, async () =>
+          (await call('GET', `${at}/messages`)).messages.find(pick),
+        );
+      },
+      media: async (id) => {
+        const response = await fetch(`${at}/messages/${encodeURIComponent(id)}/media`);
+        if (!response.ok) throw new Error(`no medium: ${response.status}`);
+        return Buffer.from(await response.arrayBuffer());
+      },
     };
   }
 
-  stop() {
-    return this.process.stop();
+  async stop() {
+    await this.process.stop();
+    if (this.folder) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -6,6 +6,7 @@
 
 mod appstate;
 mod keys;
+mod media;
 mod mex;
 mod settings;
 mod usync;
@@ -74,6 +75,7 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "set", _) => keys::upload(net, device, iq),
         ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
         ("usync", ..) => usync::answer(net, device, child),
+        ("w:m", _, "media_conn") => Ok(vec![media::connection(net, device)]),
         ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));

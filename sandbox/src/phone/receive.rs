@@ -1,17 +1,20 @@
 //! A phone gets a message: it decrypts, shows, and says so.
 //!
-//! The ratchet, the message and the receipt become durable together: a phone that decrypted a
-//! message and then lost its ratchet could read nothing more from that device.
+//! The ratchet and the message become durable together: a phone that decrypted a message and then
+//! lost its ratchet could read nothing more from that device. The receipt comes after them; when a
+//! crash takes it, the sender was not acknowledged either and sends again.
 
 use std::sync::Arc;
 
 use buffa::Message as _;
 use tracing::debug;
+use wacore::messages::unwrap_device_sent;
 use wacore_binary::Jid;
 use wacore_libsignal::protocol::SignalProtocolError;
 use waproto::whatsapp as wa;
 
-use super::inbox::{Content, InboxMessage, Shown};
+use super::arrive::{Arrival, arrive};
+use super::chats::Key;
 use super::retry;
 use crate::account::{Account, DeviceRef};
 use crate::journal::Batch;
@@ -48,9 +51,12 @@ pub(crate) async fn receive(net: &Arc<Net>, phone: &Arc<Account>, envelope: Enve
                 }
             }
         }
-        Err(SignalProtocolError::DuplicatedMessage(..)) if is_known(phone, &envelope) => {
-            phone.chats.lock().count_redelivery(phone, &mut batch);
-            delivered(net, phone, &envelope, batch);
+        Err(SignalProtocolError::DuplicatedMessage(..)) if is_known(net, phone, &envelope) => {
+            let mut chats = phone.chats.lock();
+            chats.count_redelivery(phone, &mut batch);
+            net.journal.append(batch);
+            drop(chats);
+            delivered(net, phone, &envelope);
         }
         Err(error) => {
             debug!(%error, "A phone cannot decrypt and asks for the message again");
@@ -59,65 +65,49 @@ pub(crate) async fn receive(net: &Arc<Net>, phone: &Arc<Account>, envelope: Enve
     }
 }
 
-fn is_known(phone: &Account, envelope: &Envelope<'_>) -> bool {
-    let sender = &envelope.from.account.phone;
-    phone.chats.lock().has(sender, &phone.phone, envelope.id)
+fn is_known(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>) -> bool {
+    let (chat, _) = place(net, phone, envelope, envelope.chat);
+    phone.chats.lock().has(&Key::new(&chat.to_string(), &envelope.from.account.phone, envelope.id))
 }
 
-fn show(
-    net: &Net,
-    phone: &Arc<Account>,
-    envelope: &Envelope<'_>,
-    mut message: wa::Message,
-    mut batch: Batch,
-) {
+fn show(net: &Arc<Net>, phone: &Arc<Account>, envelope: &Envelope<'_>, message: wa::Message, batch: Batch) {
     let is_own = Arc::ptr_eq(phone, &envelope.from.account);
-    let (chat, message) = match message.device_sent_message.take() {
-        // What a companion sent to others reaches its own phone wrapped with the destination.
-        Some(sent) if is_own => {
-            let chat = sent.destination_jid.and_then(|jid| jid.parse::<Jid>().ok());
-            (chat, sent.message.into_option().unwrap_or_default())
-        }
-        // Sent again it is not wrapped (wacore 0.7.0, src/send/dm.rs): the stanza says for whom.
-        _ => (None, message),
+    // What a companion sent to others reaches its own phone wrapped with the destination. Sent again
+    // it is not wrapped (wacore 0.7.0, src/send/dm.rs): the stanza says for whom.
+    let destination = message.device_sent_message.as_option().filter(|_| is_own);
+    let destination = destination.and_then(|sent| sent.destination_jid.as_ref()?.parse::<Jid>().ok());
+    let (chat, to) = place(net, phone, envelope, destination.as_ref().unwrap_or(envelope.chat));
+    let message = if is_own { unwrap_device_sent(message) } else { message };
+    let arrival = Arrival {
+        id: envelope.id,
+        from: &envelope.from.account,
+        chat,
+        to,
+        is_lid: envelope.address.is_lid(),
+        timestamp: now(),
     };
-    let to = if is_own {
-        let chat = chat.as_ref().unwrap_or(envelope.chat);
-        let known = net.resolve(&phone.book, chat);
-        known.map_or_else(|| chat.user_base().to_owned(), |to| to.phone.clone())
-    } else {
-        phone.phone.clone()
-    };
-    if let Some(content) = Content::of(&message) {
-        let shown = Shown {
-            message: InboxMessage {
-                id: envelope.id.to_owned(),
-                from: envelope.from.account.phone.clone(),
-                to,
-                from_me: is_own,
-                kind: content.kind.to_owned(),
-                message: content.text,
-                media_sha256: content.media_sha256,
-                timestamp: now(),
-            },
-            is_lid: envelope.address.is_lid(),
-            sent: Vec::new(),
-        };
-        phone.chats.lock().show(phone, shown, &mut batch);
+    arrive(net, phone, &arrival, &message, batch);
+    if !is_own {
+        delivered(net, phone, envelope);
     }
-    if is_own {
-        net.journal.append(batch);
-    } else {
-        delivered(net, phone, envelope, batch);
+}
+
+/// The chat a message is in, in the eyes of this phone, and whom it shows it is to.
+fn place(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>, chat: &Jid) -> (Jid, String) {
+    if !Arc::ptr_eq(phone, &envelope.from.account) {
+        return (Jid::pn(envelope.from.account.phone.as_str()), phone.phone.clone());
     }
+    let other = net.resolve(&phone.book, chat);
+    let number = other.map_or_else(|| chat.user_base().to_owned(), |other| other.phone.clone());
+    (Jid::pn(number.as_str()), number)
 }
 
 /// Every device of the sender hears that the phone has the message.
-fn delivered(net: &Net, phone: &Account, envelope: &Envelope<'_>, batch: Batch) {
+fn delivered(net: &Net, phone: &Account, envelope: &Envelope<'_>) {
     let receipt = tag("receipt")
         .attr("from", phone.jid_like(envelope.address, 0))
         .attr("id", envelope.id)
         .attr("t", now())
         .build();
-    net.push_to_all(&envelope.from.account, None, &receipt, batch);
+    net.push_to_all(&envelope.from.account, None, &receipt, net.journal.batch());
 }

@@ -98,13 +98,12 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
         welcome::send(net, to, &mut signal, part, &id).await;
         return;
     }
-    let sent = phone.chats.lock().find(&id, |shown| !shown.sent.is_empty()).cloned();
-    let Some(sent) = sent else {
-        debug!("A companion asked for a message its sender does not have");
+    let Some(outgoing) = send::sent_to(phone, to, &id) else {
+        debug!("A companion asked for a message that this phone did not send it");
         return;
     };
     // A device whose queue is full asks again when it has read some of it.
-    let _ = send::to_device(net, phone, &mut signal, to, &sent, Some(count)).await;
+    let _ = send::to_device(net, phone, &mut signal, to, &outgoing, Some(count)).await;
 }
 
 /// The keys in the request, or those the network has of the device.

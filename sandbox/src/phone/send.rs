@@ -1,61 +1,35 @@
-//! A phone sends: to every device of the addressee, to its phone, and to its own devices.
+//! A phone sends: to every phone in the chat, and to every device of theirs and of its own.
 //!
 //! Between two simulated phones nothing is encrypted: both are this process. Towards a linked
 //! device everything is, because the device is somebody's real client.
 
 use std::sync::Arc;
 
-use buffa::{Message as _, MessageField};
-use serde::{Deserialize, Serialize};
+use buffa::Message as _;
 use tracing::debug;
+use wacore::messages::wrap_device_sent;
 use wacore_binary::Jid;
 use waproto::whatsapp as wa;
 
-use super::inbox::{InboxMessage, Shown};
+use super::arrive::{Arrival, arrive};
+use super::chat::Chat;
+use super::chats::Unseen;
+use super::message::PhoneMessage;
 use super::signal::Signal;
+use super::{change, content, envelope};
 use crate::account::{Account, DeviceRef};
 use crate::error::SandboxError;
-use crate::limits;
 use crate::net::{Net, QueueFull};
 use crate::route::message::corrupt;
 use crate::stanza::{now, tag};
 
-/// What a phone is told to send.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PhoneMessage {
-    /// The number of somebody in the same book.
-    pub to: String,
-    #[serde(rename = "type", default)]
-    pub kind: MessageKind,
-    #[serde(rename = "message")]
-    pub text: String,
-    /// Drawn when it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKind {
-    #[default]
-    Text,
-}
-
-impl PhoneMessage {
-    pub fn text(to: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { to: to.into(), kind: MessageKind::Text, text: text.into(), id: None }
-    }
-
-    fn check(&self) -> Result<(), SandboxError> {
-        let id_bytes = self.id.as_ref().map_or(1, String::len);
-        if self.text.is_empty() || self.text.len() > limits::TEXT_BYTES {
-            return Err(SandboxError::Invalid("a text has between 1 and 65536 bytes".into()));
-        }
-        if id_bytes == 0 || id_bytes > limits::MESSAGE_ID_BYTES {
-            return Err(SandboxError::Invalid("a message id has between 1 and 128 bytes".into()));
-        }
-        Ok(())
-    }
+/// Something that leaves a phone, for as many devices as need it.
+pub(super) struct Outgoing {
+    pub id: String,
+    /// The address of the chat as the sender has it.
+    pub chat: Jid,
+    pub timestamp: u64,
+    pub message: wa::Message,
 }
 
 pub(crate) async fn send(
@@ -63,49 +37,43 @@ pub(crate) async fn send(
     phone: &Arc<Account>,
     out: PhoneMessage,
 ) -> Result<String, SandboxError> {
-    out.check()?;
-    let to = net.account(&phone.book, &out.to).ok_or(SandboxError::NotOnWhatsApp)?;
-    let id = out.id.unwrap_or_else(|| format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>())));
-    let message = wa::Message { conversation: Some(out.text.clone()), ..Default::default() };
-    let mut shown = Shown {
-        message: InboxMessage {
-            id: id.clone(),
-            from: phone.phone.clone(),
-            to: to.phone.clone(),
-            from_me: true,
-            kind: "text".to_owned(),
-            message: out.text,
-            media_sha256: None,
-            timestamp: now(),
-        },
-        is_lid: false,
-        sent: message.encode_to_vec(),
-    };
-    let mut batch = net.journal.batch();
-    phone.chats.lock().show(phone, shown.clone(), &mut batch);
-    let is_to_self = Arc::ptr_eq(phone, &to);
-    if !is_to_self {
-        let theirs = Shown {
-            message: InboxMessage { from_me: false, ..shown.message.clone() },
-            is_lid: false,
-            sent: Vec::new(),
-        };
-        to.chats.lock().show(&to, theirs, &mut batch);
-    }
-    net.journal.append(batch);
-    shown.message.timestamp = now();
+    let order = out.parse()?;
+    let chat = Chat::find(net, phone, &order.to)?;
+    let id = order.id.unwrap_or_else(|| format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>())));
+    let message = content::build(net, phone, &chat, order.draft, &order.context).await?;
+    let timestamp = now();
 
+    let others = chat.others(phone);
+    for reader in std::iter::once(phone).chain(&others) {
+        let address = chat.jid_for(reader, phone);
+        let arrival =
+            Arrival { id: &id, from: phone, chat: address, to: chat.to(), is_lid: false, timestamp };
+        arrive(net, reader, &arrival, &message, net.journal.batch());
+    }
+    if change::Request::of(&message).is_some() {
+        let unseen = Unseen {
+            id: id.clone(),
+            chat: chat.jid().to_string(),
+            timestamp,
+            content: message.encode_to_vec(),
+        };
+        let mut chats = phone.chats.lock();
+        let mut batch = net.journal.batch();
+        chats.keep_unseen(phone, unseen, &mut batch);
+        net.journal.append(batch);
+    }
+
+    let outgoing = Outgoing { id, chat: chat.jid(), timestamp, message };
     let mut signal = phone.signal.lock().await;
-    let own = devices_of(phone);
-    let theirs = if is_to_self { Vec::new() } else { devices_of(&to) };
-    for device in theirs.iter().chain(&own) {
-        if to_device(net, phone, &mut signal, device, &shown, None).await.is_err() {
+    let devices = others.iter().flat_map(devices_of).chain(devices_of(phone));
+    for device in devices.collect::<Vec<_>>() {
+        if to_device(net, phone, &mut signal, &device, &outgoing, None).await.is_err() {
             return Err(SandboxError::LimitReached("the queue of a device".into()));
         }
     }
     drop(signal);
     net.journal.settled().await;
-    Ok(id)
+    Ok(outgoing.id)
 }
 
 pub(crate) fn devices_of(account: &Arc<Account>) -> Vec<DeviceRef> {
@@ -118,49 +86,59 @@ pub(crate) fn devices_of(account: &Arc<Account>) -> Vec<DeviceRef> {
     devices.collect()
 }
 
+/// What this phone sent under an id, if the device was meant to get it.
+pub(super) fn sent_to(phone: &Arc<Account>, device: &DeviceRef, id: &str) -> Option<Outgoing> {
+    let chats = phone.chats.lock();
+    let shown = chats.find(id, |shown| shown.message.from_me && !shown.message.deleted);
+    let (chat, timestamp, content) = match shown {
+        Some(shown) => (&shown.message.chat, shown.message.timestamp, &shown.content),
+        None => chats.unseen(id).map(|unseen| (&unseen.chat, unseen.timestamp, &unseen.content))?,
+    };
+    let chat: Jid = chat.parse().ok()?;
+    let is_addressee = Arc::ptr_eq(phone, &device.account) || chat.user_base() == device.account.phone;
+    let message = wa::Message::decode_from_slice(content).ok().filter(|_| is_addressee)?;
+    Some(Outgoing { id: id.to_owned(), chat, timestamp, message })
+}
+
 /// Seals a message this phone sent for one device; its own get it wrapped with the destination.
 pub(super) async fn to_device(
     net: &Net,
     phone: &Arc<Account>,
     signal: &mut Signal,
     device: &DeviceRef,
-    shown: &Shown,
+    outgoing: &Outgoing,
     retry: Option<u8>,
 ) -> Result<(), QueueFull> {
     let is_own = Arc::ptr_eq(phone, &device.account);
-    let recipient = Jid::pn(shown.message.to.as_str());
-    let plaintext = if is_own { device_sent(&recipient, &shown.sent) } else { shown.sent.clone() };
+    let plaintext = if is_own {
+        wrap_device_sent(outgoing.message.clone(), outgoing.chat.to_string()).encode_to_vec()
+    } else {
+        outgoing.message.encode_to_vec()
+    };
     let name = phone.state.lock().name.clone();
+    let look = envelope::Look::of(&outgoing.message);
     let mut stanza = tag("message")
         .attr("from", Jid::pn(phone.phone.as_str()))
         .attr("sender_lid", Jid::lid(phone.lid.as_str()))
-        .attr("id", shown.message.id.as_str())
-        .attr("type", "text")
-        .attr("t", shown.message.timestamp)
+        .attr("id", outgoing.id.as_str())
+        .attr("type", look.kind)
+        .attr("t", outgoing.timestamp)
         .attr("notify", name);
+    if let Some(edit) = &look.edit {
+        stanza = stanza.attr("edit", edit.as_str());
+    }
     if is_own {
-        stanza = stanza.attr("recipient", recipient);
+        stanza = stanza.attr("recipient", outgoing.chat.clone());
     }
     let Some((mut sealed, batch)) = seal(net, phone, signal, device, &plaintext, retry).await else {
         return Ok(());
     };
+    look.mark(&mut sealed);
     if device.account.state.lock().faults.corrupts_delivery() {
         corrupt(&mut sealed);
     }
-    net.push(&device.account, device.id, &stanza.children([sealed]).build(), batch).map(|_| ())
-}
-
-fn device_sent(recipient: &Jid, sent: &[u8]) -> Vec<u8> {
-    let message = wa::Message::decode_from_slice(sent).unwrap_or_default();
-    wa::Message {
-        device_sent_message: MessageField::some(wa::message::DeviceSentMessage {
-            destination_jid: Some(recipient.to_string()),
-            message: MessageField::some(message),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-    .encode_to_vec()
+    let stanza = stanza.children(std::iter::once(sealed).chain(look.meta)).build();
+    net.push(&device.account, device.id, &stanza, batch).map(|_| ())
 }
 
 /// An `<enc>` for one device and the record of the session it advanced. `None` when the device has

@@ -139,8 +139,10 @@ fn forward(
         corrupt(&mut sealed);
     }
     let opens_session = sealed.text("type").is_some_and(|kind| kind == "pkmsg");
-    let identity = message.get_optional_child("device-identity").filter(|_| opens_session).cloned();
-    let forwarded = forwarded.children(std::iter::once(sealed).chain(identity)).build();
+    let identity = message.get_optional_child("device-identity").filter(|_| opens_session);
+    let about = message.get_optional_child("meta");
+    let beside = [identity, about].into_iter().flatten().cloned();
+    let forwarded = forwarded.children(std::iter::once(sealed).chain(beside)).build();
     net.push(target, address.device, &forwarded, net.journal.batch()).map(|_| ())
 }
 

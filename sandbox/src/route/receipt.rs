@@ -11,7 +11,7 @@ use crate::account::DeviceRef;
 use crate::conn::Conn;
 use crate::net::Net;
 use crate::outbox::Class;
-use crate::phone::retry;
+use crate::phone::{retry, reupload};
 use crate::stanza::{self, Read as _, now, tag};
 
 pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receipt: &Node) {
@@ -28,7 +28,10 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receip
         }
     }
 
-    if let Some(target) = net.resolve(&from.account.book, &to) {
+    if kind.as_deref() == Some("server-error") {
+        // Whatever device it names: what the host no longer has, the phone may have.
+        reupload::answer(net, from, receipt);
+    } else if let Some(target) = net.resolve(&from.account.book, &to) {
         if is_retry && to.device == 0 {
             retry::resend(net, &target, from, receipt).await;
         } else if to.device != 0 {

@@ -24,6 +24,7 @@ async fn a_remote_sandbox_does_all_that_an_embedded_one_does() {
     let parts = Parts {
         backend: std::sync::Arc::new(wacore::store::InMemoryBackend::new()),
         transport: network.transport(BOOK),
+        http: network.http(BOOK),
         pin: Some(network.static_key()),
     };
     let alice = start(parts).await;

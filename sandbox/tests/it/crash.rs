@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use wacore::download::MediaType;
 use wacore::store::InMemoryBackend;
 use wacore::store::traits::Backend;
 use wacore::types::events::Event;
 use wapid_sandbox::{PhoneMessage, RemoteSandbox, Sandbox, SandboxError, Storage};
 
-use crate::support::{ALICE, BOOK, CAROL, DEADLINE, Linked, Parts, start, texts};
+use crate::kinds::collected;
+use crate::support::{ALICE, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, sha256, start, texts};
 
 const FOLDER: &str = "WAPID_SANDBOX_TEST_FOLDER";
 const PORT: &str = "WAPID_SANDBOX_TEST_PORT";
@@ -80,6 +82,7 @@ impl Process {
         Parts {
             backend: Arc::clone(backend),
             transport: self.sandbox.transport(BOOK),
+            http: self.sandbox.http(BOOK),
             pin: Some(self.sandbox.static_key()),
         }
     }
@@ -199,4 +202,39 @@ async fn what_waits_for_a_device_survives() {
     alice.text("after").await;
     let id = alice.send(CAROL, "thanks").await;
     alice.receipt("Delivered", &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_survive_and_what_was_under_way_is_loaded() {
+    let mut process = Process::start().await;
+    let backend: Arc<dyn Backend> = Arc::new(InMemoryBackend::new());
+    let alice = process.linked(ALICE, &backend).await;
+    let data = bytes(3 << 20);
+    let upload = alice.client.upload(data.clone(), MediaType::Document, Default::default()).await;
+    let upload = upload.expect("uploads");
+    // What was answered exists.
+    process.kill();
+    process.restart().await;
+    alice.online().await;
+    let document = waproto::whatsapp::message::DocumentMessage {
+        direct_path: Some(upload.direct_path),
+        media_key: Some(upload.media_key.to_vec()),
+        file_sha256: Some(upload.file_sha256.to_vec()),
+        file_enc_sha256: Some(upload.file_enc_sha256.to_vec()),
+        file_length: Some(upload.file_length),
+        ..Default::default()
+    };
+    let message =
+        waproto::whatsapp::Message { document_message: document.clone().into(), ..Default::default() };
+    let id = alice.send_message(CAROL, message).await;
+    alice.receipt("Delivered", &id).await;
+    // The phone has the message, and may not have loaded its medium yet.
+    process.kill();
+    process.restart().await;
+    let inbox = process.sandbox.messages(BOOK, CAROL).await.expect("a phone");
+    assert_eq!(inbox.messages[0].media_sha256, Some(sha256(&data)));
+    let held = process.sandbox.media(BOOK, CAROL, &id).await.expect("held");
+    assert_eq!(collected(held).await, data);
+    alice.online().await;
+    assert_eq!(alice.download(&document).await, data);
 }

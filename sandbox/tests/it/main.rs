@@ -3,12 +3,15 @@
 mod support;
 
 mod books;
+mod changes;
 mod control;
 mod crash;
 mod delivery;
 mod faults;
 mod health;
+mod kinds;
 mod measure;
+mod media;
 mod messages;
 mod pairing;
 mod retries;

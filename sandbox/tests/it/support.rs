@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use wacore::net::TransportFactory;
+use wacore::net::{
+    HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, TransportFactory, UploadBody,
+};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, InMemoryBackend};
 use wacore::types::events::{ChannelEventHandler, Event};
-use wapid_sandbox::{Inbox, Sandbox, Storage};
+use wapid_sandbox::{Inbox, InboxMessage, Sandbox, Storage};
 use waproto::whatsapp as wa;
 use whatsapp_rust::bot::{Bot, BotHandle};
 use whatsapp_rust::{Client, Jid};
@@ -46,6 +48,7 @@ pub struct Linked {
 pub struct Parts {
     pub backend: Arc<dyn Backend>,
     pub transport: Arc<dyn TransportFactory>,
+    pub http: Arc<dyn HttpClient>,
     pub pin: Option<[u8; 32]>,
 }
 
@@ -58,6 +61,7 @@ impl Parts {
         Self {
             backend: Arc::new(InMemoryBackend::new()),
             transport: sandbox.transport(book),
+            http: sandbox.http(book),
             pin: Some(sandbox.static_key()),
         }
     }
@@ -79,12 +83,33 @@ impl TransportFactory for Shared {
     }
 }
 
-struct NoHttp;
+struct AnyHttp(Arc<dyn HttpClient>);
 
 #[async_trait::async_trait]
-impl wacore::net::HttpClient for NoHttp {
-    async fn execute(&self, _: wacore::net::HttpRequest) -> anyhow::Result<wacore::net::HttpResponse> {
-        Ok(wacore::net::HttpResponse { status_code: 404, body: Vec::new() })
+impl HttpClient for AnyHttp {
+    async fn execute(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
+        self.0.execute(request).await
+    }
+
+    fn supports_streaming(&self) -> bool {
+        self.0.supports_streaming()
+    }
+
+    fn execute_streaming(&self, request: HttpRequest) -> anyhow::Result<StreamingHttpResponse> {
+        self.0.execute_streaming(request)
+    }
+
+    fn supports_upload_streaming(&self) -> bool {
+        self.0.supports_upload_streaming()
+    }
+
+    fn execute_upload(
+        &self,
+        request: HttpRequest,
+        body: UploadBody,
+        content_length: u64,
+    ) -> anyhow::Result<HttpResponse> {
+        self.0.execute_upload(request, body, content_length)
     }
 }
 
@@ -97,7 +122,7 @@ pub async fn start(parts: Parts) -> Linked {
         .try_init();
     let bot = Bot::builder()
         .with_backend_arc(parts.backend)
-        .with_http_client(NoHttp)
+        .with_http_client(AnyHttp(parts.http))
         .with_runtime(whatsapp_rust::TokioRuntime)
         .with_version((2, 3000, 0))
         .with_transport_factory(Shared(parts.transport))
@@ -192,6 +217,27 @@ impl Linked {
         .1
     }
 
+    /// The message with this id, as the client has it.
+    pub async fn message(&self, id: &str) -> wa::Message {
+        let picked = self.find(id, |event| match event {
+            Event::Messages(batch) => {
+                batch.iter().find(|message| message.info.id == id).map(|message| message.message.clone())
+            }
+            _ => None,
+        });
+        (*picked.await.1).clone()
+    }
+
+    /// The bytes of a medium that the client got.
+    pub async fn download(&self, medium: &dyn wacore::download::Downloadable) -> Vec<u8> {
+        self.client.download(medium).await.expect("downloads")
+    }
+
+    /// Sends anything.
+    pub async fn send_message(&self, to: &str, message: wa::Message) -> String {
+        self.client.send_message(Jid::pn(to), message).await.expect("sent").message_id
+    }
+
     /// A receipt of this kind (`Delivered`, `Read`, `Played`) about this message.
     pub async fn receipt(&self, kind: &str, id: &str) -> Jid {
         self.find(kind, |event| match event {
@@ -271,6 +317,28 @@ pub async fn shows(sandbox: &Sandbox, phone: &str, wanted: impl Fn(&Inbox) -> bo
         Ok(inbox) => inbox,
         Err(_) => panic!("the phone shows {:#?}", sandbox.messages(BOOK, phone).await),
     }
+}
+
+/// The message with this id, once the phone shows it as it is wanted.
+pub async fn shown(
+    sandbox: &Sandbox,
+    phone: &str,
+    id: &str,
+    wanted: impl Fn(&InboxMessage) -> bool,
+) -> InboxMessage {
+    let has = |inbox: &Inbox| inbox.messages.iter().any(|message| message.id == id && wanted(message));
+    let inbox = shows(sandbox, phone, has).await;
+    inbox.messages.into_iter().find(|message| message.id == id).expect("it was there")
+}
+
+/// Bytes that no two of which are alike in a row, so that a shift or a gap shows.
+pub fn bytes(count: usize) -> Vec<u8> {
+    (0..count).map(|index| u8::try_from((index * 31 + index / 251) % 256).expect("below 256")).collect()
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(bytes))
 }
 
 pub fn texts(inbox: &Inbox) -> Vec<&str> {

@@ -3,7 +3,14 @@
 // It does what an application built on Baileys does and no more: trust the sandbox's root, keep the
 // auth state, open a new socket when the server asks for a restart.
 
-import makeWASocket, { Browsers, DisconnectReason, WA_CERT_DETAILS, initAuthCreds, proto } from 'baileys';
+import makeWASocket, {
+  Browsers,
+  DisconnectReason,
+  WA_CERT_DETAILS,
+  downloadMediaMessage,
+  initAuthCreds,
+  proto,
+} from 'baileys';
 
 import { Facts } from '../../support/until.js';
 
@@ -87,7 +94,10 @@ export class Baileys {
       }
     });
     socket.ev.on('messages.update', (updates) => {
-      for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status });
+      for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status, update });
+    });
+    socket.ev.on('messages.reaction', (reactions) => {
+      for (const { key, reaction } of reactions) this.#facts.add({ id: key.id, reaction });
     });
   }
 
@@ -129,9 +139,34 @@ export class Baileys {
   }
 
   async send(to, text) {
-    const sent = await this.#socket.sendMessage(`${to}@s.whatsapp.net`, { text });
+    return (await this.sendContent(to, { text })).key.id;
+  }
+
+  /** Anything that Baileys' `sendMessage` takes; answers what it made of it. */
+  async sendContent(to, content) {
+    const sent = await this.#socket.sendMessage(`${to}@s.whatsapp.net`, content);
     this.#sent.set(sent.key.id, sent.message);
-    return sent.key.id;
+    return sent;
+  }
+
+  /** The message with this id, as Baileys hands it to an application. */
+  message(id) {
+    return this.#facts.first(`Baileys to receive ${id}`, ({ message }) => message?.key.id === id && message);
+  }
+
+  /** A change to the message with this id that `wanted` says yes to. */
+  update(id, wanted) {
+    return this.#facts.first(`${id} to change`, (fact) => fact.id === id && fact.update && wanted(fact.update) && fact.update);
+  }
+
+  reaction(id) {
+    return this.#facts.first(`a reaction to ${id}`, (fact) => fact.id === id && fact.reaction);
+  }
+
+  /** The bytes of a medium; what the host no longer has, Baileys asks the phone for. */
+  download(message) {
+    const reuploadRequest = (missing) => this.#socket.updateMediaMessage(missing);
+    return downloadMediaMessage(message, 'buffer', {}, { logger, reuploadRequest });
   }
 
   /** The message with this text, as Baileys hands it to an application. */

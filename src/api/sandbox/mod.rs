@@ -1,4 +1,6 @@
 //! Simulated phones, for test keys. Each tenant has its own phone book.
+//!
+//! Phones, codes, links and faults are here; `messages` is what phones write and show.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -6,14 +8,16 @@ use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::id::SessionId;
-use wapid_core::phone::{Phone, Recipient};
-use wapid_sandbox::{Fault, FaultKind, MessageKind, PhoneMessage, ReceiptKind};
+use wapid_core::phone::Phone;
+use wapid_sandbox::{Fault, FaultKind};
 
 use super::Api;
 use super::body::Body;
 use super::caller::Tester;
 use super::error::ApiError;
 use super::openapi::Refusals;
+
+pub mod messages;
 
 #[derive(Deserialize, ToSchema)]
 pub struct NewPhone {
@@ -143,134 +147,6 @@ pub async fn enter_code(
     Ok(DONE)
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InboxShown {
-    messages: Vec<InboxMessage>,
-    /// Copies with a known id, which a phone does not show again
-    redelivered: u64,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct InboxMessage {
-    id: String,
-    from: String,
-    to: String,
-    from_me: bool,
-    #[serde(rename = "type")]
-    kind: String,
-    message: String,
-    media_sha256: Option<String>,
-    /// Seconds since the epoch
-    timestamp: i64,
-}
-
-/// What the phone shows, oldest first
-#[utoipa::path(
-    operation_id = "sandbox_messages",
-    get, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox",
-    params(("phone" = String, Path)), responses((status = 200, body = InboxShown), Refusals)
-)]
-pub async fn messages(
-    State(api): State<Api>,
-    tester: Tester,
-    Number(number): Number,
-) -> Result<Json<wapid_sandbox::Inbox>, ApiError> {
-    Ok(Json(api.sessions.sandbox().messages(&tester.book, &phone(&number)?).await?))
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct PhoneSends {
-    #[schema(example = "5511900000002")]
-    to: String,
-    /// `text`
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    message: String,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PhoneSent {
-    success: bool,
-    message_id: String,
-}
-
-/// The phone's owner writes a message
-#[utoipa::path(
-    operation_id = "sandbox_send",
-    post, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox", request_body = PhoneSends,
-    params(("phone" = String, Path)), responses((status = 200, body = PhoneSent), Refusals)
-)]
-pub async fn send(
-    State(api): State<Api>,
-    tester: Tester,
-    Number(number): Number,
-    body: Body<PhoneSends>,
-) -> Result<Json<PhoneSent>, ApiError> {
-    let new = body.value;
-    if new.kind.as_deref().is_some_and(|kind| kind != "text") {
-        return Err(ApiError::bad("UNSUPPORTED_TYPE", "type: sandbox phones write text only"));
-    }
-    let to = match Recipient::parse(&new.to)? {
-        Recipient::Person(phone) => phone.digits().to_owned(),
-        Recipient::Hidden(_) | Recipient::Group(_) => {
-            return Err(ApiError::bad("INVALID_RECIPIENT", "to: a phone number"));
-        }
-    };
-    let message = PhoneMessage { to, kind: MessageKind::Text, text: new.message, id: None };
-    let message_id = api.sessions.sandbox().send(&tester.book, &phone(&number)?, message).await?;
-    Ok(Json(PhoneSent { success: true, message_id }))
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Seen {
-    message_id: String,
-}
-
-/// The phone's owner reads a message
-#[utoipa::path(
-    operation_id = "sandbox_read",
-    post, path = "/api/sandbox/phones/{phone}/read", tag = "sandbox", request_body = Seen,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
-)]
-pub async fn read(
-    State(api): State<Api>,
-    tester: Tester,
-    Number(number): Number,
-    body: Body<Seen>,
-) -> Result<Json<Done>, ApiError> {
-    mark(&api, &tester, &number, &body.value.message_id, ReceiptKind::Read).await
-}
-
-/// The phone's owner plays a message
-#[utoipa::path(
-    operation_id = "sandbox_played",
-    post, path = "/api/sandbox/phones/{phone}/played", tag = "sandbox", request_body = Seen,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
-)]
-pub async fn played(
-    State(api): State<Api>,
-    tester: Tester,
-    Number(number): Number,
-    body: Body<Seen>,
-) -> Result<Json<Done>, ApiError> {
-    mark(&api, &tester, &number, &body.value.message_id, ReceiptKind::Played).await
-}
-
-async fn mark(
-    api: &Api,
-    tester: &Tester,
-    number: &str,
-    message_id: &str,
-    kind: ReceiptKind,
-) -> Result<Json<Done>, ApiError> {
-    api.sessions.sandbox().mark(&tester.book, &phone(number)?, message_id, kind).await?;
-    Ok(DONE)
-}
-
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Unlink {
@@ -312,7 +188,13 @@ pub struct NewFault {
     /// `drop`, `stall`, `401`, `403`, `429`, `500`, `503`, `515`, `replaced`, `temporary_ban`,
     /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `lookup_refused`, `never_ack`,
     /// `duplicate_delivery`, `corrupt_delivery`, `slow_ack`, `handshake_stall`, `refuse_handshake`,
-    /// `passkey`, `lose_sessions` or `clear`.
+    /// `passkey`, `lose_sessions`, `media_missing`, `media_unauthorized`, `truncated_media`, `slow_media`,
+    /// `media_expired`, `lose_media` or `clear`.
+    ///
+    /// `media_missing` (404), `media_unauthorized` (401) and `truncated_media` strike the next `count`
+    /// downloads of the session, `slow_media` delays all by `ms`; `media_expired` takes all media that the
+    /// phone shows from the host (410) until a phone that holds them is asked for them, and `lose_media` makes
+    /// the phone lose them.
     ///
     /// `reachout_timelock` and `new_chat_capped` refuse for `ms` every message to somebody who never
     /// wrote to this number, with 463 and 475; `clear` ends all that lasts
@@ -323,7 +205,7 @@ pub struct NewFault {
     phase: Option<wapid_sandbox::Phase>,
     /// How often
     count: Option<u32>,
-    /// How late, for `slow_ack`; how long, for `reachout_timelock` and `new_chat_capped` (an hour
+    /// How late, for `slow_ack` and `slow_media`; how long, for `reachout_timelock` and `new_chat_capped` (an hour
     /// unless said)
     ms: Option<u64>,
     /// WhatsApp's reason code of a temporary ban

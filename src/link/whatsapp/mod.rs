@@ -1,4 +1,4 @@
-//! The linked-device client, and the only file that names `whatsapp_rust`.
+//! The linked-device client, and the only folder that names `whatsapp_rust`.
 //!
 //! A live link verifies WhatsApp's certificate chain, always. A sandbox link pins the sandbox's own
 //! static key in its device row, so that the client begins with Noise IK, whose trust is exactly

@@ -1,0 +1,156 @@
+//! The media host over HTTP: streams in, streams out.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use futures::StreamExt as _;
+use tokio::net::TcpListener;
+
+use super::host::{self, Asked, Content, Reply};
+use super::pipe::{self, PATIENCE};
+use super::tls::{self, Authority, Secured};
+use crate::account::json;
+use crate::error::SandboxError;
+use crate::limits;
+use crate::restore::AUTHORITY;
+use crate::sandbox::Sandbox;
+
+/// The media host over HTTPS.
+pub struct MediaHost {
+    sandbox: Sandbox,
+    secured: Secured,
+    address: SocketAddr,
+    authority: PathBuf,
+}
+
+impl MediaHost {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The PEM file of who vouches for the host.
+    pub fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// Serves until the listener fails.
+    pub async fn serve(self) -> std::io::Result<()> {
+        axum::serve(self.secured, routes().with_state(self.sandbox)).await
+    }
+}
+
+impl Sandbox {
+    /// Opens the media host over HTTPS. From now on clients are told to go there; whoever shall believe
+    /// it trusts its authority, which stays the same as long as the network does.
+    pub async fn media_host(&self, listener: TcpListener) -> Result<MediaHost, SandboxError> {
+        let storage = |error: std::io::Error| SandboxError::Storage(error.to_string());
+        let address = listener.local_addr().map_err(storage)?;
+        let vouching = self.authority().await?;
+        let authority = self.net.media.shelves.folder().and_then(|folder| vouching.write(folder));
+        let authority = authority.map_err(storage)?;
+        let secured = Secured::new(listener, &vouching)?;
+        self.net.media.move_to(tls::name_of(address));
+        Ok(MediaHost { sandbox: self.clone(), secured, address, authority })
+    }
+
+    async fn authority(&self) -> Result<Authority, SandboxError> {
+        let authority = {
+            let mut known = self.net.authority.lock();
+            if known.is_none() {
+                let made = Authority::generate()?;
+                let mut batch = self.net.journal.batch();
+                batch.put(AUTHORITY, || "~authority".to_owned(), || json(&made));
+                self.net.journal.append(batch);
+                *known = Some(made);
+            }
+            known.clone()
+        };
+        self.net.journal.settled().await;
+        authority.ok_or_else(|| SandboxError::Storage("the media host has no certificate".into()))
+    }
+}
+
+/// Everything a client of WhatsApp does at a media host.
+pub(crate) fn routes() -> Router<Sandbox> {
+    let everything = || get(handle).post(handle);
+    Router::new()
+        .route("/mms/{kind}/{token}", everything())
+        .route("/product/image/{token}", everything())
+        .route("/pps/{kind}/{token}", everything())
+        .route("/v/{book}/{name}", everything())
+}
+
+async fn handle(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+    let range = text(&head.headers, header::RANGE);
+    if head.method == Method::POST {
+        let length = text(&head.headers, header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        return upload(sandbox, target, length, body.into_data_stream()).await;
+    }
+    let reply = tokio::task::spawn_blocking(move || {
+        host::download(&sandbox.net, &Asked { target: &target, book: None, range: range.as_deref() })
+    });
+    answer(reply.await).await
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+async fn upload(sandbox: Sandbox, target: String, length: Option<u64>, mut body: BodyDataStream) -> Response {
+    let (chunks, mut source) = pipe::source();
+    let reply = tokio::task::spawn_blocking(move || {
+        host::upload(&sandbox.net, &Asked { target: &target, book: None, range: None }, length, &mut source)
+    });
+    // A client hears a refusal only when it has written all; who writes without an end does not.
+    let mut chunks = Some(chunks);
+    let mut unwanted = 0;
+    while unwanted < limits::DRAINED_BYTES {
+        // Silence and a broken connection are the same: the upload broke off.
+        let Ok(Some(Ok(chunk))) = tokio::time::timeout(PATIENCE, body.next()).await else {
+            break;
+        };
+        let count = chunk.len();
+        if let Some(taken) = &chunks
+            && taken.send(chunk).await.is_err()
+        {
+            chunks = None;
+        }
+        if chunks.is_none() {
+            unwanted += count;
+        }
+    }
+    drop(chunks);
+    answer(reply.await).await
+}
+
+async fn answer(reply: Result<Reply, tokio::task::JoinError>) -> Response {
+    let Ok(reply) = reply else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if let Some(delay) = reply.delay {
+        tokio::time::sleep(delay).await;
+    }
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let blob = match reply.content {
+        Content::Json(json) => return (status, Json(json)).into_response(),
+        Content::Blob(blob) => blob,
+    };
+    let mut response = Response::new(Body::from_stream(pipe::read_in_background(blob.body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, blob.length.into());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(range) = blob.range.and_then(|range| HeaderValue::try_from(range).ok()) {
+        headers.insert(header::CONTENT_RANGE, range);
+    }
+    response
+}
