@@ -28,6 +28,10 @@ use crate::{link, serve, telemetry};
 /// How often expired things are tidied away.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
 
+/// How often new messages are indexed; a search does not wait for it.
+const INDEX_EVERY: Duration = Duration::from_secs(2);
+const INDEX_RETRY: Duration = Duration::from_secs(10);
+
 /// Links get this long to close; with the server's own 3 s and the last commit it stays under 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -106,6 +110,7 @@ impl Gateway {
             deliveries: deliveries.clone(),
             media: media.clone(),
             tests: Default::default(),
+            exports: Default::default(),
             stop: stop.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
@@ -116,6 +121,7 @@ impl Gateway {
         let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));
+        tokio::spawn(index(store.clone(), stop.clone()));
         Ok(Self { address, store, sessions, media, deliveries, stop, server, restored, waking, _lock: lock })
     }
 
@@ -211,6 +217,28 @@ async fn restore(sessions: Sessions, restored: Arc<AtomicBool>) {
     }
     restored.store(true, Ordering::Release);
     info!("Up after {:.1?}", started.elapsed());
+}
+
+/// Keeps the index of messages up, out of the way of whoever sends: it rests for as long as it worked, and for
+/// longer while others wait to write.
+async fn index(store: Store, stop: CancellationToken) {
+    let mut indexer = store.indexer();
+    loop {
+        let began = std::time::Instant::now();
+        let pause = match indexer.step().await {
+            Ok(0) => INDEX_EVERY,
+            Ok(_) if store.ledger_depth() > 0 => began.elapsed() * 16,
+            Ok(_) => began.elapsed(),
+            Err(error) => {
+                error!("Messages were not indexed and are tried again: {error}");
+                INDEX_RETRY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn tidy(store: Store, media: Media, stop: CancellationToken) {

@@ -294,6 +294,11 @@ impl Home {
         Process::start(&mut self.command()?).await
     }
 
+    /// The URL of its database.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
     pub fn caller(&self) -> anyhow::Result<Caller> {
         Ok(Caller {
             http: reqwest::Client::builder().no_proxy().build()?,

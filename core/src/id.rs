@@ -120,6 +120,13 @@ impl MessageKey {
     pub fn first_at(at: crate::clock::At) -> Self {
         Self(format!("msg_{}", first_ulid(at)))
     }
+
+    /// When its row was created. What follows the key in a position is left aside.
+    pub fn made_at(&self) -> Option<crate::clock::At> {
+        let id = self.0.strip_prefix("msg_")?.get(..ulid::ULID_LEN)?;
+        let ms = Ulid::from_string(id).ok()?.timestamp_ms();
+        i64::try_from(ms).ok().map(crate::clock::At)
+    }
 }
 
 impl EventId {

@@ -17,12 +17,14 @@
 //! | [`content`] | what a message says, both ways |
 //! | [`media`] | what a file must be to travel as an image, a voice note and so on |
 //! | [`message`] | the status of a message, which only moves forward |
+//! | [`nack`] | WhatsApp's refusals of a message, in our words |
 //! | [`event`] | what happened, said once |
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
 //! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
+//! | [`search`] | finding messages by what they say |
 //! | [`seal`] | secrets at rest |
 //! | [`crash`] | where a test lets the process die |
 //! | [`store`] | rows, on SQLite or Postgres |
@@ -38,11 +40,13 @@ pub mod job;
 pub mod key;
 pub mod media;
 pub mod message;
+pub mod nack;
 pub mod opt_out;
 pub mod pacing;
 pub mod phone;
 pub mod recipient;
 pub mod seal;
+pub mod search;
 pub mod session;
 pub mod signature;
 pub mod store;

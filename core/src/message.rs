@@ -19,6 +19,33 @@ impl Direction {
     }
 }
 
+/// Who brought a message into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(rename_all = "lowercase", type_name = "text")]
+pub enum Origin {
+    /// Somebody with a key.
+    Api,
+    /// The owner of the number, on the phone or another device.
+    Phone,
+    /// Whoever wrote to it.
+    Contact,
+}
+
+impl Origin {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Phone => "phone",
+            Self::Contact => "contact",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Api, Self::Phone, Self::Contact].into_iter().find(|origin| origin.as_str() == word)
+    }
+}
+
 /// Where a message stands. Receipts may come late and in any order; see [`Status::advance`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, sqlx::Type)]
 #[serde(rename_all = "lowercase")]

@@ -189,7 +189,22 @@ impl ApiError {
     }
 
     pub fn no_message() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "This session has no such message in its log")
+        Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "There is no such message in the log")
+    }
+
+    pub fn is_sending() -> Self {
+        Self::bad(
+            "MESSAGE_IS_SENDING",
+            "The message is on its way; once it is sent or has failed, it can be erased",
+        )
+    }
+
+    pub fn too_many_exports(limit: usize) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TOO_MANY_EXPORTS",
+            format!("{limit} exports of this tenant are underway; let one end"),
+        )
     }
 
     pub fn needs_test_key() -> Self {

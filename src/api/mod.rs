@@ -27,6 +27,7 @@ use crate::session::Sessions;
 
 mod body;
 mod caller;
+mod csv;
 mod error;
 mod events;
 mod health;
@@ -35,6 +36,7 @@ mod media;
 mod messages;
 mod openapi;
 mod opt_outs;
+mod places;
 mod sandbox;
 mod send;
 mod sessions;
@@ -56,7 +58,9 @@ pub struct Api {
     pub deliveries: Deliveries,
     pub media: Media,
     /// Test events on their way.
-    pub tests: webhooks::test::Tests,
+    pub tests: places::Places,
+    /// Files of messages that are being written.
+    pub exports: places::Places,
     /// Ends streams.
     pub stop: CancellationToken,
     pub metrics: PrometheusHandle,
@@ -83,6 +87,9 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::disconnect))
         .routes(routes!(send::send).layer(DefaultBodyLimit::disable()))
         .routes(routes!(messages::list::list))
+        .routes(routes!(messages::export::export))
+        .routes(routes!(messages::one::read, messages::one::erase))
+        .routes(routes!(messages::one::forget))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))

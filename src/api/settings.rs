@@ -9,6 +9,7 @@ use wapid_core::media;
 use wapid_core::opt_out::{self, Settings as Stored, WORDS_MAX};
 use wapid_core::pacing::Windows;
 use wapid_core::phone::Country;
+use wapid_core::store::retention;
 
 use super::Api;
 use super::body::Body;
@@ -47,13 +48,25 @@ pub struct Settings {
     /// How long files are kept that come from here on: 1 to 3,650; 30 by default
     #[schema(example = 30)]
     media_keep_days: Option<i64>,
+    /// How long messages are kept, in days: 1 to 3,650; for ever by default. One whose outcome is not known, or
+    /// of a job that is not over, is kept for longer
+    #[schema(example = 365)]
+    messages_keep_days: Option<i64>,
+}
+
+/// How long what is kept, in days, where a tenant says so.
+struct Kept {
+    events: Option<i64>,
+    media: Option<i64>,
+    messages: Option<i64>,
 }
 
 impl Settings {
-    fn of(stored: Stored, event_days: Option<i64>, media_days: Option<i64>) -> Self {
+    fn of(stored: Stored, kept: &Kept) -> Self {
         Self {
-            media_keep_days: Some(media_days.unwrap_or(media::KEPT_DAYS)),
-            event_days: Some(event_days.unwrap_or(KEPT_DAYS)),
+            media_keep_days: Some(kept.media.unwrap_or(media::KEPT_DAYS)),
+            messages_keep_days: kept.messages,
+            event_days: Some(kept.events.unwrap_or(KEPT_DAYS)),
             default_country: stored.default_country,
             windows: Some(stored.windows),
             stop_words: Some(stored.stop_words.unwrap_or_else(opt_out::stop_words)),
@@ -92,6 +105,11 @@ impl Settings {
             let (least, most) = (media::KEPT_DAYS_RANGE.start(), media::KEPT_DAYS_RANGE.end());
             return Err(invalid(format!("mediaKeepDays: {least} to {most}")));
         }
+        if self.messages_keep_days.is_some_and(|days| !retention::KEPT_DAYS_RANGE.contains(&days)) {
+            let range = retention::KEPT_DAYS_RANGE;
+            let why = format!("messagesKeepDays: {} to {}, or null for ever", range.start(), range.end());
+            return Err(invalid(why));
+        }
         let applies_to_all = match self.opt_out_scope.as_deref() {
             None | Some("jobs") => false,
             Some("all") => true,
@@ -120,8 +138,12 @@ pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
 
 async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
     let ends = caller.store.log_ends().await?;
-    let media_days = caller.store.media_days().await?;
-    Ok(Settings::of(caller.store.settings().await?, ends.kept_days, media_days))
+    let kept = Kept {
+        events: ends.kept_days,
+        media: caller.store.media_days().await?,
+        messages: caller.store.message_days().await?,
+    };
+    Ok(Settings::of(caller.store.settings().await?, &kept))
 }
 
 /// Replace the settings
@@ -138,11 +160,12 @@ pub async fn write(
     caller: Caller,
     body: Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
-    let (event_days, media_days) = (body.value.event_days, body.value.media_keep_days);
+    let Settings { event_days, media_keep_days, messages_keep_days, .. } = body.value;
     let wish = body.value.check()?;
     caller.store.save_settings(&wish).await?;
     caller.store.keep_events(event_days).await?;
-    caller.store.keep_media(media_days).await?;
+    caller.store.keep_media(media_keep_days).await?;
+    caller.store.keep_messages(messages_keep_days).await?;
     for session in caller.store.sessions().await? {
         api.sessions.wake_jobs(&session.key).await;
     }

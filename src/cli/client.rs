@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::config::Config;
 
+const PATIENCE: Duration = Duration::from_secs(60);
+/// For a file, as long as it goes on.
+const FILE_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
 /// How a command reaches a gateway.
 #[derive(Debug, Args)]
 pub struct Connection {
@@ -70,11 +74,7 @@ pub fn base_url(config: &Config) -> String {
 /// Follows no redirect: a key goes where it was sent, and a forwarded event as far as a webhook would.
 pub fn http() -> anyhow::Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .timeout(Duration::from_secs(60))
-        .build()?)
+    Ok(reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build()?)
 }
 
 impl Client {
@@ -99,6 +99,20 @@ impl Client {
         self.call(Method::GET, path, None).await
     }
 
+    /// An answer that may be long, part by part. It begins soon; whoever reads it sees that it goes on.
+    pub async fn stream(&self, path: &str) -> Result<reqwest::Response, CallError> {
+        let url = || self.url.clone();
+        let request = self.http.get(format!("{}{path}", self.url)).header("X-API-Key", &self.key);
+        let request = request.timeout(FILE_PATIENCE);
+        let answer = tokio::time::timeout(PATIENCE, request.send());
+        let answer = answer.await.map_err(|_| CallError::Silent { url: url() })?;
+        let answer = answer.map_err(|source| CallError::NoAnswer { url: url(), source })?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(refused(answer, url()).await)
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -112,17 +126,23 @@ impl Client {
         }
         let url = || self.url.clone();
         let answer = request.send().await.map_err(|source| CallError::NoAnswer { url: url(), source })?;
-        let status = answer.status();
-        let not_json = |source| CallError::NotJson { url: url(), source };
-        if status.is_success() {
-            return answer.json().await.map_err(not_json);
+        if answer.status().is_success() {
+            return answer.json().await.map_err(|source| CallError::NotJson { url: url(), source });
         }
-        let value: Value = answer.json().await.map_err(not_json)?;
-        let text = |name: &str| value[name].as_str().map(str::to_owned);
-        Err(CallError::Refused {
-            status,
-            code: text("code").unwrap_or_default(),
-            error: text("error").unwrap_or_else(|| "the gateway refused".to_owned()),
-        })
+        Err(refused(answer, url()).await)
+    }
+}
+
+async fn refused(answer: reqwest::Response, url: String) -> CallError {
+    let status = answer.status();
+    let value: Value = match answer.json().await {
+        Ok(value) => value,
+        Err(source) => return CallError::NotJson { url, source },
+    };
+    let text = |name: &str| value[name].as_str().map(str::to_owned);
+    CallError::Refused {
+        status,
+        code: text("code").unwrap_or_default(),
+        error: text("error").unwrap_or_else(|| "the gateway refused".to_owned()),
     }
 }

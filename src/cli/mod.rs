@@ -7,10 +7,11 @@
 //! | `link` | link a number from a terminal, through a running gateway |
 //! | `job` | list, watch and steer bulk jobs, through a running gateway |
 //! | `listen` | a tenant's events, live, through a running gateway |
+//! | `messages` | the message log as a file, through a running gateway |
 //! | `watch` | how a job is followed: a bar on a terminal, lines or JSON elsewhere |
 //! | `progress` | what a job's progress reads like; pure |
 //! | `demo` | a tour on the sandbox |
-//! | `client` | the small HTTP client that `link`, `job`, `listen` and `demo` share |
+//! | `client` | the small HTTP client that `link`, `job`, `listen`, `messages` and `demo` share |
 
 #![expect(clippy::print_stdout, reason = "commands speak to whoever typed them")]
 
@@ -30,6 +31,7 @@ mod demo;
 mod job;
 mod link;
 mod listen;
+mod messages;
 mod progress;
 mod serve;
 mod watch;
@@ -60,6 +62,9 @@ enum Command {
     /// A gateway that restarts meanwhile is waited for, and nothing is missed. Exit code: 130 after Ctrl-C, 1
     /// when there is nothing to listen to.
     Listen(listen::ListenArguments),
+    /// The message log: export
+    #[command(subcommand)]
+    Messages(messages::MessagesCommand),
     /// Customer accounts
     #[command(subcommand)]
     Tenant(admin::TenantCommand),
@@ -122,6 +127,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Link(arguments) => link::link(&config, arguments).await?,
         Command::Job(command) => return job::job(&config, command).await,
         Command::Listen(arguments) => return listen::listen(&config, arguments).await,
+        Command::Messages(command) => messages::messages(&config, command).await?,
         Command::Tenant(command) => admin::tenant(&config, command).await?,
         Command::Key(command) => admin::key(&config, command).await?,
         Command::Sandbox { listen, folder, media, json } => {

@@ -17,9 +17,11 @@ use wapid_core::clock::At;
 use wapid_core::content::Content;
 use wapid_core::crash;
 use wapid_core::id::MessageKey;
+use wapid_core::nack::{BLOCKED, Nack};
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
-use wapid_core::store::ledger::{BLOCKED, Outcome, Owner, SEND_FAILED, Settlement, Unsettled};
+use wapid_core::store::ledger::{Outcome, Owner, SEND_FAILED, Settlement, Unsettled};
+use wapid_core::store::messages::Pending;
 
 use super::Sessions;
 use crate::link::{Answer, InFlight, Letter, Link, SendFailure};
@@ -40,7 +42,7 @@ const TRIES_MAX: u32 = 4;
 /// How long a job's message is tried on; then its recipient waits in line again.
 const JOB_TRIES_MS: i64 = 10 * 60_000;
 /// A message is sent again for this long; then its outcome stays unknown.
-const RESEND_WINDOW_MS: i64 = 24 * 3_600_000;
+pub const RESEND_WINDOW_MS: i64 = 24 * 3_600_000;
 /// The longest pause between tries to commit a result while the database is away.
 const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -204,7 +206,7 @@ impl Outbox {
         tokio::select! {
             Some(written) = self.writing.join_next() => match written {
                 Ok(written) => self.written(written, context),
-                // What a panic says may hold what a caller sent; the panic hook has said where.
+                // Its panics are caught, and it is never cancelled.
                 Err(_) => error!("Writing a message ended by a panic"),
             },
             Some(ended) = self.unanswered.join_next() => match ended {
@@ -240,8 +242,9 @@ impl Outbox {
         match result {
             Ok(in_flight) => {
                 crash::point("message.written");
+                let wa_id = outgoing.wa_id.clone();
                 let answer = await_answer(context.clone(), outgoing, in_flight, link, connection);
-                self.unanswered.spawn(answer);
+                self.follow(context, wa_id, answer);
             }
             Err(SendFailure::Lost) => {
                 self.suspects_loss |= connection == self.connection;
@@ -251,12 +254,12 @@ impl Outbox {
                 warn!(message.key = %outgoing.key, "A message did not leave");
                 tracing::debug!("{why}");
                 let clock = context.sessions.store().clock().clone();
-                let context = context.clone();
+                let (wa_id, of) = (outgoing.wa_id.clone(), context.clone());
                 let pause = outgoing.failed(clock.now());
-                self.unanswered.spawn(async move {
+                self.follow(context, wa_id, async move {
                     let Some(pause) = pause else {
                         let error = "the message could not be sent".to_owned();
-                        return give_up(context, outgoing, SEND_FAILED, error).await;
+                        return give_up(of, outgoing, SEND_FAILED, error).await;
                     };
                     clock.until(clock.now().plus_ms(pause)).await;
                     Ended::Again { outgoing: Box::new(outgoing), when: Again::Now }
@@ -264,13 +267,34 @@ impl Outbox {
             }
             Err(failure @ SendFailure::NotOnWhatsApp) => {
                 let error = failure.to_string();
-                self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
+                let wa_id = outgoing.wa_id.clone();
+                self.follow(context, wa_id, give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
             }
             Err(SendFailure::Invalid(why)) => {
                 let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };
-                self.unanswered.spawn(give_up(context.clone(), outgoing, code, why));
+                let wa_id = outgoing.wa_id.clone();
+                self.follow(context, wa_id, give_up(context.clone(), outgoing, code, why));
             }
         }
+    }
+
+    /// Sees a message to its end. One whose task meets a bug is nobody's from then on, so that
+    /// `reconcile` finds it.
+    fn follow(
+        &mut self,
+        context: &Context,
+        wa_id: String,
+        work: impl Future<Output = Ended> + Send + 'static,
+    ) {
+        let sessions = context.sessions.clone();
+        self.unanswered.spawn(async move {
+            AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+                // What a panic says may hold what a caller sent; the panic hook has said where.
+                error!("A message's task ended by a panic");
+                sessions.abandon(&wa_id);
+                Ended::Settled
+            })
+        });
     }
 
     fn again(&mut self, outgoing: Outgoing, when: Again) {
@@ -331,8 +355,9 @@ async fn await_answer(
             settle(&context, &outgoing, Outcome::Sent, Verdict::Sent { at }, at).await
         }
         Ok(Answer::Nack { code }) => {
-            let (name, error) = nack(&code);
-            give_up(context, outgoing, name, error).await
+            let nack = Nack::new(&code);
+            let verdict = Verdict::Failed { code: nack.code().to_owned(), error: nack.words() };
+            settle(&context, &outgoing, Outcome::Refused(nack), verdict, clock.now()).await
         }
         Err(_) if outgoing.is_too_old(clock.now()) => give_up_late(context, outgoing).await,
         Err(_) => Ended::Again { outgoing: Box::new(outgoing), when: Again::After(connection) },
@@ -343,6 +368,22 @@ async fn await_answer(
 pub async fn give_up_late(context: Context, outgoing: Outgoing) -> Ended {
     let error = "WhatsApp did not answer for a day".to_owned();
     give_up(context, outgoing, "OUTCOME_UNKNOWN", error).await
+}
+
+/// Not sent within the window, and nobody is connected: whoever connects later does not send it either.
+pub async fn give_up_unsent(sessions: &Sessions, message: &Pending) -> Result<(), StoreError> {
+    let (code, error) = ("OUTCOME_UNKNOWN".to_owned(), "the number was not connected for a day".to_owned());
+    let settlement = Settlement {
+        owner: message.owner.clone(),
+        key: message.key.clone(),
+        // No lease has this epoch: whoever may have tried it last has lost it.
+        epoch: i64::MAX,
+        outcome: Outcome::Failed { code: code.clone(), error: error.clone() },
+        at: sessions.now(),
+    };
+    sessions.store().settle(settlement).await?;
+    sessions.resolve(&message.wa_id, Verdict::Failed { code, error });
+    Ok(())
 }
 
 pub async fn give_up(context: Context, outgoing: Outgoing, code: &str, error: String) -> Ended {
@@ -381,21 +422,5 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
                 pause = (pause * 2).min(SETTLE_PAUSE_MAX);
             }
         }
-    }
-}
-
-/// WhatsApp's refusals of a message, in our words. Codes: whatsapp-rust 0.7.0
-/// `client/node_io.rs`, and wacore 0.7.0 `protocol/nack.rs`.
-fn nack(code: &str) -> (&'static str, String) {
-    match code {
-        "463" => (
-            BLOCKED,
-            "WhatsApp does not let this number start a chat with this recipient now (463)".to_owned(),
-        ),
-        "475" => {
-            (BLOCKED, "This number has started as many chats as WhatsApp allows for now (475)".to_owned())
-        }
-        "404" => ("NOT_ON_WHATSAPP", "WhatsApp does not know the recipient (404)".to_owned()),
-        other => ("REFUSED_BY_WHATSAPP", format!("WhatsApp refused the message ({other})")),
     }
 }

@@ -33,7 +33,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let a = app.tenant("a").await;
     let session = a.linked("main", "5511900000001").await;
     a.phone("5511900000002").await;
-    session.send("5511900000002", "private").await.ok();
+    let sent = session.send("5511900000002", "private").await.ok();
+    let message = sent["messageId"].as_str().expect("an id");
     a.test.post("/api/whatsapp/opt-outs", json!({"phone": "5511900000001"})).await.ok();
     let job = json!({"recipients": ["5511900000002"], "message": "private offer", "scheduleAt": "2099-01-01T00:00:00Z"});
     let refused = a.test.post(&session.path("/send-bulk"), job.clone()).await;
@@ -70,6 +71,7 @@ async fn a_stranger_finds_nothing_on_any_route() {
                 .replace("{id}", own)
                 .replace("{phone}", "5511900000001")
                 .replace("{jobId}", &job.id)
+                .replace("{messageId}", message)
                 .replace("{eventId}", event)
                 .replace("{mediaId}", media)
                 .replace("{recoveryId}", recovery)
@@ -159,6 +161,7 @@ async fn snapshot(caller: &crate::app::Caller) -> [Value; 9] {
         caller.get("/api/whatsapp/settings").await.ok(),
         caller.get("/api/whatsapp/sessions").await.ok(),
         caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
+        caller.get("/api/whatsapp/messages?search=private").await.ok()["total"].clone(),
         caller.get("/api/sandbox/phones").await.ok(),
         caller.get("/api/whatsapp/webhooks").await.ok(),
         caller.get("/api/whatsapp/webhook").await.ok(),

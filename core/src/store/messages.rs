@@ -1,16 +1,16 @@
-//! Reading the message log.
+//! A message of the log, and which of them somebody wants. Reading many is `log`'s.
 
-use std::fmt::Write as _;
-
-use sqlx::AssertSqlSafe;
-
-use super::tx::{self, values};
+use super::ledger::Owner;
+use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
 use crate::content::{Body, Content, Poll, Words};
-use crate::id::{MediaId, MessageKey, SessionId, SessionKey};
-use crate::message::{Direction, Status};
-use crate::phone::Phone;
+use crate::id::{MediaId, MessageKey, SessionId, SessionKey, TenantId};
+use crate::job::JobId;
+use crate::key::Mode;
+use crate::message::{Direction, Origin, Status};
+use crate::phone::{Phone, Recipient};
+use crate::search::Query;
 
 /// A row of the log.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -18,8 +18,7 @@ pub struct MessageRow {
     pub key: MessageKey,
     pub session_id: SessionId,
     pub direction: Direction,
-    /// `api`, `phone` or `contact`.
-    pub origin: String,
+    pub origin: Origin,
     pub wa_id: String,
     pub chat: String,
     pub sender: String,
@@ -35,6 +34,13 @@ pub struct MessageRow {
     pub sent_at: Option<At>,
     pub delivered_at: Option<At>,
     pub read_at: Option<At>,
+    pub played_at: Option<At>,
+    pub failed_at: Option<At>,
+    /// WhatsApp's own code, where it refused.
+    pub refusal: Option<i64>,
+    /// When what it said was erased on request.
+    pub erased_at: Option<At>,
+    pub job_id: Option<JobId>,
     /// JSON of [`Content`]; none where an older version received it.
     pub content: Option<String>,
     /// WhatsApp id of the message that this one changes.
@@ -67,6 +73,7 @@ impl MessageRow {
         Ok(Some(content))
     }
 }
+}
 
 /// Which rows; empty is all.
 #[derive(Debug, Clone, Default)]
@@ -79,28 +86,49 @@ pub struct MessageFilter {
     pub from: Option<At>,
     /// Exclusive.
     pub to: Option<At>,
+    /// `text`, `image` and so on.
+    pub kind: Option<String>,
+    pub chat: Option<Recipient>,
+    pub origin: Option<Origin>,
+    pub job: Option<JobId>,
+    pub search: Option<Query>,
 }
 
 macro_rules! columns {
     () => {
         "key, session_id, direction, origin, wa_id, chat, sender, phone, lid, sender_name, kind, body, status, \
-         error_code, error, created_at, sent_at, delivered_at, read_at, content, target, media_id, chat_name, \
-         original, edited_at, deleted_at"
+         error_code, error, created_at, sent_at, delivered_at, read_at, played_at, failed_at, refusal, erased_at, \
+         job_id, content, target, media_id, chat_name, original, edited_at, deleted_at"
     };
 }
+pub(super) use columns;
 
 const ONE: &str =
     concat!("SELECT ", columns!(), " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3");
 
-/// WhatsApp's id is one message's within a chat only.
+/// WhatsApp's id is one message's within a chat only: one that we sent comes first, then the newest. Each of
+/// the tenant's sessions is asked, the removed ones too.
 const NAMED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM (SELECT key AS of_session FROM sessions WHERE tenant_id = $1 AND mode = $2
+            AND ($4 = '' OR session_id = $4)
+        UNION ALL SELECT session_key AS of_session FROM past_sessions WHERE tenant_id = $1 AND mode = $2
+            AND ($4 = '' OR session_id = $4)) s
+    JOIN messages ON session_key = s.of_session AND wa_id = $3
+    WHERE tenant_id || '' = $1 AND mode || '' = $2
+    ORDER BY direction DESC, key DESC LIMIT 1"
+);
+
+/// Of one session, where the id is one message's within a chat only.
+const NAMED_IN: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND session_key = $3 AND wa_id = $4 \
      ORDER BY key DESC LIMIT 8"
 );
 
-const KEYED: &str = concat!(
+const KEYED_IN: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $4 AND session_key || '' = $3"
@@ -110,7 +138,8 @@ const KEYED: &str = concat!(
 const CHANGES: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND session_key = $3 AND target = $4 \
+    " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND target = $4 AND session_key =
+        (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3)
      ORDER BY key LIMIT 1000"
 );
 
@@ -118,55 +147,49 @@ const POLL: &str = "SELECT content FROM messages WHERE session_key = $1 AND wa_i
 
 const USAGE: &str = "SELECT used FROM daily_usage WHERE tenant_id = $1 AND mode = $2 AND day = $3";
 
-/// The `WHERE` of a filter, written with just the conditions it has, so that each has its index.
-struct Where {
-    sql: String,
-    values: Vec<tx::Value>,
-}
-
-impl Where {
-    fn of(tenant: &TenantStore, filter: &MessageFilter) -> Self {
-        let mut it = Self {
-            // What only changes a message is shown with it.
-            sql: "WHERE tenant_id = $1 AND mode = $2 AND target IS NULL".into(),
-            values: values![tenant.tenant.as_str(), tenant.mode.as_str()],
-        };
-        let MessageFilter { session, direction, status, phone, from, to } = filter;
-        if let Some(session) = session {
-            it.and("session_id =", session.as_str());
-        }
-        if let Some(phone) = phone {
-            it.and("phone =", phone.digits());
-        }
-        if let Some(direction) = direction {
-            it.and("direction =", direction.as_str());
-        }
-        if let Some(status) = status {
-            it.and("status =", status.as_str());
-        }
-        // A key begins with its row's `created_at`, and keys are indexed.
-        if let Some(from) = from {
-            it.and("key >=", MessageKey::first_at(*from).0);
-        }
-        if let Some(to) = to {
-            it.and("key <", MessageKey::first_at(*to).0);
-        }
-        it
-    }
-
-    fn and(&mut self, condition: &str, value: impl Into<tx::Value>) {
-        self.values.push(value.into());
-        let _ = write!(self.sql, " AND {condition} ${}", self.values.len());
-    }
-}
-
 /// Few: what is on its way, and nothing else.
-const PENDING: &str = "SELECT session_key, wa_id FROM messages WHERE pending AND created_at <= $1";
+const PENDING: &str = "SELECT m.tenant_id, m.mode, m.session_key, m.session_id, m.key, m.wa_id, m.created_at,
+        l.owner AS lease_owner
+    FROM messages m LEFT JOIN leases l ON l.name = m.session_key AND l.until > $2
+    WHERE m.pending AND m.created_at <= $1";
+
+/// A message that has no result yet.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    pub owner: Owner,
+    pub key: MessageKey,
+    pub wa_id: String,
+    pub created_at: At,
+    /// The process that runs its session.
+    pub lease_owner: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct PendingRow {
+    tenant_id: TenantId,
+    mode: Mode,
+    session_key: SessionKey,
+    session_id: SessionId,
+    key: MessageKey,
+    wa_id: String,
+    created_at: At,
+    lease_owner: Option<String>,
+}
+
+impl From<PendingRow> for Pending {
+    fn from(row: PendingRow) -> Self {
+        let PendingRow { tenant_id, mode, session_key, session_id, key, wa_id, created_at, lease_owner } =
+            row;
+        let owner = Owner { tenant: tenant_id, mode, session: session_key, session_id };
+        Self { owner, key, wa_id, created_at, lease_owner }
+    }
+}
 
 impl Store {
     /// Messages of before then that have no result yet, of every session.
-    pub async fn pending_since(&self, before: At) -> Result<Vec<(SessionKey, String)>> {
-        Ok(self.db.rows(PENDING, values![before]).await?)
+    pub async fn pending_since(&self, before: At) -> Result<Vec<Pending>> {
+        let rows: Vec<PendingRow> = self.db.rows(PENDING, values![before, self.clock.now()]).await?;
+        Ok(rows.into_iter().map(Pending::from).collect())
     }
 }
 
@@ -186,64 +209,32 @@ impl TenantStore {
     /// Messages of a session by WhatsApp's id or by ours, newest first: few, for the id is one message's
     /// within a chat.
     pub async fn messages_named(&self, session: &SessionKey, id: &str) -> Result<Vec<MessageRow>> {
-        let sql = if MessageKey::parse(id).is_some() { KEYED } else { NAMED };
+        let sql = if MessageKey::parse(id).is_some() { KEYED_IN } else { NAMED_IN };
         let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), id];
         Ok(self.store.db.rows(sql, values).await?)
     }
 
     /// What changed a message: its edits, reactions and votes, oldest first, at most 1,000.
-    pub async fn changes_of(&self, session: &SessionKey, wa_id: &str) -> Result<Vec<MessageRow>> {
-        let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), wa_id];
+    pub async fn changes_of(&self, message: &MessageRow) -> Result<Vec<MessageRow>> {
+        let (key, wa_id) = (message.key.as_str(), message.wa_id.as_str());
+        let values = values![self.tenant.as_str(), self.mode.as_str(), key, wa_id];
         Ok(self.store.db.rows(CHANGES, values).await?)
-    }
-
-    /// Newest first: rows `offset..offset + limit`, and how many there are in all.
-    pub async fn messages_page(
-        &self,
-        filter: &MessageFilter,
-        limit: i64,
-        offset: i64,
-    ) -> Result<(Vec<MessageRow>, i64)> {
-        let Where { sql, mut values } = Where::of(self, filter);
-        let db = &self.store.db;
-        let count = format!("SELECT COUNT(*) FROM messages {sql}");
-        let total: Vec<(i64,)> = db.rows(AssertSqlSafe(count), values.clone()).await?;
-        values.extend(values![limit, offset]);
-        let n = values.len();
-        let page = format!(
-            concat!("SELECT ", columns!(), " FROM messages {} ORDER BY key DESC LIMIT ${} OFFSET ${}"),
-            sql,
-            n - 1,
-            n
-        );
-        let rows = db.rows(AssertSqlSafe(page), values).await?;
-        Ok((rows, total.first().map_or(0, |(total,)| *total)))
-    }
-
-    /// Newest first, older than `before`. Costs the same however deep it reads.
-    pub async fn messages_before(
-        &self,
-        filter: &MessageFilter,
-        before: Option<&MessageKey>,
-        limit: i64,
-    ) -> Result<Vec<MessageRow>> {
-        let mut filter = Where::of(self, filter);
-        if let Some(before) = before {
-            filter.and("key <", before.as_str());
-        }
-        let Where { sql, mut values } = filter;
-        values.extend(values![limit]);
-        let page = format!(
-            concat!("SELECT ", columns!(), " FROM messages {} ORDER BY key DESC LIMIT ${}"),
-            sql,
-            values.len()
-        );
-        Ok(self.store.db.rows(AssertSqlSafe(page), values).await?)
     }
 
     pub async fn message(&self, key: &MessageKey) -> Result<Option<MessageRow>> {
         let values = values![self.tenant.as_str(), self.mode.as_str(), key.as_str()];
         Ok(self.store.db.rows(ONE, values).await?.pop())
+    }
+
+    /// A message by WhatsApp's id, in one session or in any.
+    pub async fn message_named(
+        &self,
+        wa_id: &str,
+        session: Option<&SessionId>,
+    ) -> Result<Option<MessageRow>> {
+        let session = session.map_or("", SessionId::as_str);
+        let values = values![self.tenant.as_str(), self.mode.as_str(), wa_id, session];
+        Ok(self.store.db.rows(NAMED, values).await?.pop())
     }
 
     /// The message that an unexpired idempotency key made, and the fingerprint of its request.

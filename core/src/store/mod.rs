@@ -14,6 +14,11 @@
 //! | [`sessions`] | sessions: wanted, account, end |
 //! | [`messages`] | reading the log |
 //! | [`media`] | files, sent and received, and where their bytes are |
+//! | [`messages`] | a message of the log, and which of them somebody wants |
+//! | [`log`] | reading many: pages, and walks through the log |
+//! | [`retention`] | how long they are kept |
+//! | [`erase`] | erasing what was said, on somebody's request |
+//! | [`search`] | the index of what they say |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -35,6 +40,7 @@ use crate::seal::{Seal, SealError};
 pub mod db;
 pub mod deliveries;
 pub mod endpoints;
+pub mod erase;
 pub mod events;
 pub mod follow;
 mod hub;
@@ -42,9 +48,12 @@ pub mod jobs;
 pub mod leases;
 pub mod ledger;
 pub mod media;
+pub mod log;
 pub mod messages;
 #[cfg(test)]
 mod plan;
+pub mod retention;
+pub mod search;
 pub mod sessions;
 pub mod settings;
 pub mod tenants;
@@ -148,7 +157,9 @@ impl Store {
         const EXPIRED_KEYS: &str = "DELETE FROM idempotency_keys WHERE (tenant_id, mode, key) IN
             (SELECT tenant_id, mode, key FROM idempotency_keys WHERE expires_at <= $1
              ORDER BY expires_at LIMIT $2)";
-        let mut deleted = self.drop_unfinished_jobs(now).await? + self.forget_events(now).await?;
+        let mut deleted = self.drop_unfinished_jobs(now).await?
+            + self.forget_events(now).await?
+            + self.forget_messages(now).await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()

@@ -17,7 +17,7 @@ use wapid_core::store::ledger::{
 };
 use wapid_core::store::sessions::SessionSettings;
 use wapid_core::store::tenants::NewTenant;
-use wapid_core::store::{Durability, Store, StoreError, TenantStore};
+use wapid_core::store::{Db, Durability, Store, StoreError, TenantStore};
 use wapid_core::tenant::Tenant;
 
 /// 2026-03-08 10:30 UTC.
@@ -268,6 +268,15 @@ pub fn count(results: &[Result<Accepted, Refused>]) -> (usize, usize) {
     let over = results.iter().filter(|r| matches!(r, Err(Refused::LimitReached { .. }))).count();
     assert_eq!(new + over, results.len(), "{results:?}");
     (new, over)
+}
+
+/// Runs a statement as somebody with a shell would.
+pub async fn execute(store: &Store, sql: &str) -> u64 {
+    let sql = AssertSqlSafe(sql.to_owned());
+    match store.db() {
+        Db::Sqlite { write, .. } => sqlx::query(sql).execute(write).await.unwrap().rows_affected(),
+        Db::Postgres(pool) => sqlx::query(sql).execute(pool).await.unwrap().rows_affected(),
+    }
 }
 
 /// Runs calls side by side and answers in their order.

@@ -79,7 +79,7 @@ async fn each_filter_finds_its_rows(db: TestDb) {
         status: Some(Status::Sending),
         phone: Some(crate::fixture::phone()),
         from: minute(25),
-        to: None,
+        ..all()
     };
     assert_eq!(count(narrow).await, 5);
 }

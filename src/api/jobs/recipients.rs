@@ -20,6 +20,7 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::jobs::RecipientRow;
 
 use super::{OwnJob, within};
+use crate::api::csv;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 
@@ -123,7 +124,7 @@ pub async fn list(
             let recipients = rows.into_iter().map(|row| teller.tell(row)).collect();
             Ok(Json(Recipients { recipients, next_after }).into_response())
         }
-        Some("csv") => Ok(csv(job.caller.store, job.row.id, outcome, after, teller)),
+        Some("csv") => Ok(file(job.caller.store, job.row.id, outcome, after, teller)),
         Some(_) => Err(ApiError::parameter("format: json or csv")),
     }
 }
@@ -166,11 +167,23 @@ impl Teller {
 }
 
 /// The whole list, a page at a time.
-fn csv(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, teller: Teller) -> Response {
-    // With the mark by which Excel knows UTF-8: without it é reads as Ã©.
-    const HEADER: &str = "\u{feff}row,phone,name,outcome,messageStatus,messageId,variant,attempts,code,error,settledAt,\
-         deliveredAt,readAt\r\n";
-    let head = stream::once(std::future::ready(Ok(Bytes::from_static(HEADER.as_bytes()))));
+fn file(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, teller: Teller) -> Response {
+    const COLUMNS: [&str; 13] = [
+        "row",
+        "phone",
+        "name",
+        "outcome",
+        "messageStatus",
+        "messageId",
+        "variant",
+        "attempts",
+        "code",
+        "error",
+        "settledAt",
+        "deliveredAt",
+        "readAt",
+    ];
+    let head = stream::once(std::future::ready(Ok(Bytes::from(csv::head(&COLUMNS)))));
     let pages = stream::try_unfold((store, teller, Some(after)), move |(store, teller, after)| {
         let id = id.clone();
         async move {
@@ -215,16 +228,7 @@ fn line(one: Recipient) -> String {
         one.delivered_at.unwrap_or_default(),
         one.read_at.unwrap_or_default(),
     ];
-    let mut line = cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
-    line.push_str("\r\n");
-    line
-}
-
-/// A spreadsheet runs what begins like a formula, so such a cell gets an apostrophe before it.
-fn quoted(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let cell = if formula { format!("'{cell}") } else { cell.to_owned() };
-    if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    csv::line(&cells)
 }
 
 #[derive(Serialize, ToSchema)]
@@ -319,17 +323,4 @@ pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
     let mut reasons: Vec<Reason> = reasons.into_iter().map(|(code, count)| Reason { code, count }).collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
     Ok(Json(Results { outcomes, messages, reasons, variants }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        assert_eq!(quoted("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
-        assert_eq!(quoted("+5511"), "'+5511");
-        assert_eq!(quoted("a,b"), "\"a,b\"");
-        assert_eq!(quoted("Ana"), "Ana");
-    }
 }

@@ -3,12 +3,14 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::clock::At;
 use wapid_core::id::{MessageKey, SessionId};
-use wapid_core::store::messages::MessageRow;
+use wapid_core::store::log::FOUND_MAX;
+use wapid_core::store::search::Searched;
 
-use super::query::LogQuery;
+use super::query::Filters;
 use super::row::Logged;
 use crate::api::Api;
 use crate::api::caller::Caller;
@@ -20,6 +22,17 @@ const PAGE_MAX: i64 = 100;
 /// Pages count every row before them; whoever reads deeper wants the cursor.
 const DEEPEST_PAGE: i64 = 10_000;
 
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub struct PageQuery {
+    /// 1 is the newest
+    page: Option<i64>,
+    /// Rows per page, 1 to 100; 20 by default
+    limit: Option<i64>,
+    /// `nextCursor` of the answer before: reads on from there, however deep, without counting
+    cursor: Option<String>,
+}
+
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Log {
@@ -27,6 +40,10 @@ pub struct Log {
     /// How many there are in all; not counted when reading by cursor
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
+    /// There are more than `total`: rows are counted up to 100,000, and those that a search finds up to
+    /// 10,000. Absent where `total` is exact
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    total_is_at_least: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,44 +51,78 @@ pub struct Log {
     /// Give it as `cursor` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    #[serde(flatten)]
+    reach: Reach,
+}
+
+/// With a search, where it does not reach the whole log yet.
+#[derive(Serialize, ToSchema, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Reach {
+    /// Of a search: messages of before this time are not found yet; after an upgrade they are taken up bit by
+    /// bit. Absent when all are
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indexed_since: Option<String>,
+    /// Of a search: so much came in at once that some of the newest messages are not found yet
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    search_is_behind: bool,
+}
+
+impl Reach {
+    fn of(searched: Option<Searched>) -> Self {
+        let searched = searched.unwrap_or_default();
+        Self { indexed_since: searched.since.map(At::iso), search_is_behind: searched.is_behind }
+    }
 }
 
 /// The message log, newest first
 #[utoipa::path(
     operation_id = "list_messages",
-    get, path = "/api/whatsapp/messages", tag = "messages", params(LogQuery),
+    get, path = "/api/whatsapp/messages", tag = "messages", params(PageQuery, Filters),
     responses((status = 200, body = Log), Refusals)
 )]
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    query: Result<Query<LogQuery>, QueryRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+    filters: Result<Query<Filters>, QueryRejection>,
 ) -> Result<Json<Log>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+    let unreadable = |problem: QueryRejection| ApiError::parameter(problem.body_text());
+    let (Query(query), Query(filters)) = (query.map_err(unreadable)?, filters.map_err(unreadable)?);
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let page = within("page", query.page.unwrap_or(1), DEEPEST_PAGE)?;
-    let filter = query.filter()?;
+    let filter = filters.read()?;
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
     if let Some(cursor) = query.cursor {
-        if !cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(ApiError::parameter("cursor: give the nextCursor of an earlier answer"));
-        }
-        let before = MessageKey(cursor);
-        let rows = caller.store.messages_before(&filter, Some(&before), limit).await?;
-        let next_cursor = next_cursor(&rows, limit);
-        let messages = rows.into_iter().map(|row| Logged::of(row, own)).collect();
-        return Ok(Json(Log { messages, total: None, page: None, pages: None, next_cursor }));
+        let before = MessageKey::parse(&cursor)
+            .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))?;
+        let mut walk = caller.store.walk(&filter, Some(&before)).await?;
+        let messages = walk.next(limit).await?.into_iter().map(|row| Logged::of(row, own)).collect();
+        return Ok(Json(Log {
+            messages,
+            total: None,
+            total_is_at_least: false,
+            page: None,
+            pages: None,
+            next_cursor: walk.position().map(|key| key.0.clone()),
+            reach: Reach::of(walk.searched()),
+        }));
     }
-    let (rows, total) = caller.store.messages_page(&filter, limit, (page - 1) * limit).await?;
-    let next_cursor = next_cursor(&rows, limit);
-    let messages = rows.into_iter().map(|row| Logged::of(row, own)).collect();
-    let pages = Some((total + limit - 1) / limit);
-    Ok(Json(Log { messages, total: Some(total), page: Some(page), pages, next_cursor }))
-}
-
-fn next_cursor(rows: &[MessageRow], limit: i64) -> Option<String> {
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    rows.last().filter(|_| full).map(|row| row.key.0.clone())
+    let offset = (page - 1) * limit;
+    if filters.has_search() && offset + limit > FOUND_MAX {
+        let why = format!("page: a search has pages for its first {FOUND_MAX} messages; read on by cursor");
+        return Err(ApiError::parameter(why));
+    }
+    let found = caller.store.page(&filter, limit, offset).await?;
+    Ok(Json(Log {
+        messages: found.rows.into_iter().map(|row| Logged::of(row, own)).collect(),
+        total: Some(found.total.count),
+        total_is_at_least: !found.total.is_exact,
+        page: Some(page),
+        pages: Some((found.total.count + limit - 1) / limit),
+        next_cursor: found.next.map(|key| key.0),
+        reach: Reach::of(found.searched),
+    }))
 }
 
 fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {

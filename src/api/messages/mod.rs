@@ -5,7 +5,13 @@
 //! | `row` | one message as a caller sees it |
 //! | `query` | which of them: the filters that every reading route takes |
 //! | `list` | pages of them, newest first |
+//! | `export` | all of them, as a file |
+//! | `one` | one of them by its id, and erasing what it said |
+//! | `since` | what became of one: its words, reactions and votes |
 
+pub mod export;
 pub mod list;
+pub mod one;
 mod query;
 mod row;
+mod since;

@@ -4,76 +4,111 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use wapid_core::clock::At;
 use wapid_core::id::SessionId;
-use wapid_core::message::{Direction, Status};
-use wapid_core::phone::Phone;
+use wapid_core::job::JobId;
+use wapid_core::message::{Direction, Origin, Status};
+use wapid_core::phone::{Phone, Recipient};
+use wapid_core::search::Query;
 use wapid_core::store::messages::MessageFilter;
 
 use crate::api::error::ApiError;
 
-#[derive(Deserialize, IntoParams)]
+/// Longer than the name of any type.
+const TYPE_MAX: usize = 20;
+
+/// Each narrows what the others leave.
+#[derive(Deserialize, IntoParams, Default)]
 #[serde(rename_all = "camelCase")]
-pub struct LogQuery {
-    /// 1 is the newest
-    pub page: Option<i64>,
-    /// Rows per page, 1 to 100; 20 by default
-    pub limit: Option<i64>,
-    /// `nextCursor` of the answer before: reads on from there, however deep, without counting
-    pub cursor: Option<String>,
+pub struct Filters {
+    /// Words that must be in its text, its caption, a file's name, the sender's name or the number. All of
+    /// them, in any order; the last one may be the beginning of a word. Words in double quotes stand side by
+    /// side. Case and accents do not count, punctuation is not looked for, and a number is found however it
+    /// is spelled and by its last digits. At most 256 characters
+    #[param(example = "\"your order\" friday")]
+    search: Option<String>,
     session_id: Option<String>,
+    /// JID of a chat, such as `120363041234567890@g.us`, or the number of a person
+    chat: Option<String>,
     /// `in` or `out`
     direction: Option<String>,
     /// `sending`, `sent`, `delivered`, `read`, `played`, `failed` or `received`
     status: Option<String>,
+    /// `text`, `image`, `video`, `audio`, `document`, `poll` and so on, as rows have it
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// `api`, `phone` (its owner, elsewhere) or `contact`
+    origin: Option<String>,
     /// The other party's number
     phone: Option<String>,
+    /// Of a bulk job
+    job_id: Option<String>,
     /// From this time on: ISO 8601, or milliseconds since the epoch
     from: Option<String>,
     /// Before this time
     to: Option<String>,
 }
 
-impl LogQuery {
-    pub fn filter(&self) -> Result<MessageFilter, ApiError> {
+impl Filters {
+    pub fn read(&self) -> Result<MessageFilter, ApiError> {
         Ok(MessageFilter {
-            session: self
-                .session_id
+            session: given(self.session_id.as_deref(), |text| {
+                SessionId::parse(text).map_err(|problem| problem.to_string())
+            })?,
+            direction: given(self.direction.as_deref(), |word| match word {
+                "in" => Ok(Direction::In),
+                "out" => Ok(Direction::Out),
+                _ => Err("direction: in or out".to_owned()),
+            })?,
+            status: given(self.status.as_deref(), |word| {
+                let words = "status: sending, sent, delivered, read, played, failed or received";
+                Status::parse(word).ok_or_else(|| words.to_owned())
+            })?,
+            phone: given(self.phone.as_deref(), |text| {
+                Phone::parse(text).map_err(|problem| format!("phone: {problem}"))
+            })?,
+            from: given(self.from.as_deref(), |text| time("from", text))?,
+            to: given(self.to.as_deref(), |text| time("to", text))?,
+            kind: given(self.kind.as_deref(), |word| {
+                let is_word = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                if is_word && (1..=TYPE_MAX).contains(&word.len()) {
+                    Ok(word.to_owned())
+                } else {
+                    Err("type: one word as rows have it, such as text or image".to_owned())
+                }
+            })?,
+            chat: given(self.chat.as_deref(), |text| {
+                Recipient::parse(text).map_err(|problem| format!("chat: {problem}"))
+            })?,
+            origin: given(self.origin.as_deref(), |word| {
+                Origin::parse(word).ok_or_else(|| "origin: api, phone or contact".to_owned())
+            })?,
+            job: given(self.job_id.as_deref(), |text| {
+                JobId::parse(text).ok_or_else(|| "jobId: the 24 hex digits of a job".to_owned())
+            })?,
+            // A form that was left empty searches for nothing in particular.
+            search: self
+                .search
                 .as_deref()
-                .map(SessionId::parse)
+                .filter(|typed| !typed.trim().is_empty())
+                .map(Query::parse)
                 .transpose()
-                .map_err(|problem| ApiError::parameter(problem.to_string()))?,
-            direction: self
-                .direction
-                .as_deref()
-                .map(|word| match word {
-                    "in" => Ok(Direction::In),
-                    "out" => Ok(Direction::Out),
-                    _ => Err(ApiError::parameter("direction: in or out")),
-                })
-                .transpose()?,
-            status: self
-                .status
-                .as_deref()
-                .map(|word| {
-                    Status::parse(word).ok_or_else(|| {
-                        let words = "status: sending, sent, delivered, read, played, failed or received";
-                        ApiError::parameter(words)
-                    })
-                })
-                .transpose()?,
-            phone: self
-                .phone
-                .as_deref()
-                .map(Phone::parse)
-                .transpose()
-                .map_err(|problem| ApiError::parameter(format!("phone: {problem}")))?,
-            from: self.from.as_deref().map(|text| time("from", text)).transpose()?,
-            to: self.to.as_deref().map(|text| time("to", text)).transpose()?,
+                .map_err(|problem| ApiError::parameter(format!("search: {problem}")))?,
         })
+    }
+
+    pub fn has_search(&self) -> bool {
+        self.search.as_deref().is_some_and(|typed| !typed.trim().is_empty())
     }
 }
 
-fn time(name: &str, text: &str) -> Result<At, ApiError> {
+fn given<T>(
+    parameter: Option<&str>,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, ApiError> {
+    parameter.map(read).transpose().map_err(ApiError::parameter)
+}
+
+fn time(name: &str, text: &str) -> Result<At, String> {
     At::parse(text).ok_or_else(|| {
-        ApiError::parameter(format!("{name}: ISO 8601 such as 2026-03-08T10:30:00Z, or milliseconds"))
+        format!("{name}: ISO 8601 such as 2026-03-08T10:30:00Z, or milliseconds since the epoch")
     })
 }

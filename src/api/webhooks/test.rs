@@ -1,17 +1,13 @@
 //! A test event: sent at once, and shown byte for byte.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use wapid_core::endpoint::Endpoint;
 use wapid_core::event::{Event, VERSION};
-use wapid_core::id::{EventId, TenantId};
+use wapid_core::id::EventId;
 use wapid_core::store::endpoints::Keys;
 
 use super::OfWebhook;
@@ -24,40 +20,6 @@ use crate::delivery::{Trial, hint};
 
 /// Test events of one tenant that are on their way: they ask no endpoint's concurrency.
 const AT_ONCE: usize = 4;
-
-/// Who tests how many endpoints just now.
-#[derive(Clone, Default)]
-pub struct Tests(Arc<Mutex<HashMap<TenantId, usize>>>);
-
-/// One of them; it makes room when it is dropped.
-struct Place {
-    tests: Tests,
-    tenant: TenantId,
-}
-
-impl Tests {
-    fn enter(&self, tenant: &TenantId) -> Result<Place, ApiError> {
-        let mut underway = self.0.lock();
-        let count = underway.entry(tenant.clone()).or_default();
-        if *count >= AT_ONCE {
-            return Err(ApiError::too_many_tests(AT_ONCE));
-        }
-        *count += 1;
-        Ok(Place { tests: self.clone(), tenant: tenant.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut underway = self.tests.0.lock();
-        if let Some(count) = underway.get_mut(&self.tenant) {
-            *count -= 1;
-            if *count == 0 {
-                underway.remove(&self.tenant);
-            }
-        }
-    }
-}
 
 /// What is to be sent.
 #[derive(Default, Deserialize, ToSchema)]
@@ -133,7 +95,8 @@ pub(super) async fn send(
     keys: &Keys,
     TestWish {}: TestWish,
 ) -> Result<Json<TestSent>, ApiError> {
-    let _place = api.tests.enter(caller.store.tenant_id())?;
+    let place = api.tests.enter(caller.store.tenant_id(), AT_ONCE);
+    let _place = place.ok_or_else(|| ApiError::too_many_tests(AT_ONCE))?;
     let at = caller.store.now();
     let data = serde_json::json!({ "message": "This is a test of your webhook. Nothing happened." });
     let event = Event {

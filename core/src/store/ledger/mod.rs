@@ -33,6 +33,7 @@ use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::message::Status;
+use crate::nack::Nack;
 use crate::phone::{Phone, Recipient};
 
 mod accept;
@@ -57,8 +58,7 @@ pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
 pub(super) use wish::OptOutWish;
 
-/// WhatsApp does not let this number write to that person now (463, 475).
-pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
+pub use crate::nack::BLOCKED;
 /// The code of a message that our side could not send.
 pub const SEND_FAILED: &str = "SEND_FAILED";
 
@@ -143,8 +143,10 @@ pub struct Settlement {
 pub enum Outcome {
     /// WhatsApp's server took it at this time.
     Sent,
-    /// Refused for good. The reserved quota is given back.
+    /// Not sent, for good. The reserved quota is given back.
     Failed { code: String, error: String },
+    /// The same, because WhatsApp did not take it.
+    Refused(Nack),
 }
 
 /// A receipt from a recipient (or our own phone).
@@ -506,7 +508,7 @@ mod tests {
             (receive::INSERT, "ttttttttttttttttiiitttt", named),
             (change::APPLY, "ttt", named),
             (receive::WORDS, "tt", whole),
-            (settle::SETTLE, "tttitiitt", whole),
+            (settle::SETTLE, "tttitiitti", whole),
             (settle::ADVANCE, "tttttii", named),
             (settle::GIVE_BACK, "ttti", whole),
             (settle::GIVE_BACK_SESSION, "tti", whole),

@@ -15,10 +15,11 @@ use crate::store::tx::{Tx, values};
 
 /// `rank < 2`: what reached somebody can no longer fail.
 pub(super) const SETTLE: &str =
-    "WITH v (tenant_id, mode, message_key, epoch, next, next_rank, moment, code, problem) AS ({rows})
+    "WITH v (tenant_id, mode, message_key, epoch, next, next_rank, moment, code, problem, refusal) AS ({rows})
     UPDATE messages SET status = v.next, rank = v.next_rank, pending = FALSE,
         sent_at = CASE WHEN v.next_rank = 1 THEN v.moment ELSE messages.sent_at END,
-        error_code = v.code, error = v.problem
+        failed_at = CASE WHEN v.next_rank = 9 THEN v.moment ELSE messages.failed_at END,
+        error_code = v.code, error = v.problem, refusal = v.refusal
     FROM v
     WHERE messages.tenant_id = v.tenant_id AND messages.mode = v.mode AND messages.key = v.message_key
         AND messages.direction = 'out' AND messages.rank < v.next_rank AND messages.rank < 2
@@ -35,7 +36,8 @@ pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, ne
         sent_at = COALESCE(messages.sent_at, v.moment),
         delivered_at = COALESCE(messages.delivered_at, v.moment),
         read_at = CASE WHEN v.next_rank >= 3 THEN COALESCE(messages.read_at, v.moment)
-            ELSE messages.read_at END
+            ELSE messages.read_at END,
+        played_at = CASE WHEN v.next_rank = 4 THEN v.moment ELSE messages.played_at END
     FROM v
     WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
         AND messages.session_key = v.session AND messages.wa_id = v.id
@@ -71,9 +73,12 @@ pub(super) async fn write_results(
             done[place] = Done::NotYet;
             continue;
         }
-        let (status, code, problem) = match &settlement.outcome {
-            Outcome::Sent => (Status::Sent, None, None),
-            Outcome::Failed { code, error } => (Status::Failed, Some(code.as_str()), Some(error.as_str())),
+        let (status, code, problem, refusal) = match &settlement.outcome {
+            Outcome::Sent => (Status::Sent, None, None, None),
+            Outcome::Failed { code, error } => {
+                (Status::Failed, Some(code.as_str()), Some(error.clone()), None)
+            }
+            Outcome::Refused(nack) => (Status::Failed, Some(nack.code()), Some(nack.words()), nack.number()),
         };
         at.push((&settlement.key, settlement.at));
         rows.push(values![
@@ -86,6 +91,7 @@ pub(super) async fn write_results(
             settlement.at,
             code,
             problem,
+            refusal,
         ]);
     }
     if rows.is_empty() {

@@ -53,6 +53,7 @@ impl Verdict {
         match self.ending() {
             Ending::Sent => None,
             Ending::Failed { code, .. } => Some(code),
+            Ending::Refused(nack) => Some(nack.code().to_owned()),
         }
     }
 }

@@ -1,4 +1,10 @@
-//! The message log: pages as the seed shows them, filters, and a cursor for deep reads.
+//! The message log: pages as the seed shows them, filters, and a cursor for deep reads; searches, files, and
+//! what becomes of messages.
+
+mod erase;
+mod export;
+mod search;
+mod truth;
 
 use serde_json::{Value, json};
 
@@ -55,13 +61,18 @@ on_both_engines! {
 
         assert_eq!(log("?sessionId=other").await["total"], 1);
         assert_eq!(log("?direction=in").await["total"], 1);
+        assert_eq!(log("?origin=contact").await["total"], 1);
+        assert_eq!(log("?type=text&origin=api").await["total"], 43);
+        assert_eq!(log("?type=image").await["total"], 0);
+        assert_eq!(log(&format!("?chat={BEA}@s.whatsapp.net")).await["total"], 21);
         assert_eq!(log("?status=received").await["total"], 1);
         assert_eq!(log(&format!("?phone=%2B{BEA}")).await["total"], 21);
         let middle = by_page[20]["createdAt"].as_str().unwrap();
         let (newer, older) = (log(&format!("?from={middle}")).await, log(&format!("?to={middle}")).await);
         assert_eq!(newer["total"].as_i64().unwrap() + older["total"].as_i64().unwrap(), 44);
         assert_eq!(log("?page=99").await["messages"], json!([]));
-        for bad in ["?page=0", "?limit=101", "?limit=x", "?direction=up", "?status=lost", "?phone=x", "?from=yesterday"] {
+        for bad in ["?page=0", "?limit=101", "?limit=x", "?direction=up", "?status=lost", "?phone=x", "?from=yesterday",
+            "?cursor=abc", "?type=Image%20x", "?chat=x@y", "?origin=web", "?jobId=1"] {
             shop.test.get(&format!("/api/whatsapp/messages{bad}")).await.refused(400, "INVALID_PARAMETER");
         }
         assert_eq!(shop.live.get("/api/whatsapp/messages").await.ok()["total"], 0);

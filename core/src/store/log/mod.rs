@@ -1,0 +1,87 @@
+//! Reading many messages, newest first: page by page, or on and on.
+//!
+//! Rows are found by one index. A condition that it does not know is tried row by row, in stretches of the
+//! log, so that no statement runs for long; and one call looks at a bounded part of the log, so it may answer
+//! less than was asked for although more is to come. It says so: there is a position to read on from.
+//!
+//! | file | what |
+//! |---|---|
+//! | `wanted` | a filter as conditions, and the index for it |
+//! | `walk` | a way through the log, whose position can be kept |
+//! | `page` | one page, and how many rows there are in all |
+
+use super::messages::{MessageFilter, MessageRow};
+use super::search::Searched;
+use super::{Result, TenantStore};
+use crate::id::MessageKey;
+
+mod page;
+mod walk;
+mod wanted;
+
+pub use walk::Walk;
+
+/// Rows that one statement tries.
+const STRETCH: i64 = 5_000;
+/// Rows that one call looks at.
+const LOOKED_AT_MAX: i64 = 1_000_000;
+/// And of what a search finds, where other conditions are to be tried.
+const FOUND_LOOKED_AT_MAX: i64 = 100_000;
+/// Rows are counted up to here.
+pub const COUNTED_MAX: i64 = 100_000;
+/// And those that a search finds up to here; so deep its pages go.
+pub const FOUND_MAX: i64 = 10_000;
+
+/// A part of the log.
+#[derive(Debug)]
+pub struct Page {
+    pub rows: Vec<MessageRow>,
+    pub total: Total,
+    /// Read on before this one; `None` at the end of the log.
+    pub next: Option<MessageKey>,
+    /// With a search: how much of the log it covers.
+    pub searched: Option<Searched>,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Total {
+    pub count: i64,
+    /// `false`: there are at least so many.
+    pub is_exact: bool,
+}
+
+impl TenantStore {
+    /// A way through the messages before `before`, or from the newest on.
+    pub async fn walk(&self, filter: &MessageFilter, before: Option<&MessageKey>) -> Result<Walk> {
+        Walk::begin(self, filter, before).await
+    }
+
+    /// Newest first: rows `offset..offset + limit`, and how many there are in all. A search has pages for
+    /// its first [`FOUND_MAX`] rows.
+    pub async fn page(&self, filter: &MessageFilter, limit: i64, offset: i64) -> Result<Page> {
+        let walk = self.walk(filter, None).await?;
+        page::read(&walk, limit, offset).await
+    }
+
+    /// The same, for who only wants rows and their number.
+    pub async fn messages_page(
+        &self,
+        filter: &MessageFilter,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<MessageRow>, i64)> {
+        let page = self.page(filter, limit, offset).await?;
+        Ok((page.rows, page.total.count))
+    }
+
+    /// Newest first, older than `before`. Costs the same however deep it reads.
+    pub async fn messages_before(
+        &self,
+        filter: &MessageFilter,
+        before: Option<&MessageKey>,
+        limit: i64,
+    ) -> Result<Vec<MessageRow>> {
+        self.walk(filter, before).await?.next(limit).await
+    }
+}

@@ -1,0 +1,320 @@
+//! A filter as conditions of a statement, and the index that it uses.
+
+use std::fmt::Write as _;
+
+use sqlx::AssertSqlSafe;
+
+use crate::id::MessageKey;
+use crate::phone::Recipient;
+use crate::store::messages::{MessageFilter, MessageRow, columns};
+use crate::store::tx::{Row, Value};
+use crate::store::{Result, TenantStore};
+
+/// `phone =`, with its value after it.
+#[derive(Debug, Clone)]
+struct Condition {
+    text: &'static str,
+    value: Option<Value>,
+}
+
+impl Condition {
+    fn is(text: &'static str, value: impl Into<Value>) -> Self {
+        Self { text, value: Some(value.into()) }
+    }
+}
+
+/// What rows must be like.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    store: TenantStore,
+    /// What the index knows.
+    indexed: Vec<Condition>,
+    /// What is tried row by row.
+    tried: Vec<Condition>,
+    pub from: Option<MessageKey>,
+    pub to: Option<MessageKey>,
+}
+
+/// A part of the log: from the newer end, which is left out, to the older one, which is not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Part<'a> {
+    pub before: Option<&'a MessageKey>,
+    pub from: Option<&'a MessageKey>,
+}
+
+/// A statement as it is written, with its values.
+struct Text {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Text {
+    fn push(mut self, sql: &str) -> Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    fn value(mut self, value: impl Into<Value>) -> Self {
+        self.values.push(value.into());
+        let _ = write!(self.sql, "${}", self.values.len());
+        self
+    }
+
+    fn conditions(self, conditions: &[Condition]) -> Self {
+        conditions.iter().fold(self, |text, condition| {
+            let text = text.push(" AND ").push(condition.text);
+            match &condition.value {
+                Some(value) => text.push(" ").value(value.clone()),
+                None => text,
+            }
+        })
+    }
+
+    fn within(self, part: Part<'_>) -> Self {
+        let text = match part.before {
+            Some(before) => self.push(" AND key < ").value(before.as_str()),
+            None => self,
+        };
+        match part.from {
+            Some(from) => text.push(" AND key >= ").value(from.as_str()),
+            None => text,
+        }
+    }
+}
+
+impl Wanted {
+    /// The index is that of what the fewest rows have in common. Other conditions that have one are written
+    /// so that the engines leave it alone.
+    pub(super) fn of(store: &TenantStore, filter: &MessageFilter) -> Self {
+        let MessageFilter { session, direction, status, phone, from, to, kind, chat, origin, job, search: _ } =
+            filter;
+        let mut it = Self {
+            store: store.clone(),
+            indexed: vec![],
+            tried: vec![],
+            // A key begins with its row's `created_at`, and keys are indexed.
+            from: from.map(MessageKey::first_at),
+            to: to.map(MessageKey::first_at),
+        };
+        if let Some(job) = job {
+            it.choose(vec![Condition::is("job_id =", job.as_str())], "job_id || '' =", job.as_str());
+        }
+        if let Some(phone) = phone {
+            it.choose(vec![Condition::is("phone =", phone.digits())], "phone || '' =", phone.digits());
+        }
+        if let Some(chat) = chat {
+            let jid = chat.jid();
+            let by_index = match chat {
+                // The index of chats leaves people out, who are found by their number.
+                Recipient::Person(phone) => vec![
+                    Condition::is("phone =", phone.digits()),
+                    Condition::is("chat || '' =", jid.as_str()),
+                ],
+                Recipient::Group(_) | Recipient::Hidden(_) => vec![
+                    Condition::is("chat =", jid.as_str()),
+                    Condition { text: "chat NOT LIKE '%@s.whatsapp.net'", value: None },
+                ],
+            };
+            it.choose(by_index, "chat || '' =", &jid);
+        }
+        if let Some(session) = session {
+            let by_index = vec![Condition::is("session_id =", session.as_str())];
+            it.choose(by_index, "session_id || '' =", session.as_str());
+        }
+        it.tried.extend(direction.map(|direction| Condition::is("direction =", direction.as_str())));
+        it.tried.extend(status.map(|status| Condition::is("status =", status.as_str())));
+        it.tried.extend(kind.as_deref().map(|kind| Condition::is("kind =", kind)));
+        it.tried.extend(origin.map(|origin| Condition::is("origin =", origin.as_str())));
+        it
+    }
+
+    fn choose(&mut self, by_index: Vec<Condition>, by_row: &'static str, value: &str) {
+        if self.indexed.is_empty() {
+            self.indexed = by_index;
+        } else {
+            self.tried.push(Condition::is(by_row, value));
+        }
+    }
+
+    /// Does the index know all of it?
+    pub(super) fn is_indexed(&self) -> bool {
+        self.tried.is_empty()
+    }
+
+    /// Is every row of the part wanted?
+    pub(super) fn takes_all(&self) -> bool {
+        self.indexed.is_empty() && self.tried.is_empty()
+    }
+
+    /// Where the next so many rows that the index names end; `None` when there are not so many.
+    pub(super) async fn stretch(&self, part: Part<'_>, rows: i64) -> Result<Option<MessageKey>> {
+        Ok(self.read::<(MessageKey,)>(self.stretch_of(part, rows)).await?.pop().map(|(key,)| key))
+    }
+
+    fn stretch_of(&self, part: Part<'_>, rows: i64) -> Text {
+        let text = self.begin("SELECT key").conditions(&self.indexed).within(part);
+        text.push(" ORDER BY key DESC LIMIT 1 OFFSET ").value(rows - 1)
+    }
+
+    /// The newest of a part.
+    pub(super) async fn rows(&self, part: Part<'_>, limit: i64, offset: i64) -> Result<Vec<MessageRow>> {
+        self.read(self.rows_of(part, limit, offset)).await
+    }
+
+    fn rows_of(&self, part: Part<'_>, limit: i64, offset: i64) -> Text {
+        let text = self.begin(concat!("SELECT ", columns!()));
+        let text = text.conditions(&self.indexed).conditions(&self.tried).within(part);
+        text.push(" ORDER BY key DESC LIMIT ").value(limit).push(" OFFSET ").value(offset)
+    }
+
+    /// How many a part has; not more than `most` are counted.
+    pub(super) async fn count(&self, part: Part<'_>, most: i64) -> Result<i64> {
+        let counted: Vec<(i64,)> = self.read(self.count_of(part, most)).await?;
+        Ok(counted.first().map_or(0, |(count,)| *count))
+    }
+
+    fn count_of(&self, part: Part<'_>, most: i64) -> Text {
+        let text = self.begin("SELECT COUNT(*) FROM (SELECT 1").conditions(&self.indexed);
+        text.conditions(&self.tried).within(part).push(" LIMIT ").value(most).push(") AS counted")
+    }
+
+    /// Those of some messages that are wanted, newest first.
+    pub(super) async fn among(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
+        self.read(self.among_of(concat!("SELECT ", columns!()), keys)).await
+    }
+
+    /// The same, their keys alone.
+    pub(super) async fn keys_among(&self, keys: &[MessageKey]) -> Result<Vec<MessageKey>> {
+        let found: Vec<(MessageKey,)> = self.read(self.among_of("SELECT key", keys)).await?;
+        Ok(found.into_iter().map(|(key,)| key).collect())
+    }
+
+    /// By their keys, and by no other index.
+    fn among_of(&self, select: &str, keys: &[MessageKey]) -> Text {
+        let text = named(self.begin(select), keys);
+        text.conditions(&self.indexed).conditions(&self.tried).push(" ORDER BY key DESC")
+    }
+
+    fn begin(&self, select: &str) -> Text {
+        let text = Text { sql: select.to_owned(), values: vec![] };
+        let text = text.push(" FROM messages WHERE tenant_id = ").value(self.store.tenant.as_str());
+        // What only changes a message is shown with it.
+        text.push(" AND mode = ").value(self.store.mode.as_str()).push(" AND target IS NULL")
+    }
+
+    async fn read<T: Row>(&self, text: Text) -> Result<Vec<T>> {
+        Ok(self.store.store.db.rows(AssertSqlSafe(text.sql), text.values).await?)
+    }
+}
+
+/// A few sizes of lists serve all, so that the engines know the statements: a list is filled up with its last.
+fn named(text: Text, keys: &[MessageKey]) -> Text {
+    let size = keys.len().next_power_of_two();
+    let filler = keys.last().into_iter().cycle();
+    let mut text = text.push(" AND key IN (");
+    for (place, key) in keys.iter().chain(filler).take(size).enumerate() {
+        text = text.push(if place == 0 { "" } else { "," }).value(key.as_str());
+    }
+    text.push(")")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{At, Clock};
+    use crate::id::{SessionId, TenantId};
+    use crate::key::Mode;
+    use crate::message::Status;
+    use crate::phone::Phone;
+    use crate::store::plan::Plans;
+    use crate::store::{Durability, Store};
+
+    #[tokio::test]
+    async fn each_filter_has_its_index_on_sqlite() {
+        check(Plans::sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn each_filter_has_its_index_on_postgres() {
+        // As on a table that is not empty: neither read whole nor sorted.
+        let planner = [("enable_seqscan", "off"), ("enable_bitmapscan", "off"), ("enable_sort", "off")];
+        if let Some(plans) = Plans::postgres(&planner).await {
+            check(plans).await;
+        }
+    }
+
+    /// The walk of each filter goes down one index, from key to key.
+    async fn check(mut plans: Plans) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("wapid.db").display());
+        let clock = Clock::manual(At(0));
+        let store = Store::open(&url, Durability::Process, &[0; 32], clock).await.expect("a store");
+        let store = store.tenant(TenantId("ten_1".into()), Mode::Live);
+        let phone = Phone::parse("5511900000001").expect("a number");
+        let group = Recipient::parse("120363041234567890@g.us").expect("a group");
+        let all = MessageFilter::default;
+        let by_person = "messages_by_phone (phone=? AND tenant_id=? AND mode=? AND key<?)";
+        let mut wide = Vec::new();
+        for (filter, walks) in [
+            (
+                all(),
+                &[
+                    "messages (tenant_id=? AND mode=? AND key<?)",
+                    "messages_pkey (tenant_id=? AND mode=? AND key<?)",
+                ][..],
+            ),
+            (MessageFilter { phone: Some(phone.clone()), ..all() }, &[by_person]),
+            (MessageFilter { chat: Some(Recipient::Person(phone.clone())), ..all() }, &[by_person]),
+            (
+                MessageFilter { chat: Some(group.clone()), phone: None, ..all() },
+                &["messages_by_chat (chat=? AND tenant_id=? AND mode=? AND key<?)"],
+            ),
+            (
+                MessageFilter {
+                    session: Some(SessionId("main".into())),
+                    status: Some(Status::Sent),
+                    ..all()
+                },
+                &["messages_by_session (session_id=? AND tenant_id=? AND mode=? AND key<?)"],
+            ),
+            (
+                MessageFilter { job: crate::job::JobId::parse("0123456789abcdef01234567"), ..all() },
+                &["messages_by_job (job_id=? AND tenant_id=? AND mode=? AND key<?)"],
+            ),
+            (
+                MessageFilter {
+                    session: Some(SessionId("main".into())),
+                    phone: Some(phone.clone()),
+                    chat: Some(group),
+                    ..all()
+                },
+                &[by_person],
+            ),
+        ] {
+            let wanted = Wanted::of(&store, &filter);
+            let before = MessageKey::first_at(At(1));
+            let part = Part { before: Some(&before), from: None };
+            let keys = [before.clone(), before.clone(), before.clone()];
+            for (text, walks) in [
+                (wanted.stretch_of(part, 10), walks),
+                (wanted.rows_of(part, 10, 0), walks),
+                (wanted.count_of(part, 10), walks),
+                (wanted.among_of("SELECT key", &keys), &[]),
+            ] {
+                let types: String = text.values.iter().map(type_of).collect();
+                let steps = plans.wide_steps(&text.sql, &types, walks).await;
+                wide.extend(steps.into_iter().map(|step| format!("{step} in {}", text.sql)));
+            }
+        }
+        plans.close().await;
+        assert_eq!(wide, Vec::<String>::new());
+    }
+
+    fn type_of(value: &Value) -> char {
+        match value {
+            Value::Int(_) => 'i',
+            Value::Bool(_) => 'b',
+            Value::Text(_) | Value::Bytes(_) => 't',
+        }
+    }
+}

@@ -1,0 +1,89 @@
+-- Messages are found by what they say, kept for as long as their tenant wants, and erased on request; and
+-- more is known of what became of each.
+
+ALTER TABLE messages ADD COLUMN played_at BIGINT;
+ALTER TABLE messages ADD COLUMN failed_at BIGINT;
+ALTER TABLE messages ADD COLUMN refusal BIGINT;   -- WhatsApp's own code, where it refused
+ALTER TABLE messages ADD COLUMN erased_at BIGINT; -- what it said was erased on request
+ALTER TABLE tenant_settings ADD COLUMN message_days BIGINT; -- NULL: for ever
+
+-- A person's messages are found by their number.
+CREATE INDEX messages_by_chat ON messages (chat, tenant_id, mode, key) WHERE chat NOT LIKE '%@s.whatsapp.net';
+CREATE INDEX messages_by_job ON messages (job_id, tenant_id, mode, key) WHERE job_id IS NOT NULL;
+
+-- Sessions that were removed: their messages are still asked for by WhatsApp's id.
+CREATE TABLE past_sessions (
+    tenant_id   TEXT COLLATE "C" NOT NULL,
+    mode        TEXT COLLATE "C" NOT NULL,
+    session_key TEXT COLLATE "C" NOT NULL,
+    session_id  TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, mode, session_key)
+);
+CREATE FUNCTION keep_past_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO past_sessions (tenant_id, mode, session_key, session_id)
+    VALUES (OLD.tenant_id, OLD.mode, OLD.key, OLD.session_id)
+    ON CONFLICT (tenant_id, mode, session_key) DO NOTHING;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER sessions_past AFTER DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION keep_past_session();
+
+-- Every term of a tenant begins with this number, so that nobody's log makes another's slower.
+CREATE TABLE search_scopes (
+    tenant_id  TEXT COLLATE "C" NOT NULL,
+    mode       TEXT COLLATE "C" NOT NULL,
+    scope      BIGINT NOT NULL,
+    -- What was written before this step is taken up from the newest to the oldest: keys below this one are
+    -- still to come. NULL: all are in.
+    older_than TEXT COLLATE "C",
+    PRIMARY KEY (tenant_id, mode)
+);
+CREATE UNIQUE INDEX search_scopes_by_scope ON search_scopes (scope);
+CREATE INDEX search_scopes_unfinished ON search_scopes (tenant_id, mode) WHERE older_than IS NOT NULL;
+INSERT INTO search_scopes (tenant_id, mode, scope, older_than)
+SELECT tenant_id, mode, ROW_NUMBER() OVER (ORDER BY tenant_id, mode), newest || '~'
+FROM (
+    SELECT t.id AS tenant_id, m.mode,
+        (SELECT MAX(x.key) FROM messages x WHERE x.tenant_id = t.id AND x.mode = m.mode) AS newest
+    FROM tenants t CROSS JOIN (SELECT 'live' AS mode UNION ALL SELECT 'test') m
+) AS logs
+WHERE newest IS NOT NULL;
+
+-- "Look at this message again": it is new, says something else, or is gone. Written in the transaction of
+-- its cause, whoever caused it; read in batches, before every search.
+CREATE TABLE search_queue (
+    tenant_id TEXT COLLATE "C" NOT NULL,
+    mode      TEXT COLLATE "C" NOT NULL,
+    key       TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, mode, key)
+-- Notes come and go all the time.
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE FUNCTION queue_for_search() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_queue (tenant_id, mode, key) SELECT tenant_id, mode, key FROM touched
+    ON CONFLICT (tenant_id, mode, key) DO UPDATE SET key = excluded.key;
+    RETURN NULL;
+END $$;
+-- The row that is there already is locked: who took it before this commit would read what the message
+-- said before.
+CREATE FUNCTION queue_for_search_again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO search_queue (tenant_id, mode, key) VALUES (NEW.tenant_id, NEW.mode, NEW.key)
+    ON CONFLICT (tenant_id, mode, key) DO UPDATE SET key = excluded.key;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER messages_search_new AFTER INSERT ON messages
+    REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION queue_for_search();
+CREATE TRIGGER messages_search_changed AFTER UPDATE OF body, content, sender_name, phone, lid ON messages
+    FOR EACH ROW EXECUTE FUNCTION queue_for_search_again();
+CREATE TRIGGER messages_search_gone AFTER DELETE ON messages
+    REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION queue_for_search();
+
+-- The words are those that core/src/search/ made.
+CREATE TABLE search_docs (
+    scope BIGINT NOT NULL,
+    key   TEXT COLLATE "C" NOT NULL,
+    words TSVECTOR NOT NULL,
+    PRIMARY KEY (scope, key)
+);
+CREATE INDEX search_docs_by_word ON search_docs USING gin (words) WITH (fastupdate = off);
