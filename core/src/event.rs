@@ -64,6 +64,9 @@ kinds! {
     JobCancelled = "job.cancelled",
     JobCompleted = "job.completed",
     JobFailed = "job.failed",
+    PresenceUpdated = "presence.updated",
+    ChatTyping = "chat.typing",
+    CallReceived = "call.received",
     OptOutAdded = "optout.added",
     OptOutRemoved = "optout.removed",
     EndpointFailing = "endpoint.failing",
@@ -80,7 +83,9 @@ impl Kind {
 
     /// Is it about one person, whom its data names?
     pub(crate) fn is_about_person(self) -> bool {
-        ["message.", "optout."].iter().any(|family| self.as_str().starts_with(family))
+        ["message.", "optout.", "presence.", "chat.", "call."]
+            .iter()
+            .any(|family| self.as_str().starts_with(family))
     }
 }
 

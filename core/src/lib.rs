@@ -22,6 +22,7 @@
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
 //! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
+//! | [`people`] | how people are named, what is heard of them, how often WhatsApp may be asked |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
 //! | [`search`] | finding messages by what they say |
@@ -43,6 +44,7 @@ pub mod message;
 pub mod nack;
 pub mod opt_out;
 pub mod pacing;
+pub mod people;
 pub mod phone;
 pub mod recipient;
 pub mod seal;

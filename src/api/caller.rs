@@ -1,6 +1,6 @@
 //! Who is calling: the only reader of credentials.
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use wapid_core::id::{KeyId, SessionId};
@@ -82,9 +82,11 @@ impl FromRequestParts<Api> for OwnSession {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let caller = Caller::from_request_parts(parts, api).await?;
-        let Path(id) =
-            Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
-        let id = SessionId::parse(&id).map_err(|_| ApiError::no_session())?;
+        // A route may name more than its session.
+        let params =
+            RawPathParams::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
+        let id = params.iter().find(|(name, _)| *name == "id").ok_or_else(ApiError::no_session)?.1;
+        let id = SessionId::parse(id).map_err(|_| ApiError::no_session())?;
         let row = api.sessions.find(&caller.store, &id).await?.filter(|row| !row.removing);
         Ok(Self { row: row.ok_or_else(ApiError::no_session)?, caller })
     }

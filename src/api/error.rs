@@ -13,6 +13,7 @@ use tracing::error;
 use utoipa::ToSchema;
 use wapid_core::job::State;
 use wapid_core::phone::PhoneError;
+use wapid_core::session::Status;
 use wapid_core::store::StoreError;
 use wapid_core::store::endpoints::NewEndpointError;
 use wapid_core::store::jobs::NewJobError;
@@ -20,7 +21,7 @@ use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
 use crate::media::{Refusal as MediaRefusal, Unreadable};
-use crate::session::{CodeRefusal, SendRefusal};
+use crate::session::{AskFailure, AskRefusal, CodeRefusal, SendRefusal};
 
 /// What a failed request answers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -339,6 +340,7 @@ impl From<SendRefusal> for ApiError {
                 refused
             }
             SendRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
+            SendRefusal::Blocked => Self::bad("RECIPIENT_BLOCKED", text),
             SendRefusal::LimitReached { limit, used } => {
                 let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "SENT_LIMIT_EXCEEDED", text);
                 (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
@@ -418,6 +420,60 @@ impl From<Unreadable> for ApiError {
             Unreadable::Io(_) => {
                 error!("{problem}");
                 Self::internal()
+            }
+        }
+    }
+}
+
+impl From<AskRefusal> for ApiError {
+    fn from(problem: AskRefusal) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            AskRefusal::NotReady { status, reason } => {
+                let mut refused = Self::bad("SESSION_NOT_READY", text);
+                (refused.body.status, refused.body.reason) = (Some(status.as_str()), Some(reason));
+                refused
+            }
+            AskRefusal::TooManyChecks(spent) => {
+                let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "NUMBER_CHECK_LIMIT", text);
+                (refused.body.limit, refused.body.used) = (Some(spent.limit), Some(spent.used));
+                refused
+            }
+            AskRefusal::NoContact => Self::new(StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND", text),
+            AskRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
+            AskRefusal::NoChat => Self::new(StatusCode::NOT_FOUND, "CHAT_NOT_FOUND", text),
+            AskRefusal::NoMessage => Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", text),
+            AskRefusal::NoPicture => Self::new(StatusCode::NOT_FOUND, "PICTURE_NOT_FOUND", text),
+            AskRefusal::Portrait(_) => Self::bad("INVALID_PICTURE", text),
+            AskRefusal::Asking(failure) => failure.into(),
+            AskRefusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+impl From<AskFailure> for ApiError {
+    fn from(problem: AskFailure) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            AskFailure::Lost => {
+                let mut refused = Self::bad("SESSION_NOT_READY", text);
+                refused.body.status = Some(Status::Disconnected.as_str());
+                refused.body.reason = Some("connection_lost");
+                refused
+            }
+            AskFailure::TimedOut => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "WHATSAPP_TIMEOUT", text),
+            AskFailure::Refused { code: 429 } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "WHATSAPP_RATE_LIMIT", text)
+            }
+            AskFailure::Refused { .. } => Self::bad("WHATSAPP_REFUSED", text),
+            AskFailure::Invalid(_) => Self::bad("INVALID_REQUEST", text),
+            AskFailure::Internal(why) => {
+                error!("A session could not ask WhatsApp: {why}");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "WHATSAPP_FAILED",
+                    "WhatsApp did not do what it was asked; try again",
+                )
             }
         }
     }

@@ -27,6 +27,8 @@ use crate::session::Sessions;
 
 mod body;
 mod caller;
+mod chats;
+mod contacts;
 mod csv;
 mod error;
 mod events;
@@ -34,9 +36,14 @@ mod health;
 mod jobs;
 mod media;
 mod messages;
+mod numbers;
 mod openapi;
 mod opt_outs;
+mod path;
 mod places;
+mod presence;
+mod profile;
+mod read;
 mod sandbox;
 mod send;
 mod sessions;
@@ -90,6 +97,28 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(messages::export::export))
         .routes(routes!(messages::one::read, messages::one::erase))
         .routes(routes!(messages::one::forget))
+        .routes(routes!(numbers::check))
+        .routes(routes!(read::read))
+        .routes(routes!(presence::show_typing))
+        .routes(routes!(presence::show))
+        .routes(routes!(presence::follow))
+        .routes(routes!(contacts::list))
+        .routes(routes!(contacts::read))
+        .routes(routes!(contacts::picture))
+        .routes(routes!(contacts::block))
+        .routes(routes!(contacts::unblock))
+        .routes(routes!(contacts::blocked))
+        .routes(routes!(chats::list))
+        .routes(routes!(chats::messages))
+        .routes(routes!(chats::mark_read))
+        .routes(routes!(chats::archive))
+        .routes(routes!(chats::unarchive))
+        .routes(routes!(chats::pin))
+        .routes(routes!(chats::unpin))
+        .routes(routes!(chats::mute))
+        .routes(routes!(chats::unmute))
+        .routes(routes!(profile::read, profile::change))
+        .routes(routes!(profile::set_picture, profile::remove_picture))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))
@@ -140,6 +169,14 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sandbox::messages::mark_read))
         .routes(routes!(sandbox::messages::played))
         .routes(routes!(sandbox::unlink))
+        .routes(routes!(sandbox::people::presence))
+        .routes(routes!(sandbox::people::typing))
+        .routes(routes!(sandbox::people::profile))
+        .routes(routes!(sandbox::people::block))
+        .routes(routes!(sandbox::people::save))
+        .routes(routes!(sandbox::people::chat))
+        .routes(routes!(sandbox::people::call))
+        .routes(routes!(sandbox::people::sees))
         .routes(routes!(sandbox::fault))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

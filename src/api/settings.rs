@@ -52,21 +52,27 @@ pub struct Settings {
     /// of a job that is not over, is kept for longer
     #[schema(example = 365)]
     messages_keep_days: Option<i64>,
+    /// Tell of presence and typing by `presence.updated` and `chat.typing`, for people whom a session follows;
+    /// `false` by default, for they are many
+    presence_events: Option<bool>,
 }
 
-/// How long what is kept, in days, where a tenant says so.
-struct Kept {
-    events: Option<i64>,
-    media: Option<i64>,
-    messages: Option<i64>,
+/// What lies beside the stored settings.
+struct Beside {
+    event_days: Option<i64>,
+    media_days: Option<i64>,
+    message_days: Option<i64>,
+    presence_events: bool,
 }
 
 impl Settings {
-    fn of(stored: Stored, kept: &Kept) -> Self {
+    fn of(stored: Stored, beside: &Beside) -> Self {
+        let Beside { event_days, media_days, message_days, presence_events } = *beside;
         Self {
-            media_keep_days: Some(kept.media.unwrap_or(media::KEPT_DAYS)),
-            messages_keep_days: kept.messages,
-            event_days: Some(kept.events.unwrap_or(KEPT_DAYS)),
+            media_keep_days: Some(media_days.unwrap_or(media::KEPT_DAYS)),
+            messages_keep_days: message_days,
+            presence_events: Some(presence_events),
+            event_days: Some(event_days.unwrap_or(KEPT_DAYS)),
             default_country: stored.default_country,
             windows: Some(stored.windows),
             stop_words: Some(stored.stop_words.unwrap_or_else(opt_out::stop_words)),
@@ -138,12 +144,13 @@ pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
 
 async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
     let ends = caller.store.log_ends().await?;
-    let kept = Kept {
-        events: ends.kept_days,
-        media: caller.store.media_days().await?,
-        messages: caller.store.message_days().await?,
+    let beside = Beside {
+        event_days: ends.kept_days,
+        media_days: caller.store.media_days().await?,
+        message_days: caller.store.message_days().await?,
+        presence_events: caller.store.tells_presence().await?,
     };
-    Ok(Settings::of(caller.store.settings().await?, &kept))
+    Ok(Settings::of(caller.store.settings().await?, &beside))
 }
 
 /// Replace the settings
@@ -160,12 +167,13 @@ pub async fn write(
     caller: Caller,
     body: Body<Settings>,
 ) -> Result<Json<Settings>, ApiError> {
-    let Settings { event_days, media_keep_days, messages_keep_days, .. } = body.value;
+    let Settings { event_days, media_keep_days, messages_keep_days, presence_events, .. } = body.value;
     let wish = body.value.check()?;
     caller.store.save_settings(&wish).await?;
     caller.store.keep_events(event_days).await?;
     caller.store.keep_media(media_keep_days).await?;
     caller.store.keep_messages(messages_keep_days).await?;
+    caller.store.tell_presence(presence_events.unwrap_or_default()).await?;
     for session in caller.store.sessions().await? {
         api.sessions.wake_jobs(&session.key).await;
     }

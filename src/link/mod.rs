@@ -11,6 +11,7 @@
 //! | `health` | what WhatsApp says of the account's standing; pure |
 //! | `numbers` | which numbers are on WhatsApp; pure |
 //! | `file` | a file on WhatsApp's servers |
+//! | `people` | what can be asked and told of people, in plain words |
 //! | `convert` | our content to and from WhatsApp's protobuf; pure |
 //! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
 //! | `fetch` | the client's plain HTTP needs |
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use wapid_core::content::{Content, Poll};
 use wapid_core::message::Status;
+use wapid_core::people::News;
 use wapid_core::session::{Account, End, Rest};
 
 mod acks;
@@ -29,6 +31,7 @@ mod fetch;
 mod file;
 mod health;
 mod numbers;
+mod people;
 mod signals;
 mod whatsapp;
 
@@ -36,6 +39,7 @@ pub use dial::{Proxy, ProxyError};
 pub use file::{Asked, File, Look, Place, Sink};
 pub use health::{Health, NewChats, Timelock};
 pub use numbers::ASKED_MAX;
+pub use people::{AskFailure, Blocked, LastSeen, Looked, Person, Picture, PictureSize};
 pub use whatsapp::{FileFailure, InFlight, Letter, Link, OpenError, Way, Wiring, check_trust};
 
 /// What a link reports of itself.
@@ -68,6 +72,8 @@ pub enum Signal {
         status: Status,
         at_ms: i64,
     },
+    /// What is heard of people beside their messages.
+    People(Vec<News>),
 }
 
 /// A message that arrived, in plain words.

@@ -10,6 +10,7 @@ use wacore::iq::usync::{
 use wacore_binary::Jid;
 
 use super::SendFailure;
+use super::people::Looked;
 
 /// How many numbers one question may name. WhatsApp restricts accounts that ask for too many.
 pub const ASKED_MAX: usize = 50;
@@ -35,6 +36,11 @@ pub fn question(numbers: &[&str]) -> Result<UsyncQuery, SendFailure> {
 /// WhatsApp; of one that WhatsApp could not look up nothing is known, so that nobody is taken for absent
 /// by mistake.
 pub fn answers(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Option<bool>>, SendFailure> {
+    Ok(looked(numbers, answer)?.into_iter().map(|looked| looked.exists).collect())
+}
+
+/// The same, with the address and the LID that came along.
+pub fn looked(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Looked>, SendFailure> {
     let contact = answer.protocol_state(UsyncProtocolKind::Contact);
     if let Some(error) = contact.and_then(|state| state.error.as_ref()) {
         return Err(SendFailure::Internal(format!("WhatsApp does not look up numbers now: {error:?}")));
@@ -43,12 +49,18 @@ pub fn answers(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Option<bo
         .iter()
         .map(|number| {
             let user = answer.users.iter().find(|user| is_about(user, number));
-            match user.and_then(|user| user.protocol(UsyncProtocolKind::Contact)) {
+            let exists = match user.and_then(|user| user.protocol(UsyncProtocolKind::Contact)) {
                 Some(UsyncProtocolResult::Contact(UsyncOutcome::Value(contact))) => {
                     Some(contact.contact_type == "in")
                 }
                 Some(UsyncProtocolResult::Contact(UsyncOutcome::Error(_))) => None,
                 _ => Some(false),
+            };
+            let user = user.filter(|_| exists == Some(true));
+            Looked {
+                exists,
+                jid: user.and_then(|user| user.id.as_ref()).map(|id| id.to_non_ad().to_string()),
+                lid: user.and_then(lid_of).map(|lid| lid.user.to_string()),
             }
         })
         .collect())
@@ -70,10 +82,16 @@ fn is_about(user: &UsyncUserResult, number: &str) -> bool {
 /// The LIDs that came along, with their numbers.
 pub fn lids(answer: &UsyncResponse) -> impl Iterator<Item = (&Jid, &Jid)> {
     answer.users.iter().filter_map(|user| {
-        let lid = user.protocol(UsyncProtocolKind::Lid);
-        let Some(UsyncProtocolResult::Lid(UsyncOutcome::Value(Some(lid)))) = lid else { return None };
+        let lid = lid_of(user)?;
         user.id.as_ref().filter(|id| id.is_pn()).map(|id| (lid, id))
     })
+}
+
+fn lid_of(user: &UsyncUserResult) -> Option<&Jid> {
+    match user.protocol(UsyncProtocolKind::Lid) {
+        Some(UsyncProtocolResult::Lid(UsyncOutcome::Value(Some(lid)))) => Some(lid),
+        _ => None,
+    }
 }
 
 /// Numbers that this link was told are on WhatsApp.
@@ -132,6 +150,17 @@ mod tests {
             answers(&asked, &answer).expect("answers"),
             [Some(true), Some(false), Some(true), Some(false)]
         );
+    }
+
+    #[test]
+    fn whoever_is_there_has_an_address_perhaps_spelled_otherwise() {
+        let answer = response(&[
+            ("551100000003@s.whatsapp.net", contact("in", Some("+5511900000003"))),
+            ("15550000002@s.whatsapp.net", contact("out", None)),
+        ]);
+        let looked = looked(&["5511900000003", "15550000002"], &answer).expect("answers");
+        assert_eq!(looked[0].jid.as_deref(), Some("551100000003@s.whatsapp.net"));
+        assert_eq!((looked[1].exists, looked[1].jid.as_ref()), (Some(false), None));
     }
 
     #[test]

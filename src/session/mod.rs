@@ -14,6 +14,9 @@
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
 //! | `numbers` | who is on WhatsApp, asked once |
+//! | `checks` | the same, asked by callers: few at a time and not too often |
+//! | `people` | what callers ask and tell of people |
+//! | `heard` | what is heard of people, on its way into the store |
 //! | `lease` | which process runs which session |
 
 use std::collections::HashMap;
@@ -40,17 +43,23 @@ use crate::media::Media;
 
 mod bulk;
 mod carry;
+mod checks;
 mod fetcher;
+mod heard;
 mod inbound;
 mod lease;
 mod numbers;
 mod outbox;
+mod people;
 mod reconcile;
 mod script;
 mod send;
 mod task;
 
+pub use crate::link::{AskFailure, PictureSize};
+pub use checks::Checked;
 pub use outbox::Verdict;
+pub use people::{AskRefusal, Contact, Named, OwnProfile, Portrayed, READ_MAX, ToRead, TypingWish};
 pub use script::Script;
 pub use send::{SendRefusal, SendRequest, Sent};
 
@@ -97,6 +106,9 @@ struct Inner {
     /// Chats in which somebody is accepting a message.
     turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
     numbers: numbers::Numbers,
+    checks: checks::Checks,
+    people: people::Desk,
+    heard: heard::Heard,
     runners: bulk::Runners,
     receipts: inbound::Receipts,
     carriage: carry::Carriage,
@@ -183,12 +195,16 @@ pub enum CodeRefusal {
 impl Sessions {
     pub fn new(parts: Parts) -> Self {
         let receipts = inbound::Receipts::start(parts.store.clone());
+        let heard = heard::Heard::start(parts.store.clone());
         let sessions = Self(Arc::new(Inner {
             parts,
             table: RwLock::default(),
             underway: Mutex::default(),
             turns: Mutex::default(),
             numbers: numbers::Numbers::default(),
+            checks: checks::Checks::default(),
+            people: people::Desk::default(),
+            heard,
             runners: bulk::Runners::default(),
             receipts,
             carriage: carry::Carriage::default(),

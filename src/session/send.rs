@@ -56,6 +56,9 @@ pub enum SendRefusal {
     NotReady { status: Status, reason: &'static str },
     #[error("the number is not on WhatsApp")]
     NotOnWhatsApp,
+    /// WhatsApp would take it, and a person would have to unblock first.
+    #[error("this session's account blocked the recipient; unblock them to write to them")]
+    Blocked,
     #[error("Daily sent message limit reached")]
     LimitReached { limit: i64, used: i64 },
     #[error("the recipient has opted out, and your settings apply that to every message")]
@@ -159,6 +162,9 @@ impl Sessions {
             return Ok(sent);
         }
         let Standing { handle, epoch, link } = self.ready(row)?;
+        if self.is_blocked(row, &request.to).await {
+            return Err(SendRefusal::Blocked);
+        }
         self.check_number(row, &request.to, link.clone()).await?;
         self.carry_ahead(row, &request.content, link).await?;
 
@@ -387,6 +393,7 @@ fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
         Ok(_) => "sent",
         Err(SendRefusal::NotReady { .. }) => "not_ready",
         Err(SendRefusal::NotOnWhatsApp) => "not_on_whatsapp",
+        Err(SendRefusal::Blocked) => "blocked",
         Err(SendRefusal::LimitReached { .. }) => "limit_reached",
         Err(SendRefusal::OptedOut) => "opted_out",
         Err(SendRefusal::KeyReused) => "key_reused",

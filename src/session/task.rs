@@ -220,6 +220,7 @@ impl Task {
                 self.recover().await;
                 self.sessions.poke_jobs(&self.row.key);
                 self.fetch_files();
+                self.ask_for_blocks();
             }
             Signal::Down => self.step(Input::Down).await,
             Signal::Gone { why, lasts_ms } => {
@@ -230,6 +231,14 @@ impl Task {
             Signal::Receipt { wa_ids, status, at_ms } => {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
+            Signal::People(news) => self.sessions.0.heard.note(&self.owner, news),
+        }
+    }
+
+    /// So that the first send need not wait for the answer.
+    fn ask_for_blocks(&self) {
+        if let Some(link) = self.link.clone() {
+            tokio::spawn(async move { link.blocked().await });
         }
     }
 

@@ -297,6 +297,10 @@ impl Phone<'_> {
         format!("/api/sandbox/phones/{}{tail}", self.phone)
     }
 
+    pub fn caller(&self) -> &Caller {
+        self.caller
+    }
+
     pub async fn inbox(&self) -> Value {
         self.caller.get(&self.path("/messages")).await.ok()
     }

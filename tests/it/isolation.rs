@@ -21,8 +21,9 @@ fn body(path: &str) -> Value {
             _ => json!({}),
         };
     }
+    let state = if path.ends_with("/typing") { "composing" } else { "available" };
     json!({
-        "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
+        "state": state, "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
         "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
     })
 }
@@ -70,6 +71,9 @@ async fn a_stranger_finds_nothing_on_any_route() {
             let filled = path
                 .replace("{id}", own)
                 .replace("{phone}", "5511900000001")
+                .replace("{contactId}", "5511900000002")
+                .replace("{chatId}", "5511900000002@s.whatsapp.net")
+                .replace("{other}", "5511900000002")
                 .replace("{jobId}", &job.id)
                 .replace("{messageId}", message)
                 .replace("{eventId}", event)

@@ -26,6 +26,7 @@ mod log;
 mod media;
 mod openapi;
 mod operations;
+mod people;
 mod phones;
 mod process;
 mod proxy;

@@ -19,6 +19,8 @@
 //! | [`retention`] | how long they are kept |
 //! | [`erase`] | erasing what was said, on somebody's request |
 //! | [`search`] | the index of what they say |
+//! | [`chats`] | reading a session's conversations |
+//! | [`people`] | reading whom a session knows |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -37,6 +39,7 @@ use crate::key::Mode;
 use crate::read;
 use crate::seal::{Seal, SealError};
 
+pub mod chats;
 pub mod db;
 pub mod deliveries;
 pub mod endpoints;
@@ -50,6 +53,7 @@ pub mod ledger;
 pub mod media;
 pub mod log;
 pub mod messages;
+pub mod people;
 #[cfg(test)]
 mod plan;
 pub mod retention;
@@ -159,7 +163,8 @@ impl Store {
              ORDER BY expires_at LIMIT $2)";
         let mut deleted = self.drop_unfinished_jobs(now).await?
             + self.forget_events(now).await?
-            + self.forget_messages(now).await?;
+            + self.forget_messages(now).await?
+            + self.forget_people().await?;
         loop {
             let step = crate::write!(&self.db, |tx| {
                 sqlx::query(EXPIRED_KEYS).bind(now).bind(STEP).execute(&mut *tx).await?.rows_affected()

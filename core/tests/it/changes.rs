@@ -105,7 +105,7 @@ async fn an_edit_by_its_writer_keeps_the_first_words(db: TestDb) {
     shop.heard(says(&shop, "C", edit(hers("A"), "first!"), 2)).await;
     let row = shop.named("A").await;
     assert_eq!((row.body.as_str(), row.original.as_deref()), ("first!", Some("frist")));
-    let history = shop.live().changes_of(&shop.row("A").await).await.unwrap();
+    let history = shop.live().changes_of(&shop.named("A").await).await.unwrap();
     let words: Vec<_> = history.iter().map(|row| row.body.as_str()).collect();
     assert_eq!(words, ["first", "first!"]);
     assert_eq!(shop.events().await, ["message.received", "message.edited", "message.edited"]);
@@ -183,7 +183,7 @@ async fn a_change_is_no_message_of_its_own(db: TestDb) {
     shop.heard(says(&shop, "B", Body::Reaction(Reaction { target: hers("A"), emoji }).into(), 1)).await;
     let (rows, total) = shop.live().messages_page(&Default::default(), 10, 0).await.unwrap();
     assert_eq!((rows.len(), total), (1, 1));
-    let changes = shop.live().changes_of(&shop.row("A").await).await.unwrap();
+    let changes = shop.live().changes_of(&shop.named("A").await).await.unwrap();
     assert_eq!((changes.len(), changes[0].body.as_str()), (1, "👍"));
     assert_eq!(shop.events().await, ["message.received", "message.reaction"]);
 }

@@ -8,6 +8,7 @@
 
 mod accept;
 mod changes;
+mod chats;
 mod crash;
 mod erase;
 mod events;

@@ -53,6 +53,9 @@ pub enum EventData {
     Media(MediaEvent),
     Job(JobEvent),
     OptOut(OptOutEvent),
+    Presence(PresenceEvent),
+    Typing(TypingEvent),
+    Call(CallEvent),
     Endpoint(EndpointEvent),
 }
 
@@ -294,6 +297,53 @@ pub struct OptOutEvent {
     /// `api`, or `message` for somebody who said so
     source: String,
     message_id: Option<String>,
+}
+
+/// `presence.updated`: somebody whom a session follows came or went. Only with `presenceEvents` in the settings
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PresenceEvent {
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    /// `available` or `unavailable`
+    state: String,
+    /// Of somebody who went, and shows it
+    last_seen: Option<String>,
+}
+
+/// `chat.typing`: somebody types, records or stopped. Only with `presenceEvents` in the settings
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TypingEvent {
+    /// The chat's id
+    chat: String,
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    /// `composing`, `recording` or `paused`
+    state: String,
+    is_group: bool,
+}
+
+/// `call.received`: somebody rings, and the phone with it; nobody can answer here
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallEvent {
+    call_id: String,
+    /// The caller's JID
+    from: String,
+    phone: Option<String>,
+    lid: Option<String>,
+    contact_id: Option<String>,
+    is_video: bool,
+    is_group: bool,
+    /// The group's JID
+    group: Option<String>,
+    /// It rang while the session was away
+    missed: bool,
+    /// Unix seconds, by WhatsApp
+    timestamp: i64,
 }
 
 /// `endpoint.*`: of another endpoint than the one that is told. `failing`: it failed ten times in a row and

@@ -125,7 +125,7 @@ pub async fn list(
     }))
 }
 
-fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
+pub fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
     if (1..=max).contains(&value) {
         Ok(value)
     } else {

@@ -12,6 +12,6 @@
 pub mod export;
 pub mod list;
 pub mod one;
-mod query;
-mod row;
+pub mod query;
+pub mod row;
 mod since;

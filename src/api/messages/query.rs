@@ -107,7 +107,7 @@ fn given<T>(
     parameter.map(read).transpose().map_err(ApiError::parameter)
 }
 
-fn time(name: &str, text: &str) -> Result<At, String> {
+pub fn time(name: &str, text: &str) -> Result<At, String> {
     At::parse(text).ok_or_else(|| {
         format!("{name}: ISO 8601 such as 2026-03-08T10:30:00Z, or milliseconds since the epoch")
     })

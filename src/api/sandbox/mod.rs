@@ -1,6 +1,7 @@
 //! Simulated phones, for test keys. Each tenant has its own phone book.
 //!
-//! Phones, codes, links and faults are here; `messages` is what phones write and show.
+//! Phones, codes, links and faults are here; `messages` is what phones write and show, `people` what their
+//! owners do beside that.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -18,6 +19,7 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 
 pub mod messages;
+pub mod people;
 
 #[derive(Deserialize, ToSchema)]
 pub struct NewPhone {

@@ -11,9 +11,13 @@
 //! | `send` | one message out, and whose answer it waits for |
 //! | `inbound` | what arrives: committed, then acknowledged |
 //! | `files` | up to WhatsApp's servers and down again |
+//! | `people` | what is asked and told of people |
+//! | `hearing` | what is heard of people |
 
 mod files;
+mod hearing;
 mod inbound;
+mod people;
 mod send;
 
 pub use files::FileFailure;
@@ -43,7 +47,7 @@ use wapid_core::session::{Account, Rest};
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{Client, MexError, MexRequest, SendError, TokioRuntime};
+use whatsapp_rust::{Client, MexError, MexRequest, RawNodeLease, SendError, TokioRuntime};
 
 use self::inbound::Hook;
 use self::send::failure_of;
@@ -103,7 +107,10 @@ pub struct Link {
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
     known: Known,
+    people: Arc<hearing::People>,
+    http: Arc<dyn HttpClient>,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
+    _hearing: RawNodeLease,
 }
 
 impl Link {
@@ -139,7 +146,7 @@ impl Link {
         let builder = Bot::builder()
             .with_backend_arc(wiring.backend)
             .with_transport_factory(AnyTransport(transport))
-            .with_http_client(AnyHttp(http))
+            .with_http_client(AnyHttp(http.clone()))
             .with_runtime(TokioRuntime)
             .with_device_props(
                 DevicePropsOverride::new()
@@ -163,6 +170,8 @@ impl Link {
         }
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
+        let people = Arc::<hearing::People>::default();
+        let hearing = hearing::listen(&client, people.clone(), tell.clone());
         let handle = bot.spawn();
         let acks_at_end = acks.clone();
         let tell: Arc<dyn Fn(Signal) + Send + Sync> = Arc::new(tell);
@@ -179,7 +188,10 @@ impl Link {
             unflushed,
             probing: Arc::default(),
             known: Known::default(),
+            people,
+            http,
             tell,
+            _hearing: hearing,
         })
     }
 

@@ -408,6 +408,9 @@ async fn are_as_documented(caller: &Caller, log: &[Value]) {
             ("session", _) => "SessionEvent",
             ("optout", _) => "OptOutEvent",
             ("job", _) => "JobEvent",
+            ("presence", _) => "PresenceEvent",
+            ("chat", _) => "TypingEvent",
+            ("call", _) => "CallEvent",
             _ => "EndpointEvent",
         };
         seen.insert(name);

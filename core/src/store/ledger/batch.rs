@@ -9,9 +9,11 @@ use super::contacts;
 use super::events::Events;
 use super::files::{self, FileDone, FileNews};
 use super::{
-    Accepted, Attempt, ChangeJob, Changed, Dismissal, Inbound, Intent, OptOutWish, ReceiptNews, Received,
-    Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle, steer, wish,
+    Accepted, Attempt, ChangeJob, Changed, Dismissal, Heard, Inbound, Intent, OptOutWish, ReceiptNews,
+    Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle,
+    steer, wish,
 };
+use super::{chats, contacts, people};
 use crate::clock::At;
 use crate::event::NewEvent;
 use crate::id::{EventId, MessageKey, SessionKey};
@@ -35,6 +37,7 @@ pub(super) enum Op {
     Attempt(Attempt),
     Switch(Switch),
     File(Box<FileNews>),
+    People(Heard),
     Close,
 }
 
@@ -59,6 +62,7 @@ pub(super) struct Workbench {
     pub texts: Texts,
     pub ids: Ids,
     pub contacts: contacts::Known,
+    pub chats: chats::Known,
     /// Of the batch; told after its commit.
     pub news: Vec<News>,
 }
@@ -121,6 +125,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
     settle::write_results(tx, bench, now, ops, &mut done, &mut events).await?;
     settle::write_receipts(tx, bench, now, ops, &mut events).await?;
     deliver::write(tx, bench, now, ops, &mut events).await?;
+    people::write(tx, bench, now, ops, &mut events).await?;
     events.write(tx, bench, now).await?;
     for op in ops {
         if let Op::Remove { key, .. } = op {

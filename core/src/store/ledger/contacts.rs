@@ -26,7 +26,8 @@ const ADD: &str = "WITH v (tenant_id, mode, alias, contact_id) AS ({rows})
 
 const MERGE: &str = "UPDATE contacts SET contact_id = $4 WHERE tenant_id = $1 AND mode = $2 AND alias = $3";
 
-type Name = (TenantId, Mode, String);
+/// A tenant's name for somebody.
+pub(super) type Name = (TenantId, Mode, String);
 
 fn place(name: &Name) -> (&str, &'static str, &str) {
     (name.0.as_str(), name.1.as_str(), name.2.as_str())
@@ -50,14 +51,25 @@ pub(super) async fn name<'a>(
     bench: &mut Workbench,
     events: impl Iterator<Item = ((&'a TenantId, Mode), &'a mut NewEvent)>,
 ) -> Result<()> {
-    let people: Vec<_> = events
+    let (people, events): (Vec<Vec<Name>>, Vec<_>) = events
         .filter_map(|((tenant, mode), event)| {
             let names: Vec<Name> =
                 aliases(event).into_iter().map(|alias| (tenant.clone(), mode, alias)).collect();
             (!names.is_empty()).then_some((names, event))
         })
-        .collect();
-    let names = || people.iter().flat_map(|(names, _)| names);
+        .unzip();
+    know(tx, bench, &people).await?;
+    for (names, event) in people.iter().zip(events) {
+        if let Some(id) = names.first().and_then(|name| bench.contacts.get(name)) {
+            event.data["contactId"] = id.as_str().into();
+        }
+    }
+    Ok(())
+}
+
+/// Gives everybody an id: one for all the names of each of `people`.
+pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<Name>]) -> Result<()> {
+    let names = || people.iter().flatten();
     if bench.contacts.len() > KNOWN_MAX {
         bench.contacts.clear();
     }
@@ -65,7 +77,7 @@ pub(super) async fn name<'a>(
     // Sorted, so that two processes lock in the same order.
     let mut new: BTreeMap<(&str, &'static str, &str), ContactId> = BTreeMap::new();
     let mut merged: Vec<(&Name, ContactId)> = Vec::new();
-    for (names, _) in &people {
+    for names in people {
         let ids = names.iter().filter_map(|name| bench.contacts.get(name).or_else(|| new.get(&place(name))));
         // The older one of two stays.
         let id = ids.min().cloned().unwrap_or_default();
@@ -85,11 +97,6 @@ pub(super) async fn name<'a>(
     for (name, id) in merged {
         tx.run(MERGE, values![name.0.as_str(), name.1.as_str(), name.2.as_str(), id.as_str()]).await?;
         bench.contacts.insert(name.clone(), id);
-    }
-    for (names, event) in people {
-        if let Some(id) = names.first().and_then(|name| bench.contacts.get(name)) {
-            event.data["contactId"] = id.as_str().into();
-        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Result;
 use super::batch::Workbench;
-use super::contacts;
+use super::{chats, contacts};
 use crate::clock::At;
 use crate::endpoint::Settings;
 use crate::event::{Kind, NewEvent, VERSION};
@@ -126,6 +126,12 @@ impl Events {
             }),
         )
         .await?;
+        let of_sessions = self.0.iter().filter_map(|(source, event)| {
+            let Source::Session(key) = source else { return None };
+            let of = &sessions[key];
+            Some(((of.tenant_id.as_str(), of.mode.as_str(), key), event))
+        });
+        chats::write(tx, bench, of_sessions).await?;
         // Sorted, so that two processes lock in the same order.
         let mut counts: BTreeMap<(&str, &'static str), i64> = BTreeMap::new();
         for (source, _) in &self.0 {

@@ -18,6 +18,8 @@
 //! | `receive` | what arrived |
 //! | `change` | what edits and deletes do to the messages they name |
 //! | `files` | what became of files that came with messages |
+//! | `chats` | conversations, moved by their messages |
+//! | `people` | what is heard of people beside that |
 //! | `events` | events, numbered |
 
 use tokio::sync::{mpsc, oneshot};
@@ -34,16 +36,19 @@ use crate::job::{JobId, State};
 use crate::key::Mode;
 use crate::message::Status;
 use crate::nack::Nack;
+use crate::people::News;
 use crate::phone::{Phone, Recipient};
 
 mod accept;
 mod batch;
 mod change;
+mod chats;
 mod contacts;
 mod deliver;
 mod events;
 mod files;
 mod jobs;
+mod people;
 mod receive;
 mod settle;
 mod steer;
@@ -181,6 +186,13 @@ pub struct Inbound {
     /// Of a medium: what is known of its file, which is fetched later.
     pub file: Option<NewReceived>,
     pub sent_at: At,
+}
+
+/// What was heard of people, in order.
+#[derive(Debug)]
+pub(super) struct Heard {
+    pub owner: Owner,
+    pub news: Vec<News>,
 }
 
 /// What became of what arrived.
@@ -328,6 +340,11 @@ impl Store {
         }
     }
 
+    /// Writes what was heard of people: names, the state of chats, and what is told of them as events.
+    pub async fn hear(&self, owner: Owner, news: Vec<News>) -> Result<()> {
+        self.ledger.hand_in(Op::People(Heard { owner, news })).await.map(drop)
+    }
+
     /// Gives a bulk job's recipient an outcome without a message. One that does not wait any more keeps
     /// what it has.
     pub async fn dismiss(&self, dismissal: Dismissal) -> Result<()> {
@@ -450,7 +467,9 @@ impl UnsettledRow {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLAIM, accept, change, contacts, deliver, events, jobs, receive, settle, steer, task};
+    use super::{
+        CLAIM, accept, change, chats, contacts, deliver, events, jobs, people, receive, settle, steer, task,
+    };
     use crate::store::plan::Plans;
 
     #[tokio::test]
@@ -503,6 +522,13 @@ mod tests {
             (events::PLACE, "tti", whole),
             (events::ENDPOINTS, "tt", endpoints),
             (contacts::FIND, "ttt", whole),
+            (chats::TOUCH, "tttttttti", whole),
+            (chats::ABSORB, "tttt", whole),
+            (chats::NAME, "ttttttt", whole),
+            (chats::UNNAME, "tttt", whole),
+            (people::SAVE, "tttttttt", whole),
+            (people::READ, "tttti", named),
+            (people::LESS, "tttti", whole),
             (deliver::TRIED, "titiiii", whole),
             (deliver::STAND, "tiiii", whole),
             (receive::INSERT, "ttttttttttttttttiiitttt", named),

@@ -132,6 +132,7 @@ impl Desk {
                 self.line.after(error);
                 // Some of them may not have been stored.
                 self.bench.contacts.clear();
+                self.bench.chats.clear();
             }
         }
         result

@@ -75,6 +75,14 @@ impl TenantStore {
         Ok((page.rows, page.total.count))
     }
 
+    /// Those of some messages that are messages of their own, newest first.
+    pub(super) async fn among(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
+        if keys.is_empty() {
+            return Ok(vec![]);
+        }
+        wanted::Wanted::of(self, &MessageFilter::default()).among(keys).await
+    }
+
     /// Newest first, older than `before`. Costs the same however deep it reads.
     pub async fn messages_before(
         &self,

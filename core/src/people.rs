@@ -1,0 +1,253 @@
+//! People around messages: how they are named, what is heard of them, how often WhatsApp may be asked.
+//! Pure.
+
+use serde::Serialize;
+
+use crate::clock::At;
+use crate::phone::Phone;
+
+/// Somebody, by the names that WhatsApp gives.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Who {
+    pub phone: Option<Phone>,
+    /// The digits of a LID.
+    pub lid: Option<String>,
+}
+
+impl Who {
+    /// Every name, as `contacts` keeps them; the one that stays the same once it is known comes first.
+    pub fn aliases(&self) -> Vec<String> {
+        let phone = self.phone.iter().map(|phone| format!("p:{}", phone.digits()));
+        phone.chain(self.lid.iter().map(|lid| format!("l:{lid}"))).collect()
+    }
+
+    /// The one conversation with them, however its messages are addressed.
+    pub fn chat(&self) -> Option<String> {
+        match (&self.phone, &self.lid) {
+            (Some(phone), _) => Some(format!("{}@s.whatsapp.net", phone.digits())),
+            (None, Some(lid)) => Some(format!("{lid}@lid")),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The conversation that a message in `chat` belongs to, where the other party's number is known.
+pub fn chat_of(chat: &str, phone: Option<&str>) -> String {
+    match phone {
+        Some(phone) if is_person(chat) => format!("{phone}@s.whatsapp.net"),
+        _ => chat.to_owned(),
+    }
+}
+
+/// Is this the JID of one person?
+pub fn is_person(jid: &str) -> bool {
+    jid.ends_with("@s.whatsapp.net") || jid.ends_with("@lid")
+}
+
+/// What somebody does in a chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Typing {
+    Composing,
+    Recording,
+    Paused,
+}
+
+impl Typing {
+    pub fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "composing" => Self::Composing,
+            "recording" => Self::Recording,
+            "paused" => Self::Paused,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether somebody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    Available,
+    Unavailable,
+}
+
+/// What is heard of people, beside their messages.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// The phone's owner saved somebody, or renamed them.
+    Saved {
+        who: Who,
+        full_name: Option<String>,
+        first_name: Option<String>,
+    },
+    /// Something of a chat is so now.
+    Chat {
+        who: Option<Who>,
+        chat: String,
+        change: ChatChange,
+    },
+    /// The owner read these messages.
+    Read {
+        wa_ids: Vec<String>,
+    },
+    /// And so many of a chat's, these among them; what came meanwhile is not.
+    ChatRead {
+        chat: String,
+        unread: i64,
+        wa_ids: Vec<String>,
+    },
+    /// A group is called so.
+    GroupNamed {
+        chat: String,
+        name: String,
+    },
+    Called(Call),
+    Presence {
+        who: Who,
+        presence: Presence,
+        last_seen: Option<At>,
+    },
+    /// Who does it, and in which chat.
+    Typing {
+        who: Who,
+        chat: String,
+        is_group: bool,
+        typing: Typing,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatChange {
+    Archived(bool),
+    Pinned(bool),
+    /// Until then; -1 is for good, 0 is not any more.
+    MutedUntil(i64),
+    /// All of it is read.
+    Read,
+}
+
+/// Somebody rings, or rang while this session was away.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub id: String,
+    pub who: Who,
+    /// The caller's JID.
+    pub from: String,
+    pub is_video: bool,
+    /// The group's JID.
+    pub group: Option<String>,
+    pub is_missed: bool,
+    pub at: At,
+}
+
+/// The longest that somebody is shown typing before a message, in milliseconds: a caller waits for it.
+pub const TYPING_MAX_MS: i64 = 20_000;
+/// The least and the most that a person is taken to need.
+const NATURAL_MS: std::ops::RangeInclusive<i64> = 800..=8_000;
+/// Some 250 characters a minute, which is a good typist on a phone.
+const MS_PER_CHARACTER: i64 = 60;
+
+/// How long a person would type this many characters; `chance` is a per mille, which spreads it by a third.
+pub fn typing_ms(characters: usize, chance: u16) -> i64 {
+    let characters = i64::try_from(characters).unwrap_or(i64::MAX);
+    let whole = characters.saturating_mul(MS_PER_CHARACTER).clamp(*NATURAL_MS.start(), *NATURAL_MS.end());
+    whole - whole / 3 * i64::from(chance.min(1_000)) / 1_000
+}
+
+/// How many numbers a session may ask WhatsApp about in an hour. Whoever asks for many is taken for
+/// somebody who harvests numbers.
+pub const CHECKS_PER_HOUR: i64 = 1_000;
+const HOUR_MS: i64 = 3_600_000;
+
+/// What a session has asked.
+#[derive(Debug, Default)]
+pub struct Questions {
+    /// When the hour began that `used` counts.
+    began: Option<At>,
+    used: i64,
+    next: Option<At>,
+}
+
+/// The hour's numbers are used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    pub used: i64,
+    pub limit: i64,
+}
+
+impl Questions {
+    /// Takes `count` numbers out of the hour, all or none.
+    ///
+    /// # Errors
+    /// [`Spent`]; then nothing was taken.
+    pub fn take(&mut self, count: usize, now: At) -> Result<(), Spent> {
+        if self.began.is_none_or(|began| now.since(began) >= HOUR_MS) {
+            (self.began, self.used) = (Some(now), 0);
+        }
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        if count > CHECKS_PER_HOUR - self.used {
+            return Err(Spent { used: self.used, limit: CHECKS_PER_HOUR });
+        }
+        self.used += count;
+        Ok(())
+    }
+
+    /// When the next question may be put, which is now or `gap_ms` after the one before; it is put then.
+    pub fn next(&mut self, gap_ms: i64, now: At) -> At {
+        let at = self.next.filter(|next| *next > now).unwrap_or(now);
+        self.next = Some(at.plus_ms(gap_ms));
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn who(phone: Option<&str>, lid: Option<&str>) -> Who {
+        Who { phone: phone.map(|digits| Phone::parse(digits).unwrap()), lid: lid.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_person_has_one_chat_and_a_name_for_each_of_its_ids() {
+        let both = who(Some("5511900000001"), Some("123"));
+        assert_eq!(both.aliases(), ["p:5511900000001", "l:123"]);
+        assert_eq!(both.chat().as_deref(), Some("5511900000001@s.whatsapp.net"));
+        assert_eq!(who(None, Some("123")).chat().as_deref(), Some("123@lid"));
+        assert_eq!(who(None, None).chat(), None);
+        assert_eq!(chat_of("123@lid", Some("5511900000001")), "5511900000001@s.whatsapp.net");
+        assert_eq!(chat_of("123@lid", None), "123@lid");
+        assert_eq!(chat_of("120363@g.us", Some("5511900000001")), "120363@g.us");
+    }
+
+    #[test]
+    fn typing_takes_a_natural_time() {
+        assert_eq!(typing_ms(0, 0), 800);
+        assert_eq!(typing_ms(50, 0), 3_000);
+        assert_eq!(typing_ms(usize::MAX, 0), 8_000);
+        assert_eq!(typing_ms(50, 1_000), 2_000);
+        assert!((2_000..=3_000).contains(&typing_ms(50, 400)));
+    }
+
+    #[test]
+    fn an_hour_has_so_many_numbers_and_no_more() {
+        let mut questions = Questions::default();
+        assert_eq!(questions.take(600, At(0)), Ok(()));
+        assert_eq!(questions.take(401, At(1)), Err(Spent { used: 600, limit: CHECKS_PER_HOUR }));
+        assert_eq!(questions.take(400, At(2)), Ok(()));
+        assert_eq!(questions.take(1, At(HOUR_MS - 1)), Err(Spent { used: 1_000, limit: 1_000 }));
+        assert_eq!(questions.take(1_000, At(HOUR_MS)), Ok(()));
+        assert_eq!(questions.take(usize::MAX, At(3 * HOUR_MS)), Err(Spent { used: 0, limit: 1_000 }));
+    }
+
+    #[test]
+    fn questions_keep_their_distance() {
+        let mut questions = Questions::default();
+        assert_eq!(questions.next(1_000, At(5)), At(5));
+        assert_eq!(questions.next(1_000, At(6)), At(1_005));
+        assert_eq!(questions.next(1_000, At(7)), At(2_005));
+        assert_eq!(questions.next(1_000, At(9_000)), At(9_000));
+        assert_eq!(questions.next(0, At(9_000)), At(10_000));
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading a session's conversations. The ledger writes them (`ledger/chats.rs`).
+
+use sqlx::AssertSqlSafe;
+
+use super::messages::{MessageFilter, MessageRow};
+use super::tx::values;
+use super::{Result, TenantStore};
+use crate::id::{ContactId, MessageKey, SessionId, SessionKey};
+use crate::phone::Recipient;
+
+/// One conversation, as a list shows it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ChatRow {
+    /// Its JID: of the number where that is known.
+    pub chat: String,
+    /// The JID by which WhatsApp knew it last.
+    pub wire: String,
+    pub lid: Option<String>,
+    /// Of a group.
+    pub name: Option<String>,
+    pub last_key: MessageKey,
+    pub unread: i64,
+    pub is_archived: bool,
+    pub is_pinned: bool,
+    /// Milliseconds since the epoch; 0 is not muted, -1 is for good.
+    pub muted_until: i64,
+    /// Of the person.
+    pub saved_name: Option<String>,
+    pub push_name: Option<String>,
+    pub contact_id: Option<ContactId>,
+}
+
+impl ChatRow {
+    /// Every JID under which the log may have its messages.
+    fn jids(&self) -> Vec<String> {
+        let mut jids = vec![self.chat.clone()];
+        jids.extend(self.lid.iter().map(|lid| format!("{lid}@lid")));
+        jids.push(self.wire.clone());
+        jids.sort();
+        jids.dedup();
+        jids
+    }
+}
+
+/// The names of a chat's person lie under the alias that its JID stands for.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.chat, c.wire, c.lid, c.name, c.last_key, c.unread, c.is_archived, c.is_pinned,
+                c.muted_until, n.saved_name, n.push_name, i.contact_id
+            FROM (SELECT chats.*, CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
+                    WHEN chat LIKE '%@lid' THEN 'l:' || SUBSTR(chat, 1, LENGTH(chat) - 4) END AS alias
+                FROM chats WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 ",
+            $rest,
+            ") c
+            LEFT JOIN contact_names n ON n.tenant_id = c.tenant_id AND n.mode = c.mode
+                AND n.session_key = c.session_key AND n.alias = c.alias
+            LEFT JOIN contacts i ON i.tenant_id = c.tenant_id AND i.mode = c.mode AND i.alias = c.alias
+            ORDER BY c.last_key DESC"
+        )
+    };
+}
+
+/// Without those that have no message here yet.
+const PAGE: &str = select!("AND last_key > '' AND last_key < $4 ORDER BY last_key DESC LIMIT $5");
+
+const ONE: &str = select!("AND chat = $4");
+
+/// Messages that nobody has read, newest first.
+const UNREAD: &str = "SELECT wa_id, chat, sender FROM messages
+    WHERE session_key = $1 AND chat = $2 AND tenant_id || '' = $3 AND mode || '' = $4
+        AND direction = 'in' AND read_at IS NULL
+    ORDER BY key DESC LIMIT $5";
+
+/// A message of somebody, as a receipt names it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Received {
+    pub wa_id: String,
+    /// The chat's JID.
+    pub chat: String,
+    /// The writer's JID.
+    pub sender: String,
+}
+
+impl TenantStore {
+    /// A session's conversations, the one with the newest message first; older than that of `before`.
+    pub async fn chats(
+        &self,
+        session: &SessionKey,
+        before: Option<&MessageKey>,
+        limit: i64,
+    ) -> Result<Vec<ChatRow>> {
+        // Behind every key.
+        let before = before.map_or("~", MessageKey::as_str);
+        let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), before, limit];
+        Ok(self.store.db.rows(PAGE, place).await?)
+    }
+
+    /// The conversation that somebody names, by any of its JIDs.
+    pub async fn chat(&self, session: &SessionKey, chat: &Recipient) -> Result<Option<ChatRow>> {
+        if let Some(row) = self.chat_by_jid(session, &chat.jid()).await? {
+            return Ok(Some(row));
+        }
+        // A LID whose number is known by now has its chat under the number.
+        let Recipient::Hidden(lid) = chat else { return Ok(None) };
+        for alias in self.aliases_beside(&format!("l:{lid}")).await? {
+            let Some(phone) = alias.strip_prefix("p:") else { continue };
+            let known = self.chat_by_jid(session, &format!("{phone}@s.whatsapp.net")).await?;
+            if known.is_some() {
+                return Ok(known);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn chat_by_jid(&self, session: &SessionKey, jid: &str) -> Result<Option<ChatRow>> {
+        let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), jid];
+        Ok(self.store.db.rows(ONE, place).await?.pop())
+    }
+
+    /// A conversation's messages, newest first, older than `before`. Costs the same however deep it reads.
+    pub async fn chat_messages(
+        &self,
+        session: &SessionId,
+        chat: &ChatRow,
+        before: Option<&MessageKey>,
+        limit: i64,
+    ) -> Result<Vec<MessageRow>> {
+        let mut rows = Vec::new();
+        for jid in chat.jids() {
+            let Ok(chat) = Recipient::parse(&jid) else { continue };
+            let filter =
+                MessageFilter { session: Some(session.clone()), chat: Some(chat), ..Default::default() };
+            rows.extend(self.messages_before(&filter, before, limit).await?);
+        }
+        rows.sort_by(|a, b| b.key.cmp(&a.key));
+        rows.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(rows)
+    }
+
+    /// Up to `limit` messages of a chat that nobody has read, newest first.
+    pub async fn unread(&self, session: &SessionKey, chat: &ChatRow, limit: i64) -> Result<Vec<Received>> {
+        let mut rows: Vec<Received> = Vec::new();
+        for jid in chat.jids() {
+            let place = values![session.as_str(), jid, self.tenant.as_str(), self.mode.as_str(), limit];
+            rows.extend(self.store.db.rows::<Received>(UNREAD, place).await?);
+        }
+        rows.truncate(usize::try_from(limit).unwrap_or(0));
+        Ok(rows)
+    }
+
+    /// Those of these messages that a session received.
+    pub async fn received(&self, session: &SessionKey, wa_ids: &[String]) -> Result<Vec<Received>> {
+        let places: Vec<String> = (0..wa_ids.len()).map(|n| format!("${}", n + 4)).collect();
+        let statement = format!(
+            "SELECT wa_id, chat, sender FROM messages
+             WHERE session_key = $1 AND tenant_id || '' = $2 AND mode || '' = $3 AND direction = 'in'
+                 AND wa_id IN ({})",
+            places.join(", ")
+        );
+        let mut place = values![session.as_str(), self.tenant.as_str(), self.mode.as_str()];
+        place.extend(wa_ids.iter().map(|id| id.as_str().into()));
+        Ok(self.store.db.rows(AssertSqlSafe(statement), place).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ONE, PAGE, UNREAD};
+    use crate::store::plan::Plans;
+
+    /// A page costs the same however many chats and messages there are.
+    async fn check(mut plans: Plans) {
+        let walks = &[
+            "chats_by_last (tenant_id=? AND mode=? AND session_key=? AND last_key>? AND last_key<?)",
+            "messages_unread (session_key=? AND chat=?)",
+        ][..];
+        let mut wide = Vec::new();
+        for (sql, types) in [(PAGE, "tttti"), (ONE, "tttt"), (UNREAD, "tttti")] {
+            let steps = plans.wide_steps(sql, types, walks).await;
+            // The page itself, which SQLite reads as a list of its own.
+            wide.extend(
+                steps.into_iter().filter(|step| step != "SCAN c").map(|step| format!("{step} in {sql}")),
+            );
+        }
+        plans.close().await;
+        assert_eq!(wide, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_page_of_chats_goes_by_whole_indexes_on_sqlite() {
+        check(Plans::sqlite().await).await;
+    }
+
+    #[tokio::test]
+    async fn a_page_of_chats_goes_by_whole_indexes_on_postgres() {
+        if let Some(plans) = Plans::postgres(&[("enable_seqscan", "off"), ("enable_bitmapscan", "off")]).await
+        {
+            check(plans).await;
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What is heard of people beside their messages: names, the state of chats, calls, presence.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::batch::{Op, Workbench, members};
+use super::chats::{self, Place};
+use super::contacts;
+use super::events::Events;
+use super::{Heard, Owner, Result};
+use crate::clock::At;
+use crate::event::{Kind, NewEvent};
+use crate::people::{Call, ChatChange, News, Who, chat_of};
+use crate::phone::Phone;
+use crate::store::people::folded;
+use crate::store::tx::{Tx, values};
+
+/// A name that is absent is not known any more.
+pub(super) const SAVE: &str =
+    "WITH v (tenant_id, mode, session_key, alias, lid, saved_name, first_name, saved_folded)
+        AS ({rows})
+    INSERT INTO contact_names (tenant_id, mode, session_key, alias, lid, saved_name, first_name, saved_folded)
+    SELECT v.tenant_id, v.mode, v.session_key, v.alias, v.lid, v.saved_name, v.first_name, v.saved_folded
+    FROM v WHERE v.alias IS NOT NULL
+    ON CONFLICT (tenant_id, mode, session_key, alias) DO UPDATE SET
+        lid = COALESCE(excluded.lid, contact_names.lid), saved_name = excluded.saved_name,
+        first_name = excluded.first_name, saved_folded = excluded.saved_folded";
+
+/// The tenant is compared so that both engines go by the index on the message's id; see `settle.rs`.
+pub(super) const READ: &str = "WITH v (tenant_id, mode, session, id, moment) AS ({rows})
+    UPDATE messages SET read_at = v.moment FROM v
+    WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
+        AND messages.session_key = v.session AND messages.wa_id = v.id
+        AND messages.direction = 'in' AND messages.read_at IS NULL
+    RETURNING messages.chat, messages.phone";
+
+pub(super) const LESS: &str = "WITH v (tenant_id, mode, session_key, chat, n) AS ({rows})
+    UPDATE chats SET unread = CASE WHEN chats.unread > v.n THEN chats.unread - v.n ELSE 0 END
+    FROM v
+    WHERE chats.tenant_id = v.tenant_id AND chats.mode = v.mode AND chats.session_key = v.session_key
+        AND chats.chat = v.chat";
+
+/// A chat may be archived, or muted, before it has a message here.
+const ARCHIVE: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, is_archived)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET is_archived = excluded.is_archived";
+const PIN: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, is_pinned)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET is_pinned = excluded.is_pinned";
+const MUTE: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, muted_until)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET muted_until = excluded.muted_until";
+const NAME: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, name)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET name = excluded.name";
+
+const ALL_READ: &str = "UPDATE chats SET unread = 0
+    WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 AND chat = $4";
+
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    ops: &[Op],
+    events: &mut Events,
+) -> Result<()> {
+    for (_, Heard { owner, news }) in members!(ops, People) {
+        save(tx, bench, owner, news).await?;
+        for one in news {
+            match one {
+                News::Saved { .. } => {}
+                News::Chat { who, chat, change } => {
+                    let name = who.as_ref().and_then(Who::chat).unwrap_or_else(|| chat.clone());
+                    change_chat(tx, owner, &name, chat, *change).await?;
+                }
+                News::Read { wa_ids } => {
+                    let less = read(tx, bench, now, owner, wa_ids).await?;
+                    let rows = less.iter().map(|(chat, n)| [place_values(owner, chat), values![*n]].concat());
+                    tx.run_many(&mut bench.texts, LESS, rows.collect()).await?;
+                }
+                News::ChatRead { chat, unread, wa_ids } => {
+                    read(tx, bench, now, owner, wa_ids).await?;
+                    let row = [place_values(owner, chat), values![*unread]].concat();
+                    tx.run_many(&mut bench.texts, LESS, vec![row]).await?;
+                }
+                News::GroupNamed { chat, name } => {
+                    let row = [place_values(owner, chat), values![chat.as_str(), name.as_str()]].concat();
+                    tx.run(NAME, row).await?;
+                }
+                News::Called(_) | News::Presence { .. } | News::Typing { .. } => {}
+            }
+        }
+        events
+            .extend(news.iter().filter_map(|one| told(one, now)).map(|event| (owner.session.clone(), event)));
+    }
+    Ok(())
+}
+
+/// Names that the phone's owner gave. The last one of a batch counts.
+async fn save(tx: &mut Tx<'_>, bench: &mut Workbench, owner: &Owner, news: &[News]) -> Result<()> {
+    let mut saved: BTreeMap<String, (&Who, Option<&str>, Option<&str>)> = BTreeMap::new();
+    for one in news {
+        if let News::Saved { who, full_name, first_name } = one
+            && let Some(alias) = who.aliases().into_iter().next()
+        {
+            saved.insert(alias, (who, full_name.as_deref(), first_name.as_deref()));
+        }
+    }
+    if saved.is_empty() {
+        return Ok(());
+    }
+    let people: Vec<Vec<contacts::Name>> = saved
+        .values()
+        .map(|(who, ..)| {
+            who.aliases().into_iter().map(|alias| (owner.tenant.clone(), owner.mode, alias)).collect()
+        })
+        .collect();
+    contacts::know(tx, bench, &people).await?;
+    let both = saved.values().filter_map(|(who, ..)| Some((who.lid.as_deref()?, who.phone.as_ref()?)));
+    let numbered = both.map(|(lid, phone)| ((place(owner), lid), phone.digits())).collect();
+    chats::absorb(tx, bench, &numbered).await?;
+    let rows = saved.iter().map(|(alias, (who, full, first))| {
+        values![
+            owner.tenant.as_str(),
+            owner.mode.as_str(),
+            owner.session.as_str(),
+            alias.as_str(),
+            who.lid.as_deref(),
+            *full,
+            *first,
+            full.or(*first).map(folded),
+        ]
+    });
+    tx.run_many(&mut bench.texts, SAVE, rows.collect()).await?;
+    Ok(())
+}
+
+fn place(owner: &Owner) -> Place<'_> {
+    (owner.tenant.as_str(), owner.mode.as_str(), &owner.session)
+}
+
+fn place_values(owner: &Owner, chat: &str) -> Vec<crate::store::tx::Value> {
+    values![owner.tenant.as_str(), owner.mode.as_str(), owner.session.as_str(), chat]
+}
+
+async fn change_chat(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    chat: &str,
+    wire: &str,
+    change: ChatChange,
+) -> Result<()> {
+    let (statement, value) = match change {
+        ChatChange::Archived(is_archived) => (ARCHIVE, values![is_archived]),
+        ChatChange::Pinned(is_pinned) => (PIN, values![is_pinned]),
+        ChatChange::MutedUntil(until) => (MUTE, values![until]),
+        ChatChange::Read => {
+            tx.run(ALL_READ, place_values(owner, chat)).await?;
+            return Ok(());
+        }
+    };
+    tx.run(statement, [place_values(owner, chat), values![wire], value].concat()).await?;
+    Ok(())
+}
+
+/// Marks messages read; answers how many there were of each chat that were not read before.
+async fn read(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    now: At,
+    owner: &Owner,
+    wa_ids: &[String],
+) -> Result<BTreeMap<String, i64>> {
+    let (tenant, mode, session) = place(owner);
+    let rows = wa_ids.iter().map(|id| values![tenant, mode, session.as_str(), id.as_str(), now]).collect();
+    let read: Vec<(String, Option<String>)> = tx.many(&mut bench.texts, READ, rows).await?;
+    let mut less: BTreeMap<String, i64> = BTreeMap::new();
+    for (chat, phone) in read {
+        *less.entry(chat_of(&chat, phone.as_deref())).or_default() += 1;
+    }
+    Ok(less)
+}
+
+/// What is told of it.
+fn told(news: &News, now: At) -> Option<NewEvent> {
+    let (kind, occurred_at, data) = match news {
+        News::Called(call) => (Kind::CallReceived, call.at, of_call(call)),
+        News::Presence { who, presence, last_seen } => {
+            let data = json!({
+                "phone": who.phone.as_ref().map(Phone::digits),
+                "lid": who.lid,
+                "state": presence,
+                "lastSeen": last_seen.map(At::iso),
+            });
+            (Kind::PresenceUpdated, now, data)
+        }
+        News::Typing { who, chat, is_group, typing } => {
+            let data = json!({
+                "chat": chat,
+                "phone": who.phone.as_ref().map(Phone::digits),
+                "lid": who.lid,
+                "state": typing,
+                "isGroup": is_group,
+            });
+            (Kind::ChatTyping, now, data)
+        }
+        News::Saved { .. }
+        | News::Chat { .. }
+        | News::Read { .. }
+        | News::ChatRead { .. }
+        | News::GroupNamed { .. } => return None,
+    };
+    Some(NewEvent { kind, occurred_at, data })
+}
+
+fn of_call(call: &Call) -> Value {
+    json!({
+        "callId": call.id,
+        "from": call.from,
+        "phone": call.who.phone.as_ref().map(Phone::digits),
+        "lid": call.who.lid,
+        "isVideo": call.is_video,
+        "isGroup": call.group.is_some(),
+        "group": call.group,
+        "missed": call.is_missed,
+        "timestamp": call.at.seconds(),
+    })
+}

@@ -1,0 +1,343 @@
+//! A session's conversations.
+
+use std::collections::HashMap;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use wapid_core::clock::At;
+use wapid_core::id::{ContactId, MessageKey, SessionId};
+use wapid_core::people::ChatChange;
+use wapid_core::phone::Recipient;
+use wapid_core::store::chats::ChatRow;
+use wapid_core::store::messages::MessageRow;
+
+use super::Api;
+use super::body::OptionalBody;
+use super::caller::OwnSession;
+use super::error::ApiError;
+use super::messages::list::within;
+use super::messages::query::time;
+use super::messages::row::Logged;
+use super::openapi::Refusals;
+use super::path::Params;
+use crate::session::AskRefusal;
+
+const PAGE: i64 = 20;
+const PAGE_MAX: i64 = 100;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChatQuery {
+    /// 1 to 100; 20 by default
+    limit: Option<i64>,
+    /// `nextCursor` of the answer before
+    before: Option<String>,
+}
+
+impl ChatQuery {
+    fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(i64, Option<MessageKey>), ApiError> {
+        let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+        let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
+        let before = query.before.map(|text| {
+            MessageKey::parse(&text)
+                .ok_or_else(|| ApiError::parameter("before: give the nextCursor of an earlier answer"))
+        });
+        Ok((limit, before.transpose()?))
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatShown {
+    /// The person's or group's JID; by the number where it is known
+    #[schema(example = "5511900000002@s.whatsapp.net")]
+    chat_id: String,
+    /// As the owner's phone saved them, else as they call themselves; a group's subject
+    name: Option<String>,
+    is_group: bool,
+    /// Of a person
+    phone: Option<String>,
+    lid: Option<String>,
+    #[schema(value_type = Option<String>)]
+    contact_id: Option<ContactId>,
+    /// Messages that nobody has read, here or on the phone
+    unread: i64,
+    is_archived: bool,
+    is_pinned: bool,
+    is_muted: bool,
+    /// Absent while it is not muted, or muted for good
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted_until: Option<String>,
+    /// Absent once the log keeps it no longer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_message: Option<Logged>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatList {
+    chats: Vec<ChatShown>,
+    /// Give it as `before` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatLog {
+    messages: Vec<Logged>,
+    /// Give it as `before` to read on; absent at the end
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// The chat in the path.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChatPath {
+    chat_id: String,
+}
+
+/// A session's conversations, the newest first
+///
+/// Those with a message in our log, which begins when the session is linked. A failed message counts.
+#[utoipa::path(
+    operation_id = "list_chats",
+    get, path = "/api/whatsapp/session/{id}/chats", tag = "people",
+    params(("id" = String, Path, description = "Your sessionId"), ChatQuery),
+    responses((status = 200, body = ChatList), Refusals)
+)]
+pub async fn list(
+    State(api): State<Api>,
+    session: OwnSession,
+    query: Result<Query<ChatQuery>, QueryRejection>,
+) -> Result<Json<ChatList>, ApiError> {
+    let (limit, before) = ChatQuery::read(query)?;
+    let rows = session.caller.store.chats(&session.row.key, before.as_ref(), limit).await?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.last_key.0.clone());
+    let chats = shown(&api, &session, rows).await?;
+    Ok(Json(ChatList { chats, next_cursor }))
+}
+
+/// The messages of a conversation, newest first
+#[utoipa::path(
+    operation_id = "list_chat_messages",
+    get, path = "/api/whatsapp/session/{id}/chats/{chatId}/messages", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number"),
+        ChatQuery
+    ),
+    responses((status = 200, body = ChatLog), Refusals)
+)]
+pub async fn messages(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+    query: Result<Query<ChatQuery>, QueryRejection>,
+) -> Result<Json<ChatLog>, ApiError> {
+    let (limit, before) = ChatQuery::read(query)?;
+    let (store, key) = (&session.caller.store, &session.row.key);
+    let chat = store.chat(key, &Recipient::parse(&path.chat_id)?).await?.ok_or(AskRefusal::NoChat)?;
+    let rows = store.chat_messages(&session.row.session_id, &chat, before.as_ref(), limit).await?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
+    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.key.0.clone());
+    let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
+    Ok(Json(ChatLog { messages: rows.into_iter().map(|row| Logged::of(row, own)).collect(), next_cursor }))
+}
+
+/// Changes a chat and shows it.
+async fn change(
+    api: &Api,
+    session: &OwnSession,
+    path: &ChatPath,
+    change: ChatChange,
+) -> Result<Json<ChatShown>, ApiError> {
+    let chat = Recipient::parse(&path.chat_id)?;
+    let row = api.sessions.change_chat(&session.row, &chat, change).await?;
+    let mut shown = shown(api, session, vec![row]).await?;
+    Ok(Json(shown.remove(0)))
+}
+
+/// Each with its last message.
+async fn shown(api: &Api, session: &OwnSession, rows: Vec<ChatRow>) -> Result<Vec<ChatShown>, ApiError> {
+    let store = &session.caller.store;
+    let keys: Vec<MessageKey> = rows.iter().map(|row| row.last_key.clone()).collect();
+    let messages = store.messages_by_key(&keys).await?;
+    let mut messages: HashMap<MessageKey, MessageRow> =
+        messages.into_iter().map(|message| (message.key.clone(), message)).collect();
+    let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
+    let now = store.now();
+    let chats = rows.into_iter().map(|row| {
+        let last = messages.remove(&row.last_key);
+        let is_muted = row.muted_until < 0 || At(row.muted_until) > now;
+        ChatShown {
+            is_group: row.chat.ends_with("@g.us"),
+            phone: row.chat.strip_suffix("@s.whatsapp.net").map(str::to_owned),
+            lid: row.chat.strip_suffix("@lid").map(str::to_owned).or(row.lid),
+            name: row.name.or(row.saved_name).or(row.push_name),
+            chat_id: row.chat,
+            contact_id: row.contact_id,
+            unread: row.unread,
+            is_archived: row.is_archived,
+            is_pinned: row.is_pinned,
+            is_muted,
+            muted_until: Some(row.muted_until)
+                .filter(|until| is_muted && *until > 0)
+                .map(|until| At(until).iso()),
+            last_message: last.map(|message| Logged::of(message, own)),
+        }
+    });
+    Ok(chats.collect())
+}
+
+/// Mark a conversation read
+///
+/// Its writers see blue ticks on the newest 500 messages that nobody has read, and the owner's phone shows
+/// the chat as read.
+#[utoipa::path(
+    operation_id = "read_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/read", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn mark_read(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::Read).await
+}
+
+/// Archive a conversation, on all the owner's devices
+#[utoipa::path(
+    operation_id = "archive_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/archive", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn archive(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::Archived(true)).await
+}
+
+/// Take a conversation out of the archive
+#[utoipa::path(
+    operation_id = "unarchive_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/unarchive", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn unarchive(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::Archived(false)).await
+}
+
+/// Pin a conversation, on all the owner's devices
+#[utoipa::path(
+    operation_id = "pin_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/pin", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn pin(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::Pinned(true)).await
+}
+
+/// Unpin a conversation
+#[utoipa::path(
+    operation_id = "unpin_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/unpin", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn unpin(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::Pinned(false)).await
+}
+
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mute {
+    /// ISO 8601, or milliseconds since the epoch; for good by default
+    until: Option<String>,
+}
+
+/// Mute a conversation, on all the owner's devices
+#[utoipa::path(
+    operation_id = "mute_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/mute", tag = "people", request_body = Mute,
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn mute(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+    OptionalBody(Mute { until }): OptionalBody<Mute>,
+) -> Result<Json<ChatShown>, ApiError> {
+    let until = match until {
+        None => -1,
+        Some(text) => {
+            let until = time("until", &text).map_err(ApiError::parameter)?;
+            if until <= session.caller.store.now() {
+                return Err(ApiError::bad("INVALID_REQUEST", "until: a time to come"));
+            }
+            until.0
+        }
+    };
+    change(&api, &session, &path, ChatChange::MutedUntil(until)).await
+}
+
+/// Unmute a conversation
+#[utoipa::path(
+    operation_id = "unmute_chat",
+    post, path = "/api/whatsapp/session/{id}/chats/{chatId}/unmute", tag = "people",
+    params(
+        ("id" = String, Path, description = "Your sessionId"),
+        ("chatId" = String, Path, description = "A chatId, or a number")
+    ),
+    responses((status = 200, body = ChatShown), Refusals)
+)]
+pub async fn unmute(
+    State(api): State<Api>,
+    session: OwnSession,
+    Params(path): Params<ChatPath>,
+) -> Result<Json<ChatShown>, ApiError> {
+    change(&api, &session, &path, ChatChange::MutedUntil(0)).await
+}

@@ -1,0 +1,128 @@
+//! A session's own profile: name, about text and picture.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::body::{self, Body};
+use super::caller::OwnSession;
+use super::error::ApiError;
+use super::openapi::Refusals;
+use super::presence::{DONE, Done};
+use crate::session::OwnProfile;
+
+/// WhatsApp's own limits, in characters.
+const NAME_MAX: usize = 25;
+const ABOUT_MAX: usize = 139;
+/// A picture as a camera makes it.
+const PICTURE_MAX: usize = 10 << 20;
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileShown {
+    /// What others see beside messages, until they save a name of their own
+    name: String,
+    about: Option<String>,
+    /// Good for some hours; `null` without a picture
+    picture_url: Option<String>,
+}
+
+impl ProfileShown {
+    fn of(profile: OwnProfile) -> Self {
+        let OwnProfile { name, about, picture } = profile;
+        Self { name, about, picture_url: picture.map(|picture| picture.url) }
+    }
+}
+
+/// The account's own profile
+#[utoipa::path(
+    operation_id = "get_profile",
+    get, path = "/api/whatsapp/session/{id}/profile", tag = "people",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = ProfileShown), Refusals)
+)]
+pub async fn read(State(api): State<Api>, session: OwnSession) -> Result<Json<ProfileShown>, ApiError> {
+    Ok(Json(ProfileShown::of(api.sessions.own_profile(&session.row).await?)))
+}
+
+/// What is left out stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProfile {
+    /// 1 to 25 characters
+    #[schema(example = "The Shop")]
+    name: Option<String>,
+    /// Up to 139 characters; empty for none
+    about: Option<String>,
+}
+
+/// Change name and about text
+#[utoipa::path(
+    operation_id = "put_profile",
+    put, path = "/api/whatsapp/session/{id}/profile", tag = "people", request_body = NewProfile,
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = ProfileShown), Refusals)
+)]
+pub async fn change(
+    State(api): State<Api>,
+    session: OwnSession,
+    body: Body<NewProfile>,
+) -> Result<Json<ProfileShown>, ApiError> {
+    let NewProfile { name, about } = body.value;
+    let name = name.as_deref().map(str::trim);
+    let is_text = |text: &str, max: usize| text.chars().count() <= max && !text.chars().any(|c| c == '\0');
+    if name.is_none() && about.is_none() {
+        return Err(ApiError::bad("INVALID_REQUEST", "Give name, about, or both"));
+    }
+    if name.is_some_and(|name| name.is_empty() || !is_text(name, NAME_MAX)) {
+        return Err(ApiError::bad("INVALID_REQUEST", format!("name: 1 to {NAME_MAX} characters")));
+    }
+    if about.as_deref().is_some_and(|about| !is_text(about, ABOUT_MAX)) {
+        return Err(ApiError::bad("INVALID_REQUEST", format!("about: at most {ABOUT_MAX} characters")));
+    }
+    let profile = api.sessions.change_profile(&session.row, name, about.as_deref()).await?;
+    Ok(Json(ProfileShown::of(profile)))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PictureSet {
+    success: bool,
+    /// WhatsApp's id of it
+    picture_id: String,
+}
+
+/// Set the profile picture
+///
+/// The body is a JPEG or a PNG of up to 10 MB, with 96 to 6,000 pixels on a side. Its middle becomes a square
+/// of at most 640 pixels.
+#[utoipa::path(
+    operation_id = "put_profile_picture",
+    put, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
+    request_body(content = Vec<u8>, content_type = "image/jpeg"),
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = PictureSet), Refusals)
+)]
+pub async fn set_picture(
+    State(api): State<Api>,
+    session: OwnSession,
+    request: Request,
+) -> Result<Json<PictureSet>, ApiError> {
+    let bytes = body::read(request.into_body(), PICTURE_MAX).await?;
+    let picture_id = api.sessions.set_picture(&session.row, bytes).await?;
+    Ok(Json(PictureSet { success: true, picture_id }))
+}
+
+/// Remove the profile picture
+#[utoipa::path(
+    operation_id = "delete_profile_picture",
+    delete, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Done), Refusals)
+)]
+pub async fn remove_picture(State(api): State<Api>, session: OwnSession) -> Result<Json<Done>, ApiError> {
+    api.sessions.remove_picture(&session.row).await?;
+    Ok(DONE)
+}

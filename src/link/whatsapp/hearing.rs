@@ -1,0 +1,290 @@
+//! What a link hears of people beside their messages: the client's events, with both names of everybody.
+//!
+//! Names are looked up in the client's own store, which waits; so events queue here, in order, and the
+//! client's dispatch goes on. The client's block list has no event of its own: its change is read off the
+//! raw notification (`<notification type="account_sync"><blocklist/>`).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use wacore::types::call::{CallAction, IncomingCall, MissedReason};
+use wacore::types::events::{Event, EventHandler, EventInterest, EventKind};
+use wacore::types::presence::{ChatPresence, ChatPresenceMedia, ReceiptType};
+use wacore_binary::Jid;
+use wapid_core::clock::At;
+use wapid_core::people::{Call, ChatChange, News, Presence, Typing};
+use wapid_core::phone::Phone;
+use whatsapp_rust::{Client, RawNodeLease};
+
+use super::people::{set_presence, who_of};
+use crate::link::Signal;
+use crate::link::people::{AskFailure, Blocked, Sightings};
+
+/// How many people a link follows at a time; the one it followed longest makes room.
+const FOLLOWED_MAX: usize = 500;
+
+/// What a link keeps of people.
+#[derive(Default)]
+pub(super) struct People {
+    pub sightings: Sightings,
+    pub blocks: Blocks,
+    /// The owner does not want to be seen.
+    pub hides: AtomicBool,
+    followed: Mutex<VecDeque<Jid>>,
+}
+
+impl People {
+    /// Notes that somebody is followed; answers who is not any more.
+    pub(super) fn follow(&self, who: Jid) -> Option<Jid> {
+        let mut followed = self.followed.lock();
+        followed.retain(|known| *known != who);
+        followed.push_back(who);
+        if followed.len() > FOLLOWED_MAX { followed.pop_front() } else { None }
+    }
+}
+
+/// The block list, as it was last told.
+#[derive(Default)]
+pub(super) struct Blocks {
+    list: Mutex<Known>,
+    /// Held by whoever asks.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    list: Option<Arc<[Blocked]>>,
+    /// Counts what made the list old, so that an answer from before is not kept.
+    changes: u64,
+}
+
+impl Blocks {
+    /// The list, asked for if it is not known.
+    pub(super) async fn list<F>(&self, ask: impl FnOnce() -> F) -> Result<Arc<[Blocked]>, AskFailure>
+    where
+        F: Future<Output = Result<Vec<Blocked>, AskFailure>>,
+    {
+        if let Some(list) = &self.list.lock().list {
+            return Ok(list.clone());
+        }
+        let _asking = self.asking.lock().await;
+        let changes = {
+            let known = self.list.lock();
+            if let Some(list) = &known.list {
+                return Ok(list.clone());
+            }
+            known.changes
+        };
+        let list: Arc<[Blocked]> = ask().await?.into();
+        let mut known = self.list.lock();
+        if known.changes == changes {
+            known.list = Some(list.clone());
+        }
+        Ok(list)
+    }
+
+    pub(super) fn forget(&self) {
+        let mut known = self.list.lock();
+        known.list = None;
+        known.changes += 1;
+    }
+}
+
+/// Lets a link hear. It ends with its client.
+pub(super) fn listen(
+    client: &Arc<Client>,
+    people: Arc<People>,
+    tell: impl Fn(Signal) + Send + Sync + 'static,
+) -> RawNodeLease {
+    let (events, mut queue) = mpsc::unbounded_channel();
+    client.subscribe_handler(Arc::new(Ear { events, people: people.clone() })).detach();
+    let weak = Arc::downgrade(client);
+    tokio::spawn(async move {
+        while let Some(event) = queue.recv().await {
+            let Some(client) = Weak::upgrade(&weak) else { return };
+            let news = news_of(&client, &people, &event).await;
+            if !news.is_empty() {
+                tell(Signal::People(news));
+            }
+        }
+    });
+    client.acquire_raw_node_forwarding()
+}
+
+struct Ear {
+    events: mpsc::UnboundedSender<Arc<Event>>,
+    people: Arc<People>,
+}
+
+impl EventHandler for Ear {
+    fn handle_event(&self, event: Arc<Event>) {
+        match &*event {
+            Event::RawNode(node) => {
+                if is_about_blocks(node.get()) {
+                    self.people.blocks.forget();
+                }
+                return;
+            }
+            // Whoever changed the list while we were away is not told of.
+            Event::Connected(_) => self.people.blocks.forget(),
+            Event::Receipt(receipt) if !is_read(&receipt.r#type) => return,
+            _ => {}
+        }
+        // The task ends with the client, and so does this.
+        let _ = self.events.send(event);
+    }
+
+    fn interest(&self) -> EventInterest {
+        EventInterest::of(&[
+            EventKind::Connected,
+            EventKind::RawNode,
+            EventKind::Receipt,
+            EventKind::Presence,
+            EventKind::ChatPresence,
+            EventKind::ContactUpdate,
+            EventKind::ArchiveUpdate,
+            EventKind::PinUpdate,
+            EventKind::MuteUpdate,
+            EventKind::MarkChatAsReadUpdate,
+            EventKind::IncomingCall,
+            EventKind::MissedCall,
+        ])
+    }
+}
+
+fn is_about_blocks(node: &wacore_binary::NodeRef<'_>) -> bool {
+    node.tag == "notification"
+        && node.get_attr("type").is_some_and(|kind| kind.as_str() == "account_sync")
+        && node.get_optional_child("blocklist").is_some()
+}
+
+fn is_read(kind: &ReceiptType) -> bool {
+    matches!(kind, ReceiptType::Read | ReceiptType::ReadSelf | ReceiptType::Played | ReceiptType::PlayedSelf)
+}
+
+async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
+    let one = match event {
+        Event::Connected(_) => {
+            if people.hides.load(Ordering::Relaxed) {
+                // The client shows itself whenever it connects.
+                let _ = set_presence(client, Presence::Unavailable).await;
+            }
+            None
+        }
+        Event::Receipt(receipt) if is_own(client, &receipt.source.sender) => {
+            Some(News::Read { wa_ids: receipt.message_ids.iter().map(ToString::to_string).collect() })
+        }
+        Event::Presence(seen) => {
+            let who = who_of(client, &seen.from).await;
+            let presence = if seen.unavailable { Presence::Unavailable } else { Presence::Available };
+            let last_seen = seen.last_seen.map(|at| At(at.timestamp_millis()));
+            let is_news = who.chat().is_some_and(|chat| {
+                people.sightings.note(&chat, |one| {
+                    one.presence = Some(presence);
+                    one.last_seen = last_seen.or(one.last_seen);
+                    if seen.unavailable {
+                        one.typing = None;
+                    }
+                })
+            });
+            is_news.then_some(News::Presence { who, presence, last_seen })
+        }
+        Event::ChatPresence(typing) => {
+            let who = who_of(client, &typing.source.sender).await;
+            let state = match (typing.state, typing.media) {
+                (ChatPresence::Composing, ChatPresenceMedia::Text) => Typing::Composing,
+                (ChatPresence::Composing, ChatPresenceMedia::Audio) => Typing::Recording,
+                (ChatPresence::Paused, _) => Typing::Paused,
+            };
+            let is_group = typing.source.is_group;
+            let chat = if is_group { Some(typing.source.chat.to_non_ad().to_string()) } else { who.chat() };
+            let is_news = who
+                .chat()
+                .is_some_and(|person| people.sightings.note(&person, |one| one.typing = Some(state)));
+            chat.filter(|_| is_news).map(|chat| News::Typing { who, chat, is_group, typing: state })
+        }
+        Event::ContactUpdate(update) => Some(News::Saved {
+            who: who_of(client, &update.jid).await,
+            full_name: storable(update.action.full_name.as_deref()),
+            first_name: storable(update.action.first_name.as_deref()),
+        }),
+        Event::ArchiveUpdate(update) => {
+            let is_archived = update.action.archived.unwrap_or_default();
+            Some(chat_news(client, &update.jid, ChatChange::Archived(is_archived)).await)
+        }
+        Event::PinUpdate(update) => {
+            let is_pinned = update.action.pinned.unwrap_or_default();
+            Some(chat_news(client, &update.jid, ChatChange::Pinned(is_pinned)).await)
+        }
+        Event::MuteUpdate(update) => {
+            let until = match (update.action.muted, update.action.mute_end_timestamp) {
+                (Some(false), _) => 0,
+                (_, until) => until.unwrap_or(-1),
+            };
+            Some(chat_news(client, &update.jid, ChatChange::MutedUntil(until)).await)
+        }
+        Event::MarkChatAsReadUpdate(update) if update.action.read == Some(true) => {
+            Some(chat_news(client, &update.jid, ChatChange::Read).await)
+        }
+        Event::IncomingCall(call) => call_of(client, call).await.map(News::Called),
+        // A call that rang out is told of when it rings.
+        Event::MissedCall(call) if matches!(call.reason, MissedReason::Offline) => Some(News::Called(Call {
+            id: call.call_id.clone(),
+            who: who_of(client, &call.from).await,
+            from: call.from.to_non_ad().to_string(),
+            is_video: false,
+            group: None,
+            is_missed: true,
+            at: At(call.timestamp.timestamp_millis()),
+        })),
+        _ => None,
+    };
+    one.into_iter().collect()
+}
+
+fn is_own(client: &Client, sender: &Jid) -> bool {
+    [client.pn(), client.lid()]
+        .iter()
+        .flatten()
+        .any(|own| own.user == sender.user && own.server == sender.server)
+}
+
+async fn chat_news(client: &Client, chat: &Jid, change: ChatChange) -> News {
+    let who = if chat.is_pn() || chat.is_lid() { Some(who_of(client, chat).await) } else { None };
+    News::Chat { who, chat: chat.to_non_ad().to_string(), change }
+}
+
+async fn call_of(client: &Client, call: &IncomingCall) -> Option<Call> {
+    let (is_video, group, number) = match &call.action {
+        CallAction::Offer { is_video, group_jid, caller_pn, .. } => {
+            (*is_video, group_jid.as_ref().map(ToString::to_string), caller_pn.as_ref())
+        }
+        CallAction::OfferNotice { is_video, is_group, .. } => {
+            (*is_video, is_group.then(|| call.from.to_non_ad().to_string()), None)
+        }
+        _ => return None,
+    };
+    let caller = call.participant.as_ref().unwrap_or(&call.from);
+    let mut who = who_of(client, caller).await;
+    if who.phone.is_none() {
+        who.phone = number.and_then(|number| Phone::parse(number.user_base()).ok());
+    }
+    Some(Call {
+        id: call.action.call_id().to_owned(),
+        who,
+        from: caller.to_non_ad().to_string(),
+        is_video,
+        group,
+        is_missed: false,
+        at: At(call.timestamp.timestamp_millis()),
+    })
+}
+
+/// Postgres has no NUL in text.
+fn storable(name: Option<&str>) -> Option<String> {
+    let name = name?.replace('\0', "");
+    (!name.trim().is_empty()).then_some(name)
+}
