@@ -6,9 +6,14 @@
 //! 503), and from what others met (403: whatsmeow's issues 379 and 679). A number that is not here is told as
 //! it is.
 
+use crate::phone::Recipient;
+
 /// WhatsApp does not let this number write to that person now.
 pub const BLOCKED: &str = "BLOCKED_BY_WHATSAPP";
 pub const NOT_ON_WHATSAPP: &str = "NOT_ON_WHATSAPP";
+pub const NOT_IN_GROUP: &str = "NOT_IN_GROUP";
+pub const GROUP_NOT_FOUND: &str = "GROUP_NOT_FOUND";
+pub const NOT_GROUP_ADMIN: &str = "NOT_GROUP_ADMIN";
 /// Any other refusal: the number says which.
 pub const REFUSED: &str = "REFUSED_BY_WHATSAPP";
 
@@ -40,24 +45,40 @@ const TABLE: [(i64, &str, &str); 21] = [
     (552, REFUSED, "WhatsApp could not store the message"),
 ];
 
+/// What a group adds: whatsmeow's users met 403 and 420.
+const IN_GROUPS: [(i64, &str, &str); 3] = [
+    (403, NOT_IN_GROUP, "this number is not in the group"),
+    (404, GROUP_NOT_FOUND, "WhatsApp does not know the group"),
+    (420, NOT_GROUP_ADMIN, "only admins write in this group"),
+];
+
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nack(String);
+pub struct Nack {
+    error: String,
+    is_of_group: bool,
+}
 
 impl Nack {
     /// From the attribute `error`.
     pub fn new(error: &str) -> Self {
-        Self(error.to_owned())
+        Self { error: error.to_owned(), is_of_group: false }
+    }
+
+    /// From the attribute `error`, of a message to that recipient.
+    pub fn to(recipient: &Recipient, error: &str) -> Self {
+        Self { is_of_group: matches!(recipient, Recipient::Group(_)), ..Self::new(error) }
     }
 
     /// WhatsApp's own code.
     pub fn number(&self) -> Option<i64> {
-        self.0.parse().ok()
+        self.error.parse().ok()
     }
 
     fn known(&self) -> Option<(&'static str, &'static str)> {
         let number = self.number()?;
-        TABLE.iter().find(|(known, ..)| *known == number).map(|(_, code, words)| (*code, *words))
+        let in_groups = IN_GROUPS.iter().filter(|_| self.is_of_group);
+        in_groups.chain(&TABLE).find(|(known, ..)| *known == number).map(|(_, code, words)| (*code, *words))
     }
 
     /// Ours, which callers know.
@@ -70,7 +91,7 @@ impl Nack {
         let words = self.known().map_or("WhatsApp refused the message", |(_, words)| words);
         let mut letters = words.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
-        format!("{}{} ({})", first.collect::<String>(), letters.as_str(), self.0)
+        format!("{}{} ({})", first.collect::<String>(), letters.as_str(), self.error)
     }
 }
 
@@ -87,6 +108,9 @@ mod tests {
             "WhatsApp does not let this number start a chat with this recipient now (463)"
         );
         assert_eq!(Nack::new("404").code(), NOT_ON_WHATSAPP);
+        let group = Recipient::parse("120363041234567890@g.us").expect("a group");
+        assert_eq!(Nack::to(&group, "404").code(), GROUP_NOT_FOUND);
+        assert_eq!(Nack::to(&group, "463").code(), BLOCKED);
         assert_eq!(Nack::new("421").words().split_once(' ').expect("words").0, "The");
     }
 

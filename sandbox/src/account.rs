@@ -18,6 +18,7 @@ use crate::fault::Active;
 use crate::journal::Batch;
 use crate::limits;
 use crate::outbox::Outbox;
+use crate::person::Person;
 use crate::phone::chats::Chats;
 use crate::phone::keys::{Bundle, OneTime, PhoneKeys};
 use crate::phone::load::Loads;
@@ -47,6 +48,8 @@ pub(crate) struct State {
     pub watchers: HashSet<NoiseKey>,
     pub code: Option<PendingCode>,
     pub faults: Active,
+    /// The owner: profile, presence, whom they blocked.
+    pub person: Person,
     /// How often this phone asked for a message again, by sender and id.
     pub retries: HashMap<String, u8>,
 }
@@ -89,7 +92,7 @@ impl DeviceRef {
 
     /// How the phones of the network name this device in their sessions.
     pub(crate) fn peer(&self) -> String {
-        format!("{}:{}", self.account.phone, self.id)
+        self.account.peer(self.id)
     }
 }
 
@@ -109,6 +112,7 @@ impl Account {
                 watchers: HashSet::new(),
                 code: None,
                 faults: Active::default(),
+                person: Person::default(),
                 retries: HashMap::new(),
             }),
             signal: tokio::sync::Mutex::default(),
@@ -127,6 +131,11 @@ impl Account {
         } else {
             Jid::pn_device(self.phone.as_str(), device)
         }
+    }
+
+    /// How the phones of the network name a device of this account.
+    pub(crate) fn peer(&self, device: u16) -> String {
+        format!("{}:{device}", self.phone)
     }
 
     /// The key of this account's record, and the prefix of every other record it has.
@@ -163,6 +172,26 @@ impl Account {
 
     pub(crate) fn session_place(&self, peer: &str) -> String {
         format!("{}s/{peer}", self.place())
+    }
+
+    pub(crate) fn save_sender_key(&self, signal: &Signal, group: &str, peer: &str, batch: &mut Batch) {
+        batch.put(
+            "sender key",
+            || format!("{}{group}/{peer}", self.sender_keys_place()),
+            || signal.groups.record(group, peer),
+        );
+    }
+
+    pub(crate) fn save_audience(&self, signal: &Signal, group: &str, batch: &mut Batch) {
+        batch.put(
+            "audience",
+            || format!("{}{group}", self.sender_keys_place()),
+            || json(&signal.groups.audience(group)),
+        );
+    }
+
+    pub(crate) fn sender_keys_place(&self) -> String {
+        format!("{}g/", self.place())
     }
 
     pub(crate) fn save_device(&self, id: u16, device: &Device, batch: &mut Batch) {

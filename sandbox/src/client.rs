@@ -13,8 +13,10 @@ use crate::control::{Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, 
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
 use crate::media::remote::Remote;
+use crate::people::{Acted, PhoneAct, Seen};
 use crate::phone::inbox::Inbox;
 use crate::phone::message::PhoneMessage;
+use crate::pictures::{Pictures, Source};
 use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, check_book};
 use crate::transport::ws_transport;
 
@@ -66,7 +68,9 @@ impl RemoteSandbox {
 
     /// The media host, for what is in this phone book.
     pub fn http(&self, book: &str) -> Arc<dyn HttpClient> {
-        Arc::new(Remote { http: self.http.clone(), url: Arc::clone(&self.url), book: book.to_owned() })
+        let (http, url) = (self.http.clone(), Arc::clone(&self.url));
+        let media = Remote { http: http.clone(), url: Arc::clone(&url), book: book.to_owned() };
+        Arc::new(Pictures { from: Source::There { http, url }, rest: Arc::new(media) })
     }
 
     pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
@@ -129,6 +133,17 @@ impl RemoteSandbox {
         self.tell(&self.of_phone(book, phone, action)?, &Mark { message_id: message_id.to_owned() }).await
     }
 
+    pub async fn act(&self, book: &str, phone: &str, act: PhoneAct) -> Result<Acted, SandboxError> {
+        self.post(&self.of_phone(book, phone, "act")?, &act).await
+    }
+
+    pub async fn sees(&self, book: &str, phone: &str, other: &str) -> Result<Seen, SandboxError> {
+        if other.is_empty() || !other.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(SandboxError::NotOnWhatsApp);
+        }
+        self.get(&self.of_phone(book, phone, &format!("sees/{other}"))?).await
+    }
+
     pub async fn unlink(&self, book: &str, phone: &str, device: Option<u16>) -> Result<u32, SandboxError> {
         let answer: Unlinked = self.post(&self.of_phone(book, phone, "unlink")?, &Unlink { device }).await?;
         Ok(answer.unlinked)
@@ -150,7 +165,7 @@ impl RemoteSandbox {
         self.call::<serde_json::Value>(request).await.map(|_| ())
     }
 
-    fn in_book(&self, book: &str, what: &str) -> Result<String, SandboxError> {
+    pub(crate) fn in_book(&self, book: &str, what: &str) -> Result<String, SandboxError> {
         check_book(book)?;
         Ok(format!("{}/control/{book}/{what}", self.url))
     }
@@ -163,11 +178,15 @@ impl RemoteSandbox {
         self.in_book(book, &format!("phones/{phone}/{what}"))
     }
 
-    async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, SandboxError> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, SandboxError> {
         self.call(self.http.get(url)).await
     }
 
-    async fn post<T: DeserializeOwned>(&self, url: &str, body: &impl Serialize) -> Result<T, SandboxError> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        url: &str,
+        body: &impl Serialize,
+    ) -> Result<T, SandboxError> {
         self.call(self.http.post(url).json(body)).await
     }
 

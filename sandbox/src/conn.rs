@@ -44,6 +44,8 @@ pub(crate) struct Conn {
     pub pairing: Mutex<Option<Pairing>>,
     /// Whether the device asked for its stanzas; until then they wait in its outbox.
     pub is_ready: AtomicBool,
+    /// Whether the device said that its owner is online.
+    pub is_available: AtomicBool,
     is_stalled: AtomicBool,
     out: Sender<Out>,
 }
@@ -78,6 +80,11 @@ impl Conn {
 
     pub(crate) fn is_open(&self) -> bool {
         !self.out.is_closed()
+    }
+
+    /// Whether it counts as online, which also lets it see others.
+    pub(crate) fn shows_itself(&self) -> bool {
+        self.is_open() && self.is_ready.load(Ordering::Relaxed) && self.is_available.load(Ordering::Relaxed)
     }
 
     pub(crate) fn stall(&self) {
@@ -175,6 +182,7 @@ async fn run(
         device: OnceLock::new(),
         pairing: Mutex::new(None),
         is_ready: AtomicBool::new(false),
+        is_available: AtomicBool::new(false),
         is_stalled: AtomicBool::new(false),
         out,
     });
@@ -219,7 +227,9 @@ async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, node: Node) {
                 net.acknowledge(device, class, &node.text("id").unwrap_or_default());
             }
         }
-        // `ib` and `presence` need no answer; `chatstate` has nobody to go to yet.
+        ("presence", Some(device)) => route::presence::handle(net, conn, device, &node),
+        ("chatstate", Some(device)) => route::chatstate::handle(net, device, &node),
+        // `ib` needs no answer.
         _ => {}
     }
 }

@@ -16,10 +16,13 @@ use serde_json::json;
 
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
+use crate::group;
 use crate::limits;
 use crate::media::serve;
+use crate::people::{Acted, PhoneAct, Seen};
 use crate::phone::inbox::Inbox;
 use crate::phone::message::PhoneMessage;
+use crate::pictures;
 use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox};
 use crate::socket;
 
@@ -33,16 +36,20 @@ impl Sandbox {
             .route("/messages/{id}/media", get(media))
             .route("/read", post(read))
             .route("/played", post(played))
+            .route("/act", post(act).layer(DefaultBodyLimit::max(limits::PROFILE_BODY_BYTES)))
+            .route("/sees/{other}", get(sees))
             .route("/unlink", post(unlink))
             .route("/devices", get(devices));
         axum::Router::new()
             .route("/", get(about))
             .route("/ws/chat", get(socket::connect))
+            .route("/pictures/{book}/{phone}/{name}", get(pictures::serve))
             .route("/control/keys", get(keys))
             .route("/control/{book}", axum::routing::delete(remove_book))
             .route("/control/{book}/phones", get(phones).post(create_phone))
             .nest("/control/{book}/phones/{phone}", phone)
             .route("/control/{book}/faults", post(fault))
+            .merge(group::remote::routes())
             .fallback(|| async { not_found() })
             .method_not_allowed_fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(limits::CONTROL_BODY_BYTES))
@@ -79,7 +86,7 @@ fn not_found() -> Response {
 }
 
 /// Bodies are parsed by hand so that a malformed one is refused like everything else.
-fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|error| Refused(SandboxError::Invalid(error.to_string())))
 }
@@ -227,6 +234,18 @@ async fn mark(
     let Mark { message_id } = parse(body)?;
     sandbox.mark(&book, &phone, &message_id, kind).await?;
     Ok(done())
+}
+
+async fn act(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Acted> {
+    let act: PhoneAct = parse(&body)?;
+    Ok(Json(sandbox.act(&book, &phone, act).await?))
+}
+
+async fn sees(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone, other)): Path<(String, String, String)>,
+) -> Answer<Seen> {
+    Ok(Json(sandbox.sees(&book, &phone, &other).await?))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::group::rules::No;
+
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error("the phone does not exist in this book")]
@@ -18,6 +20,14 @@ pub enum SandboxError {
     DeviceNotFound,
     #[error("the recipient is not on WhatsApp")]
     NotOnWhatsApp,
+    #[error("there is no such group in this book")]
+    GroupNotFound,
+    #[error("the phone is not in the group")]
+    NotInGroup,
+    #[error("the phone is no admin of the group")]
+    NotGroupAdmin,
+    #[error("{0}")]
+    GroupRefused(String),
     #[error("{0}")]
     Invalid(String),
     #[error("{0} reached its limit")]
@@ -39,6 +49,10 @@ impl SandboxError {
             Self::MediaNotFound => "MEDIA_NOT_FOUND",
             Self::DeviceNotFound => "DEVICE_NOT_FOUND",
             Self::NotOnWhatsApp => "NOT_ON_WHATSAPP",
+            Self::GroupNotFound => "GROUP_NOT_FOUND",
+            Self::NotInGroup => "NOT_IN_GROUP",
+            Self::NotGroupAdmin => "NOT_GROUP_ADMIN",
+            Self::GroupRefused(_) => "GROUP_REFUSED",
             Self::Invalid(_) => "INVALID_REQUEST",
             Self::LimitReached(_) => "LIMIT_REACHED",
             Self::Storage(_) => "STORAGE",
@@ -49,8 +63,18 @@ impl SandboxError {
     /// The HTTP status of the control surface.
     pub fn status(&self) -> u16 {
         match self {
-            Self::PhoneNotFound | Self::MessageNotFound | Self::MediaNotFound | Self::DeviceNotFound => 404,
-            Self::QrNotValid | Self::CodeNotValid | Self::NotOnWhatsApp | Self::Invalid(_) => 400,
+            Self::PhoneNotFound
+            | Self::MessageNotFound
+            | Self::MediaNotFound
+            | Self::DeviceNotFound
+            | Self::GroupNotFound => 404,
+            Self::QrNotValid
+            | Self::CodeNotValid
+            | Self::NotOnWhatsApp
+            | Self::NotInGroup
+            | Self::NotGroupAdmin
+            | Self::GroupRefused(_)
+            | Self::Invalid(_) => 400,
             Self::LimitReached(_) => 429,
             Self::Storage(_) => 500,
             Self::Unreachable(_) => 502,
@@ -85,10 +109,25 @@ impl From<ErrorBody> for SandboxError {
             "MEDIA_NOT_FOUND" => Self::MediaNotFound,
             "DEVICE_NOT_FOUND" => Self::DeviceNotFound,
             "NOT_ON_WHATSAPP" => Self::NotOnWhatsApp,
+            "GROUP_NOT_FOUND" => Self::GroupNotFound,
+            "NOT_IN_GROUP" => Self::NotInGroup,
+            "NOT_GROUP_ADMIN" => Self::NotGroupAdmin,
+            "GROUP_REFUSED" => Self::GroupRefused(body.error),
             "INVALID_REQUEST" => Self::Invalid(body.error),
             "LIMIT_REACHED" => Self::LimitReached(body.error),
             "STORAGE" => Self::Storage(body.error),
             _ => Self::Unreachable(body.error),
+        }
+    }
+}
+
+impl From<No> for SandboxError {
+    fn from(no: No) -> Self {
+        match no {
+            No::Outsider => Self::NotInGroup,
+            No::NotAdmin => Self::NotGroupAdmin,
+            No::TooMany => Self::LimitReached("the groups of this book".into()),
+            other => Self::GroupRefused(other.to_string()),
         }
     }
 }

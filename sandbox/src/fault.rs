@@ -79,7 +79,7 @@ pub enum FaultKind {
     RefuseHandshake,
     /// The next scan asks for a passkey instead of linking.
     Passkey,
-    /// The phone loses its Signal sessions and must ask for messages again.
+    /// The phone loses its Signal sessions and sender keys, and must ask for messages again.
     LoseSessions,
     /// The media host answers the next downloads of these devices 404.
     MediaMissing,
@@ -94,6 +94,8 @@ pub enum FaultKind {
     MediaExpired,
     /// The phone loses the bytes of all its media.
     LoseMedia,
+    /// The phone's privacy settings keep others from adding it to groups, until cleared.
+    GroupPrivacy,
     Clear,
 }
 
@@ -138,6 +140,8 @@ pub(crate) struct Active {
     duplicates: u32,
     corruptions: u32,
     passkeys: u32,
+    /// Others may not add this phone to groups.
+    pub is_private: bool,
     pub slow_ack: Option<Duration>,
     hidden_media: u32,
     refused_passes: u32,
@@ -212,6 +216,7 @@ impl Active {
             FaultKind::DuplicateDelivery => self.duplicates = times,
             FaultKind::CorruptDelivery => self.corruptions = times,
             FaultKind::Passkey => self.passkeys = times,
+            FaultKind::GroupPrivacy => self.is_private = true,
             FaultKind::SlowAck => self.slow_ack = Some(Duration::from_millis(fault.ms.unwrap_or(1000))),
             FaultKind::MediaMissing => self.hidden_media = times,
             FaultKind::MediaUnauthorized => self.refused_passes = times,

@@ -11,9 +11,9 @@
 //! [`Network`].
 //!
 //! Map: `transport`, `socket` -> `conn` (frames, `noise`) -> `login`, `pair`, `code`, `iq`, `route`
-//! -> `net` (books, delivery) -> `account`, `outbox`, `phone` -> `journal`, `restore`; beside them
-//! `media`, the host of encrypted files. It knows nothing of the gateway, and does not do groups or
-//! calls yet.
+//! -> `net` (books, delivery) -> `group`, `account`, `outbox`, `phone` -> `journal`, `restore`; beside
+//! them `media`, the host of encrypted files. It knows nothing of the gateway. A call rings and cannot be
+//! answered.
 
 mod account;
 mod client;
@@ -22,6 +22,7 @@ mod conn;
 mod control;
 mod error;
 mod fault;
+mod group;
 mod iq;
 mod journal;
 mod keys;
@@ -33,7 +34,11 @@ mod network;
 mod noise;
 mod outbox;
 mod pair;
+mod people;
+mod person;
 mod phone;
+mod picture;
+mod pictures;
 mod qr;
 mod restore;
 mod route;
@@ -45,9 +50,15 @@ mod transport;
 pub use client::RemoteSandbox;
 pub use error::SandboxError;
 pub use fault::{Fault, FaultKind, Phase};
+pub use group::control::{GroupAct, GroupDone, GroupInfo, GroupMember, GroupResult, NewGroup};
+pub use group::{Addressing, Role};
 pub use media::{ByteStream, MediaHost};
 pub use network::Network;
+pub use people::{Acted, PhoneAct, Seen};
+pub use person::Typing;
 pub use phone::inbox::{ContactCard, Inbox, InboxMessage, Reaction};
 pub use phone::message::{MessageKind, PhoneMessage};
+pub use phone::ticks::Tick;
+pub use route::presence::PresenceState;
 pub use sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox, Storage};
 pub use transport::ws_transport;

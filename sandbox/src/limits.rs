@@ -14,6 +14,10 @@ pub const QUEUED_STANZAS: usize = 10_000;
 pub const UNSENT_STANZAS: usize = 4 * QUEUED_STANZAS;
 /// Phones in one book.
 pub const PHONES_PER_BOOK: usize = 20_000;
+/// Groups in one book.
+pub const GROUPS_PER_BOOK: usize = 10_000;
+/// Participants that one change of a group may name.
+pub const PARTICIPANTS_PER_CHANGE: usize = 1024;
 /// Companion devices of one phone. WhatsApp links four; tests link more.
 pub const DEVICES_PER_PHONE: usize = 32;
 /// Messages a phone keeps; the oldest leave first.
@@ -24,6 +28,15 @@ pub const MESSAGE_BYTES_PER_PHONE: usize = 256 << 20;
 pub const TEXT_BYTES: usize = 65_536;
 /// The longest push name.
 pub const NAME_BYTES: usize = 100;
+/// The longest about text; WhatsApp allows 139 characters.
+pub const ABOUT_BYTES: usize = 512;
+/// A profile picture, encoded, and its side. Clients send 640 pixels.
+pub const PICTURE_BYTES: usize = 768 * 1024;
+pub const PICTURE_SIDE: u32 = 2048;
+/// How many an account may block.
+pub const BLOCKED_PER_ACCOUNT: usize = 5_000;
+/// Connections that are told of one account's presence.
+pub const PRESENCE_WATCHERS: usize = 10_000;
 /// The longest message id a phone may be told to use.
 pub const MESSAGE_ID_BYTES: usize = 128;
 /// The longest name of a phone book.
@@ -32,6 +45,8 @@ pub const BOOK_BYTES: usize = 64;
 pub const QR_BYTES: usize = 512 * 1024;
 /// The body of a control call: a QR picture with its JSON around it.
 pub const CONTROL_BODY_BYTES: usize = QR_BYTES + 4096;
+/// The body of a control call that may carry a profile picture in base64.
+pub const PROFILE_BODY_BYTES: usize = 2 * PICTURE_BYTES;
 /// One-time keys kept for one device; whatsapp-rust and Baileys upload 812 at a time.
 pub const PREKEYS_PER_DEVICE: usize = 4096;
 /// Patches kept for one app-state collection.

@@ -15,6 +15,7 @@ use crate::conn::Conn;
 use crate::fault::Refusal;
 use crate::net::Net;
 use crate::pair;
+use crate::route::presence;
 use crate::stanza::{now, tag};
 
 pub(crate) fn open(net: &Arc<Net>, conn: &Arc<Conn>, payload: &wa::ClientPayload) {
@@ -64,11 +65,14 @@ fn attach(conn: &Arc<Conn>, device: DeviceRef) {
 }
 
 pub(crate) fn closed(net: &Net, conn: &Arc<Conn>) {
-    if let Some(device) = conn.device.get()
-        && let Some(entry) = device.account.state.lock().devices.get_mut(&device.id)
-        && entry.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, conn))
-    {
-        entry.connection = None;
+    if let Some(device) = conn.device.get() {
+        presence::change(&device.account, |state| {
+            if let Some(entry) = state.devices.get_mut(&device.id)
+                && entry.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, conn))
+            {
+                entry.connection = None;
+            }
+        });
     }
     if let Some(pairing) = conn.pairing.lock().take() {
         pairing.withdraw(net);

@@ -11,6 +11,8 @@ use wacore_binary::{Jid, Node};
 use crate::account::{Account, AccountRecord, DeviceRef, NoiseKey};
 use crate::conn::Conn;
 use crate::error::SandboxError;
+use crate::group::rules::No;
+use crate::group::{self, Group};
 use crate::journal::{Batch, Journal, Seq};
 use crate::keys::ServerKeys;
 use crate::limits;
@@ -36,6 +38,8 @@ pub(crate) struct Net {
 #[derive(Default)]
 pub(crate) struct Book {
     index: RwLock<Index>,
+    /// By the digits of their ids. Never held while a group's state is waited for.
+    groups: RwLock<HashMap<String, Arc<Group>>>,
 }
 
 #[derive(Default)]
@@ -149,6 +153,46 @@ impl Net {
         let account = Arc::new(account);
         book.index.write().insert(&account);
         account
+    }
+
+    // Groups
+
+    /// The group, if its address is one of this book.
+    pub(crate) fn group(&self, book: &str, jid: &Jid) -> Option<Arc<Group>> {
+        self.book(book)?.groups.read().get(jid.user_base()).cloned()
+    }
+
+    pub(crate) fn groups(&self, book: &str) -> Vec<Arc<Group>> {
+        self.book(book).map(|book| book.groups.read().values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Gives a new group an id.
+    pub(crate) fn add_group(&self, book: &str, state: group::State) -> Result<Arc<Group>, No> {
+        let in_book = self.book(book).ok_or(No::Outsider)?;
+        let mut groups = in_book.groups.write();
+        if groups.len() >= limits::GROUPS_PER_BOOK {
+            return Err(No::TooMany);
+        }
+        let id = loop {
+            let id = format!("120363{:012}", rand::random_range(0..1_000_000_000_000_u64));
+            if !groups.contains_key(&id) {
+                break id;
+            }
+        };
+        let group = Arc::new(Group::new(book, &id, state));
+        groups.insert(id, Arc::clone(&group));
+        Ok(group)
+    }
+
+    pub(crate) fn restore_group(&self, group: Group) {
+        let book = Arc::clone(self.books.write().entry(group.book.clone()).or_default());
+        book.groups.write().insert(group.id.clone(), Arc::new(group));
+    }
+
+    pub(crate) fn forget_group(&self, group: &Group) {
+        if let Some(book) = self.book(&group.book) {
+            book.groups.write().remove(&group.id);
+        }
     }
 
     /// Fifteen digits that belong to this phone of this book of this network.
@@ -273,7 +317,7 @@ impl Net {
                 .attr("message", device.outbox.count(Class::Message))
                 .attr("notification", device.outbox.count(Class::Notification))
                 .attr("receipt", device.outbox.count(Class::Receipt))
-                .attr("call", "0");
+                .attr("call", device.outbox.count(Class::Call));
             conn.send(&ib(preview.build()));
         }
         // Nothing that waits may be written before its record is.

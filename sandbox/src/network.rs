@@ -7,6 +7,7 @@ use wacore::net::{HttpClient, TransportFactory};
 use crate::client::RemoteSandbox;
 use crate::error::SandboxError;
 use crate::fault::Fault;
+use crate::people::{Acted, PhoneAct, Seen};
 use crate::phone::inbox::Inbox;
 use crate::phone::message::PhoneMessage;
 use crate::sandbox::{DeviceInfo, PhoneInfo, PhoneMedia, ReceiptKind, Sandbox};
@@ -106,6 +107,20 @@ impl Network {
         match self {
             Self::Embedded(sandbox) => sandbox.mark(book, phone, message_id, kind).await,
             Self::Remote(sandbox) => sandbox.mark(book, phone, message_id, kind).await,
+        }
+    }
+
+    pub async fn act(&self, book: &str, phone: &str, act: PhoneAct) -> Result<Acted, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.act(book, phone, act).await,
+            Self::Remote(sandbox) => sandbox.act(book, phone, act).await,
+        }
+    }
+
+    pub async fn sees(&self, book: &str, phone: &str, other: &str) -> Result<Seen, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.sees(book, phone, other).await,
+            Self::Remote(sandbox) => sandbox.sees(book, phone, other).await,
         }
     }
 

@@ -10,10 +10,12 @@ use bytes::Bytes;
 
 use crate::account::{Account, AccountRecord, Device, DeviceRecord, DeviceRef};
 use crate::error::SandboxError;
+use crate::group::{self, Group};
 use crate::journal::{Journal, Record};
 use crate::keys::ServerKeys;
 use crate::media::{Media, SHELF, Shelves};
 use crate::net::Net;
+use crate::person::{PICTURE, PROFILE};
 use crate::phone::chats::{Early, Shown, Unseen};
 use crate::phone::keys::OneTime;
 use crate::stanza;
@@ -23,12 +25,15 @@ pub(crate) const AUTHORITY: &str = "media authority";
 const ENTRY_BYTES: usize = 36;
 
 /// The order matters: an account before its devices, a device before its queue.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 17] = [
     "account",
+    group::RECORD,
     "device",
     "prekeys",
     "outbox",
     "session",
+    "sender key",
+    "audience",
     "message",
     "unseen",
     "early",
@@ -36,6 +41,8 @@ const ORDER: [&str; 12] = [
     "patch",
     "watcher",
     "blob",
+    PROFILE,
+    PICTURE,
 ];
 
 pub(crate) fn network(
@@ -83,6 +90,11 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
     if kind == "blob" {
         return net.media.shelves.restore(book, path.next()?, &value).filter(|()| phone == SHELF);
     }
+    if kind == group::RECORD {
+        let state: group::State = serde_json::from_slice(&value).ok()?;
+        net.restore_group(Group::new(book, path.next()?, state));
+        return Some(());
+    }
     let account = net.account(book, phone)?;
     // The letter after the phone says what lies there; the kind said it already.
     let mut rest = path.skip(1);
@@ -105,6 +117,15 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
             if !value.is_empty() {
                 account.signal.try_lock().ok()?.restore(rest.next()?, &value).ok()?;
             }
+            Some(())
+        }
+        "sender key" => {
+            let (group, peer) = (rest.next()?, rest.next()?);
+            account.signal.try_lock().ok()?.groups.restore(group, peer, &value).ok()
+        }
+        "audience" => {
+            let audience = serde_json::from_slice(&value).ok()?;
+            account.signal.try_lock().ok()?.groups.restore_audience(rest.next()?, audience);
             Some(())
         }
         "message" => {
@@ -139,6 +160,8 @@ fn one(net: &Net, Record { kind, key, value }: Record) -> Option<()> {
             account.state.lock().watchers.insert(noise_key);
             Some(())
         }
+        PROFILE => account.restore_profile(&value),
+        PICTURE => account.restore_picture(value),
         _ => None,
     }
 }

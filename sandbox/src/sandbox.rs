@@ -22,6 +22,7 @@ use crate::phone::inbox::Inbox;
 use crate::phone::load::{self, Attached};
 use crate::phone::message::PhoneMessage;
 use crate::phone::send;
+use crate::pictures::{Pictures, Source};
 use crate::qr;
 use crate::restore;
 use crate::route::devices;
@@ -129,7 +130,9 @@ impl Sandbox {
     /// The HTTP client of a sandbox session: it reaches the media host, for what is in this phone book,
     /// and no network.
     pub fn http(&self, book: &str) -> Arc<dyn HttpClient> {
-        Arc::new(Local { net: Arc::clone(&self.net), book: book.to_owned() })
+        let (net, book) = (Arc::clone(&self.net), book.to_owned());
+        let media = Local { net: Arc::clone(&net), book: book.clone() };
+        Arc::new(Pictures { from: Source::Here { net, book }, rest: Arc::new(media) })
     }
 
     /// Makes a phone. One that exists is returned, with its name changed.
@@ -263,6 +266,7 @@ impl Sandbox {
                 for peer in signal.forget_all() {
                     batch.delete("session", || phone.session_place(&peer));
                 }
+                batch.delete_all(|| phone.sender_keys_place());
                 self.net.journal.append(batch);
                 return Ok(());
             }

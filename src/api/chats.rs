@@ -143,7 +143,7 @@ pub async fn messages(
     let (limit, before) = ChatQuery::read(query)?;
     let (store, key) = (&session.caller.store, &session.row.key);
     let chat = store.chat(key, &Recipient::parse(&path.chat_id)?).await?.ok_or(AskRefusal::NoChat)?;
-    let rows = store.chat_messages(&session.row.session_id, &chat, before.as_ref(), limit).await?;
+    let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
     let next_cursor = rows.last().filter(|_| is_full).map(|row| row.key.0.clone());
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);

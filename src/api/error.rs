@@ -21,6 +21,7 @@ use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
 use crate::media::{Refusal as MediaRefusal, Unreadable};
+use crate::session::groups::{self, Refusal};
 use crate::session::{AskFailure, AskRefusal, CodeRefusal, SendRefusal};
 
 /// What a failed request answers.
@@ -179,6 +180,17 @@ impl ApiError {
 
     pub fn no_session() -> Self {
         Self::new(StatusCode::NOT_FOUND, "SESSION_NOT_FOUND", "There is no such session")
+    }
+
+    pub fn no_group() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "GROUP_NOT_FOUND", "There is no such group")
+    }
+
+    /// The same refusal, of one field of a request.
+    #[must_use]
+    pub fn about(mut self, field: &str) -> Self {
+        self.body.error = format!("{field}: {}", self.body.error).into();
+        self
     }
 
     pub fn no_qr() -> Self {
@@ -475,6 +487,40 @@ impl From<AskFailure> for ApiError {
                     "WhatsApp did not do what it was asked; try again",
                 )
             }
+        }
+    }
+}
+
+impl From<groups::Refused> for ApiError {
+    fn from(problem: groups::Refused) -> Self {
+        let text = sentence(&problem);
+        match problem {
+            groups::Refused::NotReady { status, reason } => SendRefusal::NotReady { status, reason }.into(),
+            groups::Refused::Store(problem) => problem.into(),
+            groups::Refused::Refusal(refusal) => match refusal {
+                Refusal::NotFound => Self::no_group(),
+                Refusal::NotMember => Self::bad("NOT_IN_GROUP", text),
+                Refusal::NotAdmin => Self::bad("NOT_GROUP_ADMIN", text),
+                Refusal::NotAcceptable => Self::bad("NOT_ACCEPTED_BY_WHATSAPP", text),
+                Refusal::Conflict => Self::bad("GROUP_CHANGED_MEANWHILE", text),
+                Refusal::BadInvite => Self::bad("INVITE_NOT_VALID", text),
+                Refusal::InviteReset => Self::bad("INVITE_RESET", text),
+                Refusal::AlreadyIn => Self::bad("ALREADY_IN_GROUP", text),
+                Refusal::Removed => Self::bad("REMOVED_FROM_GROUP", text),
+                Refusal::Full => Self::bad("GROUP_FULL", text),
+                Refusal::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_BY_WHATSAPP", text),
+                Refusal::Other(_) => Self::bad("REFUSED_BY_WHATSAPP", text),
+                Refusal::Unanswered => Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "WHATSAPP_NOT_ANSWERING",
+                    "WhatsApp has not answered; read the group to see whether it was done",
+                ),
+                Refusal::Internal(why) => {
+                    error!("A question about groups failed");
+                    tracing::debug!("{why}");
+                    Self::internal()
+                }
+            },
         }
     }
 }

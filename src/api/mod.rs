@@ -32,6 +32,7 @@ mod contacts;
 mod csv;
 mod error;
 mod events;
+mod groups;
 mod health;
 mod jobs;
 mod media;
@@ -119,6 +120,14 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(chats::unmute))
         .routes(routes!(profile::read, profile::change))
         .routes(routes!(profile::set_picture, profile::remove_picture))
+        .routes(routes!(groups::list, groups::create))
+        .routes(routes!(groups::join))
+        .routes(routes!(groups::preview))
+        .routes(routes!(groups::read, groups::change))
+        .routes(routes!(groups::participants))
+        .routes(routes!(groups::leave))
+        .routes(routes!(groups::invite))
+        .routes(routes!(groups::reset_invite))
         .routes(routes!(jobs::new::create))
         .routes(routes!(jobs::new::preview))
         .routes(routes!(jobs::list))
@@ -178,6 +187,8 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sandbox::people::call))
         .routes(routes!(sandbox::people::sees))
         .routes(routes!(sandbox::fault))
+        .routes(routes!(sandbox::groups::list, sandbox::groups::create))
+        .routes(routes!(sandbox::groups::read, sandbox::groups::act))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::scrape))

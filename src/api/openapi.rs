@@ -20,6 +20,7 @@ use super::events::schema::Event;
         (name = "messages", description = "Send, and read the log"),
         (name = "media", description = "Files: stored once, sent to many; and what was received"),
         (name = "people", description = "Whom you talk with: chats, contacts, who is there, your own profile"),
+        (name = "groups", description = "Make them, change them, and who is in them"),
         (name = "jobs", description = "One text to many, one by one, within limits and windows"),
         (name = "opt-outs", description = "Who is not written to any more"),
         (name = "events", description = "Everything that happened, in one order: a cursor, and live streams"),

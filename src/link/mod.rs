@@ -11,6 +11,7 @@
 //! | `health` | what WhatsApp says of the account's standing; pure |
 //! | `numbers` | which numbers are on WhatsApp; pure |
 //! | `file` | a file on WhatsApp's servers |
+//! | `groups` | groups, what happens in them, what WhatsApp says to a wish; pure |
 //! | `people` | what can be asked and told of people, in plain words |
 //! | `convert` | our content to and from WhatsApp's protobuf; pure |
 //! | `dial` | the way to WhatsApp: TCP, proxy, TLS, WebSocket |
@@ -29,6 +30,7 @@ mod convert;
 mod dial;
 mod fetch;
 mod file;
+pub mod groups;
 mod health;
 mod numbers;
 mod people;
@@ -74,6 +76,7 @@ pub enum Signal {
     },
     /// What is heard of people beside their messages.
     People(Vec<News>),
+    Group(groups::GroupNews),
 }
 
 /// A message that arrived, in plain words.
@@ -123,6 +126,12 @@ pub enum SendFailure {
     /// It never left: nobody has this number.
     #[error("the number is not on WhatsApp")]
     NotOnWhatsApp,
+    /// It never left: this number is not in the group.
+    #[error("this number is not in the group")]
+    NotInGroup,
+    /// It never left: there is no such group.
+    #[error("there is no such group")]
+    NoGroup,
     /// Something went wrong on this side; trying again may help.
     #[error("{0}")]
     Internal(String),

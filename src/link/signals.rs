@@ -9,7 +9,7 @@ use wapid_core::message::Status;
 use wapid_core::session::{Account, End, Rest};
 
 use super::acks::Acks;
-use super::{Answer, Signal};
+use super::{Answer, Signal, groups};
 
 /// Turns events into signals on the client's own dispatch path: cheap, and never blocks.
 pub struct Ear<F> {
@@ -63,6 +63,7 @@ impl<F: Fn(Signal) + Send + Sync> EventHandler for Ear<F> {
             EventKind::ConnectFailure,
             EventKind::Receipt,
             EventKind::ServerAck,
+            EventKind::GroupUpdate,
         ])
     }
 }
@@ -96,6 +97,7 @@ fn signal_of(event: &Event) -> Option<Signal> {
         Event::ConnectFailure(_) => Signal::Gone { why: Rest::Refused, lasts_ms: None },
         Event::Receipt(receipt) if !receipt.source.is_from_me => Signal::Receipt {
             wa_ids: receipt.message_ids.iter().map(ToString::to_string).collect(),
+            // In a group each member's device tells for itself, and the first one counts.
             // A phone that is not in use answers `inactive`; the message has reached it all the same.
             status: match receipt.r#type {
                 ReceiptType::Delivered | ReceiptType::Inactive => Status::Delivered,
@@ -105,6 +107,7 @@ fn signal_of(event: &Event) -> Option<Signal> {
             },
             at_ms: receipt.timestamp.timestamp_millis(),
         },
+        Event::GroupUpdate(update) => Signal::Group(groups::news_of(update)?),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@
 //! | `inbound` | commit, then acknowledge; receipts |
 //! | `carry` | files of messages that leave: on WhatsApp's servers once |
 //! | `fetcher` | files of messages that arrived |
+//! | `groups` | a number's groups: read, changed, and what is told of them |
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
 //! | `numbers` | who is on WhatsApp, asked once |
@@ -45,6 +46,7 @@ mod bulk;
 mod carry;
 mod checks;
 mod fetcher;
+pub mod groups;
 mod heard;
 mod inbound;
 mod lease;

@@ -270,6 +270,14 @@ impl Outbox {
                 let wa_id = outgoing.wa_id.clone();
                 self.follow(context, wa_id, give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
             }
+            Err(failure @ SendFailure::NotInGroup) => {
+                let error = failure.to_string();
+                self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_IN_GROUP", error));
+            }
+            Err(failure @ SendFailure::NoGroup) => {
+                let error = failure.to_string();
+                self.unanswered.spawn(give_up(context.clone(), outgoing, "GROUP_NOT_FOUND", error));
+            }
             Err(SendFailure::Invalid(why)) => {
                 let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };
                 let wa_id = outgoing.wa_id.clone();
@@ -355,7 +363,7 @@ async fn await_answer(
             settle(&context, &outgoing, Outcome::Sent, Verdict::Sent { at }, at).await
         }
         Ok(Answer::Nack { code }) => {
-            let nack = Nack::new(&code);
+            let nack = Nack::to(&outgoing.to, &code);
             let verdict = Verdict::Failed { code: nack.code().to_owned(), error: nack.words() };
             settle(&context, &outgoing, Outcome::Refused(nack), verdict, clock.now()).await
         }

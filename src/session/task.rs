@@ -4,6 +4,7 @@
 //! link they came from, so that a late word of a closed link is not taken for news.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -19,7 +20,8 @@ use wapid_core::store::sessions::{Saved, SessionRow};
 use super::fetcher::Fetcher;
 use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
 use super::send::owner_of;
-use super::{CodeRefusal, Command, Sessions, View, inbound};
+use super::{CodeRefusal, Command, Sessions, View, groups, inbound};
+use crate::link::groups::{GroupNews, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a removal waits for a connection on which it can log the device out.
@@ -48,6 +50,8 @@ pub struct Task {
     code_answer: Option<oneshot::Sender<Result<String, CodeRefusal>>>,
     /// Messages without a verdict could not be read; to be tried again.
     recovery_owed: bool,
+    /// Were the names of this number's groups asked for?
+    knows_groups: Arc<AtomicBool>,
     outbox: Outbox,
     fetcher: Fetcher,
 }
@@ -91,6 +95,7 @@ impl Task {
             code_for: None,
             code_answer: None,
             recovery_owed: false,
+            knows_groups: Arc::default(),
             outbox: Outbox::default(),
             fetcher: Fetcher::default(),
         }
@@ -213,11 +218,13 @@ impl Task {
             Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
             Signal::Linked(account) => {
                 self.strand_unless(&account.phone).await;
+                self.knows_groups = Arc::default();
                 self.step(Input::Linked(account)).await;
             }
             Signal::Up => {
                 self.step(Input::Up).await;
                 self.recover().await;
+                self.learn_groups();
                 self.sessions.poke_jobs(&self.row.key);
                 self.fetch_files();
                 self.ask_for_blocks();
@@ -232,6 +239,7 @@ impl Task {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
             Signal::People(news) => self.sessions.0.heard.note(&self.owner, news),
+            Signal::Group(news) => self.hear_of_group(news).await,
         }
     }
 
@@ -240,6 +248,30 @@ impl Task {
         if let Some(link) = self.link.clone() {
             tokio::spawn(async move { link.blocked().await });
         }
+    }
+
+    /// Once per number and process; what changes later WhatsApp tells.
+    fn learn_groups(&self) {
+        if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link)
+            && !self.knows_groups.load(Ordering::Acquire)
+        {
+            let (store, session) = (self.sessions.store().clone(), self.row.key.clone());
+            let (link, knows_groups) = (link.clone(), self.knows_groups.clone());
+            tokio::spawn(async move {
+                let known = groups::learn(&store, &session, &link).await;
+                knows_groups.fetch_or(known, Ordering::AcqRel);
+            });
+        }
+    }
+
+    async fn hear_of_group(&self, news: GroupNews) {
+        let own = self.state.account().map(groups::person).unwrap_or_default();
+        if let (What::Came { .. }, Some(link)) = (&news.what, self.link.clone()) {
+            let jid = news.jid.clone();
+            // What fails is asked again with the next message to that group.
+            tokio::spawn(async move { link.relearn_group(&jid).await });
+        }
+        groups::write(self.sessions.store(), &self.row.key, groups::told(&own, news)).await;
     }
 
     /// A code can be asked for once the socket is up, which the first QR shows.

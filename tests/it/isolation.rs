@@ -24,7 +24,8 @@ fn body(path: &str) -> Value {
     let state = if path.ends_with("/typing") { "composing" } else { "available" };
     json!({
         "state": state, "sessionId": "mine", "to": "5511900000002", "message": "hello", "phone": "5511977777777",
-        "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA"
+        "recipients": ["5511900000002"], "name": "x", "qr": "2@a,b,c,d,1", "code": "ABCD1234", "kind": "drop", "messageId": "3EB0AA",
+        "subject": "taken over", "participants": ["5511900000002"], "action": "remove", "link": "AAAA", "act": "leave"
     })
 }
 
@@ -59,6 +60,10 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let media = json!({"mediaBase64": "cHJpdmF0ZSBub3Rlcw==", "fileName": "private.txt"});
     let media = a.test.post("/api/whatsapp/media", media).await.ok();
     let media = media["mediaId"].as_str().expect("an id");
+    let team =
+        json!({"phone": "5511900000001", "subject": "private team", "participants": ["5511900000002"]});
+    let group = a.test.post("/api/sandbox/groups", team).await.ok();
+    let group = group["group"]["id"].as_str().expect("an id");
     let before = snapshot(&a.test).await;
     let b = app.tenant("b").await;
 
@@ -79,7 +84,8 @@ async fn a_stranger_finds_nothing_on_any_route() {
                 .replace("{eventId}", event)
                 .replace("{mediaId}", media)
                 .replace("{recoveryId}", recovery)
-                .replace("{messageId}", "3EB0AA");
+                .replace("{messageId}", "3EB0AA")
+                .replace("{groupId}", group);
             assert!(!filled.contains('{'), "isolation.rs does not know a parameter of {path}");
             let method: Method = method.to_uppercase().parse().expect("a method");
             for stranger in [&b.test, &b.live, &a.live] {
@@ -155,7 +161,7 @@ fn is_stream(path: &str) -> bool {
     path.ends_with("/events/stream")
 }
 
-async fn snapshot(caller: &crate::app::Caller) -> [Value; 9] {
+async fn snapshot(caller: &crate::app::Caller) -> [Value; 11] {
     let jobs = caller.get("/api/whatsapp/bulk-jobs").await.ok();
     // Without what changes while its window comes nearer.
     let jobs = jobs["jobs"].as_array().expect("jobs").iter();
@@ -167,6 +173,7 @@ async fn snapshot(caller: &crate::app::Caller) -> [Value; 9] {
         caller.get("/api/whatsapp/messages?direction=out").await.ok()["total"].clone(),
         caller.get("/api/whatsapp/messages?search=private").await.ok()["total"].clone(),
         caller.get("/api/sandbox/phones").await.ok(),
+        caller.get("/api/sandbox/groups").await.ok(),
         caller.get("/api/whatsapp/webhooks").await.ok(),
         caller.get("/api/whatsapp/webhook").await.ok(),
         caller.get("/api/whatsapp/media").await.ok(),

@@ -16,6 +16,7 @@ mod bad_input;
 mod cli;
 mod crash;
 mod faults;
+mod groups;
 mod hooks;
 mod isolation;
 mod jobs;

@@ -174,7 +174,12 @@ class Tenant {
       scan: (qr) => this.call('POST', `${at}/scan`, { qr }),
       enterCode: (code) => this.call('POST', `${at}/enter-code`, { code }),
       read: (messageId) => this.call('POST', `${at}/read`, { messageId }),
+      send: (to, message) => this.call('POST', `${at}/messages`, { to, type: 'text', message }),
       messages: async () => (await this.call('GET', `${at}/messages`)).messages,
+      shown: (text) =>
+        until(`the phone of ${name} to show "${text}"`, async () =>
+          (await this.call('GET', `${at}/messages`)).messages.find((message) => message.message === text),
+        ),
     };
   }
 
@@ -190,6 +195,7 @@ class Tenant {
     });
     await phone.scan(qrText);
     await until(`${sessionId} to be ready`, async () => (await status()).status === 'ready');
+    session.call = (method, tail, body) => this.call(method, `${at}${tail}`, body);
     session.send = async (to, message) => (await this.call('POST', `${at}/send`, { to, type: 'text', message })).messageId;
     /** The row of the message log for which `pick` says yes. */
     session.logged = (what, pick) =>

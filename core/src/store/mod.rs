@@ -21,6 +21,7 @@
 //! | [`search`] | the index of what they say |
 //! | [`chats`] | reading a session's conversations |
 //! | [`people`] | reading whom a session knows |
+//! | [`groups`] | what groups are called |
 //! | [`jobs`] | bulk jobs and their recipients |
 //! | [`settings`] | what a tenant wants of bulk messages, and who does not want them |
 //! | [`events`] | reading the log of events |
@@ -46,6 +47,7 @@ pub mod endpoints;
 pub mod erase;
 pub mod events;
 pub mod follow;
+pub mod groups;
 mod hub;
 pub mod jobs;
 pub mod leases;

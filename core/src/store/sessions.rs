@@ -310,11 +310,12 @@ impl Store {
 
 /// What is left of a session beside its row and its messages.
 pub(super) async fn delete(tx: &mut Tx<'_>, key: &SessionKey) -> Result<()> {
-    const DELETE: [&str; 4] = [
+    const DELETE: [&str; 5] = [
         "DELETE FROM sessions WHERE key = $1",
         "DELETE FROM leases WHERE name = $1",
         "DELETE FROM pace WHERE session_key = $1",
         "DELETE FROM session_usage WHERE session_key = $1",
+        "DELETE FROM groups WHERE session_key = $1",
     ];
     for statement in DELETE {
         tx.run(statement, values![key.as_str()]).await?;

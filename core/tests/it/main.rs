@@ -13,6 +13,7 @@ mod crash;
 mod erase;
 mod events;
 mod fixture;
+mod groups;
 mod isolation;
 mod jobs;
 mod leases;

@@ -5,9 +5,12 @@
 //! minute.
 
 mod appstate;
+pub(crate) mod blocklist;
+mod groups;
 mod keys;
 mod media;
 mod mex;
+mod profile;
 mod settings;
 mod usync;
 
@@ -74,9 +77,15 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "set", "rotate") => keys::rotate(net, device, iq),
         ("encrypt", "set", _) => keys::upload(net, device, iq),
         ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
+        ("blocklist", "get", _) => Ok(blocklist::list(net, device)),
+        ("blocklist", "set", "item") => blocklist::update(net, device, child),
+        ("status", "set", "status") => profile::set_about(net, device, child),
+        ("w:profile:picture", "get", _) => profile::picture(net, device, iq, child),
+        ("w:profile:picture", "set", _) => profile::set_picture(net, device, iq).await,
         ("usync", ..) => usync::answer(net, device, child),
         ("w:m", _, "media_conn") => Ok(vec![media::connection(net, device)]),
         ("w:sync:app:state", ..) => Ok(appstate::sync(net, device, child.map_or(&[], |child| child.nodes()))),
+        ("w:g2", ..) => groups::answer(net, device, iq, kind, child),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));
             conn.send(&device_removed());
@@ -84,7 +93,7 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
             devices::remove(net, device);
             return;
         }
-        _ => settings::answer(&namespace, kind, name),
+        _ => Ok(settings::answer(&namespace, kind, name)),
     };
     let is_upload = &*namespace == "encrypt" && kind == "set" && answer.is_ok();
     respond_after(net, conn, iq, answer);

@@ -1,30 +1,24 @@
-//! Questions whose answer is the same for everyone: properties, privacy, block list, ping.
+//! Questions whose answer is the same for everyone: properties, privacy, ping.
 
 use wacore_binary::Node;
 
-use super::{Answer, NOT_FOUND};
 use crate::stanza::tag;
 
 const PRIVACY: [&str; 7] = ["last", "profile", "status", "online", "readreceipts", "groupadd", "calladd"];
 
 /// An unknown question is answered with nothing, which no client minds.
-pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Answer {
+pub(super) fn answer(namespace: &str, kind: &str, child: &str) -> Vec<Node> {
     match (namespace, kind, child) {
-        ("abt" | "w", "get", "props") => Ok(vec![
+        ("abt" | "w", "get", "props") => vec![
             tag("props")
                 .attr("protocol", "1")
                 .attr("hash", "sandbox")
                 .attr("refresh", "86400")
                 .attr("refresh_id", "1")
                 .build(),
-        ]),
-        ("privacy", "get", "privacy") => Ok(vec![tag("privacy").children(PRIVACY.map(category)).build()]),
-        ("blocklist", "get", _) => Ok(vec![tag("list").attr("dhash", "0").build()]),
-        ("w:profile:picture", "get", _) => Err(NOT_FOUND),
-        // Nobody is in a group yet.
-        ("w:g2", "get", "participating") => Ok(vec![tag("groups").build()]),
-        ("w:g2", ..) => Err(NOT_FOUND),
-        _ => Ok(Vec::new()),
+        ],
+        ("privacy", "get", "privacy") => vec![tag("privacy").children(PRIVACY.map(category)).build()],
+        _ => Vec::new(),
     }
 }
 

@@ -60,10 +60,36 @@ fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> N
             // The number comes back as it was asked: the address may differ from it.
             Some(tag("contact").attr("type", kind).bytes(user.content_of("contact")).build())
         }
-        ("status", _) => Some(tag("status").build()),
+        ("status", Some(account)) => Some(about(asker, account)),
+        ("picture", Some(account)) => Some(picture(asker, account)),
         _ => None,
     });
     answer.children(children).build()
+}
+
+/// Who is blocked is told as much as somebody whom the owner's privacy leaves out.
+fn about(asker: &DeviceRef, account: &Account) -> Node {
+    let state = account.state.lock();
+    let profile = &state.person.profile;
+    if profile.blocked.contains_key(&asker.account.phone) {
+        return tag("status").attr("code", "401").build();
+    }
+    if profile.about.is_empty() {
+        return tag("status").build();
+    }
+    tag("status").attr("t", profile.about_at).bytes(profile.about.as_bytes()).build()
+}
+
+fn picture(asker: &DeviceRef, account: &Account) -> Node {
+    let state = account.state.lock();
+    let is_blocked = state.person.profile.blocked.contains_key(&asker.account.phone);
+    match state.person.picture.as_ref().filter(|_| !is_blocked) {
+        Some(picture) => tag("picture").attr("id", picture.id.to_string()).build(),
+        None => {
+            let error = tag("error").attr("code", "404").attr("text", "item-not-found").build();
+            tag("picture").children([error]).build()
+        }
+    }
 }
 
 fn device_list(net: &Net, asker: &DeviceRef, account: &Arc<Account>) -> Node {

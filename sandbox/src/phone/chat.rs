@@ -5,29 +5,37 @@
 
 use std::sync::Arc;
 
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 
 use crate::account::Account;
 use crate::error::SandboxError;
+use crate::group::{Addressing, Group};
 use crate::net::Net;
 
 #[derive(Clone)]
 pub(crate) enum Chat {
     Person(Arc<Account>),
+    Group(Arc<Group>),
 }
 
 impl Chat {
-    /// The chat with a number or at an address of the phone's book.
+    /// The chat with a number or at an address of the phone's book, if the phone may write there.
     pub(crate) fn find(net: &Net, phone: &Account, to: &str) -> Result<Self, SandboxError> {
         let address = if to.contains('@') { to.parse().ok() } else { Some(Jid::pn(to)) };
-        let account = address.and_then(|address: Jid| net.resolve(&phone.book, &address));
-        account.map(Self::Person).ok_or(SandboxError::NotOnWhatsApp)
+        let address: Jid = address.ok_or(SandboxError::NotOnWhatsApp)?;
+        if address.is_group() {
+            let group = net.group(&phone.book, &address).ok_or(SandboxError::GroupNotFound)?;
+            group.state.lock().may_write(&phone.phone)?;
+            return Ok(Self::Group(group));
+        }
+        net.resolve(&phone.book, &address).map(Self::Person).ok_or(SandboxError::NotOnWhatsApp)
     }
 
     /// The address of the chat for the one who writes into it.
     pub(crate) fn jid(&self) -> Jid {
         match self {
             Self::Person(person) => Jid::pn(person.phone.as_str()),
+            Self::Group(group) => group.jid(),
         }
     }
 
@@ -35,7 +43,7 @@ impl Chat {
     pub(crate) fn jid_for(&self, reader: &Account, sender: &Account) -> Jid {
         match self {
             Self::Person(person) if person.phone == reader.phone => Jid::pn(sender.phone.as_str()),
-            Self::Person(_) => self.jid(),
+            Self::Person(_) | Self::Group(_) => self.jid(),
         }
     }
 
@@ -43,20 +51,40 @@ impl Chat {
     pub(crate) fn to(&self) -> String {
         match self {
             Self::Person(person) => person.phone.clone(),
+            Self::Group(group) => group.jid().to_string(),
         }
     }
 
     pub(crate) fn is_group(&self) -> bool {
+        matches!(self, Self::Group(_))
+    }
+
+    /// Whether phones name each other by LIDs in it.
+    pub(crate) fn is_lid(&self) -> bool {
         match self {
             Self::Person(_) => false,
+            Self::Group(group) => group.state.lock().addressing == Addressing::Lid,
+        }
+    }
+
+    /// What somebody is called in it.
+    pub(crate) fn name_of(&self, person: &Account) -> Jid {
+        match self {
+            Self::Person(_) => Jid::pn(person.phone.as_str()),
+            Self::Group(group) => group.state.lock().addressing.jid(person, 0),
         }
     }
 
     /// Everybody in it but the sender.
-    pub(crate) fn others(&self, sender: &Arc<Account>) -> Vec<Arc<Account>> {
+    pub(crate) fn others(&self, net: &Net, sender: &Arc<Account>) -> Vec<Arc<Account>> {
         match self {
             Self::Person(person) if Arc::ptr_eq(person, sender) => Vec::new(),
             Self::Person(person) => vec![Arc::clone(person)],
+            Self::Group(group) => {
+                let mut members = group.accounts(net, &group.state.lock());
+                members.retain(|member| !Arc::ptr_eq(member, sender));
+                members
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use waproto::whatsapp as wa;
 
 use super::inbox::{Inbox, InboxMessage};
+use super::ticks::Tick;
 use crate::account::{Account, json};
 use crate::journal::Batch;
 use crate::limits;
@@ -112,7 +113,7 @@ pub(crate) struct Chats {
     places: HashMap<Key, u64>,
     unseen: Log<Unseen>,
     early: Log<Early>,
-    /// Who ever wrote to this phone, by number. Remembered while the process lives, and after a
+    /// Who ever wrote to this phone alone, by number. Remembered while the process lives, and after a
     /// restart as far as the messages reach.
     writers: HashSet<String>,
     next: u64,
@@ -229,6 +230,19 @@ impl Chats {
         self.shown.iter().rev().map(|(_, shown)| shown).find(|shown| shown.message.id == id && fits(shown))
     }
 
+    /// Notes how far a message of this phone is with a reader.
+    pub(crate) fn tick(&mut self, account: &Account, id: &str, reader: &str, tick: Tick, batch: &mut Batch) {
+        let is_it = |shown: &Shown| shown.message.from_me && shown.message.id == id;
+        let Some((place, shown)) = self.shown.iter_mut().rev().find(|(_, shown)| is_it(shown)) else {
+            return;
+        };
+        let receipts = &mut shown.message.receipts;
+        if receipts.get(reader).is_none_or(|known| *known < tick) {
+            receipts.insert(reader.to_owned(), tick);
+            batch.put("message", || message_place(account, *place), || json(&*shown));
+        }
+    }
+
     /// Messages whose media are not settled: a crash came between.
     pub(crate) fn loading(&self) -> Vec<Key> {
         let waits = |shown: &&Shown| shown.beside.medium == Some(Medium::Loading);
@@ -315,7 +329,8 @@ impl Chats {
     }
 
     fn push(&mut self, place: u64, shown: Shown) {
-        if !shown.message.from_me && !self.writers.contains(&shown.message.from) {
+        let is_to_all = shown.message.chat.ends_with("@g.us");
+        if !shown.message.from_me && !is_to_all && !self.writers.contains(&shown.message.from) {
             self.writers.insert(shown.message.from.clone());
         }
         self.places.insert(Key::of(&shown.message), place);

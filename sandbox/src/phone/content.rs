@@ -55,10 +55,10 @@ pub(super) async fn build(
         Draft::Poll { question, options, selectable } => poll(question, options, selectable),
         Draft::Reaction { target, emoji } => {
             let target = target_in(phone, chat, &target)?;
-            return Ok(build_reaction_message(key(phone, chat, &target), emoji, sent_at()));
+            return Ok(build_reaction_message(key(net, phone, chat, &target), emoji, sent_at()));
         }
-        Draft::Edit { target, text } => return edit(phone, chat, &target, text),
-        Draft::Delete { target } => return delete(phone, chat, &target),
+        Draft::Edit { target, text } => return edit(net, phone, chat, &target, text),
+        Draft::Delete { target } => return delete(net, phone, chat, &target),
         Draft::Vote { target, options } => return vote(net, phone, chat, &target, &options),
     };
     surround(net, phone, chat, context, &mut message)?;
@@ -112,8 +112,12 @@ fn surround(
     context: &Context,
     message: &mut wa::Message,
 ) -> Result<(), SandboxError> {
+    let mentioned = |number: &String| {
+        let person = net.account(&phone.book, number);
+        person.map_or_else(|| Jid::pn(number.as_str()), |person| chat.name_of(&person)).to_string()
+    };
     let mut info = wa::ContextInfo {
-        mentioned_jid: context.mentions.iter().map(|number| Jid::pn(number.as_str()).to_string()).collect(),
+        mentioned_jid: context.mentions.iter().map(mentioned).collect(),
         expiration: context.expiration,
         ..Default::default()
     };
@@ -125,7 +129,7 @@ fn surround(
         let quoted = target_in(phone, chat, quoted)?;
         let author = net.account(&phone.book, &quoted.message.from);
         info.stanza_id = Some(quoted.message.id.clone());
-        info.participant = author.map(|author| Jid::pn(author.phone.as_str()).to_string());
+        info.participant = author.map(|author| chat.name_of(&author).to_string());
         info.quoted_message = MessageField::from_box(quoted.decode().prepare_for_quote());
     }
     if info != wa::ContextInfo::default() {
@@ -207,17 +211,24 @@ fn own_in(phone: &Account, chat: &Chat, id: &str, seconds: u64) -> Result<Shown,
     Ok(target)
 }
 
-fn key(phone: &Account, chat: &Chat, target: &Shown) -> wa::MessageKey {
+fn key(net: &Net, phone: &Account, chat: &Chat, target: &Shown) -> wa::MessageKey {
     let is_own = target.message.from == phone.phone;
+    let author = net.account(&phone.book, &target.message.from).filter(|_| chat.is_group() && !is_own);
     wa::MessageKey {
         remote_jid: Some(chat.jid().to_string()),
         from_me: Some(is_own),
         id: Some(target.message.id.clone()),
-        participant: (chat.is_group() && !is_own).then(|| Jid::pn(target.message.from.as_str()).to_string()),
+        participant: author.map(|author| chat.name_of(&author).to_string()),
     }
 }
 
-fn edit(phone: &Account, chat: &Chat, id: &str, text: String) -> Result<wa::Message, SandboxError> {
+fn edit(
+    net: &Net,
+    phone: &Account,
+    chat: &Chat,
+    id: &str,
+    text: String,
+) -> Result<wa::Message, SandboxError> {
     let target = own_in(phone, chat, id, EDIT_SECONDS)?;
     let mut content = target.decode();
     content.message_context_info = MessageField::none();
@@ -226,7 +237,7 @@ fn edit(phone: &Account, chat: &Chat, id: &str, text: String) -> Result<wa::Mess
     } else if !caption(&mut content, text) {
         return Err(SandboxError::Invalid("only texts and captions can be edited".into()));
     }
-    Ok(change(key(phone, chat, &target), Type::MESSAGE_EDIT, Some(content)))
+    Ok(change(key(net, phone, chat, &target), Type::MESSAGE_EDIT, Some(content)))
 }
 
 /// Puts another caption to a medium; `false` for what has none.
@@ -246,9 +257,9 @@ fn caption(content: &mut wa::Message, text: String) -> bool {
     true
 }
 
-fn delete(phone: &Account, chat: &Chat, id: &str) -> Result<wa::Message, SandboxError> {
+fn delete(net: &Net, phone: &Account, chat: &Chat, id: &str) -> Result<wa::Message, SandboxError> {
     let target = own_in(phone, chat, id, DELETE_SECONDS)?;
-    Ok(change(key(phone, chat, &target), Type::REVOKE, None))
+    Ok(change(key(net, phone, chat, &target), Type::REVOKE, None))
 }
 
 fn change(key: wa::MessageKey, kind: Type, content: Option<wa::Message>) -> wa::Message {
@@ -290,14 +301,14 @@ fn vote(
         &chosen,
         &secret,
         id,
-        &Jid::pn(creator.phone.as_str()).to_string(),
-        &Jid::pn(phone.phone.as_str()).to_string(),
+        &chat.name_of(&creator).to_string(),
+        &chat.name_of(phone).to_string(),
     );
     let (payload, iv) =
         sealed.map_err(|_| SandboxError::Invalid("the poll has a secret that does not work".into()))?;
     Ok(wa::Message {
         poll_update_message: MessageField::some(message::PollUpdateMessage {
-            poll_creation_message_key: MessageField::some(key(phone, chat, &target)),
+            poll_creation_message_key: MessageField::some(key(net, phone, chat, &target)),
             vote: MessageField::some(message::PollEncValue {
                 enc_payload: Some(payload),
                 enc_iv: Some(iv.to_vec()),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ticks::Tick;
+
 /// A phone's messages, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbox {
@@ -95,6 +97,9 @@ pub struct InboxMessage {
     pub edited: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// Of a message that this phone sent: how far it is with each reader, by number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub receipts: BTreeMap<String, Tick>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

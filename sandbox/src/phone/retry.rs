@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use tracing::debug;
-use wacore_binary::Node;
+use wacore_binary::{JidExt as _, Node};
 
 use super::keys::{Bundle, OneTime, SIGNED_PREKEY_ID};
 use super::receive::Envelope;
-use super::{send, welcome};
+use super::{group, send, welcome};
 use crate::account::{Account, DeviceRef};
 use crate::keys::public;
-use crate::net::Net;
+use crate::net::{Net, QueueFull};
 use crate::stanza::{self, Read as _, leaf, now, number, tag, three_bytes};
 
 /// wacore 0.7.0: `MAX_RETRY_COUNT` is the first count that is refused.
@@ -43,12 +43,12 @@ pub(super) fn ask(net: &Net, phone: &Arc<Account>, envelope: &Envelope<'_>) {
         .attr("t", now())
         .attr("count", u32::from(count))
         .build();
-    let mut receipt = tag("receipt")
-        .attr("from", phone.jid_like(envelope.address, 0))
-        .attr("id", envelope.id)
-        .attr("type", "retry")
-        .attr("t", now());
-    if Arc::ptr_eq(phone, &envelope.from.account) {
+    let receipt = match envelope.group {
+        Some(group) => group::receipt(phone, group),
+        None => tag("receipt").attr("from", phone.jid_like(envelope.address, 0)),
+    };
+    let mut receipt = receipt.attr("id", envelope.id).attr("type", "retry").attr("t", now());
+    if envelope.group.is_none() && Arc::ptr_eq(phone, &envelope.from.account) {
         // Its own device finds the message by the chat it was for.
         receipt = receipt.attr("recipient", envelope.chat.to_non_ad());
     }
@@ -102,8 +102,14 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
         debug!("A companion asked for a message that this phone did not send it");
         return;
     };
-    // A device whose queue is full asks again when it has read some of it.
-    let _ = send::to_device(net, phone, &mut signal, to, &outgoing, Some(count)).await;
+    let resent = if outgoing.chat.is_group() {
+        group::resend(net, phone, &mut signal, to, &outgoing, count).await
+    } else {
+        send::to_device(net, phone, &mut signal, to, &outgoing, Some(count)).await
+    };
+    if let Err(QueueFull) = resent {
+        debug!("A device with a full queue asks again when it has read some of it");
+    }
 }
 
 /// The keys in the request, or those the network has of the device.

@@ -8,17 +8,20 @@ use std::sync::Arc;
 use buffa::Message as _;
 use tracing::debug;
 use wacore::messages::wrap_device_sent;
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 use waproto::whatsapp as wa;
 
 use super::arrive::{Arrival, arrive};
 use super::chat::Chat;
 use super::chats::Unseen;
+use super::group::InGroup;
 use super::message::PhoneMessage;
 use super::signal::Signal;
-use super::{change, content, envelope};
+use super::ticks::{self, Tick};
+use super::{change, content, envelope, group};
 use crate::account::{Account, DeviceRef};
 use crate::error::SandboxError;
+use crate::group::Addressing;
 use crate::net::{Net, QueueFull};
 use crate::route::message::corrupt;
 use crate::stanza::{now, tag};
@@ -43,11 +46,15 @@ pub(crate) async fn send(
     let message = content::build(net, phone, &chat, order.draft, &order.context).await?;
     let timestamp = now();
 
-    let others = chat.others(phone);
+    let mut others = chat.others(net, phone);
+    if !chat.is_group() {
+        // Whoever blocked this phone gets nothing, and the phone hears nothing of that.
+        others.retain(|other| !other.has_blocked(phone));
+    }
+    let is_lid = chat.is_lid();
     for reader in std::iter::once(phone).chain(&others) {
         let address = chat.jid_for(reader, phone);
-        let arrival =
-            Arrival { id: &id, from: phone, chat: address, to: chat.to(), is_lid: false, timestamp };
+        let arrival = Arrival { id: &id, from: phone, chat: address, to: chat.to(), is_lid, timestamp };
         arrive(net, reader, &arrival, &message, net.journal.batch());
     }
     if change::Request::of(&message).is_some() {
@@ -65,15 +72,28 @@ pub(crate) async fn send(
 
     let outgoing = Outgoing { id, chat: chat.jid(), timestamp, message };
     let mut signal = phone.signal.lock().await;
-    let devices = others.iter().flat_map(devices_of).chain(devices_of(phone));
-    for device in devices.collect::<Vec<_>>() {
-        if to_device(net, phone, &mut signal, &device, &outgoing, None).await.is_err() {
-            return Err(SandboxError::LimitReached("the queue of a device".into()));
-        }
-    }
+    let devices: Vec<DeviceRef> = others.iter().flat_map(devices_of).chain(devices_of(phone)).collect();
+    let sent = match &chat {
+        Chat::Person(_) => to_devices(net, phone, &mut signal, &devices, &outgoing).await,
+        Chat::Group(group) => group::send(net, phone, &mut signal, group, devices, &outgoing).await,
+    };
     drop(signal);
+    sent.map_err(|QueueFull| SandboxError::LimitReached("the queue of a device".into()))?;
     net.journal.settled().await;
     Ok(outgoing.id)
+}
+
+async fn to_devices(
+    net: &Net,
+    phone: &Arc<Account>,
+    signal: &mut Signal,
+    devices: &[DeviceRef],
+    outgoing: &Outgoing,
+) -> Result<(), QueueFull> {
+    for device in devices {
+        to_device(net, phone, signal, device, outgoing, None).await?;
+    }
+    Ok(())
 }
 
 pub(crate) fn devices_of(account: &Arc<Account>) -> Vec<DeviceRef> {
@@ -86,7 +106,8 @@ pub(crate) fn devices_of(account: &Arc<Account>) -> Vec<DeviceRef> {
     devices.collect()
 }
 
-/// What this phone sent under an id, if the device was meant to get it.
+/// What this phone sent under an id, if the device was meant to get it. Who is in a group is not
+/// looked at.
 pub(super) fn sent_to(phone: &Arc<Account>, device: &DeviceRef, id: &str) -> Option<Outgoing> {
     let chats = phone.chats.lock();
     let shown = chats.find(id, |shown| shown.message.from_me && !shown.message.deleted);
@@ -95,7 +116,8 @@ pub(super) fn sent_to(phone: &Arc<Account>, device: &DeviceRef, id: &str) -> Opt
         None => chats.unseen(id).map(|unseen| (&unseen.chat, unseen.timestamp, &unseen.content))?,
     };
     let chat: Jid = chat.parse().ok()?;
-    let is_addressee = Arc::ptr_eq(phone, &device.account) || chat.user_base() == device.account.phone;
+    let is_addressee =
+        chat.is_group() || Arc::ptr_eq(phone, &device.account) || chat.user_base() == device.account.phone;
     let message = wa::Message::decode_from_slice(content).ok().filter(|_| is_addressee)?;
     Some(Outgoing { id: id.to_owned(), chat, timestamp, message })
 }
@@ -186,14 +208,22 @@ pub(crate) async fn mark(
     let Some(sender) = net.account(&phone.book, &shown.message.from) else {
         return Ok(());
     };
-    let like = if shown.is_lid { Jid::lid("") } else { Jid::pn("") };
-    let receipt = tag("receipt")
-        .attr("from", phone.jid_like(&like, 0))
-        .attr("id", message_id)
-        .attr("type", kind)
-        .attr("t", now())
-        .build();
+    let chat: Option<Jid> = shown.message.chat.parse().ok();
+    let addressing = if shown.is_lid { Addressing::Lid } else { Addressing::Pn };
+    let chat = chat.filter(Jid::is_group);
+    let group = chat.as_ref().map(|jid| InGroup { jid, addressing });
+    let receipt = match group {
+        Some(group) => group::receipt(phone, group),
+        None => tag("receipt").attr("from", addressing.jid(phone, 0)),
+    };
+    let receipt = receipt.attr("id", message_id).attr("type", kind).attr("t", now()).build();
     net.push_to_all(&sender, None, &receipt, net.journal.batch());
+    if let Some(tick) = Tick::of(Some(kind)) {
+        let mut batch = net.journal.batch();
+        sender.chats.lock().tick(&sender, message_id, &phone.phone, tick, &mut batch);
+        net.journal.append(batch);
+    }
+    ticks::tell_own(net, phone, &shown, group, kind);
     net.journal.settled().await;
     Ok(())
 }

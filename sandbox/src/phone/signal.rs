@@ -16,6 +16,7 @@ use wacore_libsignal::protocol::{
 };
 
 use super::keys::{Bundle, OneTime, PhoneKeys, SIGNED_PREKEY_ID};
+use super::sender_keys::SenderKeys;
 use crate::keys::rng;
 
 type Result<T> = std::result::Result<T, SignalProtocolError>;
@@ -23,6 +24,7 @@ type Result<T> = std::result::Result<T, SignalProtocolError>;
 #[derive(Default)]
 pub(crate) struct Signal {
     sessions: HashMap<Box<str>, SessionRecord>,
+    pub groups: SenderKeys,
 }
 
 /// A sealed message and the kind of envelope it came in.
@@ -42,6 +44,7 @@ impl Signal {
     }
 
     pub(crate) fn forget_all(&mut self) -> Vec<Box<str>> {
+        self.groups.forget_all();
         self.sessions.drain().map(|(peer, _)| peer).collect()
     }
 
@@ -132,7 +135,7 @@ fn address(peer: &str) -> ProtocolAddress {
 }
 
 /// WhatsApp pads every plaintext with 1 to 15 bytes of their own count.
-fn pad(plaintext: &[u8]) -> Vec<u8> {
+pub(super) fn pad(plaintext: &[u8]) -> Vec<u8> {
     let count = 1 + u8::try_from(plaintext.len() % 15).expect("less than 15");
     let mut padded = Vec::with_capacity(plaintext.len() + usize::from(count));
     padded.extend_from_slice(plaintext);
@@ -140,7 +143,7 @@ fn pad(plaintext: &[u8]) -> Vec<u8> {
     padded
 }
 
-fn unpad(mut padded: Vec<u8>) -> Vec<u8> {
+pub(super) fn unpad(mut padded: Vec<u8>) -> Vec<u8> {
     let count = padded.last().copied().unwrap_or_default();
     padded.truncate(padded.len().saturating_sub(usize::from(count)));
     padded

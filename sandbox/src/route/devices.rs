@@ -9,6 +9,7 @@ use wacore_binary::{Jid, Node};
 
 use crate::account::{Account, DeviceRef};
 use crate::net::{Net, device_removed};
+use crate::route::presence;
 use crate::stanza::{now, tag};
 
 pub(crate) fn announce_added(net: &Net, account: &Arc<Account>, device: u16, key_index: u32) {
@@ -18,16 +19,16 @@ pub(crate) fn announce_added(net: &Net, account: &Arc<Account>, device: u16, key
 /// Unlinks a device: it is told and disconnected, its queue and keys are gone.
 pub(crate) fn remove(net: &Net, device: &DeviceRef) -> bool {
     let account = &device.account;
-    let removed = {
-        let mut state = account.state.lock();
-        let Some(removed) = state.devices.remove(&device.id) else {
-            return false;
-        };
+    let removed = presence::change(account, |state| {
+        let removed = state.devices.remove(&device.id)?;
         net.forget_device(&removed.noise_key);
         let mut batch = net.journal.batch();
         batch.delete_all(|| account.device_place(device.id));
         net.journal.append(batch);
-        removed
+        Some(removed)
+    });
+    let Some(removed) = removed else {
+        return false;
     };
     if let Some(conn) = removed.connection {
         conn.send(&device_removed());

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use wacore_binary::{Jid, Node};
+use wacore_binary::{Jid, JidExt as _, Node};
 
+use super::group;
 use crate::account::{Account, DeviceRef};
 use crate::conn::Conn;
 use crate::net::{Net, QueueFull};
@@ -18,8 +19,8 @@ use crate::stanza::{self, Read as _, now, now_ms, tag};
 const REACH_OUT_REFUSED: &str = "463";
 /// The sender has begun as many chats as it may.
 const NEW_CHATS_CAPPED: &str = "475";
-const NOT_FOUND: &str = "404";
-const UNAVAILABLE: &str = "503";
+pub(super) const NOT_FOUND: &str = "404";
+pub(super) const UNAVAILABLE: &str = "503";
 
 pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, message: &Node) {
     let (Some(id), Some(to)) = (message.text("id"), message.jid("to")) else {
@@ -27,6 +28,12 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
     };
     if let Some(code) = refusal(net, from, &to) {
         conn.send(&ack(&id, &to, Some(code)));
+        return;
+    }
+    if to.is_group() {
+        // Members read each other, whomever they blocked.
+        let refused = group::message(net, from, message, &to).await.err();
+        acknowledge(net, conn, from, ack(&id, &to, refused));
         return;
     }
     let recipient = message.jid("recipient");
@@ -38,11 +45,15 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         if error == Some(NOT_FOUND) {
             error = None;
         }
+        if target.has_blocked(&from.account) {
+            continue;
+        }
         if address.device == 0 {
             let envelope = Envelope {
                 from,
                 id: &id,
                 chat: recipient.as_ref().unwrap_or(&to),
+                group: None,
                 address: &address,
                 kind: &sealed.text("type").unwrap_or_default(),
                 ciphertext: sealed.content(),

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use wacore_binary::Node;
+use wacore_binary::{JidExt as _, Node};
 
+use super::group;
 use crate::account::DeviceRef;
 use crate::conn::Conn;
 use crate::net::Net;
 use crate::outbox::Class;
-use crate::phone::{retry, reupload};
+use crate::phone::{retry, reupload, ticks};
 use crate::stanza::{self, Read as _, now, tag};
 
 pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receipt: &Node) {
@@ -31,6 +32,8 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receip
     if kind.as_deref() == Some("server-error") {
         // Whatever device it names: what the host no longer has, the phone may have.
         reupload::answer(net, from, receipt);
+    } else if to.is_group() {
+        group::receipt(net, from, receipt, &to).await;
     } else if let Some(target) = net.resolve(&from.account.book, &to) {
         if is_retry && to.device == 0 {
             retry::resend(net, &target, from, receipt).await;
@@ -39,6 +42,7 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Conn, from: &DeviceRef, receip
             // Receipts may be lost: the next one says the same.
             let _ = net.push(&target, to.device, &forwarded, net.journal.batch());
         } else if !Arc::ptr_eq(&target, &from.account) {
+            ticks::hear(net, &target, from, receipt);
             net.push_to_all(&target, None, &forwarded(from, receipt, &to), net.journal.batch());
         }
     }

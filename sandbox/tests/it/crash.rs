@@ -10,7 +10,12 @@ use wacore::download::MediaType;
 use wacore::store::InMemoryBackend;
 use wacore::store::traits::Backend;
 use wacore::types::events::Event;
-use wapid_sandbox::{PhoneMessage, RemoteSandbox, Sandbox, SandboxError, Storage};
+use wapid_sandbox::{
+    Addressing, GroupAct, NewGroup, PhoneMessage, RemoteSandbox, Sandbox, SandboxError, Storage,
+};
+
+use waproto::whatsapp as wa;
+use whatsapp_rust::Jid;
 
 use crate::kinds::collected;
 use crate::support::{ALICE, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, sha256, start, texts};
@@ -237,4 +242,53 @@ async fn media_survive_and_what_was_under_way_is_loaded() {
     assert_eq!(collected(held).await, data);
     alice.online().await;
     assert_eq!(alice.download(&document).await, data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_survives_with_its_keys() {
+    let mut process = Process::start().await;
+    let backend: Arc<dyn Backend> = Arc::new(InMemoryBackend::new());
+    let alice = process.linked(ALICE, &backend).await;
+    let new = NewGroup {
+        phone: CAROL.to_owned(),
+        subject: "Team".to_owned(),
+        participants: vec![ALICE.to_owned()],
+        addressing: Addressing::Lid,
+    };
+    let group = process.sandbox.create_group(BOOK, new).await.expect("a group").group.expect("a group");
+    let rename = GroupAct::Rename { subject: "Crew".into() };
+    let done = process.sandbox.act_in_group(BOOK, &group.id, CAROL, rename).await.expect("renamed");
+    let jid: Jid = group.id.parse().expect("a JID");
+    let say = async |text: &str| {
+        let message = wa::Message { conversation: Some(text.to_owned()), ..Default::default() };
+        alice.client.send_message(jid.clone(), message).await.expect("sent").message_id
+    };
+    let shown = async |sandbox: &RemoteSandbox, count: usize| {
+        let all = async {
+            loop {
+                let inbox = sandbox.messages(BOOK, CAROL).await.expect("a phone");
+                if inbox.messages.len() >= count {
+                    return inbox;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, all).await.expect("the phone shows all")
+    };
+    say("before").await;
+    shown(&process.sandbox, 1).await;
+    process.sandbox.send(BOOK, CAROL, PhoneMessage::text(&group.id, "answer")).await.expect("sent");
+    alice.text("answer").await;
+
+    process.kill();
+    process.restart().await;
+    alice.online().await;
+    assert_eq!(process.sandbox.group(BOOK, &group.id).await.ok(), done.group);
+    // Both sides go on with the keys they had: nothing is asked for again.
+    let id = say("after").await;
+    alice.receipt("Delivered", &id).await;
+    let inbox = shown(&process.sandbox, 3).await;
+    assert_eq!((texts(&inbox), inbox.redelivered), (vec!["before", "answer", "after"], 0));
+    process.sandbox.send(BOOK, CAROL, PhoneMessage::text(&group.id, "and on")).await.expect("sent");
+    alice.text("and on").await;
 }

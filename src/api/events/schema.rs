@@ -51,6 +51,7 @@ pub enum EventData {
     Message(MessageEvent),
     Change(ChangeEvent),
     Media(MediaEvent),
+    Group(GroupEvent),
     Job(JobEvent),
     OptOut(OptOutEvent),
     Presence(PresenceEvent),
@@ -267,6 +268,48 @@ pub struct MessageError {
     /// Stable
     code: Option<String>,
     message: Option<String>,
+}
+
+/// `group.joined`, `group.left`: of the session's own number. `group.participants`: of others.
+/// `group.updated`: one of subject, description and settings
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupEvent {
+    #[schema(example = "120363041234567890@g.us")]
+    group_id: String,
+    /// What it is called now, where known
+    subject: Option<String>,
+    /// Who did it, where WhatsApp says
+    by: Option<GroupPerson>,
+    /// Unix seconds, by WhatsApp
+    timestamp: i64,
+    /// With `joined`: `created`, `added` or `invite`; with `left`: `left`, `removed` or `ended`
+    reason: Option<String>,
+    /// With `participants`: `add`, `remove`, `leave`, `promote` or `demote`
+    action: Option<String>,
+    /// With `participants`
+    participants: Option<Vec<GroupPerson>>,
+    /// With `updated`
+    changed: Option<GroupChange>,
+}
+
+/// A person, by number and by WhatsApp's hidden id, where known
+#[derive(Serialize, ToSchema)]
+pub struct GroupPerson {
+    phone: Option<String>,
+    lid: Option<String>,
+}
+
+/// What it is from here on; one of these
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupChange {
+    subject: Option<String>,
+    /// Null for one that was taken away
+    description: Option<String>,
+    announce: Option<bool>,
+    locked: Option<bool>,
+    ephemeral_seconds: Option<u32>,
 }
 
 /// `job.*`: where a bulk job stands now

@@ -1,7 +1,7 @@
 //! Simulated phones, for test keys. Each tenant has its own phone book.
 //!
-//! Phones, codes, links and faults are here; `messages` is what phones write and show, `people` what their
-//! owners do beside that.
+//! Phones, codes, links and faults are here; `messages` is what phones write and show, `groups` their groups,
+//! `people` what their owners do beside that.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
@@ -18,6 +18,7 @@ use super::caller::Tester;
 use super::error::ApiError;
 use super::openapi::Refusals;
 
+pub mod groups;
 pub mod messages;
 pub mod people;
 
@@ -191,7 +192,7 @@ pub struct NewFault {
     /// `client_outdated`, `nack_463`, `reachout_timelock`, `new_chat_capped`, `lookup_refused`, `never_ack`,
     /// `duplicate_delivery`, `corrupt_delivery`, `slow_ack`, `handshake_stall`, `refuse_handshake`,
     /// `passkey`, `lose_sessions`, `media_missing`, `media_unauthorized`, `truncated_media`, `slow_media`,
-    /// `media_expired`, `lose_media` or `clear`.
+    /// `media_expired`, `lose_media`, `group_privacy` or `clear`.
     ///
     /// `media_missing` (404), `media_unauthorized` (401) and `truncated_media` strike the next `count`
     /// downloads of the session, `slow_media` delays all by `ms`; `media_expired` takes all media that the

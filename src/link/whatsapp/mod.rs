@@ -11,10 +11,12 @@
 //! | `send` | one message out, and whose answer it waits for |
 //! | `inbound` | what arrives: committed, then acknowledged |
 //! | `files` | up to WhatsApp's servers and down again |
+//! | `groups` | groups: asked for and changed |
 //! | `people` | what is asked and told of people |
 //! | `hearing` | what is heard of people |
 
 mod files;
+mod groups;
 mod hearing;
 mod inbound;
 mod people;

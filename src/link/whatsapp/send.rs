@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 use wapid_core::clock::At;
 use wapid_core::content::Content;
 use whatsapp_rust::{ClientError, IqError, SendError, SendOptions};
 
-use super::Link;
+use super::{Link, groups};
 use crate::link::acks::AckWait;
 use crate::link::file::File;
 use crate::link::{Answer, SendFailure, convert};
@@ -38,11 +38,14 @@ impl Link {
         self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
+        let is_group = to.is_group();
         match self.client.send_message_with_options(to, message, options).await {
             Ok(_) => Ok(InFlight(wait)),
             // Whatever it says, without a connection it is the connection.
             Err(_) if !self.is_connected() => Err(SendFailure::Lost),
-            Err(error) => Err(failure_of(error)),
+            Err(error) => Err(groups::refusal(&error)
+                .filter(|_| is_group)
+                .unwrap_or_else(|| failure_of(error))),
         }
     }
 

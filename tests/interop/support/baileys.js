@@ -93,6 +93,9 @@ export class Baileys {
         if (message.key.fromMe) this.#facts.add({ id: message.key.id, status: message.status });
       }
     });
+    socket.ev.on('groups.upsert', (groups) => {
+      for (const group of groups) this.#facts.add({ group });
+    });
     socket.ev.on('messages.update', (updates) => {
       for (const { key, update } of updates) this.#facts.add({ id: key.id, status: update.status, update });
     });
@@ -173,6 +176,44 @@ export class Baileys {
       if (![404, 410].includes(error.output?.statusCode)) throw error;
       return fetched(await this.#socket.updateMediaMessage(message));
     }
+  }
+
+  async sendToGroup(group, text) {
+    const sent = await this.#socket.sendMessage(group, { text });
+    this.#sent.set(sent.key.id, sent.message);
+    return sent.key.id;
+  }
+
+  /** A message with this text in a group, and the number of who wrote it. */
+  async receivedIn(group, text) {
+    const isIt = ({ key }) => key.remoteJid === group;
+    const { message } = await this.#facts.first(
+      `Baileys to receive "${text}" in a group`,
+      (fact) => fact.message && textOf(fact.message) === text && isIt(fact.message) && fact,
+    );
+    const { participant, participantAlt, fromMe, id } = message.key;
+    const from = [participant, participantAlt].find((jid) => jid?.endsWith('@s.whatsapp.net'));
+    return { id, isFromMe: fromMe, from: from?.split(/[:@]/)[0], key: message.key };
+  }
+
+  /** Makes a group and answers its JID. */
+  async createGroup(subject, numbers) {
+    const made = await this.#socket.groupCreate(subject, numbers.map((number) => `${number}@s.whatsapp.net`));
+    return made.id;
+  }
+
+  /** What the server tells this client of a group. */
+  group(jid) {
+    return this.#socket.groupMetadata(jid);
+  }
+
+  changeParticipants(group, numbers, action) {
+    return this.#socket.groupParticipantsUpdate(group, numbers.map((number) => `${number}@s.whatsapp.net`), action);
+  }
+
+  /** The group with this name, as soon as Baileys hears of it. */
+  groupCalled(subject) {
+    return this.#facts.first(`Baileys to hear of the group "${subject}"`, ({ group }) => group?.subject === subject && group.id);
   }
 
   /** The message with this text, as Baileys hands it to an application. */

@@ -9,9 +9,9 @@ use super::contacts;
 use super::events::Events;
 use super::files::{self, FileDone, FileNews};
 use super::{
-    Accepted, Attempt, ChangeJob, Changed, Dismissal, Heard, Inbound, Intent, OptOutWish, ReceiptNews,
-    Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, jobs, receive, settle,
-    steer, wish,
+    Accepted, Attempt, ChangeJob, Changed, Dismissal, GroupNews, Heard, Inbound, Intent, OptOutWish,
+    ReceiptNews, Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, groups, jobs,
+    receive, settle, steer, wish,
 };
 use super::{chats, contacts, people};
 use crate::clock::At;
@@ -28,6 +28,7 @@ pub(super) enum Op {
     Settle(Settlement),
     Receipt(ReceiptNews),
     Receive(Vec<Inbound>),
+    Groups(GroupNews),
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),
     ChangeJob(ChangeJob),
@@ -117,6 +118,7 @@ pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: 
             _ => {}
         }
     }
+    groups::write(tx, bench, ops, &mut events).await?;
     receive::write(tx, bench, now, ops, &mut done, &mut events).await?;
     steer::change(tx, now, ops, &mut done, &mut events).await?;
     steer::retry(tx, now, ops, &mut done, &mut events).await?;

@@ -20,6 +20,7 @@
 //! | `files` | what became of files that came with messages |
 //! | `chats` | conversations, moved by their messages |
 //! | `people` | what is heard of people beside that |
+//! | `groups` | what groups are called, what happened in them |
 //! | `events` | events, numbered |
 
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +48,7 @@ mod contacts;
 mod deliver;
 mod events;
 mod files;
+mod groups;
 mod jobs;
 mod people;
 mod receive;
@@ -59,6 +61,7 @@ use batch::{Done, Op};
 pub(super) use deliver::Switch;
 pub use deliver::{Attempt, Next};
 pub(super) use files::{FileDone, FileEnd, FileNews};
+pub use groups::GroupNews;
 pub use jobs::{Dismissal, JobPart};
 use task::Waiting;
 pub(super) use wish::OptOutWish;
@@ -345,6 +348,11 @@ impl Store {
         self.ledger.hand_in(Op::People(Heard { owner, news })).await.map(drop)
     }
 
+    /// What groups are called now, and the events of what happened in them.
+    pub async fn note_groups(&self, news: GroupNews) -> Result<()> {
+        self.ledger.hand_in(Op::Groups(news)).await.map(drop)
+    }
+
     /// Gives a bulk job's recipient an outcome without a message. One that does not wait any more keeps
     /// what it has.
     pub async fn dismiss(&self, dismissal: Dismissal) -> Result<()> {
@@ -468,7 +476,8 @@ impl UnsettledRow {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLAIM, accept, change, chats, contacts, deliver, events, jobs, people, receive, settle, steer, task,
+        CLAIM, accept, change, chats, contacts, deliver, events, groups, jobs, people, receive, settle, steer,
+        task,
     };
     use crate::store::plan::Plans;
 
@@ -534,6 +543,8 @@ mod tests {
             (receive::INSERT, "ttttttttttttttttiiitttt", named),
             (change::APPLY, "ttt", named),
             (receive::WORDS, "tt", whole),
+            (groups::NOTE, "ttti", whole),
+            (groups::NAMES, "tt", whole),
             (settle::SETTLE, "tttitiitti", whole),
             (settle::ADVANCE, "tttttii", named),
             (settle::GIVE_BACK, "ttti", whole),

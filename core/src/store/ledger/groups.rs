@@ -1,0 +1,90 @@
+//! What groups are called, and what happened in them.
+//!
+//! Names are notes of what WhatsApp says; the later of two counts. They are written before anything else of
+//! a batch is read, so that a message or an event beside them carries the new name already.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Result;
+use super::batch::{Op, Workbench, members};
+use super::events::Events;
+use crate::event::NewEvent;
+use crate::id::SessionKey;
+use crate::store::groups::GroupName;
+use crate::store::tx::{Tx, values};
+
+/// What a session heard of its groups.
+#[derive(Debug, Clone)]
+pub struct GroupNews {
+    pub session: SessionKey,
+    pub names: Vec<GroupName>,
+    /// With a `groupId`. Without a `subject` they get the one that is known.
+    pub events: Vec<NewEvent>,
+}
+
+/// A session that is gone has no groups any more.
+pub(super) const NOTE: &str = "WITH v (session_key, jid, subject, updated_at) AS ({rows})
+    INSERT INTO groups (session_key, jid, subject, updated_at)
+    SELECT v.session_key, v.jid, v.subject, v.updated_at FROM v
+    WHERE EXISTS (SELECT 1 FROM sessions s WHERE s.key = v.session_key)
+    ON CONFLICT (session_key, jid) DO UPDATE SET subject = excluded.subject, updated_at = excluded.updated_at
+    WHERE groups.updated_at < excluded.updated_at
+        OR (groups.updated_at = excluded.updated_at AND groups.subject <> excluded.subject)";
+
+pub(super) const NAMES: &str = "WITH v (session_key, jid) AS ({rows})
+    SELECT g.session_key, g.jid, g.subject
+    FROM v JOIN groups g ON g.session_key = v.session_key AND g.jid = v.jid";
+
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    ops: &[Op],
+    events: &mut Events,
+) -> Result<()> {
+    // One statement cannot take two steps with one row: the last word of the latest time counts.
+    let mut latest: BTreeMap<(&str, &str), &GroupName> = BTreeMap::new();
+    for (_, news) in members!(ops, Groups) {
+        for name in &news.names {
+            let known = latest.entry((news.session.as_str(), &name.jid)).or_insert(name);
+            if known.at <= name.at {
+                *known = name;
+            }
+        }
+    }
+    let rows = latest.into_iter().map(|((session, jid), name)| {
+        // Postgres has no NUL in text.
+        values![session, jid, name.subject.replace('\0', ""), name.at]
+    });
+    tx.run_many(&mut bench.texts, NOTE, rows.collect()).await?;
+
+    let told: Vec<(&SessionKey, &NewEvent)> = members!(ops, Groups)
+        .flat_map(|(_, news)| news.events.iter().map(|event| (&news.session, event)))
+        .collect();
+    let groups = told.iter().filter_map(|(session, event)| Some((session.as_str(), group_of(event)?)));
+    let names = names(tx, bench, groups).await?;
+    events.extend(told.into_iter().map(|(session, event)| {
+        let mut event = event.clone();
+        let known = group_of(&event).and_then(|jid| names.get(&(session.to_string(), jid.to_owned())));
+        if let Some(known) = known.filter(|_| event.data["subject"].is_null()) {
+            event.data["subject"] = known.as_str().into();
+        }
+        (session.clone(), event)
+    }));
+    Ok(())
+}
+
+fn group_of(event: &NewEvent) -> Option<&str> {
+    event.data["groupId"].as_str()
+}
+
+/// What these groups (a session and a JID) are called, as far as it is known: one lookup by a whole index.
+pub(super) async fn names<'a>(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    groups: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<HashMap<(String, String), String>> {
+    let asked: BTreeSet<(&str, &str)> = groups.collect();
+    let rows = asked.into_iter().map(|(session, jid)| values![session, jid]).collect();
+    let found: Vec<(String, String, String)> = tx.many(&mut bench.texts, NAMES, rows).await?;
+    Ok(found.into_iter().map(|(session, jid, subject)| ((session, jid), subject)).collect())
+}

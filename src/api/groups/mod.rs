@@ -1,0 +1,236 @@
+//! Groups of a session's number: who is in them, what they are called, who may do what.
+//!
+//! Groups are WhatsApp's; nothing here is answered from rows of ours, so the session must be ready.
+//!
+//! | file | what |
+//! |---|---|
+//! | `given` | what a request says, checked |
+//! | `shown` | a group, its people and what became of them, as a caller reads it |
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use serde::Serialize;
+use utoipa::ToSchema;
+use wapid_core::phone::Recipient;
+
+use super::Api;
+use super::body::Body;
+use super::caller::OwnSession;
+use super::error::ApiError;
+use super::openapi::Refusals;
+use crate::session::groups::Joined;
+
+mod given;
+mod shown;
+
+use given::{ChangeGroup, ChangeParticipants, JoinGroup, NewGroup};
+use shown::{Group, GroupList, GroupSummary, Made, Results};
+
+/// The group named in the path, of a session that is the caller's. Whether there is such a group WhatsApp
+/// says.
+pub struct OfGroup {
+    pub session: OwnSession,
+    pub jid: String,
+}
+
+impl FromRequestParts<Api> for OfGroup {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let session = OwnSession::from_request_parts(parts, api).await?;
+        let named = Path::<Vec<(String, String)>>::from_request_parts(parts, api).await;
+        let Path(named) = named.map_err(|_| ApiError::no_group())?;
+        let id = named.into_iter().find(|(name, _)| name == "groupId").map(|(_, id)| id).unwrap_or_default();
+        let id = if id.contains('@') { id } else { format!("{id}@g.us") };
+        match Recipient::parse(&id) {
+            Ok(group @ Recipient::Group(_)) => Ok(Self { session, jid: group.jid() }),
+            _ => Err(ApiError::no_group()),
+        }
+    }
+}
+
+/// All groups that the number is in
+///
+/// Asks WhatsApp. Who is in a group is told by `GET …/groups/{groupId}`.
+#[utoipa::path(
+    operation_id = "list_groups",
+    get, path = "/api/whatsapp/session/{id}/groups", tag = "groups",
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = GroupList), Refusals)
+)]
+pub async fn list(State(api): State<Api>, session: OwnSession) -> Result<Json<GroupList>, ApiError> {
+    let groups = api.sessions.groups(&session.row).await?;
+    Ok(Json(GroupList { groups: groups.into_iter().map(GroupSummary::of).collect() }))
+}
+
+/// Make a group
+///
+/// The number makes it and owns it. WhatsApp may refuse some of the others; `results` says whom and why, and
+/// the group is made all the same.
+#[utoipa::path(
+    operation_id = "create_group",
+    post, path = "/api/whatsapp/session/{id}/groups", tag = "groups", request_body = NewGroup,
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = Made), Refusals)
+)]
+pub async fn create(
+    State(api): State<Api>,
+    session: OwnSession,
+    body: Body<NewGroup>,
+) -> Result<Json<Made>, ApiError> {
+    let (subject, people) = body.value.check()?;
+    let (group, outcomes) = api.sessions.create_group(&session.row, &subject, &people).await?;
+    Ok(Json(Made { success: true, group: Group::of(group), results: shown::results(outcomes, None) }))
+}
+
+/// One group and who is in it
+#[utoipa::path(
+    operation_id = "read_group",
+    get, path = "/api/whatsapp/session/{id}/groups/{groupId}", tag = "groups",
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Group), Refusals)
+)]
+pub async fn read(State(api): State<Api>, group: OfGroup) -> Result<Json<Group>, ApiError> {
+    Ok(Json(Group::of(api.sessions.group(&group.session.row, &group.jid).await?)))
+}
+
+/// Change a group
+///
+/// A field that is left out stays as it is. They are changed one after the other; when WhatsApp refuses one,
+/// `error` names it, and those before it are changed.
+#[utoipa::path(
+    operation_id = "change_group",
+    patch, path = "/api/whatsapp/session/{id}/groups/{groupId}", tag = "groups", request_body = ChangeGroup,
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Group), Refusals)
+)]
+pub async fn change(
+    State(api): State<Api>,
+    group: OfGroup,
+    body: Body<ChangeGroup>,
+) -> Result<Json<Group>, ApiError> {
+    let settings = body.value.check()?;
+    match api.sessions.change_group(&group.session.row, &group.jid, &settings).await {
+        Ok(changed) => Ok(Json(Group::of(changed))),
+        Err((Some(setting), refused)) => Err(ApiError::from(refused).about(given::name_of(&setting))),
+        Err((None, refused)) => Err(refused.into()),
+    }
+}
+
+/// Add, remove, promote or demote people
+///
+/// Each of them has a result; those whom WhatsApp did not refuse are changed.
+#[utoipa::path(
+    operation_id = "change_group_participants",
+    post, path = "/api/whatsapp/session/{id}/groups/{groupId}/participants", tag = "groups",
+    request_body = ChangeParticipants,
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Results), Refusals)
+)]
+pub async fn participants(
+    State(api): State<Api>,
+    group: OfGroup,
+    body: Body<ChangeParticipants>,
+) -> Result<Json<Results>, ApiError> {
+    let (action, people) = body.value.check()?;
+    let row = &group.session.row;
+    let outcomes = api.sessions.change_participants(row, &group.jid, action, &people).await?;
+    Ok(Json(Results { results: shown::results(outcomes, Some(action)) }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Left {
+    success: bool,
+}
+
+/// Leave a group
+#[utoipa::path(
+    operation_id = "leave_group",
+    post, path = "/api/whatsapp/session/{id}/groups/{groupId}/leave", tag = "groups",
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Left), Refusals)
+)]
+pub async fn leave(State(api): State<Api>, group: OfGroup) -> Result<Json<Left>, ApiError> {
+    api.sessions.leave_group(&group.session.row, &group.jid).await?;
+    Ok(Json(Left { success: true }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Invite {
+    #[schema(example = "https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv")]
+    link: String,
+}
+
+/// The group's invite link
+///
+/// Of groups that the number is an admin of.
+#[utoipa::path(
+    operation_id = "group_invite",
+    get, path = "/api/whatsapp/session/{id}/groups/{groupId}/invite", tag = "groups",
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Invite), Refusals)
+)]
+pub async fn invite(State(api): State<Api>, group: OfGroup) -> Result<Json<Invite>, ApiError> {
+    let link = api.sessions.invite_link(&group.session.row, &group.jid, false).await?;
+    Ok(Json(Invite { link }))
+}
+
+/// A new invite link; the old one lets nobody in any more
+#[utoipa::path(
+    operation_id = "reset_group_invite",
+    post, path = "/api/whatsapp/session/{id}/groups/{groupId}/invite/reset", tag = "groups",
+    params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
+    responses((status = 200, body = Invite), Refusals)
+)]
+pub async fn reset_invite(State(api): State<Api>, group: OfGroup) -> Result<Json<Invite>, ApiError> {
+    let link = api.sessions.invite_link(&group.session.row, &group.jid, true).await?;
+    Ok(Json(Invite { link }))
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinedGroup {
+    success: bool,
+    group_id: String,
+    /// An admin must let the number in; until then it is not in the group
+    pending_approval: bool,
+}
+
+/// Join a group by its invite link
+#[utoipa::path(
+    operation_id = "join_group",
+    post, path = "/api/whatsapp/session/{id}/groups/join", tag = "groups", request_body = JoinGroup,
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = JoinedGroup), Refusals)
+)]
+pub async fn join(
+    State(api): State<Api>,
+    session: OwnSession,
+    body: Body<JoinGroup>,
+) -> Result<Json<JoinedGroup>, ApiError> {
+    let (group_id, pending_approval) =
+        match api.sessions.join_group(&session.row, &body.value.check()?).await? {
+            Joined::In { jid } => (jid, false),
+            Joined::Asked { jid } => (jid, true),
+        };
+    Ok(Json(JoinedGroup { success: true, group_id, pending_approval }))
+}
+
+/// What an invite link leads to, without joining
+///
+/// Not who is in it.
+#[utoipa::path(
+    operation_id = "preview_group",
+    post, path = "/api/whatsapp/session/{id}/groups/preview", tag = "groups", request_body = JoinGroup,
+    params(("id" = String, Path, description = "Your sessionId")),
+    responses((status = 200, body = GroupSummary), Refusals)
+)]
+pub async fn preview(
+    State(api): State<Api>,
+    session: OwnSession,
+    body: Body<JoinGroup>,
+) -> Result<Json<GroupSummary>, ApiError> {
+    let group = api.sessions.invited_to(&session.row, &body.value.check()?).await?;
+    Ok(Json(GroupSummary::of(group)))
+}

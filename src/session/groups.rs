@@ -1,0 +1,304 @@
+//! Groups of a number: read and changed at WhatsApp, where alone they are; what happens in them is told.
+//!
+//! What a group is called is noted whenever WhatsApp says it, so that a message can carry the name.
+//! WhatsApp's news of groups are acknowledged before they are written here (whatsapp-rust 0.7.0 has no gate
+//! for them): a crash in between loses an event. Names are asked for again when the process starts.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tracing::{debug, error};
+use wapid_core::clock::At;
+use wapid_core::event::{Kind, NewEvent};
+use wapid_core::id::SessionKey;
+use wapid_core::session::{Account, State, Status};
+use wapid_core::store::groups::GroupName;
+use wapid_core::store::ledger::GroupNews as Written;
+use wapid_core::store::sessions::SessionRow;
+use wapid_core::store::{Store, StoreError};
+
+use super::Sessions;
+use crate::link::Link;
+pub use crate::link::groups::{Action, Group, Joined, Outcome, Person, Refusal, Role, Setting};
+use crate::link::groups::{GroupNews, What};
+
+/// Why a wish about groups came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("the session is {}: {reason}", .status.as_str())]
+    NotReady { status: Status, reason: &'static str },
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Sessions {
+    /// Every group that the number is in, by JID.
+    pub async fn groups(&self, row: &SessionRow) -> Result<Vec<Group>, Refused> {
+        let mut groups = self.ready_link(row)?.groups().await?;
+        groups.sort_by(|a, b| a.jid.cmp(&b.jid));
+        self.note_names(row, groups.iter()).await?;
+        Ok(groups)
+    }
+
+    pub async fn group(&self, row: &SessionRow, jid: &str) -> Result<Group, Refused> {
+        let group = self.ready_link(row)?.group(jid).await?;
+        self.note_names(row, std::iter::once(&group)).await?;
+        Ok(group)
+    }
+
+    pub async fn create_group(
+        &self,
+        row: &SessionRow,
+        subject: &str,
+        participants: &[String],
+    ) -> Result<(Group, Vec<Outcome>), Refused> {
+        let (group, outcomes) = self.ready_link(row)?.create_group(subject, participants).await?;
+        self.note_names(row, std::iter::once(&group)).await?;
+        Ok((group, outcomes))
+    }
+
+    /// One thing after the other; the first refusal ends it, and says which it was.
+    pub async fn change_group(
+        &self,
+        row: &SessionRow,
+        jid: &str,
+        settings: &[Setting],
+    ) -> Result<Group, (Option<Setting>, Refused)> {
+        let link = self.ready_link(row).map_err(|refused| (None, refused))?;
+        for setting in settings {
+            let changed = link.change_group(jid, setting).await;
+            changed.map_err(|refusal| (Some(setting.clone()), refusal.into()))?;
+        }
+        self.group(row, jid).await.map_err(|refused| (None, refused))
+    }
+
+    pub async fn change_participants(
+        &self,
+        row: &SessionRow,
+        jid: &str,
+        action: Action,
+        participants: &[String],
+    ) -> Result<Vec<Outcome>, Refused> {
+        Ok(self.ready_link(row)?.change_participants(jid, action, participants).await?)
+    }
+
+    pub async fn leave_group(&self, row: &SessionRow, jid: &str) -> Result<(), Refused> {
+        Ok(self.ready_link(row)?.leave_group(jid).await?)
+    }
+
+    pub async fn invite_link(&self, row: &SessionRow, jid: &str, reset: bool) -> Result<String, Refused> {
+        Ok(self.ready_link(row)?.invite_link(jid, reset).await?)
+    }
+
+    pub async fn invited_to(&self, row: &SessionRow, link: &str) -> Result<Group, Refused> {
+        Ok(self.ready_link(row)?.invited_to(link).await?)
+    }
+
+    pub async fn join_group(&self, row: &SessionRow, link: &str) -> Result<Joined, Refused> {
+        Ok(self.ready_link(row)?.join_group(link).await?)
+    }
+
+    /// The link of a session that is ready.
+    fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, Refused> {
+        let view = self.view_of(row);
+        let (status, reason) = (view.state.status(), view.state.reason());
+        if !matches!(view.state, State::Ready { .. }) {
+            return Err(Refused::NotReady { status, reason });
+        }
+        let link = view.link.and_then(|link| link.upgrade());
+        link.ok_or(Refused::NotReady { status: Status::Disconnected, reason: "connection_lost" })
+    }
+
+    async fn note_names(
+        &self,
+        row: &SessionRow,
+        groups: impl Iterator<Item = &Group>,
+    ) -> Result<(), StoreError> {
+        let names = groups.map(|group| name_of(group, self.now())).collect();
+        let news = Written { session: row.key.clone(), names, events: vec![] };
+        self.store().note_groups(news).await
+    }
+}
+
+fn name_of(group: &Group, now: At) -> GroupName {
+    let at = group.subject_at_ms.map_or(now, At);
+    GroupName { jid: group.jid.clone(), subject: group.subject.clone(), at }
+}
+
+/// Notes what all groups of a number are called; says whether that worked.
+pub(super) async fn learn(store: &Store, session: &SessionKey, link: &Link) -> bool {
+    let groups = match link.groups().await {
+        Ok(groups) => groups,
+        Err(refusal) => {
+            debug!(session.key = %session, "The groups of a number could not be read: {refusal}");
+            return false;
+        }
+    };
+    let now = store.clock().now();
+    let names = groups.iter().map(|group| name_of(group, now)).collect();
+    let noted = store.note_groups(Written { session: session.clone(), names, events: vec![] }).await;
+    noted
+        .inspect_err(|error| error!(session.key = %session, "Names of groups were not written: {error}"))
+        .is_ok()
+}
+
+/// What is written of a piece of news.
+pub(super) async fn write(store: &Store, session: &SessionKey, (name, event): (Option<GroupName>, NewEvent)) {
+    let news = Written { session: session.clone(), names: name.into_iter().collect(), events: vec![event] };
+    if let Err(error) = store.note_groups(news).await {
+        error!(session.key = %session, "News of a group was not written: {error}");
+    }
+}
+
+/// The number of a session, as groups name people.
+pub(super) fn person(account: &Account) -> Person {
+    Person { phone: Some(account.phone.clone()), lid: account.lid.clone() }
+}
+
+/// What the world hears of news that `own` number got, and the name that the group has from here on. A
+/// group whose name the news does not tell gets the one that is known.
+pub(super) fn told(own: &Person, news: GroupNews) -> (Option<GroupName>, NewEvent) {
+    let GroupNews { jid, at_ms, by, what } = news;
+    let at = At(at_ms);
+    let is_own_doing = by.as_ref().is_some_and(|by| by.is(own));
+    let mut data = json!({
+        "groupId": jid,
+        "subject": null,
+        "by": by.as_ref().map(shown),
+        "timestamp": at.seconds(),
+    });
+    let mut name = None;
+    let kind = match what {
+        What::Came { subject, subject_at_ms, is_new, by_link } => {
+            data["subject"] = subject.as_str().into();
+            data["reason"] = came_by(is_new, by_link).into();
+            name = Some(GroupName { jid, subject, at: subject_at_ms.map_or(at, At) });
+            Kind::GroupJoined
+        }
+        What::People { action: Action::Add, who, by_link } if who.iter().any(|one| one.is(own)) => {
+            data["reason"] = came_by(false, by_link).into();
+            Kind::GroupJoined
+        }
+        What::People { action: Action::Remove, who, .. } if who.iter().any(|one| one.is(own)) => {
+            data["reason"] = if is_own_doing { "left" } else { "removed" }.into();
+            Kind::GroupLeft
+        }
+        What::Ended => {
+            data["reason"] = "ended".into();
+            Kind::GroupLeft
+        }
+        What::People { action, who, .. } => {
+            data["action"] = word(action, &who, by.as_ref()).into();
+            data["participants"] = who.iter().map(shown).collect();
+            Kind::GroupParticipants
+        }
+        What::Changed(setting) => {
+            data["changed"] = changed(&setting);
+            if let Setting::Subject(subject) = setting {
+                data["subject"] = subject.as_str().into();
+                name = Some(GroupName { jid, subject, at });
+            }
+            Kind::GroupUpdated
+        }
+    };
+    (name, NewEvent { kind, occurred_at: at, data })
+}
+
+fn came_by(is_new: bool, by_link: bool) -> &'static str {
+    match (is_new, by_link) {
+        (true, _) => "created",
+        (_, true) => "invite",
+        _ => "added",
+    }
+}
+
+/// Who goes of their own will is removed by themselves.
+fn word(action: Action, who: &[Person], by: Option<&Person>) -> &'static str {
+    match action {
+        Action::Add => "add",
+        Action::Remove if by.is_some_and(|by| who.iter().all(|one| one.is(by))) => "leave",
+        Action::Remove => "remove",
+        Action::Promote => "promote",
+        Action::Demote => "demote",
+    }
+}
+
+fn shown(person: &Person) -> Value {
+    json!({ "phone": person.phone, "lid": person.lid })
+}
+
+fn changed(setting: &Setting) -> Value {
+    match setting {
+        Setting::Subject(subject) => json!({ "subject": subject }),
+        Setting::Description(description) => json!({ "description": description }),
+        Setting::Announce(on) => json!({ "announce": on }),
+        Setting::Locked(on) => json!({ "locked": on }),
+        Setting::EphemeralSeconds(seconds) => json!({ "ephemeralSeconds": seconds }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: &str = "120363000000000001@g.us";
+
+    fn person(phone: &str, lid: &str) -> Person {
+        let name = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Person { phone: name(phone), lid: name(lid) }
+    }
+
+    fn tell(by: Option<Person>, what: What) -> (Option<String>, Kind, Value) {
+        let own = person("15550000001", "100000000000001");
+        let news = GroupNews { jid: GROUP.to_owned(), at_ms: 7_000, by, what };
+        let (name, event) = told(&own, news);
+        (name.map(|name| name.subject), event.kind, event.data)
+    }
+
+    fn people(action: Action, who: &[&str]) -> What {
+        let who = who.iter().map(|lid| person("", lid)).collect();
+        What::People { action, who, by_link: false }
+    }
+
+    #[test]
+    fn coming_and_going_of_the_own_number_is_joining_and_leaving() {
+        let came = What::Came { subject: "Team".into(), subject_at_ms: None, is_new: true, by_link: false };
+        let (name, kind, data) = tell(Some(person("15550000002", "")), came);
+        assert_eq!(
+            (name.as_deref(), kind, &data["reason"]),
+            (Some("Team"), Kind::GroupJoined, &json!("created"))
+        );
+        assert_eq!(data["by"], json!({"phone": "15550000002", "lid": null}));
+        // WhatsApp names people by whichever it likes.
+        let (_, kind, _) = tell(None, people(Action::Add, &["100000000000009", "100000000000001"]));
+        assert_eq!(kind, Kind::GroupJoined);
+        let own = Some(person("15550000001", ""));
+        let (_, kind, data) = tell(own, people(Action::Remove, &["100000000000001"]));
+        assert_eq!((kind, &data["reason"]), (Kind::GroupLeft, &json!("left")));
+        let admin = Some(person("15550000002", ""));
+        let (_, _, data) = tell(admin, people(Action::Remove, &["100000000000001"]));
+        assert_eq!(data["reason"], "removed");
+    }
+
+    #[test]
+    fn what_others_do_is_told_as_theirs() {
+        let them = Some(person("", "100000000000002"));
+        let (_, kind, data) = tell(them.clone(), people(Action::Remove, &["100000000000002"]));
+        assert_eq!((kind, &data["action"]), (Kind::GroupParticipants, &json!("leave")));
+        let (_, _, data) = tell(them, people(Action::Remove, &["100000000000002", "100000000000003"]));
+        assert_eq!(
+            (&data["action"], data["participants"].as_array().map(Vec::len)),
+            (&json!("remove"), Some(2))
+        );
+        let (name, kind, data) = tell(None, What::Changed(Setting::Subject("New".into())));
+        assert_eq!((name.as_deref(), kind), (Some("New"), Kind::GroupUpdated));
+        assert_eq!((&data["subject"], &data["changed"]), (&json!("New"), &json!({"subject": "New"})));
+        let (name, _, data) = tell(None, What::Changed(Setting::Announce(true)));
+        assert_eq!(
+            (name, &data["subject"], &data["changed"]),
+            (None, &Value::Null, &json!({"announce": true}))
+        );
+    }
+}
