@@ -123,6 +123,8 @@ pub enum ChatChange {
     Pinned(bool),
     /// Until then; -1 is for good, 0 is not any more.
     MutedUntil(i64),
+    /// Its messages disappear after so many seconds; 0 is never.
+    Disappears(u32),
     /// All of it is read.
     Read,
 }

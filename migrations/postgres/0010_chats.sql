@@ -15,9 +15,11 @@ CREATE TABLE chats (
     is_archived BOOLEAN NOT NULL DEFAULT FALSE,
     is_pinned   BOOLEAN NOT NULL DEFAULT FALSE,
     muted_until BIGINT NOT NULL DEFAULT 0, -- -1: for good
+    expires_in  BIGINT NOT NULL DEFAULT 0, -- seconds until its messages disappear; 0: they stay
     PRIMARY KEY (tenant_id, mode, session_key, chat)
 );
 CREATE INDEX chats_by_last ON chats (tenant_id, mode, session_key, last_key);
+CREATE INDEX chats_disappearing ON chats (session_key) WHERE expires_in > 0;
 
 INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, last_key)
 SELECT tenant_id, mode, session_key,

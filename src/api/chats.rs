@@ -71,6 +71,9 @@ pub struct ChatShown {
     /// Absent while it is not muted, or muted for good
     #[serde(skip_serializing_if = "Option::is_none")]
     muted_until: Option<String>,
+    /// Seconds after which its messages disappear, ours too; absent where they stay
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<i64>,
     /// Absent once the log keeps it no longer
     #[serde(skip_serializing_if = "Option::is_none")]
     last_message: Option<Logged>,
@@ -186,6 +189,7 @@ async fn shown(api: &Api, session: &OwnSession, rows: Vec<ChatRow>) -> Result<Ve
             is_archived: row.is_archived,
             is_pinned: row.is_pinned,
             is_muted,
+            expires_in: Some(row.expires_in).filter(|seconds| *seconds > 0),
             muted_until: Some(row.muted_until)
                 .filter(|until| is_muted && *until > 0)
                 .map(|until| At(until).iso()),

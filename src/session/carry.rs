@@ -1,5 +1,6 @@
 //! Files of messages that leave: on WhatsApp's servers once, for however many messages carry them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use wapid_core::clock::At;
 use wapid_core::content::Content;
-use wapid_core::id::MediaId;
+use wapid_core::id::{MediaId, SessionKey};
 use wapid_core::media::{Kind, State};
 use wapid_core::store::TenantStore;
 use wapid_core::store::ledger::Owner;
@@ -54,6 +55,22 @@ impl Carriage {
 }
 
 impl Sessions {
+    /// A message with its chat's timer on it, where the chat has one and the message says nothing else.
+    pub(super) fn in_time<'a>(
+        &self,
+        session: &SessionKey,
+        chat: &str,
+        content: &'a Content,
+    ) -> Cow<'a, Content> {
+        let is_open = content.context.expires_in.is_none() && content.target().is_none();
+        let Some(seconds) = self.0.timers.of(session, chat).filter(|_| is_open) else {
+            return Cow::Borrowed(content);
+        };
+        let mut content = content.clone();
+        content.context.expires_in = Some(seconds);
+        Cow::Owned(content)
+    }
+
     /// The file that a message carries, on WhatsApp's servers. `None` for one that carries none.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use wapid_core::store::sessions::SessionRow;
 use wapid_core::store::{Store, StoreError};
 
 use super::Sessions;
+use super::timers::Timers;
 use crate::link::Link;
 pub use crate::link::groups::{Action, Group, Joined, Outcome, Person, Refusal, Role, Setting};
 use crate::link::groups::{GroupNews, What};
@@ -128,7 +129,7 @@ fn name_of(group: &Group, now: At) -> GroupName {
 }
 
 /// Notes what all groups of a number are called; says whether that worked.
-pub(super) async fn learn(store: &Store, session: &SessionKey, link: &Link) -> bool {
+pub(super) async fn learn(store: &Store, session: &SessionKey, link: &Link, timers: &Timers) -> bool {
     let groups = match link.groups().await {
         Ok(groups) => groups,
         Err(refusal) => {
@@ -136,6 +137,9 @@ pub(super) async fn learn(store: &Store, session: &SessionKey, link: &Link) -> b
             return false;
         }
     };
+    for group in &groups {
+        timers.note(session, &group.jid, group.ephemeral_seconds);
+    }
     let now = store.clock().now();
     let names = groups.iter().map(|group| name_of(group, now)).collect();
     let noted = store.note_groups(Written { session: session.clone(), names, events: vec![] }).await;

@@ -9,12 +9,14 @@ use tracing::error;
 use wapid_core::clock::At;
 use wapid_core::id::SessionKey;
 use wapid_core::message::Status;
+use wapid_core::people::chat_of;
 use wapid_core::phone::Phone;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
 use wapid_core::store::media::NewReceived;
 use wapid_core::store::{Store, StoreError};
 
 use super::Command;
+use super::timers::Timers;
 use crate::link::{Arrived, Commit, Recall};
 
 /// 12 s in all.
@@ -26,19 +28,28 @@ pub fn commit_into(
     store: Store,
     owner: Owner,
     commands: Option<mpsc::WeakUnboundedSender<Command>>,
+    timers: Timers,
     auto_fetch: u64,
 ) -> Commit {
     Arc::new(move |arrived| {
         let (store, owner, commands) = (store.clone(), owner.clone(), commands.clone());
+        let timers = timers.clone();
         async move {
             let now = store.clock().now();
             let rows = arrived
                 .into_iter()
                 .map(|message| row_of(&store, &owner, message, auto_fetch, now))
                 .collect::<Result<Vec<_>, _>>()?;
+            let disappearing: Vec<(String, Option<String>, u32)> =
+                rows.iter().filter_map(disappearing).collect();
             let has_files =
                 rows.iter().any(|row| row.file.as_ref().is_some_and(|file| file.next_at.is_some()));
             let received = store.receive(rows).await?;
+            for (chat, person, seconds) in disappearing {
+                for jid in [Some(chat), person].into_iter().flatten() {
+                    timers.note(&owner.session, &jid, seconds);
+                }
+            }
             if has_files && let Some(commands) = commands.as_ref().and_then(|commands| commands.upgrade()) {
                 let _ = commands.send(Command::FetchFiles);
             }
@@ -53,6 +64,14 @@ pub fn commit_into(
         }
         .boxed()
     })
+}
+
+/// A message that disappears tells its chat's timer: the chat by both of its names.
+fn disappearing(row: &Inbound) -> Option<(String, Option<String>, u32)> {
+    let seconds = row.content.context.expires_in?;
+    let phone = row.phone.as_ref().map(Phone::digits);
+    let person = chat_of(&row.chat, phone);
+    Some((row.chat.clone(), (person != row.chat).then_some(person), seconds))
 }
 
 /// The polls that a session knows, for whoever opens a vote.

@@ -57,6 +57,7 @@ mod reconcile;
 mod script;
 mod send;
 mod task;
+mod timers;
 
 pub use crate::link::{AskFailure, PictureSize};
 pub use checks::Checked;
@@ -111,6 +112,7 @@ struct Inner {
     checks: checks::Checks,
     people: people::Desk,
     heard: heard::Heard,
+    timers: timers::Timers,
     runners: bulk::Runners,
     receipts: inbound::Receipts,
     carriage: carry::Carriage,
@@ -421,6 +423,7 @@ impl Sessions {
     fn forget_handle(&self, row: &SessionRow) {
         let mut table = self.0.table.write();
         table.handles.remove(&row.key);
+        self.0.timers.forget(&row.key);
         let name = (row.tenant.clone(), row.mode, row.id.clone());
         // The name may be a newer session's by now.
         if table.names.get(&name) == Some(&row.key) {

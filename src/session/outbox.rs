@@ -327,6 +327,8 @@ async fn write(
 ) -> Result<InFlight, SendFailure> {
     let Outgoing { content, wa_id, created_at, .. } = outgoing;
     let file = context.sessions.carried(&context.owner, content, link).await?;
+    let content = context.sessions.in_time(&context.owner.session, chat, content);
+    let content = content.as_ref();
     link.transmit(chat, Letter { content, file: file.as_ref(), wa_id, made_at: *created_at }).await
 }
 

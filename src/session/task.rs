@@ -12,6 +12,7 @@ use wapid_core::clock::At;
 use wapid_core::crash;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
+use wapid_core::people::{ChatChange, News, Who};
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
@@ -21,7 +22,7 @@ use super::fetcher::Fetcher;
 use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
 use super::send::owner_of;
 use super::{CodeRefusal, Command, Sessions, View, groups, inbound};
-use crate::link::groups::{GroupNews, What};
+use crate::link::groups::{GroupNews, Setting, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a removal waits for a connection on which it can log the device out.
@@ -222,6 +223,7 @@ impl Task {
                 self.step(Input::Linked(account)).await;
             }
             Signal::Up => {
+                self.learn_timers().await;
                 self.step(Input::Up).await;
                 self.recover().await;
                 self.learn_groups();
@@ -238,7 +240,10 @@ impl Task {
             Signal::Receipt { wa_ids, status, at_ms } => {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
-            Signal::People(news) => self.sessions.0.heard.note(&self.owner, news),
+            Signal::People(news) => {
+                self.note_timers(&news);
+                self.sessions.0.heard.note(&self.owner, news);
+            }
             Signal::Group(news) => self.hear_of_group(news).await,
         }
     }
@@ -250,15 +255,38 @@ impl Task {
         }
     }
 
+    /// Before the first message leaves. Without them it would stay where others disappear.
+    async fn learn_timers(&self) {
+        let tenant = self.sessions.store().tenant(self.owner.tenant.clone(), self.owner.mode);
+        match tenant.disappearing(&self.row.key).await {
+            Ok(known) => self.sessions.0.timers.load(&self.row.key, known.into_iter()),
+            Err(error) => {
+                error!(session.key = %self.row.key, "Timers of chats were not read: {error}");
+            }
+        }
+    }
+
+    fn note_timers(&self, news: &[News]) {
+        for one in news {
+            if let News::Chat { who, chat, change: ChatChange::Disappears(seconds) } = one {
+                let person = who.as_ref().and_then(Who::chat);
+                for jid in person.iter().chain([chat]) {
+                    self.sessions.0.timers.note(&self.row.key, jid, *seconds);
+                }
+            }
+        }
+    }
+
     /// Once per number and process; what changes later WhatsApp tells.
     fn learn_groups(&self) {
         if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link)
             && !self.knows_groups.load(Ordering::Acquire)
         {
             let (store, session) = (self.sessions.store().clone(), self.row.key.clone());
+            let timers = self.sessions.0.timers.clone();
             let (link, knows_groups) = (link.clone(), self.knows_groups.clone());
             tokio::spawn(async move {
-                let known = groups::learn(&store, &session, &link).await;
+                let known = groups::learn(&store, &session, &link, &timers).await;
                 knows_groups.fetch_or(known, Ordering::AcqRel);
             });
         }
@@ -270,6 +298,12 @@ impl Task {
             let jid = news.jid.clone();
             // What fails is asked again with the next message to that group.
             tokio::spawn(async move { link.relearn_group(&jid).await });
+        }
+        if let What::Changed(Setting::EphemeralSeconds(seconds)) = &news.what {
+            let change = ChatChange::Disappears(*seconds);
+            let news = vec![News::Chat { who: None, chat: news.jid.clone(), change }];
+            self.note_timers(&news);
+            self.sessions.0.heard.note(&self.owner, news);
         }
         groups::write(self.sessions.store(), &self.row.key, groups::told(&own, news)).await;
     }
@@ -395,8 +429,9 @@ impl Task {
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
         let commands = self.sessions.commands_of(&self.row.key);
+        let timers = self.sessions.0.timers.clone();
         let commit =
-            inbound::commit_into(parts.store.clone(), self.owner.clone(), commands, parts.auto_fetch);
+            inbound::commit_into(parts.store.clone(), self.owner.clone(), commands, timers, parts.auto_fetch);
         let recall = inbound::recall_from(parts.store.clone(), self.row.key.clone());
         match Link::open(wiring, tell, commit, recall).await {
             Ok(link) => {

@@ -213,7 +213,8 @@ pub struct Context {
     /// How often it was forwarded before, where it was; WhatsApp shows it, and from 5 on "many times".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<u32>,
-    /// In a disappearing chat: seconds until it is gone.
+    /// Seconds until it is gone; 0 for one that stays although its chat disappears. `None` is as the chat
+    /// has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u32>,
 }

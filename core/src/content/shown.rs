@@ -58,8 +58,8 @@ pub fn shown(content: &Content) -> Map<String, Value> {
         put("forwarded", true.into());
         put("forwardedTimes", (*times).into());
     }
-    if let Some(seconds) = expires_in {
-        put("expiresIn", (*seconds).into());
+    if let Some(seconds) = expires_in.filter(|seconds| *seconds > 0) {
+        put("expiresIn", seconds.into());
     }
     fields
 }

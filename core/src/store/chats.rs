@@ -24,6 +24,8 @@ pub struct ChatRow {
     pub is_pinned: bool,
     /// Milliseconds since the epoch; 0 is not muted, -1 is for good.
     pub muted_until: i64,
+    /// Seconds until messages of it disappear; 0: they stay.
+    pub expires_in: i64,
     /// Of the person.
     pub saved_name: Option<String>,
     pub push_name: Option<String>,
@@ -47,7 +49,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT c.chat, c.wire, c.lid, c.name, c.last_key, c.unread, c.is_archived, c.is_pinned,
-                c.muted_until, n.saved_name, n.push_name, i.contact_id
+                c.muted_until, c.expires_in, n.saved_name, n.push_name, i.contact_id
             FROM (SELECT chats.*, CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
                     WHEN chat LIKE '%@lid' THEN 'l:' || SUBSTR(chat, 1, LENGTH(chat) - 4) END AS alias
                 FROM chats WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 ",
@@ -63,6 +65,10 @@ macro_rules! select {
 
 /// Without those that have no message here yet.
 const PAGE: &str = select!("AND last_key > '' AND last_key < $4 ORDER BY last_key DESC LIMIT $5");
+
+/// The tenant is compared so that both engines go by the index.
+const DISAPPEARING: &str = "SELECT chat, wire, lid, expires_in FROM chats
+    WHERE session_key = $1 AND expires_in > 0 AND tenant_id || '' = $2 AND mode || '' = $3";
 
 const ONE: &str = select!("AND chat = $4");
 
@@ -94,6 +100,19 @@ impl TenantStore {
         let before = before.map_or("~", MessageKey::as_str);
         let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), before, limit];
         Ok(self.store.db.rows(PAGE, place).await?)
+    }
+
+    /// Chats of a session whose messages disappear, by each of their JIDs, with the seconds.
+    pub async fn disappearing(&self, session: &SessionKey) -> Result<Vec<(String, u32)>> {
+        let place = values![session.as_str(), self.tenant.as_str(), self.mode.as_str()];
+        let rows: Vec<(String, String, Option<String>, i64)> =
+            self.store.db.rows(DISAPPEARING, place).await?;
+        let each = rows.into_iter().flat_map(|(chat, wire, lid, seconds)| {
+            let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+            let lid = lid.map(|lid| format!("{lid}@lid"));
+            [Some(chat), Some(wire), lid].into_iter().flatten().map(move |jid| (jid, seconds))
+        });
+        Ok(each.collect())
     }
 
     /// The conversation that somebody names, by any of its JIDs.
@@ -166,7 +185,7 @@ impl TenantStore {
 
 #[cfg(test)]
 mod tests {
-    use super::{ONE, PAGE, UNREAD};
+    use super::{DISAPPEARING, ONE, PAGE, UNREAD};
     use crate::store::plan::Plans;
 
     /// A page costs the same however many chats and messages there are.
@@ -174,9 +193,10 @@ mod tests {
         let walks = &[
             "chats_by_last (tenant_id=? AND mode=? AND session_key=? AND last_key>? AND last_key<?)",
             "messages_unread (session_key=? AND chat=?)",
+            "chats_disappearing (session_key=?)",
         ][..];
         let mut wide = Vec::new();
-        for (sql, types) in [(PAGE, "tttti"), (ONE, "tttt"), (UNREAD, "tttti")] {
+        for (sql, types) in [(PAGE, "tttti"), (ONE, "tttt"), (UNREAD, "tttti"), (DISAPPEARING, "ttt")] {
             let steps = plans.wide_steps(sql, types, walks).await;
             // The page itself, which SQLite reads as a list of its own.
             wide.extend(

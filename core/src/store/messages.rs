@@ -73,7 +73,6 @@ impl MessageRow {
         Ok(Some(content))
     }
 }
-}
 
 /// Which rows; empty is all.
 #[derive(Debug, Clone, Default)]

@@ -52,8 +52,8 @@ mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
-pub mod media;
 pub mod log;
+pub mod media;
 pub mod messages;
 pub mod people;
 #[cfg(test)]

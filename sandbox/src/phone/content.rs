@@ -59,6 +59,16 @@ pub(super) async fn build(
         }
         Draft::Edit { target, text } => return edit(net, phone, chat, &target, text),
         Draft::Delete { target } => return delete(net, phone, chat, &target),
+        Draft::Timer { seconds } => {
+            return Ok(wa::Message {
+                protocol_message: MessageField::some(ProtocolMessage {
+                    r#type: Some(Type::EPHEMERAL_SETTING),
+                    ephemeral_expiration: Some(seconds),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            });
+        }
         Draft::Vote { target, options } => return vote(net, phone, chat, &target, &options),
     };
     surround(net, phone, chat, context, &mut message)?;

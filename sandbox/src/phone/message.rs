@@ -106,6 +106,8 @@ pub enum MessageKind {
     Edit,
     Delete,
     Vote,
+    /// Sets after how long the messages of a chat of two disappear: `expiration`, 0 for never. It shows nothing.
+    Timer,
 }
 
 impl PhoneMessage {
@@ -163,6 +165,11 @@ impl PhoneMessage {
                 return Ok(Draft::Edit { text: self.text.clone(), target: self.target()? });
             }
             MessageKind::Delete => return Ok(Draft::Delete { target: self.target()? }),
+            MessageKind::Timer => {
+                let seconds =
+                    self.expiration.ok_or_else(|| invalid("expiration: after how many seconds?"))?;
+                return Ok(Draft::Timer { seconds });
+            }
             MessageKind::Vote => {
                 return Ok(Draft::Vote { options: self.votes.clone(), target: self.target()? });
             }
@@ -273,6 +280,7 @@ pub(crate) enum Draft {
     Edit { target: String, text: String },
     Delete { target: String },
     Vote { target: String, options: Vec<String> },
+    Timer { seconds: u32 },
 }
 
 pub(crate) struct Attachment {

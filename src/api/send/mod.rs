@@ -87,7 +87,8 @@ pub struct NewMessage {
     emoji: Option<String>,
     /// The message that this one answers: its `messageId`
     quoted_message_id: Option<String>,
-    /// Numbers or JIDs that are mentioned; write them into the text as `@919876543210`
+    /// Numbers or JIDs that are mentioned; write them into the text as `@919876543210`. In a group, `all` is
+    /// everybody in it
     mentions: Option<Vec<String>>,
     /// In a disappearing chat: seconds, 86400, 604800 or 7776000; as the chat is set, unless said
     expires_in: Option<u32>,

@@ -18,6 +18,8 @@ const EDIT_MS: i64 = 15 * 60_000;
 const DELETE_MS: i64 = 60 * 3_600_000;
 /// One emoji may be several characters long.
 const EMOJI_MAX: usize = 64;
+/// Among mentions: everybody in the group.
+const EVERYBODY: &str = "all";
 /// What WhatsApp's apps offer: a day, a week, 90 days.
 const EXPIRES: [u32; 3] = [86_400, 604_800, 7_776_000];
 
@@ -158,6 +160,17 @@ impl Named {
     }
 }
 
+/// Everybody in a group but this number, as WhatsApp tells it now.
+async fn everybody(api: &Api, session: &OwnSession, to: &Recipient) -> Result<Vec<String>, ApiError> {
+    let Recipient::Group(_) = to else {
+        return Err(ApiError::bad("INVALID_RECIPIENT", "mentions: `all` is for groups"));
+    };
+    let group = api.sessions.group(&session.row, &to.jid()).await?;
+    let own = api.sessions.own_number(&session.caller.store, &session.row.id);
+    let others = group.participants.into_iter().filter(|one| own.is_none() || one.person.phone != own);
+    Ok(others.filter_map(|one| one.person.jid()).take(MENTIONS_MAX).collect())
+}
+
 /// What is said beside a message.
 pub async fn context(
     api: &Api,
@@ -177,8 +190,14 @@ pub async fn context(
     if mentions.len() > MENTIONS_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("mentions: at most {MENTIONS_MAX}")));
     }
-    let mentions = mentions
+    let everybody = if mentions.iter().any(|text| text == EVERYBODY) {
+        everybody(api, session, to).await?
+    } else {
+        vec![]
+    };
+    let mut mentions = mentions
         .iter()
+        .filter(|text| *text != EVERYBODY)
         .map(|text| match Recipient::parse(text) {
             Ok(Recipient::Group(_)) => {
                 Err(ApiError::bad("INVALID_RECIPIENT", "mentions: people, not groups"))
@@ -186,12 +205,15 @@ pub async fn context(
             Ok(person) => Ok(person.jid()),
             Err(problem) => Err(ApiError::bad("INVALID_RECIPIENT", format!("mentions: {problem}"))),
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()?;
+    mentions.extend(everybody);
+    mentions.sort();
+    mentions.dedup();
     if expires_in.is_some_and(|seconds| seconds != 0 && !EXPIRES.contains(&seconds)) {
         return Err(ApiError::bad(
             "INVALID_REQUEST",
             "expiresIn: 86400, 604800 or 7776000 seconds; 0 for never",
         ));
     }
-    Ok(Context { quoted, mentions, forwarded: None, expires_in: expires_in.filter(|seconds| *seconds > 0) })
+    Ok(Context { quoted, mentions, forwarded: None, expires_in })
 }

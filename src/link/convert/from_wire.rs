@@ -68,6 +68,13 @@ fn plain(body: Body) -> Heard {
     Heard { content: body.into(), file: None, vote: None }
 }
 
+/// The seconds of a message that sets its chat's timer; 0 stops it.
+pub fn timer(message: &wa::Message) -> Option<u32> {
+    let protocol = message.get_base_message().protocol_message.as_option()?;
+    let is_timer = protocol.r#type == Some(part::protocol_message::Type::EPHEMERAL_SETTING);
+    is_timer.then(|| protocol.ephemeral_expiration.unwrap_or(0))
+}
+
 /// What changes another message.
 fn change(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
     if let Some(reaction) = message.reaction_message.as_option() {

@@ -288,7 +288,7 @@ fn context(context: &Context) -> Option<wa::ContextInfo> {
         mentioned_jid: context.mentions.clone(),
         is_forwarded: context.forwarded.map(|_| true),
         forwarding_score: context.forwarded,
-        expiration: context.expires_in,
+        expiration: context.expires_in.filter(|seconds| *seconds > 0),
         ..Default::default()
     })
 }

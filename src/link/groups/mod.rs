@@ -42,6 +42,12 @@ impl Person {
         let shares = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
         shares(&self.phone, &other.phone) || shares(&self.lid, &other.lid)
     }
+
+    /// By the number, where it is known.
+    pub fn jid(&self) -> Option<String> {
+        let phone = self.phone.as_ref().map(|phone| format!("{phone}@s.whatsapp.net"));
+        phone.or_else(|| self.lid.as_ref().map(|lid| format!("{lid}@lid")))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,10 +10,12 @@ use wacore::poll::{PollVoteCiphertext, compute_option_hash};
 use wacore::types::events::InboundMessage;
 use wacore_binary::{Jid, JidExt as _};
 use wapid_core::content::{Body, Poll};
+use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
 use crate::link::convert::{self, Heard, Own, SealedVote};
-use crate::link::{Arrived, Commit, Recall};
+use crate::link::{Arrived, Commit, Recall, Signal};
 
 /// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
 const COMMIT_TRIES: u32 = 5;
@@ -22,6 +24,7 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Hook {
     pub(super) commit: Commit,
     pub(super) recall: Recall,
+    pub(super) tell: Arc<dyn Fn(Signal) + Send + Sync>,
     pub(super) unflushed: Arc<AtomicBool>,
 }
 
@@ -66,6 +69,10 @@ impl Hook {
         let users: Vec<String> =
             [client.pn(), client.lid()].into_iter().flatten().map(|jid| jid.user.to_string()).collect();
         let own = Own { users: &users, from_me: source.is_from_me, sender: &sender.to_string() };
+        if let Some(seconds) = convert::timer(&message.message) {
+            self.tell_timer(client, message, seconds).await;
+            return None;
+        }
         let Heard { mut content, file, vote } = convert::from_wire(&message.message, &own)?;
         if let (Some(sealed), Body::Vote(vote)) = (vote, &mut content.body) {
             let poll = (self.recall)(vote.target.id.clone()).await;
@@ -82,22 +89,7 @@ impl Hook {
                 _ => return None,
             };
         }
-        let (other, alternative) = if source.is_from_me && !source.is_group {
-            (&source.chat, source.recipient_alt.as_ref().or(info.peer_recipient_pn.as_ref()))
-        } else {
-            (&source.sender, source.sender_alt.as_ref())
-        };
-        let known = [Some(other), alternative];
-        let find = |is: fn(&Jid) -> bool| {
-            known.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
-        };
-        let (mut phone, mut lid) = (find(|j| j.is_pn()), find(|j| j.is_lid()));
-        if (phone.is_none() || lid.is_none())
-            && let Ok(Some(entry)) = client.get_lid_pn_entry(other).await
-        {
-            phone.get_or_insert_with(|| entry.phone_number.to_string());
-            lid.get_or_insert_with(|| entry.lid.to_string());
-        }
+        let Names { phone, lid } = names(client, message).await;
         Some(Arrived {
             wa_id: info.id.clone(),
             chat: source.chat.to_non_ad().to_string(),
@@ -113,6 +105,48 @@ impl Hook {
             sent_at_ms: info.timestamp.timestamp_millis(),
         })
     }
+
+    /// Everything from here on disappears, or nothing any more. It is no message to anybody.
+    async fn tell_timer(&self, client: &Client, message: &InboundMessage, seconds: u32) {
+        let source = &message.info.source;
+        let who = if source.is_group {
+            None
+        } else {
+            let Names { phone, lid } = names(client, message).await;
+            Some(Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid })
+        };
+        let chat = source.chat.to_non_ad().to_string();
+        let change = ChatChange::Disappears(seconds);
+        (self.tell)(Signal::People(vec![News::Chat { who, chat, change }]));
+    }
+}
+
+/// The other party of a chat of two, or who wrote into a group, by the names that are known.
+struct Names {
+    phone: Option<String>,
+    lid: Option<String>,
+}
+
+async fn names(client: &Client, message: &InboundMessage) -> Names {
+    let info = &message.info;
+    let source = &info.source;
+    let (other, alternative) = if source.is_from_me && !source.is_group {
+        (&source.chat, source.recipient_alt.as_ref().or(info.peer_recipient_pn.as_ref()))
+    } else {
+        (&source.sender, source.sender_alt.as_ref())
+    };
+    let known = [Some(other), alternative];
+    let find = |is: fn(&Jid) -> bool| {
+        known.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
+    };
+    let (mut phone, mut lid) = (find(|j| j.is_pn()), find(|j| j.is_lid()));
+    if (phone.is_none() || lid.is_none())
+        && let Ok(Some(entry)) = client.get_lid_pn_entry(other).await
+    {
+        phone.get_or_insert_with(|| entry.phone_number.to_string());
+        lid.get_or_insert_with(|| entry.lid.to_string());
+    }
+    Names { phone, lid }
 }
 
 /// Our own address in the namespace of a chat.

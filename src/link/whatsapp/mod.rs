@@ -155,7 +155,12 @@ impl Link {
                     .with_os(wiring.device_name)
                     .with_platform_type(PlatformType::CHROME),
             )
-            .with_inbound_durability_hook(Hook { commit, recall, unflushed: unflushed.clone() })
+            .with_inbound_durability_hook(Hook {
+                commit,
+                recall,
+                tell: Arc::new(tell.clone()),
+                unflushed: unflushed.clone(),
+            })
             .skip_history_sync();
         let builder = match version {
             Some(version) => builder.with_version(version),

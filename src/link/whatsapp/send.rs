@@ -43,9 +43,9 @@ impl Link {
             Ok(_) => Ok(InFlight(wait)),
             // Whatever it says, without a connection it is the connection.
             Err(_) if !self.is_connected() => Err(SendFailure::Lost),
-            Err(error) => Err(groups::refusal(&error)
-                .filter(|_| is_group)
-                .unwrap_or_else(|| failure_of(error))),
+            Err(error) => {
+                Err(groups::refusal(&error).filter(|_| is_group).unwrap_or_else(|| failure_of(error)))
+            }
         }
     }
 

@@ -352,3 +352,23 @@ on_both_engines! {
         ana.until_shows("So am I").await;
     }
 }
+
+on_both_engines! {
+    async fn everybody_in_a_group_is_mentioned(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let main = shop.linked("main", SHOP).await;
+        let (ana, ben) = (shop.phone(ANA).await, shop.phone(BEN).await);
+        let group = main.group("Team", &[ANA, BEN]).await;
+        let body = json!({"to": group, "message": "Lunch, everybody", "mentions": ["all"]});
+        main.caller.post(&main.path("/send"), body.clone()).await.ok();
+        for phone in [&ana, &ben] {
+            let shown = phone.until_shows("Lunch, everybody").await;
+            let mentions = shown["mentions"].as_array().expect("mentions");
+            let named = |number: &str| mentions.iter().any(|jid| jid.as_str().is_some_and(|jid| jid.starts_with(number)));
+            assert!(mentions.len() == 2 && named(ANA) && named(BEN), "{shown}");
+        }
+        let mut to_one = body;
+        to_one["to"] = ANA.into();
+        main.caller.post(&main.path("/send"), to_one).await.refused(400, "INVALID_RECIPIENT");
+    }
+}

@@ -4,11 +4,13 @@ use image::ImageFormat;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{ANA, SHOP, base64, picture, sha256, shop_and_ana, shows, writes};
+use super::{ANA, SHOP, base64, picture, recorded, sha256, shop_and_ana, shows, writes};
 use crate::app::{Session, TestApp, until};
 use crate::on_both_engines;
 
-/// A file of each kind that is made without other programs.
+const TONE: [&str; 4] = ["-f", "lavfi", "-i", "sine=frequency=300:duration=1"];
+
+/// A file of each kind.
 fn samples() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     let pdf = [b"%PDF-1.4\n".to_vec(), vec![b'x'; 300_000], b"\n%%EOF\n".to_vec()].concat();
     vec![
@@ -16,7 +18,29 @@ fn samples() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("image", "image/png", picture(ImageFormat::Png)),
         ("document", "application/pdf", pdf),
         ("sticker", "image/webp", picture(ImageFormat::WebP)),
+        (
+            "video",
+            "video/mp4",
+            recorded(
+                &[
+                    &["-f", "lavfi", "-i", "testsrc=size=96x64:rate=10:duration=1"][..],
+                    &TONE,
+                    &["-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-f", "mp4"],
+                ]
+                .concat(),
+            ),
+        ),
+        ("audio", "audio/mpeg", recorded(&[&TONE[..], &["-f", "mp3"]].concat())),
+        (
+            "voice",
+            "audio/ogg; codecs=opus",
+            recorded(&[&TONE[..], &["-c:a", "libopus", "-ac", "1", "-f", "ogg"]].concat()),
+        ),
     ]
+}
+
+fn has_caption(kind: &str) -> bool {
+    matches!(kind, "image" | "video" | "document")
 }
 
 async fn stored(session: &Session<'_>, media: &str) -> Value {
@@ -33,7 +57,7 @@ on_both_engines! {
         let (session, ana) = shop_and_ana(&shop).await;
         for (kind, mime, bytes) in samples() {
             let mut body = json!({"to": ANA, "type": kind, "mediaBase64": base64(&bytes), "mediaMimeType": mime});
-            if kind != "sticker" {
+            if has_caption(kind) {
                 body["message"] = "Your invoice".into();
             }
             if kind == "document" {
@@ -45,11 +69,17 @@ on_both_engines! {
             if kind == "document" {
                 shows(&shown, json!({"fileName": "invoice-march-2026.pdf", "message": "Your invoice"}));
             }
+            if matches!(kind, "video" | "audio" | "voice") {
+                shows(&shown, json!({"seconds": 1}));
+            }
+            if kind == "voice" {
+                assert!(shown["waveform"].as_array().is_some_and(|bars| bars.len() == 64), "{shown}");
+            }
             let path = ana.path(&format!("/messages/{id}/media"));
             assert_eq!(shop.test.bytes(Method::GET, &path, &[]).await.body, bytes, "{kind}");
 
             let mut body = json!({"to": SHOP, "type": kind, "mediaBase64": base64(&bytes), "mimeType": mime, "message": ""});
-            if kind != "sticker" {
+            if has_caption(kind) {
                 body["message"] = "Mine".into();
             }
             let id = writes(&shop, &ana, body).await;

@@ -1,6 +1,7 @@
 //! Every kind of message, both ways: what goes out is shown as it was said, what comes in is complete.
 
 use std::io::Cursor;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
@@ -13,6 +14,7 @@ mod changes;
 mod files;
 mod memory;
 mod refusals;
+mod timers;
 mod words;
 
 pub const SHOP: &str = "5511900000001";
@@ -33,6 +35,21 @@ pub fn picture(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(vec![]);
     DynamicImage::from(pixels).write_to(&mut file, format).expect("a picture");
     file.into_inner()
+}
+
+/// A second of sound or film, as a file of that kind.
+pub fn recorded(arguments: &[&str]) -> Vec<u8> {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("recorded");
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-y"])
+        .args(arguments)
+        .arg(&path)
+        .stdin(Stdio::null())
+        .status()
+        .expect("ffmpeg is installed; `./test` installs it");
+    assert!(made.success(), "ffmpeg made nothing of {arguments:?}");
+    std::fs::read(&path).expect("a file")
 }
 
 pub fn base64(bytes: &[u8]) -> String {

@@ -5,15 +5,13 @@
 
 use ulid::Ulid;
 
-use super::contacts;
 use super::events::Events;
 use super::files::{self, FileDone, FileNews};
 use super::{
     Accepted, Attempt, ChangeJob, Changed, Dismissal, GroupNews, Heard, Inbound, Intent, OptOutWish,
-    ReceiptNews, Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, deliver, groups, jobs,
-    receive, settle, steer, wish,
+    ReceiptNews, Received, Refused, Result, Retried, Retry, Settlement, Switch, accept, chats, contacts,
+    deliver, groups, jobs, people, receive, settle, steer, wish,
 };
-use super::{chats, contacts, people};
 use crate::clock::At;
 use crate::event::NewEvent;
 use crate::id::{EventId, MessageKey, SessionKey};

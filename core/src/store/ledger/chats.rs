@@ -19,31 +19,36 @@ use crate::store::tx::{Tx, values};
 const KNOWN_MAX: usize = 50_000;
 
 /// A message that is not the newest, and adds nothing to read, touches no row.
-pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread) AS ({rows})
-    INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread)
-    SELECT v.tenant_id, v.mode, v.session_key, v.chat, v.wire, v.lid, v.name, v.last_key, v.unread
+pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread, expires_in)
+        AS ({rows})
+    INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread, expires_in)
+    SELECT v.tenant_id, v.mode, v.session_key, v.chat, v.wire, v.lid, v.name, v.last_key, v.unread, v.expires_in
     FROM v WHERE v.chat IS NOT NULL
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET
         wire = excluded.wire, lid = COALESCE(excluded.lid, chats.lid),
         name = COALESCE(excluded.name, chats.name),
         last_key = CASE WHEN excluded.last_key > chats.last_key THEN excluded.last_key ELSE chats.last_key END,
-        unread = chats.unread + excluded.unread
+        unread = chats.unread + excluded.unread,
+        expires_in = CASE WHEN excluded.expires_in > 0 THEN excluded.expires_in ELSE chats.expires_in END
     WHERE excluded.last_key > chats.last_key OR excluded.unread > 0";
 
 /// The chat of somebody's LID, when their number is known.
 pub(super) const ABSORB: &str = "WITH v (tenant_id, mode, session_key, chat) AS ({rows})
     DELETE FROM chats WHERE (tenant_id, mode, session_key, chat)
         IN (SELECT v.tenant_id, v.mode, v.session_key, v.chat FROM v)
-    RETURNING tenant_id, mode, session_key, chat, wire, last_key, unread, is_archived, is_pinned, muted_until";
+    RETURNING tenant_id, mode, session_key, chat, wire, last_key, unread, is_archived, is_pinned, muted_until,
+        expires_in";
 
 const CARRY: &str = "INSERT INTO chats
-        (tenant_id, mode, session_key, chat, wire, last_key, unread, is_archived, is_pinned, muted_until)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        (tenant_id, mode, session_key, chat, wire, last_key, unread, is_archived, is_pinned, muted_until,
+            expires_in)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET
         last_key = CASE WHEN excluded.last_key > chats.last_key THEN excluded.last_key ELSE chats.last_key END,
         unread = chats.unread + excluded.unread, is_archived = chats.is_archived OR excluded.is_archived,
         is_pinned = chats.is_pinned OR excluded.is_pinned,
-        muted_until = CASE WHEN chats.muted_until = 0 THEN excluded.muted_until ELSE chats.muted_until END";
+        muted_until = CASE WHEN chats.muted_until = 0 THEN excluded.muted_until ELSE chats.muted_until END,
+        expires_in = CASE WHEN chats.expires_in = 0 THEN excluded.expires_in ELSE chats.expires_in END";
 
 pub(super) const NAME: &str =
     "WITH v (tenant_id, mode, session_key, alias, lid, push_name, push_folded) AS ({rows})
@@ -101,6 +106,8 @@ struct Touched<'a> {
     name: Option<&'a str>,
     last_key: &'a str,
     unread: i64,
+    /// Of a message that disappears.
+    expires_in: i64,
 }
 
 /// Moves the chats of a batch's messages.
@@ -137,6 +144,7 @@ pub(super) async fn write<'a>(
             name: None,
             last_key: message.key,
             unread: 0,
+            expires_in: 0,
         });
         entry.lid = lid.or(entry.lid);
         entry.name = message.chat_name.or(entry.name);
@@ -144,10 +152,13 @@ pub(super) async fn write<'a>(
             (entry.wire, entry.last_key) = (message.chat, message.key);
         }
         entry.unread += i64::from(message.is_inbound);
+        if message.expires_in > 0 {
+            entry.expires_in = message.expires_in;
+        }
     }
     absorb(tx, bench, &numbered).await?;
     let rows = touched.iter().map(|(((tenant, mode, session), chat), of)| {
-        let of = values![of.wire, of.lid, of.name, of.last_key, of.unread];
+        let of = values![of.wire, of.lid, of.name, of.last_key, of.unread, of.expires_in];
         [values![*tenant, *mode, session.as_str(), chat.as_str()], of].concat()
     });
     tx.run_many(&mut bench.texts, TOUCH, rows.collect()).await?;
@@ -193,6 +204,7 @@ pub(super) async fn absorb(
             chat.is_archived,
             chat.is_pinned,
             chat.muted_until,
+            chat.expires_in,
         ];
         tx.run(CARRY, carried).await?;
     }
@@ -230,6 +242,8 @@ struct Message<'a> {
     /// Of a group.
     chat_name: Option<&'a str>,
     is_inbound: bool,
+    /// Seconds; 0 for one that stays, and for one of ours, which may have a time of its own.
+    expires_in: i64,
 }
 
 impl<'a> Message<'a> {
@@ -256,6 +270,7 @@ impl<'a> Message<'a> {
             name: text("senderName").filter(|name| is_inbound && !name.is_empty()),
             chat_name: text("chatName").filter(|name| !name.is_empty()),
             is_inbound,
+            expires_in: event.data["expiresIn"].as_i64().filter(|_| is_inbound).unwrap_or(0),
         })
     }
 
@@ -277,6 +292,7 @@ struct Chat {
     is_archived: bool,
     is_pinned: bool,
     muted_until: i64,
+    expires_in: i64,
 }
 
 #[derive(sqlx::FromRow)]

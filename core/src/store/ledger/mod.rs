@@ -476,8 +476,8 @@ impl UnsettledRow {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLAIM, accept, change, chats, contacts, deliver, events, groups, jobs, people, receive, settle, steer,
-        task,
+        CLAIM, accept, change, chats, contacts, deliver, events, groups, jobs, people, receive, settle,
+        steer, task,
     };
     use crate::store::plan::Plans;
 

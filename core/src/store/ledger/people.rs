@@ -51,6 +51,9 @@ const PIN: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, 
 const MUTE: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, muted_until)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET muted_until = excluded.muted_until";
+const DISAPPEAR: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, expires_in)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET expires_in = excluded.expires_in";
 const NAME: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, name)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET name = excluded.name";
@@ -155,6 +158,7 @@ async fn change_chat(
         ChatChange::Archived(is_archived) => (ARCHIVE, values![is_archived]),
         ChatChange::Pinned(is_pinned) => (PIN, values![is_pinned]),
         ChatChange::MutedUntil(until) => (MUTE, values![until]),
+        ChatChange::Disappears(seconds) => (DISAPPEAR, values![i64::from(seconds)]),
         ChatChange::Read => {
             tx.run(ALL_READ, place_values(owner, chat)).await?;
             return Ok(());
