@@ -97,11 +97,8 @@ pub enum News {
         unread: i64,
         wa_ids: Vec<String>,
     },
-    /// A group is called so.
-    GroupNamed {
-        chat: String,
-        name: String,
-    },
+    /// Another number is linked from here on: what was kept of the one before is nobody's.
+    NumberChanged,
     Called(Call),
     Presence {
         who: Who,

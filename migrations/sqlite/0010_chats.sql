@@ -9,7 +9,6 @@ CREATE TABLE chats (
     chat        TEXT NOT NULL,
     wire        TEXT NOT NULL,             -- the JID that WhatsApp used last
     lid         TEXT,                      -- of the person, where known
-    name        TEXT,                      -- of a group
     last_key    TEXT NOT NULL DEFAULT '',  -- of its newest message; '' while there is none
     unread      BIGINT NOT NULL DEFAULT 0,
     is_archived BOOLEAN NOT NULL DEFAULT FALSE,
@@ -26,10 +25,13 @@ SELECT tenant_id, mode, session_key,
     CASE WHEN phone IS NOT NULL AND (chat LIKE '%@s.whatsapp.net' OR chat LIKE '%@lid')
         THEN phone || '@s.whatsapp.net' ELSE chat END AS one,
     MAX(chat), MAX(CASE WHEN chat LIKE '%@g.us' THEN NULL ELSE lid END), MAX(key)
-FROM messages GROUP BY tenant_id, mode, session_key, one;
+FROM messages WHERE target IS NULL GROUP BY tenant_id, mode, session_key, one;
+
+-- What came before this was read on the phone, as far as anybody knows.
+UPDATE messages SET read_at = created_at WHERE direction = 'in';
 
 -- What nobody has read of a conversation.
-CREATE INDEX messages_unread ON messages (session_key, chat, key) WHERE direction = 'in' AND read_at IS NULL;
+CREATE INDEX messages_unread ON messages (session_key, chat, key) WHERE direction = 'in' AND read_at IS NULL AND target IS NULL;
 
 -- How a session's phone calls somebody, and how they call themselves. The alias is that of `contacts`: the
 -- number where it is known, else the LID.

@@ -22,7 +22,7 @@ use wapid_sandbox::SandboxError;
 
 use crate::media::{Refusal as MediaRefusal, Unreadable};
 use crate::session::groups::{self, Refusal};
-use crate::session::{AskFailure, AskRefusal, CodeRefusal, SendRefusal};
+use crate::session::{AskFailure, AskRefusal, CodeRefusal, NotReady, SendRefusal};
 
 /// What a failed request answers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -437,15 +437,19 @@ impl From<Unreadable> for ApiError {
     }
 }
 
+impl From<NotReady> for ApiError {
+    fn from(problem: NotReady) -> Self {
+        let mut refused = Self::bad("SESSION_NOT_READY", sentence(&problem));
+        (refused.body.status, refused.body.reason) = (Some(problem.status.as_str()), Some(problem.reason));
+        refused
+    }
+}
+
 impl From<AskRefusal> for ApiError {
     fn from(problem: AskRefusal) -> Self {
         let text = sentence(&problem);
         match problem {
-            AskRefusal::NotReady { status, reason } => {
-                let mut refused = Self::bad("SESSION_NOT_READY", text);
-                (refused.body.status, refused.body.reason) = (Some(status.as_str()), Some(reason));
-                refused
-            }
+            AskRefusal::NotReady(problem) => problem.into(),
             AskRefusal::TooManyChecks(spent) => {
                 let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "NUMBER_CHECK_LIMIT", text);
                 (refused.body.limit, refused.body.used) = (Some(spent.limit), Some(spent.used));
@@ -495,7 +499,7 @@ impl From<groups::Refused> for ApiError {
     fn from(problem: groups::Refused) -> Self {
         let text = sentence(&problem);
         match problem {
-            groups::Refused::NotReady { status, reason } => SendRefusal::NotReady { status, reason }.into(),
+            groups::Refused::NotReady(problem) => problem.into(),
             groups::Refused::Store(problem) => problem.into(),
             groups::Refused::Refusal(refusal) => match refusal {
                 Refusal::NotFound => Self::no_group(),

@@ -91,8 +91,6 @@ pub struct Arrived {
     pub sender_name: Option<String>,
     pub from_me: bool,
     pub is_group: bool,
-    /// A group's subject, where known.
-    pub chat_name: Option<String>,
     pub content: Content,
     /// The file it carries, where it says enough of it to fetch it.
     pub file: Option<File>,

@@ -18,6 +18,7 @@ use wapid_core::store::sessions::SessionRow;
 use wapid_core::store::{Store, StoreError};
 
 use super::Sessions;
+use super::people::NotReady;
 use super::timers::Timers;
 use crate::link::Link;
 pub use crate::link::groups::{Action, Group, Joined, Outcome, Person, Refusal, Role, Setting};
@@ -26,8 +27,8 @@ use crate::link::groups::{GroupNews, What};
 /// Why a wish about groups came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    #[error("the session is {}: {reason}", .status.as_str())]
-    NotReady { status: Status, reason: &'static str },
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     #[error(transparent)]
     Refusal(#[from] Refusal),
     #[error(transparent)]
@@ -67,7 +68,7 @@ impl Sessions {
         jid: &str,
         settings: &[Setting],
     ) -> Result<Group, (Option<Setting>, Refused)> {
-        let link = self.ready_link(row).map_err(|refused| (None, refused))?;
+        let link = self.ready_link(row).map_err(|refused| (None, refused.into()))?;
         for setting in settings {
             let changed = link.change_group(jid, setting).await;
             changed.map_err(|refusal| (Some(setting.clone()), refusal.into()))?;
@@ -99,17 +100,6 @@ impl Sessions {
 
     pub async fn join_group(&self, row: &SessionRow, link: &str) -> Result<Joined, Refused> {
         Ok(self.ready_link(row)?.join_group(link).await?)
-    }
-
-    /// The link of a session that is ready.
-    fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, Refused> {
-        let view = self.view_of(row);
-        let (status, reason) = (view.state.status(), view.state.reason());
-        if !matches!(view.state, State::Ready { .. }) {
-            return Err(Refused::NotReady { status, reason });
-        }
-        let link = view.link.and_then(|link| link.upgrade());
-        link.ok_or(Refused::NotReady { status: Status::Disconnected, reason: "connection_lost" })
     }
 
     async fn note_names(
@@ -149,11 +139,8 @@ pub(super) async fn learn(store: &Store, session: &SessionKey, link: &Link, time
 }
 
 /// What is written of a piece of news.
-pub(super) async fn write(store: &Store, session: &SessionKey, (name, event): (Option<GroupName>, NewEvent)) {
-    let news = Written { session: session.clone(), names: name.into_iter().collect(), events: vec![event] };
-    if let Err(error) = store.note_groups(news).await {
-        error!(session.key = %session, "News of a group was not written: {error}");
-    }
+pub(super) fn written(session: &SessionKey, (name, event): (Option<GroupName>, NewEvent)) -> Written {
+    Written { session: session.clone(), names: name.into_iter().collect(), events: vec![event] }
 }
 
 /// The number of a session, as groups name people.

@@ -128,7 +128,6 @@ fn row_of(
         sender_name: message.sender_name,
         from_me: message.from_me,
         is_group: message.is_group,
-        chat_name: message.chat_name,
         content: message.content,
         file,
         sent_at: At(message.sent_at_ms),

@@ -62,7 +62,7 @@ mod timers;
 pub use crate::link::{AskFailure, PictureSize};
 pub use checks::Checked;
 pub use outbox::Verdict;
-pub use people::{AskRefusal, Contact, Named, OwnProfile, Portrayed, READ_MAX, ToRead, TypingWish};
+pub use people::{AskRefusal, Contact, Named, NotReady, OwnProfile, Portrayed, READ_MAX, ToRead, TypingWish};
 pub use script::Script;
 pub use send::{SendRefusal, SendRequest, Sent};
 
@@ -76,6 +76,8 @@ const START_PATIENCE: Duration = Duration::from_secs(2);
 const PANIC_PAUSE: Duration = Duration::from_secs(2);
 /// How long a stop waits for WhatsApp's answers to what has left.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+/// And for what was heard to be written.
+const WRITE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a caller waits for a pairing code, which needs a connection first.
 const CODE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -209,6 +211,7 @@ impl Sessions {
             checks: checks::Checks::default(),
             people: people::Desk::default(),
             heard,
+            timers: timers::Timers::default(),
             runners: bulk::Runners::default(),
             receipts,
             carriage: carry::Carriage::default(),
@@ -378,6 +381,8 @@ impl Sessions {
             }
         }))
         .await;
+        let written = futures::future::join(self.0.receipts.written(), self.0.heard.written());
+        let _ = tokio::time::timeout(WRITE_PATIENCE, written).await;
     }
 
     fn handle(&self, key: &SessionKey) -> Option<Handle> {

@@ -272,11 +272,13 @@ impl Outbox {
             }
             Err(failure @ SendFailure::NotInGroup) => {
                 let error = failure.to_string();
-                self.unanswered.spawn(give_up(context.clone(), outgoing, "NOT_IN_GROUP", error));
+                let wa_id = outgoing.wa_id.clone();
+                self.follow(context, wa_id, give_up(context.clone(), outgoing, "NOT_IN_GROUP", error));
             }
             Err(failure @ SendFailure::NoGroup) => {
                 let error = failure.to_string();
-                self.unanswered.spawn(give_up(context.clone(), outgoing, "GROUP_NOT_FOUND", error));
+                let wa_id = outgoing.wa_id.clone();
+                self.follow(context, wa_id, give_up(context.clone(), outgoing, "GROUP_NOT_FOUND", error));
             }
             Err(SendFailure::Invalid(why)) => {
                 let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };

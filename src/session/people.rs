@@ -30,10 +30,18 @@ const PORTRAITS_AT_ONCE: usize = 2;
 /// How long a send waits for a block list that is not known yet.
 const BLOCKS_PATIENCE: Duration = Duration::from_secs(3);
 
+/// WhatsApp cannot be asked through this session now.
+#[derive(Debug, thiserror::Error)]
+#[error("the session is {}: {reason}", .status.as_str())]
+pub struct NotReady {
+    pub status: Status,
+    pub reason: &'static str,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AskRefusal {
-    #[error("the session is {}: {reason}", .status.as_str())]
-    NotReady { status: Status, reason: &'static str },
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     #[error("the numbers that this session may ask about within an hour are used up")]
     TooManyChecks(Spent),
     #[error("there is no such contact")]
@@ -122,11 +130,11 @@ pub struct OwnProfile {
 
 impl Sessions {
     /// The link of a session that is ready.
-    pub(super) fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, AskRefusal> {
-        let lost = |reason| AskRefusal::NotReady { status: Status::Disconnected, reason };
+    pub(super) fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, NotReady> {
+        let lost = |reason| NotReady { status: Status::Disconnected, reason };
         let Some(view) = self.view(&row.key) else { return Err(lost("stopped")) };
         if !matches!(view.state, State::Ready { .. }) {
-            return Err(AskRefusal::NotReady { status: view.state.status(), reason: view.state.reason() });
+            return Err(NotReady { status: view.state.status(), reason: view.state.reason() });
         }
         view.link.and_then(|link| link.upgrade()).ok_or_else(|| lost("connection_lost"))
     }
@@ -233,7 +241,7 @@ impl Sessions {
         named: Named,
     ) -> Result<(Contact, Option<LastSeen>), AskRefusal> {
         let link = self.ready_link(row)?;
-        let contact = self.contact(row, named).await?;
+        let contact = self.asked_for(row, named).await?;
         let seen = link.follow_presence(&contact.who).await?;
         Ok((contact, seen))
     }
@@ -308,6 +316,15 @@ impl Sessions {
         Ok(Portrayed { contact, person, picture, is_blocked })
     }
 
+    /// Somebody about whom WhatsApp is to be asked: a number that is not known yet counts as checked.
+    async fn asked_for(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
+        let contact = self.contact(row, named).await?;
+        if contact.id.is_none() {
+            self.spend_checks(row, 1)?;
+        }
+        Ok(contact)
+    }
+
     /// Where somebody's picture is, large and small.
     ///
     /// # Errors
@@ -318,7 +335,7 @@ impl Sessions {
         named: Named,
     ) -> Result<(Picture, Option<Picture>), AskRefusal> {
         let link = self.ready_link(row)?;
-        let address = self.contact(row, named).await?.address()?;
+        let address = self.asked_for(row, named).await?.address()?;
         let full = link.picture(&address, PictureSize::Full).await?.ok_or(AskRefusal::NoPicture)?;
         let preview = link.picture(&address, PictureSize::Preview).await?;
         Ok((full, preview))
@@ -332,21 +349,21 @@ impl Sessions {
         size: PictureSize,
     ) -> Result<Bytes, AskRefusal> {
         let link = self.ready_link(row)?;
-        let address = self.contact(row, named).await?.address()?;
+        let address = self.asked_for(row, named).await?.address()?;
         let picture = link.picture(&address, size).await?.ok_or(AskRefusal::NoPicture)?;
         Ok(link.fetch_picture(&picture).await?)
     }
 
     pub async fn block(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
         let link = self.ready_link(row)?;
-        let contact = self.contact(row, named).await?;
+        let contact = self.asked_for(row, named).await?;
         link.block(&contact.address()?).await?;
         Ok(contact)
     }
 
     pub async fn unblock(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
         let link = self.ready_link(row)?;
-        let contact = self.contact(row, named).await?;
+        let contact = self.asked_for(row, named).await?;
         link.unblock(&contact.address()?).await?;
         Ok(contact)
     }

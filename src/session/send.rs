@@ -14,6 +14,7 @@ use wapid_core::id::{MessageKey, SessionKey};
 use wapid_core::job::JobId;
 use wapid_core::key::Mode;
 use wapid_core::message::{Status as MessageStatus, new_wa_id};
+use wapid_core::people::Typing;
 use wapid_core::phone::Recipient;
 use wapid_core::session::{State, Status};
 use wapid_core::store::StoreError;
@@ -22,6 +23,7 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
+use super::people::TypingWish;
 use super::{Command, Handle, Sessions, Turn, Underway};
 use crate::link::{Link, SendFailure};
 
@@ -38,6 +40,8 @@ const CHECK_PAUSE: Duration = Duration::from_millis(200);
 pub struct SendRequest {
     pub to: Recipient,
     pub content: Content,
+    /// Show that somebody types, or records, before it leaves.
+    pub typing: Option<TypingWish>,
     pub idempotency: Option<Idempotency>,
 }
 
@@ -167,6 +171,11 @@ impl Sessions {
         }
         self.check_number(row, &request.to, link.clone()).await?;
         self.carry_ahead(row, &request.content, link).await?;
+        if let Some(wish) = request.typing {
+            let what = if request.content.kind() == "voice" { Typing::Recording } else { Typing::Composing };
+            let characters = request.content.body.text().chars().count();
+            self.type_first(row, &request.to, wish, characters, what).await;
+        }
 
         // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();

@@ -244,7 +244,7 @@ impl Task {
                 self.note_timers(&news);
                 self.sessions.0.heard.note(&self.owner, news);
             }
-            Signal::Group(news) => self.hear_of_group(news).await,
+            Signal::Group(news) => self.hear_of_group(news),
         }
     }
 
@@ -292,7 +292,7 @@ impl Task {
         }
     }
 
-    async fn hear_of_group(&self, news: GroupNews) {
+    fn hear_of_group(&self, news: GroupNews) {
         let own = self.state.account().map(groups::person).unwrap_or_default();
         if let (What::Came { .. }, Some(link)) = (&news.what, self.link.clone()) {
             let jid = news.jid.clone();
@@ -305,7 +305,7 @@ impl Task {
             self.note_timers(&news);
             self.sessions.0.heard.note(&self.owner, news);
         }
-        groups::write(self.sessions.store(), &self.row.key, groups::told(&own, news)).await;
+        self.sessions.0.heard.note_group(groups::written(&self.row.key, groups::told(&own, news)));
     }
 
     /// A code can be asked for once the socket is up, which the first QR shows.
@@ -508,6 +508,8 @@ impl Task {
                 error!(session.key = %self.row.key, "The session's last number was not read: {error}")
             }
         }
+        self.sessions.0.timers.forget(&self.row.key);
+        self.sessions.0.heard.note(&self.owner, vec![News::NumberChanged]);
         let rows = loop {
             match store.unsettled(&self.row.key, self.epoch).await {
                 Ok(rows) => break rows,

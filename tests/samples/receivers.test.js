@@ -3,11 +3,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, request as ask } from 'node:http';
-import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 
-import { Workshop } from './support/program.js';
+import { Workshop, freePort } from './support/program.js';
 import { AWKWARD, SECRETS, flipped, sign } from './support/sign.js';
 import { until } from '../support/until.js';
 
@@ -24,15 +23,6 @@ const MINUTE_MS = 60_000;
 
 const workshop = new Workshop();
 after(() => workshop.remove());
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** A receiver that runs; `post` answers `[status, body]`. */
 async function start(t, { language, how = language, file }, secret) {

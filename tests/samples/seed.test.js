@@ -6,13 +6,12 @@
 // anywhere in the answer, where the documented count `"failed":0` always stands: they stop at once.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { Gateway } from '../support/wapid.js';
 import { Workshop } from './support/program.js';
 import { openShop } from './support/shop.js';
+import { certificate } from './support/tls.js';
 
 /** Where the samples believe the API to be. */
 const BASE = 'https://api.wapiconnect.cloud';
@@ -43,22 +42,13 @@ let gateway;
 let tls;
 
 before(async () => {
-  tls = certificate();
+  tls = certificate(workshop);
   gateway = await Gateway.start();
 });
 after(async () => {
   await gateway?.stop();
   workshop.remove();
 });
-
-/** A certificate of this run for its own address, which the programs are told to trust. */
-function certificate() {
-  const [key, cert] = [workshop.path('key.pem'), workshop.path('cert.pem')];
-  const what = ['-subj', '/CN=wapid samples', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-  const how = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  execFileSync('openssl', ['req', '-x509', ...how, ...what, '-keyout', key, '-out', cert], { stdio: 'pipe' });
-  return { key: readFileSync(key), cert: readFileSync(cert), path: cert };
-}
 
 /** Runs a sample with the base URL of this shop's front in it. */
 function run(t, { language, file }, { front, key }) {

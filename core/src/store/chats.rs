@@ -48,7 +48,7 @@ impl ChatRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT c.chat, c.wire, c.lid, c.name, c.last_key, c.unread, c.is_archived, c.is_pinned,
+            "SELECT c.chat, c.wire, c.lid, g.subject AS name, c.last_key, c.unread, c.is_archived, c.is_pinned,
                 c.muted_until, c.expires_in, n.saved_name, n.push_name, i.contact_id
             FROM (SELECT chats.*, CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
                     WHEN chat LIKE '%@lid' THEN 'l:' || SUBSTR(chat, 1, LENGTH(chat) - 4) END AS alias
@@ -57,6 +57,7 @@ macro_rules! select {
             ") c
             LEFT JOIN contact_names n ON n.tenant_id = c.tenant_id AND n.mode = c.mode
                 AND n.session_key = c.session_key AND n.alias = c.alias
+            LEFT JOIN groups g ON g.session_key = c.session_key AND g.jid = c.chat
             LEFT JOIN contacts i ON i.tenant_id = c.tenant_id AND i.mode = c.mode AND i.alias = c.alias
             ORDER BY c.last_key DESC"
         )
@@ -73,14 +74,15 @@ const DISAPPEARING: &str = "SELECT chat, wire, lid, expires_in FROM chats
 const ONE: &str = select!("AND chat = $4");
 
 /// Messages that nobody has read, newest first.
-const UNREAD: &str = "SELECT wa_id, chat, sender FROM messages
+const UNREAD: &str = "SELECT key, wa_id, chat, sender FROM messages
     WHERE session_key = $1 AND chat = $2 AND tenant_id || '' = $3 AND mode || '' = $4
-        AND direction = 'in' AND read_at IS NULL
+        AND direction = 'in' AND read_at IS NULL AND target IS NULL
     ORDER BY key DESC LIMIT $5";
 
 /// A message of somebody, as a receipt names it.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Received {
+    pub key: MessageKey,
     pub wa_id: String,
     /// The chat's JID.
     pub chat: String,
@@ -164,6 +166,7 @@ impl TenantStore {
             let place = values![session.as_str(), jid, self.tenant.as_str(), self.mode.as_str(), limit];
             rows.extend(self.store.db.rows::<Received>(UNREAD, place).await?);
         }
+        rows.sort_by(|a, b| b.key.cmp(&a.key));
         rows.truncate(usize::try_from(limit).unwrap_or(0));
         Ok(rows)
     }
@@ -172,8 +175,9 @@ impl TenantStore {
     pub async fn received(&self, session: &SessionKey, wa_ids: &[String]) -> Result<Vec<Received>> {
         let places: Vec<String> = (0..wa_ids.len()).map(|n| format!("${}", n + 4)).collect();
         let statement = format!(
-            "SELECT wa_id, chat, sender FROM messages
+            "SELECT key, wa_id, chat, sender FROM messages
              WHERE session_key = $1 AND tenant_id || '' = $2 AND mode || '' = $3 AND direction = 'in'
+                 AND target IS NULL
                  AND wa_id IN ({})",
             places.join(", ")
         );

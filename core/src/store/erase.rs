@@ -5,6 +5,8 @@
 //! The file that came with it is the caller's to remove: its bytes are not the database's. What a bulk job keeps of its
 //! list and its text is the job's; what WhatsApp and the phones have is theirs.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::tx::{Tx, values};
@@ -12,7 +14,7 @@ use super::{Result, TenantStore};
 use crate::id::{EventId, MediaId, MessageKey, SessionKey};
 use crate::phone::Phone;
 
-/// Messages that are erased in one transaction.
+/// Messages that are looked up at a time.
 const STEP: i64 = 100;
 /// And in one call.
 pub const ERASED_MAX: u64 = 10_000;
@@ -20,7 +22,7 @@ pub const ERASED_MAX: u64 = 10_000;
 const EVENTS_WITHIN_MS: i64 = 1_000;
 
 /// What an event may say of a message whose content was erased.
-const FACTS: [&str; 16] = [
+const FACTS: [&str; 18] = [
     "messageId",
     "key",
     "sessionId",
@@ -33,6 +35,8 @@ const FACTS: [&str; 16] = [
     "contactId",
     "type",
     "status",
+    "targetId",
+    "targetFromMe",
     "isGroup",
     "timestamp",
     "jobId",
@@ -60,9 +64,21 @@ const OF_NUMBER: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id
 
 /// Files that came with the messages of a number and are still there.
 const FILES: &str = "SELECT m.media_id FROM messages m
-    WHERE m.phone = $1 AND m.tenant_id = $2 AND m.mode = $3 AND m.media_id IS NOT NULL AND m.direction = 'in'
+    WHERE m.phone = $1 AND m.tenant_id = $2 AND m.mode = $3 AND m.media_id IS NOT NULL AND m.origin <> 'api'
         AND EXISTS (SELECT 1 FROM media f WHERE f.tenant_id = $2 AND f.mode = $3 AND f.id = m.media_id)
     LIMIT $4";
+
+/// Of a chat whose other side was known by a LID alone.
+const OF_CHAT: &str = "SELECT key FROM messages WHERE chat = $1 AND chat NOT LIKE '%@s.whatsapp.net'
+    AND tenant_id = $2 AND mode = $3 AND erased_at IS NULL AND NOT pending ORDER BY key DESC LIMIT $4";
+
+const KNOWN_CHAT: &str = "SELECT key FROM messages WHERE chat = $1 AND chat NOT LIKE '%@s.whatsapp.net'
+    AND tenant_id = $2 AND mode = $3 ORDER BY key DESC LIMIT 1";
+
+/// How they called themselves; how the owner of the phone calls them is the owner's.
+const UNNAME: &str = "UPDATE contact_names SET push_name = NULL, push_folded = NULL
+    WHERE tenant_id = $1 AND mode = $2 AND alias = $3
+        AND session_key IN (SELECT key FROM sessions WHERE tenant_id = $1 AND mode = $2)";
 
 const KNOWN: &str =
     "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3 ORDER BY key DESC LIMIT 1";
@@ -96,6 +112,27 @@ impl TenantStore {
         Ok(if found.is_empty() { Erased::NotFound } else { Erased::NotYet })
     }
 
+    /// The aliases under which a number is known: its spellings, and the LIDs that belong to it.
+    async fn aliases_of(&self, phone: &Phone) -> Result<BTreeSet<String>> {
+        let mut aliases = BTreeSet::new();
+        for spelling in phone.spellings() {
+            let alias = format!("p:{}", spelling.digits());
+            aliases.extend(self.aliases_beside(&alias).await?);
+            aliases.insert(alias);
+        }
+        Ok(aliases)
+    }
+
+    /// How a number's messages are found: by its spellings, and those of before it was known by its LID.
+    async fn names_of(&self, phone: &Phone) -> Result<Vec<(&'static str, &'static str, String)>> {
+        let aliases = self.aliases_of(phone).await?.into_iter();
+        let names = aliases.filter_map(|alias| match alias.split_once(':')? {
+            ("p", digits) => Some((OF_NUMBER, KNOWN, digits.to_owned())),
+            (_, lid) => Some((OF_CHAT, KNOWN_CHAT, format!("{lid}@lid"))),
+        });
+        Ok(names.collect())
+    }
+
     /// Some files that a number sent, in whichever spelling; none when all are gone.
     pub async fn files_of(&self, phone: &Phone) -> Result<Vec<MediaId>> {
         let mut files = Vec::new();
@@ -112,24 +149,27 @@ impl TenantStore {
     pub async fn forget(&self, phone: &Phone) -> Result<Option<Forgotten>> {
         let mut messages = 0;
         let mut is_known = false;
-        for spelling in phone.spellings() {
-            let of_number = values![spelling.digits(), self.tenant.as_str(), self.mode.as_str()];
-            is_known |= !self.store.db.rows::<(MessageKey,)>(KNOWN, of_number).await?.is_empty();
+        for (names, known, name) in self.names_of(phone).await? {
+            let of_them = || values![name.as_str(), self.tenant.as_str(), self.mode.as_str()];
+            is_known |= !self.store.db.rows::<(MessageKey,)>(known, of_them()).await?.is_empty();
             loop {
                 if messages >= ERASED_MAX {
                     return Ok(Some(Forgotten { messages, has_more: true }));
                 }
-                let of_number = values![spelling.digits(), self.tenant.as_str(), self.mode.as_str(), STEP];
-                let keys: Vec<(MessageKey,)> = self.store.db.rows(OF_NUMBER, of_number).await?;
+                let some = [of_them(), values![STEP]].concat();
+                let keys: Vec<(MessageKey,)> = self.store.db.rows(names, some).await?;
                 if keys.is_empty() {
                     break;
                 }
-                let mut tx = self.store.db.begin().await?;
                 for (key,) in &keys {
-                    messages += u64::from(self.erase_in(&mut tx, key).await?);
+                    messages += u64::from(self.erase(key).await? == Erased::Done);
                 }
-                tx.commit().await?;
             }
+        }
+        for alias in self.aliases_of(phone).await? {
+            let mut tx = self.store.db.begin().await?;
+            tx.run(UNNAME, values![self.tenant.as_str(), self.mode.as_str(), alias]).await?;
+            tx.commit().await?;
         }
         Ok(is_known.then_some(Forgotten { messages, has_more: false }))
     }
@@ -230,6 +270,9 @@ mod tests {
             (REWRITE, "ttit"),
             (OF_NUMBER, "ttti"),
             (KNOWN, "ttt"),
+            (OF_CHAT, "ttti"),
+            (KNOWN_CHAT, "ttt"),
+            (UNNAME, "ttt"),
             (FILES, "ttti"),
             (CHANGES, "tttt"),
         ] {

@@ -1,7 +1,7 @@
 //! How long messages are kept.
 //!
 //! A tenant may name a number of days; for ever is the default. A message whose outcome is not known is kept,
-//! and so is one of a job that is not over. What the index of words has of a message goes with it: a trigger
+//! and so is one of a job that is not over. A file that came with a message is not kept for longer than it. What the index of words has of a message goes with it: a trigger
 //! notes that it is gone (`search`).
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::id::{MessageKey, TenantId};
+use crate::id::{MediaId, MessageKey, TenantId};
 use crate::key::Mode;
 
 /// The least and the most that a tenant may say.
@@ -36,7 +36,12 @@ const STRETCH: &str = "SELECT key FROM messages
 const FORGET: &str = "DELETE FROM messages
     WHERE tenant_id = $1 AND mode = $2 AND key >= $3 AND key < $4 AND NOT pending
         AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.tenant_id = messages.tenant_id AND j.mode = messages.mode
-            AND j.id = messages.job_id AND j.state IN ('loading', 'pending', 'running', 'paused'))";
+            AND j.id = messages.job_id AND j.state IN ('loading', 'pending', 'running', 'paused'))
+    RETURNING CASE WHEN origin = 'api' THEN NULL ELSE media_id END AS file";
+
+/// A file that came with a message goes when it does: the next tidying of files takes it.
+const EXPIRE_FILE: &str = "UPDATE media SET expires_at = $4
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND origin = 'received' AND expires_at > $4";
 
 impl TenantStore {
     /// How many days messages are kept; `None` is for ever.
@@ -68,7 +73,11 @@ impl Store {
                 let until = end.as_ref().map_or(&cutoff, |(key,)| key);
                 let mut tx = self.db.begin().await?;
                 let stretch = values![tenant, mode, from.as_str(), until.as_str()];
-                deleted += tx.run(FORGET, stretch).await?;
+                let gone: Vec<(Option<MediaId>,)> = tx.rows(FORGET, stretch).await?;
+                deleted += gone.len() as u64;
+                for file in gone.into_iter().filter_map(|(file,)| file) {
+                    tx.run(EXPIRE_FILE, values![tenant, mode, file.as_str(), now]).await?;
+                }
                 tx.commit().await?;
                 let Some((key,)) = end else { break };
                 from = key.0;
@@ -105,7 +114,9 @@ mod tests {
             "messages_pkey (key>=? AND key<? AND tenant_id=? AND mode=?)",
         ][..];
         let mut wide = Vec::new();
-        for (sql, types) in [(KEPT, "tt"), (KEEP, "tti"), (STRETCH, "tttti"), (FORGET, "tttt")] {
+        for (sql, types) in
+            [(KEPT, "tt"), (KEEP, "tti"), (STRETCH, "tttti"), (FORGET, "tttt"), (EXPIRE_FILE, "ttti")]
+        {
             let steps = plans.wide_steps(sql, types, old).await;
             wide.extend(steps.into_iter().map(|step| format!("{step} in {sql}")));
         }

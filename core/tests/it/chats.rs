@@ -6,7 +6,8 @@ use wapid_core::message::Status;
 use wapid_core::people::{Call, ChatChange, News, Presence, Who};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::chats::ChatRow;
-use wapid_core::store::ledger::{Inbound, Outcome};
+use wapid_core::store::groups::GroupName;
+use wapid_core::store::ledger::{GroupNews, Inbound, Outcome};
 use wapid_core::store::people::ContactRow;
 
 use crate::fixture::{Shop, TestDb, Told as _, both, failed, inbound, intent, together};
@@ -121,7 +122,9 @@ async fn a_group_is_a_chat_of_its_own(db: TestDb) {
     let group = "120363041234567890@g.us";
     let in_group = |id: &str| Inbound { chat: group.into(), is_group: true, ..inbound(&shop.owner, id) };
     shop.store.receive(vec![in_group("A"), in_group("B"), inbound(&shop.owner, "C")]).await.unwrap();
-    hear(&shop, News::GroupNamed { chat: group.into(), name: "The team".into() }).await;
+    let name = GroupName { jid: group.into(), subject: "The team".into(), at: At(1_000) };
+    let news = GroupNews { session: shop.owner.session.clone(), names: vec![name], events: vec![] };
+    shop.store.note_groups(news).await.unwrap();
     let rows = chats(&shop).await;
     assert_eq!(rows.len(), 2);
     let row = rows.iter().find(|row| row.chat == group).unwrap();

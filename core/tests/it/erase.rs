@@ -19,8 +19,8 @@ both!(
 
 async fn the_words_go_and_the_fact_stays(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
-    let secret = Inbound { body: "my secret illness".into(), ..inbound(&shop.owner, "A") };
-    let next = Inbound { body: "another secret".into(), ..inbound(&shop.owner, "B") };
+    let secret = Inbound { content: text("my secret illness"), ..inbound(&shop.owner, "A") };
+    let next = Inbound { content: text("another secret"), ..inbound(&shop.owner, "B") };
     shop.store.receive(vec![secret, next]).await.unwrap();
     assert_eq!(found(&shop.live(), "secret").await.len(), 2);
     let row = shop.live().message_named("A", None).await.unwrap().unwrap();
@@ -78,7 +78,7 @@ async fn a_number_is_forgotten_in_every_spelling(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let of = |digits: &str, id: &str| Inbound {
         phone: Some(Phone::parse(digits).unwrap()),
-        body: format!("words of {id}"),
+        content: text(format!("words of {id}")),
         ..inbound(&shop.owner, id)
     };
     let mut all: Vec<_> = (0..250).map(|i| of("5511987654321", &format!("A{i}"))).collect();

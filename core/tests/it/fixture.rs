@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use wapid_core::clock::{At, Clock};
-use wapid_core::content::Content;
-use wapid_core::id::{EventId, MessageKey, SessionId};
+use wapid_core::content::{Body, Content, Medium, Words};
+use wapid_core::id::{EventId, MediaId, MessageKey, SessionId};
 use wapid_core::key::{ApiKey, Mode};
 use wapid_core::message::{Status, new_wa_id};
 use wapid_core::phone::{Phone, Recipient};
@@ -218,8 +218,20 @@ pub fn phone() -> Phone {
     Phone::parse("5511900000001").unwrap()
 }
 
-pub fn text(message: &str) -> Content {
+pub fn text(message: impl Into<String>) -> Content {
     Content::text(message)
+}
+
+/// A picture without bytes, with that caption.
+pub fn picture(caption: &str) -> Content {
+    let medium = Medium {
+        words: Words::plain(caption),
+        media: MediaId::new(),
+        file_name: None,
+        view_once: false,
+        gif: false,
+    };
+    Body::Image(medium).into()
 }
 
 pub fn intent(owner: &Owner) -> Intent {
@@ -251,7 +263,6 @@ pub fn inbound(owner: &Owner, wa_id: &str) -> Inbound {
         sender_name: Some("Ana".into()),
         from_me: false,
         is_group: false,
-        chat_name: None,
         content: text("hi there"),
         file: None,
         sent_at: At(START.0 - 5_000),

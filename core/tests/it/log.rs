@@ -11,7 +11,7 @@ use wapid_core::store::ledger::{Inbound, Outcome};
 use wapid_core::store::log::COUNTED_MAX;
 use wapid_core::store::messages::MessageFilter;
 
-use crate::fixture::{START, Shop, TestDb, both, execute, inbound};
+use crate::fixture::{START, Shop, TestDb, both, execute, inbound, picture};
 
 both!(
     a_filter_without_an_index_is_exact_over_many_stretches,
@@ -101,7 +101,7 @@ async fn rows_are_found_by_chat_type_origin_and_job(db: TestDb) {
     for i in 0..10 {
         let of_group =
             Inbound { chat: group.into(), is_group: true, ..inbound(&shop.owner, &format!("G{i}")) };
-        let of_person = Inbound { kind: "image".into(), ..inbound(&shop.owner, &format!("P{i}")) };
+        let of_person = Inbound { content: picture("hi there"), ..inbound(&shop.owner, &format!("P{i}")) };
         shop.store.receive(vec![of_group, of_person]).await.unwrap();
         shop.accept().await;
     }

@@ -58,6 +58,7 @@ pub struct Log {
 /// With a search, where it does not reach the whole log yet.
 #[derive(Serialize, ToSchema, Default)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SearchReach)]
 pub struct Reach {
     /// Of a search: messages of before this time are not found yet; after an upgrade they are taken up bit by
     /// bit. Absent when all are

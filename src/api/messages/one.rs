@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::id::{MessageKey, SessionId};
-use wapid_core::message::{Direction, Status};
+use wapid_core::message::{Direction, Origin, Status};
 use wapid_core::phone::Phone;
 use wapid_core::store::erase::Erased;
 use wapid_core::store::messages::MessageRow;
@@ -141,7 +141,7 @@ pub async fn erase(
 ) -> Result<Json<MessageErased>, ApiError> {
     let row = find(&caller, id, query).await?;
     // The file first: whoever is cut off here asks again, and finds the message.
-    if let (Direction::In, Some(file)) = (row.direction, &row.media_id) {
+    if let (Origin::Phone | Origin::Contact, Some(file)) = (row.origin, &row.media_id) {
         api.media.remove(&caller.store, file).await?;
     }
     match caller.store.erase(&row.key).await? {

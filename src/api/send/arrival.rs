@@ -16,12 +16,13 @@ use wapid_core::phone::Recipient;
 use wapid_core::store::media::MediaRow;
 
 use super::refer::{self, Named};
-use super::{Letter, NewMessage, Said};
+use super::{Letter, NewMessage, Pause, Said};
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_json};
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::media::{Declared, Refusal, Turn};
+use crate::session::TypingWish;
 
 /// A file of 16 MiB in base64, and room for the rest.
 const JSON_MAX: usize = 23 << 20;
@@ -111,6 +112,11 @@ impl Asked {
         let mut print = json.clone();
         print.extend(file.iter().flat_map(|file| file.sha256.iter().flatten()));
         Ok(Self { new: read_json(&json)?, file, print, _turn: None })
+    }
+
+    /// Whether somebody is shown typing first.
+    pub(super) fn typing(&self) -> Result<Option<TypingWish>, ApiError> {
+        self.new.typing.as_ref().map_or(Ok(None), Pause::wish)
     }
 
     /// Whom it is for and what it says. Files are fetched last, when all else is right.
@@ -240,6 +246,7 @@ fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
             | "contacts"
             | "mentions"
             | "expiresIn"
+            | "typing"
     );
     if !is_json {
         return Ok(Value::String(text));

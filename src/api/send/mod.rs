@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use wapid_core::content::Content;
+use wapid_core::people::TYPING_MAX_MS;
 use wapid_core::phone::Recipient;
 use wapid_core::store::ledger::Idempotency;
 
@@ -21,7 +22,7 @@ use super::Api;
 use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
-use crate::session::SendRequest;
+use crate::session::{SendRequest, TypingWish};
 
 mod arrival;
 mod refer;
@@ -92,6 +93,31 @@ pub struct NewMessage {
     mentions: Option<Vec<String>>,
     /// In a disappearing chat: seconds, 86400, 604800 or 7776000; as the chat is set, unless said
     expires_in: Option<u32>,
+    /// Shows the other side that somebody types, or records, before the message leaves: `true` for as long as a
+    /// person would need for it, or for so many milliseconds, at most 20,000. The answer comes after that
+    #[schema(value_type = Option<Object>, example = true)]
+    typing: Option<Pause>,
+}
+
+/// Before a message.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Pause {
+    Natural(bool),
+    Ms(i64),
+}
+
+impl Pause {
+    fn wish(&self) -> Result<Option<TypingWish>, ApiError> {
+        Ok(match self {
+            Self::Natural(wanted) => wanted.then_some(TypingWish::Natural),
+            Self::Ms(ms) if (1..=TYPING_MAX_MS).contains(ms) => Some(TypingWish::Ms(*ms)),
+            Self::Ms(_) => {
+                let why = format!("typing: true, or 1 to {TYPING_MAX_MS} milliseconds");
+                return Err(ApiError::bad("INVALID_REQUEST", why));
+            }
+        })
+    }
 }
 
 /// The fields of `NewMessage`, a part each, and the file as the part `file`. Texts are written as they are,
@@ -160,8 +186,9 @@ pub async fn send(
         Some(sent) => sent,
         None => {
             api.sessions.check_ready(&session.row)?;
+            let typing = asked.typing()?;
             let Letter { to, content } = asked.letter(&api, &session).await?;
-            api.sessions.send(session.row, SendRequest { to, content, idempotency }).await?
+            api.sessions.send(session.row, SendRequest { to, content, typing, idempotency }).await?
         }
     };
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };

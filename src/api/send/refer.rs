@@ -63,14 +63,15 @@ impl Named {
     }
 
     fn is_over(&self) -> bool {
-        self.row.deleted_at.is_some() || self.row.status == Status::Failed
+        let is_bare = self.row.erased_at.is_some();
+        is_bare || self.row.deleted_at.is_some() || self.row.status == Status::Failed
     }
 
     fn check(&self) -> Result<(), ApiError> {
         if self.is_over() {
             return Err(ApiError::bad(
                 "MESSAGE_GONE",
-                "messageId: this message was taken back, or never reached anybody",
+                "messageId: this message was taken back or erased, or never reached anybody",
             ));
         }
         Ok(())

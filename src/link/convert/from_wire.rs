@@ -94,7 +94,9 @@ fn change(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
     match protocol.r#type? {
         part::protocol_message::Type::REVOKE => {
             // Only an admin takes back what another wrote, and names that one.
-            let by_admin = !own.from_me && (target.from_me || target.sender.as_deref() != Some(own.sender));
+            let is_own =
+                if own.from_me { target.from_me } else { target.sender.as_deref() == Some(own.sender) };
+            let by_admin = !is_own;
             Some(plain(Body::Delete(Delete { target, by_admin })))
         }
         part::protocol_message::Type::MESSAGE_EDIT => {

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -165,12 +166,16 @@ fn is_read(kind: &ReceiptType) -> bool {
     matches!(kind, ReceiptType::Read | ReceiptType::ReadSelf | ReceiptType::Played | ReceiptType::PlayedSelf)
 }
 
+/// How long the client may take to say that this account is not there.
+const PRESENCE_PATIENCE: Duration = Duration::from_secs(10);
+
 async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
     let one = match event {
         Event::Connected(_) => {
             if people.hides.load(Ordering::Relaxed) {
                 // The client shows itself whenever it connects.
-                let _ = set_presence(client, Presence::Unavailable).await;
+                let hidden = set_presence(client, Presence::Unavailable);
+                let _ = tokio::time::timeout(PRESENCE_PATIENCE, hidden).await;
             }
             None
         }

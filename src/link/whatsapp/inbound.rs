@@ -78,7 +78,7 @@ impl Hook {
             let poll = (self.recall)(vote.target.id.clone()).await;
             let creator = match &vote.target.sender {
                 Some(creator) => creator.parse().ok(),
-                None if vote.target.from_me => own_like(client, &source.chat),
+                None if vote.target.from_me => own_like(client, &sender),
                 None => Some(source.chat.to_non_ad()),
             };
             vote.votes = match (poll, creator) {
@@ -99,7 +99,6 @@ impl Hook {
             sender_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
             from_me: source.is_from_me,
             is_group: source.is_group,
-            chat_name: None,
             content,
             file,
             sent_at_ms: info.timestamp.timestamp_millis(),
@@ -149,9 +148,9 @@ async fn names(client: &Client, message: &InboundMessage) -> Names {
     Names { phone, lid }
 }
 
-/// Our own address in the namespace of a chat.
-fn own_like(client: &Client, chat: &Jid) -> Option<Jid> {
-    let lid = client.lid().filter(|_| chat.is_lid());
+/// Our own address in the namespace in which somebody else has theirs.
+fn own_like(client: &Client, other: &Jid) -> Option<Jid> {
+    let lid = client.lid().filter(|_| other.is_lid());
     lid.or_else(|| client.pn()).map(|jid| jid.to_non_ad())
 }
 

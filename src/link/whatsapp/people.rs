@@ -251,6 +251,9 @@ impl Link {
                 ChatChange::MutedUntil(0) => actions.unmute_chat(&chat).await,
                 ChatChange::MutedUntil(until) if until < 0 => actions.mute_chat(&chat).await,
                 ChatChange::MutedUntil(until) => actions.mute_chat_until(&chat, until).await,
+                ChatChange::Disappears(_) => Err(AppStateError::InvalidRequest(
+                    "a timer is set by a message, not by a chat's settings".to_owned(),
+                )),
                 ChatChange::Read => actions.mark_chat_as_read(&chat, true, None).await,
             }
             .map_err(|error| match error {

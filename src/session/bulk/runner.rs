@@ -255,6 +255,11 @@ impl Runner {
             self.dismiss(&id, &recipient, Outcome::Skipped, "OPTED_OUT", "opted out").await?;
             return Ok(Next::Again);
         }
+        if self.sessions.is_blocked(&self.row, &Recipient::Person(recipient.phone.clone())).await {
+            let why = "blocked by this account";
+            self.dismiss(&id, &recipient, Outcome::Skipped, "RECIPIENT_BLOCKED", why).await?;
+            return Ok(Next::Again);
+        }
         if check_numbers && let Some(next) = self.check(place, &recipient).await? {
             return Ok(next);
         }

@@ -50,8 +50,8 @@ async fn survives(home: Home) {
             let text = format!("out {round}.{number}");
             let body = json!({"to": group, "message": text});
             let answer = home.try_post(&key, "/api/whatsapp/session/main/send", &body, &text);
-            sent.push((text.clone(), body));
             assert!(answer.await.is_some(), "the process died by itself");
+            sent.push((text.clone(), body));
             let text = format!("in {round}.{number}");
             let body = json!({"to": group, "type": "text", "message": text});
             caller.post(&format!("/api/sandbox/phones/{ANA}/messages"), body).await.ok();

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use wapid_core::clock::Clock;
+use wapid_core::content::Content;
 use wapid_core::id::SessionId;
-use wapid_core::message::{Content, new_wa_id};
+use wapid_core::message::new_wa_id;
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::ledger::{Intent, Owner};
 

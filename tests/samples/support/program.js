@@ -3,17 +3,23 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 import { DEADLINE_MS } from '../../support/until.js';
 
 const modules = fileURLToPath(new URL('../node_modules', import.meta.url));
 
-// Debian's python3-requests belongs to Debian's Python, which need not be the first one on the path.
-const withRequests = ['python3', '/usr/bin/python3'].find((python) => spawnSync(python, ['-c', 'import requests']).status === 0);
+// Debian's modules belong to Debian's Python, which need not be the first one on the path.
+const withModule = (name) =>
+  ['python3', '/usr/bin/python3'].find((python) => spawnSync(python, ['-c', `import ${name}`]).status === 0);
+const withRequests = withModule('requests');
+/** Where Flask is, if it is anywhere; and the same of Sinatra. */
+export const withFlask = withModule('flask');
+export const withSinatra = spawnSync('ruby', ['-e', 'require "sinatra/base"']).status === 0;
 
 /** How a file of each language is started with its settings: the words of its command line. */
 const COMMANDS = {
@@ -21,6 +27,7 @@ const COMMANDS = {
   PHP: (file) => ['php', file],
   'PHP, served': (file, { PORT }) => ['php', '-S', `127.0.0.1:${PORT}`, file],
   Python: (file) => [withRequests ?? 'python3', file],
+  'Python, Flask': (file) => [withFlask, file],
   Ruby: (file) => ['ruby', file],
   // `go run` would answer 1 for every exit code and outlive a signal, so it is built first.
   Go: async (file) => {
@@ -32,12 +39,29 @@ const COMMANDS = {
   bash: (file) => ['bash', file],
 };
 
+/** A port for a program that is told where to listen. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 /** A folder for the copies that run, so that what a tool leaves beside a file is not left in the repository. */
 export class Workshop {
   #folder = mkdtempSync(join(tmpdir(), 'wapid-samples-'));
 
   path(name) {
     return join(this.#folder, name);
+  }
+
+  /** A file with this text, for `start`. */
+  write(name, text) {
+    const path = join(mkdtempSync(this.path('text-')), name);
+    writeFileSync(path, text);
+    return pathToFileURL(path);
   }
 
   /** Starts a copy of the file at `url`, of which `edit` may change the text. It does not outlive test `t`. */

@@ -1,11 +1,12 @@
-// A customer with a number, two people to write to, and programs to do it with.
+// A customer with a number, people to write to, and programs to do it with.
 
 import { Front } from './front.js';
 import { until } from '../../support/until.js';
 
 /** The two numbers in the samples. */
 export const PEOPLE = ['919876543210', '919876543211'];
-const NUMBER = '5511900000001';
+/** The shop's own, which no sample has. */
+export const NUMBER = '5511900000001';
 
 let shops = 0;
 
@@ -14,15 +15,18 @@ let shops = 0;
  *
  * `made` is run with a job's id and `change` before the program hears of its job.
  */
-export async function openShop(t, gateway, { sessionId = 'main', tls, made } = {}) {
+export async function openShop(t, gateway, { sessionId = 'main', people = PEOPLE, tls, made } = {}) {
   const tenant = await gateway.tenant(`shop-${++shops}`);
-  const phones = await Promise.all(PEOPLE.map((number, at) => tenant.phone(number, `Person ${at + 1}`)));
-  await tenant.linked(sessionId, await tenant.phone(NUMBER, 'Shop'));
+  const phones = await Promise.all(people.map((number, at) => tenant.phone(number, `Person ${at + 1}`)));
+  const session = await tenant.linked(sessionId, await tenant.phone(NUMBER, 'Shop'));
   const change = (jobId, how) => tenant.call('POST', `/api/whatsapp/bulk-job/${jobId}/${how}`);
   const front = await Front.start(gateway.url, { tls, made: made && ((jobId) => made(jobId, change)) });
   t.after(() => front.stop());
   const read = (jobId) => tenant.call('GET', `/api/whatsapp/bulk-job/${jobId}`);
   return {
+    tenant,
+    phones,
+    session,
     key: tenant.key,
     front,
     change,

@@ -12,7 +12,8 @@ use crate::message::Status;
 use crate::store::tx::{Tx, values};
 
 /// Only who wrote a message may change it; an admin of a group may take it back, as WhatsApp's servers check.
-/// People are compared by every name they have. What changes nothing is not done again.
+/// People are compared by every name they have. What changes nothing is not done again, and what was erased
+/// gets no words again.
 pub(super) const APPLY: &str = "UPDATE messages SET
         original = CASE WHEN c.kind = 'edit' THEN COALESCE(messages.original, messages.body)
             ELSE messages.original END,
@@ -26,7 +27,7 @@ pub(super) const APPLY: &str = "UPDATE messages SET
         WHERE m.tenant_id = $1 AND m.mode = $2 AND m.key = $3 AND m.kind IN ('edit', 'delete')) c
     WHERE messages.session_key = c.session_key AND messages.wa_id = c.target
         AND messages.target IS NULL AND messages.deleted_at IS NULL
-        AND (c.kind = 'delete' OR (messages.body <> c.body
+        AND (c.kind = 'delete' OR (messages.erased_at IS NULL AND messages.body <> c.body
             AND (messages.edited_at IS NULL OR messages.edited_at <= c.moment)))
         AND ((messages.direction = c.direction AND (c.direction = 'out' OR messages.sender = c.sender
                 OR messages.phone = c.phone OR messages.lid = c.lid))

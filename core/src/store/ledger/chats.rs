@@ -19,14 +19,13 @@ use crate::store::tx::{Tx, values};
 const KNOWN_MAX: usize = 50_000;
 
 /// A message that is not the newest, and adds nothing to read, touches no row.
-pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread, expires_in)
+pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, last_key, unread, expires_in)
         AS ({rows})
-    INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, name, last_key, unread, expires_in)
-    SELECT v.tenant_id, v.mode, v.session_key, v.chat, v.wire, v.lid, v.name, v.last_key, v.unread, v.expires_in
+    INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, last_key, unread, expires_in)
+    SELECT v.tenant_id, v.mode, v.session_key, v.chat, v.wire, v.lid, v.last_key, v.unread, v.expires_in
     FROM v WHERE v.chat IS NOT NULL
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET
         wire = excluded.wire, lid = COALESCE(excluded.lid, chats.lid),
-        name = COALESCE(excluded.name, chats.name),
         last_key = CASE WHEN excluded.last_key > chats.last_key THEN excluded.last_key ELSE chats.last_key END,
         unread = chats.unread + excluded.unread,
         expires_in = CASE WHEN excluded.expires_in > 0 THEN excluded.expires_in ELSE chats.expires_in END
@@ -103,7 +102,6 @@ impl Known {
 struct Touched<'a> {
     wire: &'a str,
     lid: Option<&'a str>,
-    name: Option<&'a str>,
     last_key: &'a str,
     unread: i64,
     /// Of a message that disappears.
@@ -141,13 +139,11 @@ pub(super) async fn write<'a>(
         let entry = touched.entry((place, chat)).or_insert(Touched {
             wire: message.chat,
             lid,
-            name: None,
             last_key: message.key,
             unread: 0,
             expires_in: 0,
         });
         entry.lid = lid.or(entry.lid);
-        entry.name = message.chat_name.or(entry.name);
         if message.key >= entry.last_key {
             (entry.wire, entry.last_key) = (message.chat, message.key);
         }
@@ -158,7 +154,7 @@ pub(super) async fn write<'a>(
     }
     absorb(tx, bench, &numbered).await?;
     let rows = touched.iter().map(|(((tenant, mode, session), chat), of)| {
-        let of = values![of.wire, of.lid, of.name, of.last_key, of.unread, of.expires_in];
+        let of = values![of.wire, of.lid, of.last_key, of.unread, of.expires_in];
         [values![*tenant, *mode, session.as_str(), chat.as_str()], of].concat()
     });
     tx.run_many(&mut bench.texts, TOUCH, rows.collect()).await?;
@@ -239,8 +235,6 @@ struct Message<'a> {
     lid: Option<&'a str>,
     /// The push name of who wrote it.
     name: Option<&'a str>,
-    /// Of a group.
-    chat_name: Option<&'a str>,
     is_inbound: bool,
     /// Seconds; 0 for one that stays, and for one of ours, which may have a time of its own.
     expires_in: i64,
@@ -268,7 +262,6 @@ impl<'a> Message<'a> {
             phone: text("phone"),
             lid: text("lid"),
             name: text("senderName").filter(|name| is_inbound && !name.is_empty()),
-            chat_name: text("chatName").filter(|name| !name.is_empty()),
             is_inbound,
             expires_in: event.data["expiresIn"].as_i64().filter(|_| is_inbound).unwrap_or(0),
         })

@@ -17,7 +17,7 @@ const NO_ROOM: &str =
         blob_key = NULL, sha256 = NULL
     WHERE tenant_id = $1 AND mode = $2 AND id = $3";
 
-const MESSAGE: &str = "SELECT session_key, wa_id, chat, kind, mime, file_name, size FROM media
+const MESSAGE: &str = "SELECT session_key, wa_id, chat, kind, mime, size FROM media
     WHERE tenant_id = $1 AND mode = $2 AND id = $3";
 
 /// A file that waited, and how that ended.
@@ -51,7 +51,6 @@ struct OfMessage {
     chat: Option<String>,
     kind: String,
     mime: String,
-    file_name: Option<String>,
     size: Option<i64>,
 }
 
@@ -106,7 +105,6 @@ fn event(
         "chat": file.chat?,
         "type": file.kind,
         "mimeType": file.mime,
-        "fileName": file.file_name,
         "size": file.size,
     });
     data[field] = value.into();

@@ -183,8 +183,6 @@ pub struct Inbound {
     /// Sent by the owner from the phone or another device: logged as `out`, no quota.
     pub from_me: bool,
     pub is_group: bool,
-    /// The group's subject, where known.
-    pub chat_name: Option<String>,
     pub content: Content,
     /// Of a medium: what is known of its file, which is fetched later.
     pub file: Option<NewReceived>,

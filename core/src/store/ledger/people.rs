@@ -32,7 +32,7 @@ pub(super) const READ: &str = "WITH v (tenant_id, mode, session, id, moment) AS 
     UPDATE messages SET read_at = v.moment FROM v
     WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
         AND messages.session_key = v.session AND messages.wa_id = v.id
-        AND messages.direction = 'in' AND messages.read_at IS NULL
+        AND messages.direction = 'in' AND messages.read_at IS NULL AND messages.target IS NULL
     RETURNING messages.chat, messages.phone";
 
 pub(super) const LESS: &str = "WITH v (tenant_id, mode, session_key, chat, n) AS ({rows})
@@ -54,9 +54,18 @@ const MUTE: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire,
 const DISAPPEAR: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, expires_in)
     VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET expires_in = excluded.expires_in";
-const NAME: &str = "INSERT INTO chats (tenant_id, mode, session_key, chat, wire, name)
-    VALUES ($1, $2, $3, $4, $5, $6)
-    ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET name = excluded.name";
+
+/// What a session has of one account.
+pub(super) const OF_ACCOUNT: [&str; 3] = [
+    "DELETE FROM chats WHERE tenant_id = $1 AND mode = $2 AND session_key = $3",
+    "DELETE FROM contact_names WHERE tenant_id = $1 AND mode = $2 AND session_key = $3",
+    "DELETE FROM groups WHERE session_key = $3 AND EXISTS
+        (SELECT 1 FROM sessions s WHERE s.key = $3 AND s.tenant_id = $1 AND s.mode = $2)",
+];
+
+pub(super) const READ_ALL: &str = "UPDATE messages SET read_at = $4
+    WHERE session_key = $3 AND direction = 'in' AND read_at IS NULL AND target IS NULL
+        AND tenant_id || '' = $1 AND mode || '' = $2";
 
 const ALL_READ: &str = "UPDATE chats SET unread = 0
     WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 AND chat = $4";
@@ -87,16 +96,24 @@ pub(super) async fn write(
                     let row = [place_values(owner, chat), values![*unread]].concat();
                     tx.run_many(&mut bench.texts, LESS, vec![row]).await?;
                 }
-                News::GroupNamed { chat, name } => {
-                    let row = [place_values(owner, chat), values![chat.as_str(), name.as_str()]].concat();
-                    tx.run(NAME, row).await?;
-                }
+                News::NumberChanged => start_anew(tx, bench, now, owner).await?,
                 News::Called(_) | News::Presence { .. } | News::Typing { .. } => {}
             }
         }
         events
             .extend(news.iter().filter_map(|one| told(one, now)).map(|event| (owner.session.clone(), event)));
     }
+    Ok(())
+}
+
+/// What the number before knew: its chats, names and groups go, and nothing is left for it to read.
+async fn start_anew(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, owner: &Owner) -> Result<()> {
+    let (tenant, mode, session) = place(owner);
+    for statement in OF_ACCOUNT {
+        tx.run(statement, values![tenant, mode, session.as_str()]).await?;
+    }
+    tx.run(READ_ALL, values![tenant, mode, session.as_str(), now]).await?;
+    bench.chats.clear();
     Ok(())
 }
 
@@ -213,7 +230,7 @@ fn told(news: &News, now: At) -> Option<NewEvent> {
         | News::Chat { .. }
         | News::Read { .. }
         | News::ChatRead { .. }
-        | News::GroupNamed { .. } => return None,
+        | News::NumberChanged => return None,
     };
     Some(NewEvent { kind, occurred_at, data })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Inbound, Owner, Received, Result, accept, change};
+use super::{Inbound, Owner, Received, Result, accept, change, groups};
 use crate::clock::At;
 use crate::content::{Body, Content, shown};
 use crate::event::{Kind, NewEvent};
@@ -57,6 +57,12 @@ pub(super) async fn write(
     let owners: HashSet<&Owner> =
         members!(ops, Receive).flat_map(|(_, all)| all.iter().map(|m| &m.owner)).collect();
     let owners = accept::owners(tx, bench, owners).await?;
+    let in_groups = members!(ops, Receive).flat_map(|(_, all)| all.iter()).filter(|one| one.is_group);
+    let in_groups = in_groups.map(|one| (one.owner.session.as_str(), one.chat.as_str()));
+    let subjects = groups::names(tx, bench, in_groups).await?;
+    let subject_of = |inbound: &Inbound| {
+        subjects.get(&(inbound.owner.session.0.clone(), inbound.chat.clone())).map(String::as_str)
+    };
     let mut rows = Vec::new();
     let mut arrived: Vec<(MessageKey, &Inbound)> = Vec::new();
     let mut keys: Vec<(usize, Vec<Option<MessageKey>>)> = Vec::new();
@@ -68,7 +74,7 @@ pub(super) async fn write(
                 continue;
             }
             let (key, created_at) = bench.ids.message(now);
-            rows.push(row(&key, created_at, inbound)?);
+            rows.push(row(&key, created_at, inbound, subject_of(inbound))?);
             arrived.push((key.clone(), inbound));
             own.push(Some(key));
         }
@@ -82,7 +88,7 @@ pub(super) async fn write(
     for (key, inbound) in fresh.iter().filter(|(_, inbound)| inbound.content.target().is_some()) {
         change::apply(tx, (&inbound.owner.tenant, inbound.owner.mode), key).await?;
     }
-    events.extend(fresh.iter().map(|(key, inbound)| event(key, inbound)));
+    events.extend(fresh.iter().map(|(key, inbound)| event(key, inbound, subject_of(inbound))));
     let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
         let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
@@ -176,7 +182,12 @@ fn nature(inbound: &Inbound) -> (Direction, &'static str, &str, Status) {
     }
 }
 
-fn row(key: &MessageKey, created_at: At, inbound: &Inbound) -> Result<Vec<crate::store::tx::Value>> {
+fn row(
+    key: &MessageKey,
+    created_at: At,
+    inbound: &Inbound,
+    subject: Option<&str>,
+) -> Result<Vec<crate::store::tx::Value>> {
     let (direction, origin, sender, status) = nature(inbound);
     let content = &inbound.content;
     Ok(values![
@@ -202,7 +213,7 @@ fn row(key: &MessageKey, created_at: At, inbound: &Inbound) -> Result<Vec<crate:
         serde_json::to_string(content)?,
         content.target().map(|target| target.id.as_str()),
         content.file().map(|(_, media)| media.as_str()),
-        inbound.chat_name.as_deref().map(storable),
+        subject,
     ])
 }
 
@@ -232,7 +243,7 @@ async fn keep_files(
     Ok(())
 }
 
-fn event(key: &MessageKey, inbound: &Inbound) -> (SessionKey, NewEvent) {
+fn event(key: &MessageKey, inbound: &Inbound, subject: Option<&str>) -> (SessionKey, NewEvent) {
     let phone = inbound.phone.as_ref().map(Phone::digits);
     let (kind, mut data) = match kind_of(inbound) {
         Kind::MessageSent => {
@@ -275,8 +286,8 @@ fn event(key: &MessageKey, inbound: &Inbound) -> (SessionKey, NewEvent) {
         if kind != Kind::MessageReceived && inbound.from_me {
             data.insert("direction".to_owned(), "out".into());
         }
-        if let Some(name) = &inbound.chat_name {
-            data.insert("chatName".to_owned(), storable(name).into());
+        if let Some(subject) = subject {
+            data.insert("chatName".to_owned(), subject.into());
         }
         if let Some(file) = &inbound.file {
             data.insert("media".to_owned(), file.shown());

@@ -13,7 +13,7 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::ledger::Inbound;
 use wapid_core::store::messages::MessageFilter;
 
-use crate::fixture::{Shop, TestDb, both, execute, inbound, intent, text, together};
+use crate::fixture::{Shop, TestDb, both, execute, inbound, intent, picture, text, together};
 
 mod model;
 mod older;
@@ -50,7 +50,7 @@ pub async fn found(log: &TenantStore, typed: &str) -> Vec<String> {
 /// Each in a millisecond of its own.
 pub async fn hear(db: &TestDb, shop: &Shop, bodies: &[&str]) {
     for (i, body) in bodies.iter().enumerate() {
-        let message = Inbound { body: (*body).to_owned(), ..inbound(&shop.owner, &format!("{i}-{body}")) };
+        let message = Inbound { content: text(*body), ..inbound(&shop.owner, &format!("{i}-{body}")) };
         shop.store.receive(vec![message]).await.unwrap();
         db.advance(Duration::from_millis(1));
     }
@@ -175,10 +175,10 @@ async fn a_search_goes_with_every_other_filter(db: TestDb) {
     let other = Phone::parse("447700900123").unwrap();
     let two = shop.add_session("two").await;
     for i in 0..30 {
+        let offer = format!("offer {i}");
         let message = Inbound {
-            body: format!("offer {i}"),
+            content: if i % 5 == 0 { picture(&offer) } else { text(offer) },
             phone: Some(if i % 3 == 0 { other.clone() } else { crate::fixture::phone() }),
-            kind: if i % 5 == 0 { "image" } else { "text" }.into(),
             ..inbound(if i % 2 == 0 { &two } else { &shop.owner }, &format!("M{i}"))
         };
         shop.store.receive(vec![message]).await.unwrap();
@@ -216,9 +216,9 @@ async fn a_walk_and_the_pages_see_each_message_once(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     // Some in the same millisecond, some with nothing to find in between.
     for i in 0..120 {
-        let mut all = vec![Inbound { body: "nothing".into(), ..inbound(&shop.owner, &format!("N{i}")) }];
+        let mut all = vec![Inbound { content: text("nothing"), ..inbound(&shop.owner, &format!("N{i}")) }];
         all.extend((0..3).map(|j| Inbound {
-            body: format!("found {i} {j}"),
+            content: text(format!("found {i} {j}")),
             ..inbound(&shop.owner, &format!("F{i}-{j}"))
         }));
         shop.store.receive(all).await.unwrap();
@@ -330,7 +330,7 @@ async fn a_log_that_grew_by_thousands_is_searched_whole(db: TestDb) {
     for part in 0..6 {
         let all = (0..1_000)
             .map(|i| Inbound {
-                body: format!("burst {}", if i % 100 == 0 { "rare" } else { "usual" }),
+                content: text(format!("burst {}", if i % 100 == 0 { "rare" } else { "usual" })),
                 ..inbound(&shop.owner, &format!("M{part}-{i}"))
             })
             .collect();

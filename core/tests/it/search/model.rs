@@ -74,7 +74,8 @@ async fn both_engines_find_what_the_rules_say(db: TestDb) {
     for (i, text) in texts.iter().enumerate() {
         // Each says which it is, so that they are told apart.
         let body = format!("{text} x{i}");
-        let message = Inbound { body: body.clone(), ..inbound(&shop.owner, &format!("M{i}")) };
+        let message =
+            Inbound { content: crate::fixture::text(body.clone()), ..inbound(&shop.owner, &format!("M{i}")) };
         let document = Document::of(&Searchable {
             body: &body,
             content: None,

@@ -4,7 +4,7 @@ use wapid_core::store::Store;
 use wapid_core::store::ledger::Inbound;
 
 use super::{found, hear, searched};
-use crate::fixture::{Shop, TestDb, both, execute, inbound};
+use crate::fixture::{Shop, TestDb, both, execute, inbound, text};
 
 both!(what_is_older_than_the_index_is_taken_up_from_the_newest_on, a_crash_between_two_steps_loses_nothing,);
 
@@ -28,7 +28,7 @@ async fn shop_with_a_past(db: &TestDb, name: &str) -> Shop {
     for part in 0..7 {
         let all = (0..100)
             .map(|i| Inbound {
-                body: format!("past {part}"),
+                content: text(format!("past {part}")),
                 ..inbound(&shop.owner, &format!("P{part}-{i}"))
             })
             .collect();
