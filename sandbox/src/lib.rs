@@ -56,7 +56,7 @@ pub use media::{ByteStream, MediaHost};
 pub use network::Network;
 pub use people::{Acted, PhoneAct, Seen};
 pub use person::Typing;
-pub use phone::inbox::{ContactCard, Inbox, InboxMessage, Reaction};
+pub use phone::inbox::{ContactCard, Inbox, InboxMessage, InboxPreview, LinkPreview, Reaction};
 pub use phone::message::{MessageKind, PhoneMessage};
 pub use phone::ticks::Tick;
 pub use route::presence::PresenceState;

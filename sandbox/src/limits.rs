@@ -91,6 +91,8 @@ pub const POLL_OPTIONS: usize = 12;
 pub const EMOJI_BYTES: usize = 64;
 pub const WAVEFORM_BYTES: usize = 256;
 pub const THUMBNAIL_BYTES: usize = 64 * 1024;
+/// The URL, the title and the description of a page below a text, each.
+pub const PREVIEW_BYTES: usize = 2048;
 pub const CONTACTS: usize = 257;
 pub const MENTIONS: usize = 1024;
 /// The longest time until a message disappears, in seconds: 90 days.

@@ -136,6 +136,7 @@ fn edit(shown: &mut Shown, by: &str, content: &wa::Message, at_ms: u64, now: u64
     shown.message.message = text;
     shown.message.edited = true;
     if shown.message.kind == "text" {
+        shown.message.link_preview = look::look(content).and_then(|new| new.link_preview);
         // Who quotes it now quotes the new text. The secret stays that of the message.
         shown.replace_content(content);
     }

@@ -16,7 +16,7 @@ use super::change::{DELETE_SECONDS, EDIT_SECONDS};
 use super::chat::Chat;
 use super::chats::Shown;
 use super::inbox::ContactCard;
-use super::message::{Context, Draft};
+use super::message::{Context, Draft, Linked};
 use super::{attach, look};
 use crate::account::Account;
 use crate::error::SandboxError;
@@ -34,7 +34,8 @@ pub(super) async fn build(
     context: &Context,
 ) -> Result<wa::Message, SandboxError> {
     let mut message = match draft {
-        Draft::Text(text) => wa::Message { conversation: Some(text), ..Default::default() },
+        Draft::Text { text, linked: None } => wa::Message { conversation: Some(text), ..Default::default() },
+        Draft::Text { text, linked: Some(linked) } => with_page(text, linked),
         Draft::Media(attachment) => {
             let is_view_once = attachment.is_view_once;
             let mut media = attach::describe(net, phone, *attachment).await?;
@@ -150,6 +151,21 @@ fn surround(
 }
 
 // Plain kinds
+
+fn with_page(text: String, Linked { page, thumbnail }: Linked) -> wa::Message {
+    wa::Message {
+        extended_text_message: MessageField::some(message::ExtendedTextMessage {
+            text: Some(text),
+            matched_text: Some(page.url),
+            title: Some(page.title),
+            description: page.description,
+            preview_type: Some(message::extended_text_message::PreviewType::NONE),
+            jpeg_thumbnail: thumbnail.map(|bytes| bytes.to_vec()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
 
 fn contacts(cards: &[ContactCard]) -> wa::Message {
     let card = |card: &ContactCard| message::ContactMessage {

@@ -93,6 +93,9 @@ pub struct InboxMessage {
     /// After how many seconds the message disappears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<u32>,
+    /// The page below a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_preview: Option<InboxPreview>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub edited: bool,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -106,6 +109,26 @@ pub struct InboxMessage {
 pub struct Reaction {
     pub from: String,
     pub emoji: String,
+}
+
+/// A page that a text leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkPreview {
+    /// As it stands in the text.
+    pub url: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// The same as a phone shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboxPreview {
+    #[serde(flatten)]
+    pub page: LinkPreview,
+    /// Is there a small picture that is a JPEG?
+    pub has_thumbnail: bool,
 }
 
 /// A person as somebody passes them on.

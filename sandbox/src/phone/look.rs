@@ -4,7 +4,10 @@ use wacore::download::Downloadable;
 use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp as wa;
 
-use super::inbox::{ContactCard, InboxMessage};
+use super::inbox::{ContactCard, InboxMessage, InboxPreview, LinkPreview};
+
+/// What every JPEG begins with.
+const JPEG: &[u8] = &[0xff, 0xd8];
 
 /// What a message shows, but for who sent it, when and where. `None` for messages that show nothing
 /// of their own: keys, changes to other messages, requests between devices.
@@ -65,7 +68,7 @@ fn body(base: &wa::Message) -> Option<InboxMessage> {
         return Some(of("text", Some(conversation)));
     }
     if let Some(extended) = base.extended_text_message.as_option() {
-        return Some(of("text", extended.text.as_ref()));
+        return Some(InboxMessage { link_preview: preview(extended), ..of("text", extended.text.as_ref()) });
     }
     if let Some(image) = base.image_message.as_option() {
         return Some(InboxMessage {
@@ -145,6 +148,18 @@ fn body(base: &wa::Message) -> Option<InboxMessage> {
     })
 }
 
+/// The page below a text: without a title a phone shows none.
+fn preview(text: &wa::message::ExtendedTextMessage) -> Option<InboxPreview> {
+    let some = |word: &Option<String>| word.clone().filter(|word| !word.is_empty());
+    let page = LinkPreview {
+        url: some(&text.matched_text)?,
+        title: some(&text.title)?,
+        description: some(&text.description),
+    };
+    let thumbnail = text.jpeg_thumbnail.as_deref().unwrap_or_default();
+    Some(InboxPreview { page, has_thumbnail: thumbnail.starts_with(JPEG) })
+}
+
 /// The name as the card's owner wrote it, the number as WhatsApp knows it or else as it is written.
 fn card(contact: &wa::message::ContactMessage) -> ContactCard {
     let vcard = contact.vcard.as_deref().unwrap_or_default();
@@ -191,6 +206,21 @@ fn context(base: &wa::Message) -> Option<&wa::ContextInfo> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_shown_with_a_title_and_its_picture_if_it_is_one() {
+        let shown = |title: &str, thumbnail: &[u8]| {
+            preview(&wa::message::ExtendedTextMessage {
+                matched_text: Some("https://shop.example/".into()),
+                title: Some(title.to_owned()),
+                jpeg_thumbnail: Some(thumbnail.to_vec()),
+                ..Default::default()
+            })
+        };
+        assert_eq!(shown("", JPEG), None);
+        assert!(shown("The Shop", JPEG).is_some_and(|page| page.has_thumbnail));
+        assert!(shown("The Shop", b"GIF").is_some_and(|page| !page.has_thumbnail));
+    }
 
     #[test]
     fn a_number_is_found_in_cards_of_several_makers() {

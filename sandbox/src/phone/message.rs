@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::inbox::ContactCard;
+use super::inbox::{ContactCard, LinkPreview};
 use crate::error::SandboxError;
 use crate::limits;
 
@@ -40,7 +40,7 @@ pub struct PhoneMessage {
     pub width: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// A small JPEG.
+    /// A small JPEG: of a picture, of a video, or of the page below a text.
     #[serde(
         rename = "thumbnailBase64",
         default,
@@ -86,6 +86,9 @@ pub struct PhoneMessage {
     /// After how many seconds the message disappears.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<u32>,
+    /// The page below a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_preview: Option<LinkPreview>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,10 +145,7 @@ impl PhoneMessage {
 
     fn draft(self) -> Result<Draft, SandboxError> {
         let attached = match self.kind {
-            MessageKind::Text => {
-                bounded("a text", &self.text, limits::TEXT_BYTES)?;
-                return Ok(Draft::Text(self.text));
-            }
+            MessageKind::Text => return self.words(),
             MessageKind::Image => AttachmentKind::Image,
             MessageKind::Video => AttachmentKind::Video,
             MessageKind::Audio => AttachmentKind::Audio,
@@ -175,6 +175,22 @@ impl PhoneMessage {
             }
         };
         self.attachment(attached).map(|attachment| Draft::Media(Box::new(attachment)))
+    }
+
+    fn words(self) -> Result<Draft, SandboxError> {
+        bounded("a text", &self.text, limits::TEXT_BYTES)?;
+        let Some(page) = self.link_preview else {
+            return Ok(Draft::Text { text: self.text, linked: None });
+        };
+        bounded("linkPreview: a URL", &page.url, limits::PREVIEW_BYTES)?;
+        bounded("linkPreview: a title", &page.title, limits::PREVIEW_BYTES)?;
+        let description = page.description.as_ref().map_or(0, String::len);
+        at_most("linkPreview: bytes of a description", description, limits::PREVIEW_BYTES)?;
+        if let Some(thumbnail) = &self.thumbnail {
+            at_most("a thumbnail", thumbnail.len(), limits::THUMBNAIL_BYTES)?;
+        }
+        let linked = Some(Linked { page, thumbnail: self.thumbnail });
+        Ok(Draft::Text { text: self.text, linked })
     }
 
     fn target(self) -> Result<String, SandboxError> {
@@ -271,7 +287,7 @@ pub(crate) struct Order {
 }
 
 pub(crate) enum Draft {
-    Text(String),
+    Text { text: String, linked: Option<Linked> },
     Media(Box<Attachment>),
     Location { latitude: f64, longitude: f64, name: Option<String>, address: Option<String> },
     Contacts(Vec<ContactCard>),
@@ -281,6 +297,12 @@ pub(crate) enum Draft {
     Delete { target: String },
     Vote { target: String, options: Vec<String> },
     Timer { seconds: u32 },
+}
+
+/// The page below a text.
+pub(crate) struct Linked {
+    pub page: LinkPreview,
+    pub thumbnail: Option<Bytes>,
 }
 
 pub(crate) struct Attachment {
@@ -424,6 +446,12 @@ mod tests {
         assert!(
             refusal(PhoneMessage { mentions: vec!["a@b".into()], ..PhoneMessage::text("1", "x") })
                 .starts_with("mentions")
+        );
+        let page =
+            LinkPreview { url: "https://shop.example/".into(), title: String::new(), description: None };
+        assert!(
+            refusal(PhoneMessage { link_preview: Some(page), ..PhoneMessage::text("1", "x") })
+                .starts_with("linkPreview")
         );
         let huge = vec![0; limits::PHONE_MEDIA_BYTES + 1];
         assert!(refusal(PhoneMessage::media("1", MessageKind::Document, huge)).starts_with("a medium"));

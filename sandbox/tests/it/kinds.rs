@@ -3,7 +3,9 @@
 use buffa::MessageField;
 use wacore::download::MediaType;
 use wacore::proto_helpers::MessageExt as _;
-use wapid_sandbox::{ContactCard, InboxMessage, MessageKind, PhoneMessage, Sandbox};
+use wapid_sandbox::{
+    ContactCard, InboxMessage, InboxPreview, LinkPreview, MessageKind, PhoneMessage, Sandbox,
+};
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message;
 
@@ -186,6 +188,31 @@ async fn what_surrounds_a_message_of_a_phone_arrives_with_it() {
     let unknown = PhoneMessage { quoted_message_id: Some("NONE".into()), ..PhoneMessage::text(ALICE, "x") };
     let refused = sandbox.send(BOOK, CAROL, unknown).await.expect_err("nothing to quote");
     assert_eq!(refused.code(), "MESSAGE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_page_below_a_text_of_a_phone_arrives_with_it() {
+    let sandbox = network().await;
+    let alice = linked(&sandbox, ALICE).await;
+    let page = LinkPreview {
+        url: "https://shop.example/".into(),
+        title: "The Shop".into(),
+        description: Some("Open from 8".into()),
+    };
+    let text = PhoneMessage {
+        link_preview: Some(page.clone()),
+        thumbnail: Some(vec![0xff, 0xd8].into()),
+        ..PhoneMessage::text(ALICE, "see https://shop.example/")
+    };
+    let id = carol_sends(&sandbox, text).await;
+    let got = alice.message(&id).await;
+    let got = got.extended_text_message.as_option().expect("a text with a page");
+    assert_eq!(got.text.as_deref(), Some("see https://shop.example/"));
+    assert_eq!(got.matched_text.as_deref(), Some("https://shop.example/"));
+    assert_eq!((got.title.as_deref(), got.description.as_deref()), (Some("The Shop"), Some("Open from 8")));
+    assert_eq!(got.jpeg_thumbnail.as_deref(), Some(&[0xff, 0xd8][..]));
+    let shown = carol_shows(&sandbox, &id).await.link_preview;
+    assert_eq!(shown, Some(InboxPreview { page, has_thumbnail: true }));
 }
 
 /// Uploads as a client does, and hands the fields of a media message to `make`.

@@ -87,6 +87,7 @@ pub struct InboxMessage {
     forwarded: Option<bool>,
     /// After how many seconds the message disappears
     expiration: Option<u32>,
+    link_preview: Option<InboxPreview>,
     edited: Option<bool>,
     deleted: Option<bool>,
 }
@@ -96,6 +97,27 @@ pub struct ReactionShown {
     from: String,
     #[schema(example = "👍")]
     emoji: String,
+}
+
+/// The page below a text, as the phone shows it
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InboxPreview {
+    url: String,
+    title: String,
+    description: Option<String>,
+    /// Is there a small picture?
+    has_thumbnail: bool,
+}
+
+/// The page below a text, as the phone's owner writes it
+#[derive(Deserialize, ToSchema)]
+pub struct PhonePreview {
+    /// As it stands in the text
+    #[schema(example = "https://example.com/shop")]
+    url: String,
+    title: String,
+    description: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -174,7 +196,7 @@ pub struct PhoneSends {
     /// Read from the picture when it is not given
     width: Option<u32>,
     height: Option<u32>,
-    /// A small JPEG
+    /// A small JPEG: of a picture, of a video, or of the page below a text
     thumbnail_base64: Option<String>,
     latitude: Option<f64>,
     longitude: Option<f64>,
@@ -202,6 +224,8 @@ pub struct PhoneSends {
     forwarded: bool,
     /// After how many seconds the message disappears
     expiration: Option<u32>,
+    /// Of a text
+    link_preview: Option<PhonePreview>,
 }
 
 impl PhoneSends {
@@ -213,6 +237,8 @@ impl PhoneSends {
         let kind = self.kind.as_deref().map_or(Ok(MessageKind::Text), kind)?;
         let mentions = self.mentions.iter().map(|number| phone(number)).collect::<Result<_, _>>()?;
         let card = |ContactCard { name, phone }| wapid_sandbox::ContactCard { name, phone };
+        let page =
+            |PhonePreview { url, title, description }| wapid_sandbox::LinkPreview { url, title, description };
         Ok(PhoneMessage {
             to,
             kind,
@@ -241,6 +267,7 @@ impl PhoneSends {
             mentions,
             forwarded: self.forwarded,
             expiration: self.expiration,
+            link_preview: self.link_preview.map(page),
         })
     }
 }
