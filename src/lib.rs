@@ -13,6 +13,7 @@
 //! | [`link`] | a live connection to a WhatsApp network |
 //! | [`media`] | files: taken in, kept sealed, given out |
 //! | [`outgoing`] | what is fetched on behalf of a tenant |
+//! | [`preview`] | what a link in a text leads to, as it is shown below it |
 //! | `portrait` | a picture made fit for a profile |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
 //! | [`qr`] | a QR as PNG, SVG or terminal blocks |
@@ -26,6 +27,7 @@ pub mod link;
 pub mod media;
 pub mod outgoing;
 mod portrait;
+pub mod preview;
 pub mod qr;
 mod recipients;
 pub mod run;

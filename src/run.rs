@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::delivery::{self, Deliveries};
 use crate::media::Media;
 use crate::outgoing::Outgoing;
+use crate::preview::Previews;
 use crate::session::{Parts, Sessions};
 use crate::{link, serve, telemetry};
 
@@ -82,6 +83,7 @@ impl Gateway {
             device_name: config.device_name.clone(),
             wakeups: wakeups.clone(),
             media: media.clone(),
+            previews: Previews::new(outgoing.clone(), media.clone()),
             auto_fetch: config.media_auto_max.0,
             owner: instance.clone(),
         });

@@ -19,6 +19,7 @@
 //! | `shelf` | where they lie: a folder or a bucket |
 //! | `inspect` | what a file's content says |
 //! | `ffmpeg`, `waveform` | voice notes, and small pictures of videos |
+//! | `glimpse` | a small picture of what is not kept |
 //! | `tidy` | what is kept no longer |
 //! | `refusal` | why not |
 
@@ -43,6 +44,7 @@ use crate::outgoing::Outgoing;
 mod base64;
 mod draft;
 mod ffmpeg;
+mod glimpse;
 mod inspect;
 mod intake;
 mod pace;
@@ -58,11 +60,10 @@ pub use draft::Draft;
 pub use intake::Declared;
 pub use reader::BlobReader;
 pub use refusal::{Refusal, Unreadable};
-pub use turns::Turn;
+pub use turns::{Turn, Turns};
 
 use ffmpeg::Ffmpeg;
 use shelf::{Bucket, Folder, Shelf};
-use turns::Turns;
 
 /// Requests whose bodies hold a file as text, which is in memory, at a time.
 const TEXTS_AT_ONCE: usize = 4;

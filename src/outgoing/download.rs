@@ -145,6 +145,11 @@ impl Download {
         Ok(Self { answer, wish, deadline, seen: 0 })
     }
 
+    /// Where it was found, after all redirects.
+    pub fn url(&self) -> &Url {
+        self.answer.url()
+    }
+
     /// What the server says that it is.
     pub fn content_type(&self) -> Option<&str> {
         self.answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok())

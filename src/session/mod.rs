@@ -41,6 +41,7 @@ use wapid_workers::Wakeups;
 
 use crate::link::Link;
 use crate::media::Media;
+use crate::preview::Previews;
 
 mod bulk;
 mod carry;
@@ -93,6 +94,7 @@ pub struct Parts {
     pub device_name: String,
     pub wakeups: Wakeups,
     pub media: Media,
+    pub previews: Previews,
     /// Files of messages that arrive are fetched by themselves up to this size, in bytes.
     pub auto_fetch: u64,
     /// This process in leases; the same after a restart on the same data folder.

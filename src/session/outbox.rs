@@ -25,6 +25,7 @@ use wapid_core::store::messages::Pending;
 
 use super::Sessions;
 use crate::link::{Answer, InFlight, Letter, Link, SendFailure};
+use crate::preview::Shown;
 
 /// Chats that are written to at the same time. A cold recipient costs two round trips before its
 /// first message; others need not wait for them.
@@ -88,6 +89,11 @@ impl Outgoing {
         goes_on.then(|| (FAULT_PAUSE_MS << (2 * self.tries).min(16)).min(FAULT_PAUSE_MAX_MS))
     }
 
+    /// Is something uploaded or read before it leaves?
+    fn takes_its_time(&self) -> bool {
+        self.content.file().is_some() || self.content.wants_preview()
+    }
+
     /// Past the window in which it may be sent again?
     pub fn is_too_old(&self, now: At) -> bool {
         now.since(self.created_at) > RESEND_WINDOW_MS
@@ -143,7 +149,8 @@ pub struct Outbox {
     ready: VecDeque<String>,
     writing_to: HashSet<String>,
     writing: JoinSet<Written>,
-    /// Of those, how many carry a file: it may have to be uploaded first, and others do not wait for that.
+    /// Of those, how many carry a file or wish a preview: it may have to be uploaded or read first, and others
+    /// do not wait for that.
     carrying: usize,
     /// Counts connections; what was lost on an older one may go at once.
     connection: u64,
@@ -169,7 +176,7 @@ impl Outbox {
         {
             let Some(outgoing) = self.take_first(&chat) else { continue };
             self.writing_to.insert(chat.clone());
-            self.carrying += usize::from(outgoing.content.file().is_some());
+            self.carrying += usize::from(outgoing.takes_its_time());
             let (link, connection, context) = (link.clone(), self.connection, context.clone());
             self.writing.spawn(async move {
                 crash::point("message.taken");
@@ -230,7 +237,7 @@ impl Outbox {
     fn written(&mut self, written: Written, context: &Context) {
         let Written { chat, mut outgoing, connection, link, result } = written;
         self.writing_to.remove(&chat);
-        self.carrying -= usize::from(outgoing.content.file().is_some());
+        self.carrying -= usize::from(outgoing.takes_its_time());
         if let Some(written) = outgoing.written.take() {
             written.notify_one();
         }
@@ -320,7 +327,8 @@ impl Outbox {
     }
 }
 
-/// Writes one message, once the file that it carries is on WhatsApp's servers.
+/// Writes one message, once the file that it carries is on WhatsApp's servers, and the page that it leads to is
+/// read.
 async fn write(
     context: &Context,
     chat: &str,
@@ -329,9 +337,30 @@ async fn write(
 ) -> Result<InFlight, SendFailure> {
     let Outgoing { content, wa_id, created_at, .. } = outgoing;
     let file = context.sessions.carried(&context.owner, content, link).await?;
+    let shown = previewed(context, content).await;
     let content = context.sessions.in_time(&context.owner.session, chat, content);
     let content = content.as_ref();
-    link.transmit(chat, Letter { content, file: file.as_ref(), wa_id, made_at: *created_at }).await
+    let with_page = shown.as_ref().map(|shown| content.showing(shown.page.clone()));
+    let letter = Letter {
+        content: with_page.as_ref().unwrap_or(content),
+        file: file.as_ref(),
+        thumbnail: shown.as_ref().and_then(|shown| shown.thumbnail.as_deref()),
+        wa_id,
+        made_at: *created_at,
+    };
+    link.transmit(chat, letter).await
+}
+
+/// The page that a text leads to, where it is wished and can be had. A try after this one may read another: it
+/// is the same message all the same.
+async fn previewed(context: &Context, content: &Content) -> Option<Arc<Shown>> {
+    if !content.wants_preview() {
+        return None;
+    }
+    let text = content.body.words()?.rendered();
+    let Owner { tenant, mode, .. } = &context.owner;
+    let sessions = &context.sessions;
+    sessions.0.parts.previews.of(tenant, *mode, &text, sessions.now()).await
 }
 
 async fn await_answer(

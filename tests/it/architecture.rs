@@ -56,6 +56,11 @@ fn imports_point_one_way() {
         ("src/media", "crate::link", &[]),
         ("src/media", "axum", &[]),
         ("src/media", "wacore", &[]),
+        // A page is read and shown; whose text it is below is others' business.
+        ("src/preview", "crate::api", &[]),
+        ("src/preview", "crate::session", &[]),
+        ("src/preview", "crate::link", &[]),
+        ("src", "html5gum", &["src/preview/page.rs"]),
         ("src", "object_store::", &["src/media/shelf/bucket.rs"]),
         ("src/api", "crate::link", &["src/api/sessions.rs"]),
         ("src/api", "crate::run", &[]),

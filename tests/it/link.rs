@@ -88,7 +88,8 @@ async fn one_question_asks_for_many_numbers() {
 async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
     let (sandbox, link) = linked().await;
     let (asked, hello) = (Content::text("anybody there?"), Content::text("hello"));
-    let letter = |content, wa_id| Letter { content, file: None, wa_id, made_at: At(1_700_000_000_000) };
+    let made_at = At(1_700_000_000_000);
+    let letter = |content, wa_id| Letter { content, file: None, thumbnail: None, wa_id, made_at };
     let (first, second) = (new_wa_id(), new_wa_id());
     let to = |number: &str| format!("{number}@s.whatsapp.net");
     let refused = link.transmit(&to(NOBODY), letter(&asked, &first)).await;

@@ -217,6 +217,29 @@ pub struct Context {
     /// has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u32>,
+    /// Of a text: the page that it leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+}
+
+/// What is shown below a text of the page that it leads to. We store the wish, and make the rest when the text
+/// leaves: what a page says is read then, not when the message was asked for. What arrives has it made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Preview {
+    /// Of the first URL in the text, where that can be had.
+    Wanted,
+    Of(Page),
+}
+
+/// A page, as much of it as is shown. Its small picture travels beside it and is kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// As it stands in the text.
+    pub url: String,
+    pub title: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// The message that another one answers, as much of it as is shown.
@@ -260,6 +283,18 @@ impl Content {
         self.body.medium().map(|(kind, medium)| (kind, &medium.media))
     }
 
+    /// Is a page to be read before it leaves?
+    pub fn wants_preview(&self) -> bool {
+        matches!(self.body, Body::Text(_)) && self.context.preview == Some(Preview::Wanted)
+    }
+
+    /// The same with that page below it.
+    #[must_use]
+    pub fn showing(&self, page: Page) -> Self {
+        let context = Context { preview: Some(Preview::Of(page)), ..self.context.clone() };
+        Self { body: self.body.clone(), context }
+    }
+
     /// Does it take of the daily limit? What only changes a message does not.
     pub fn is_counted(&self) -> bool {
         self.target().is_none()
@@ -277,8 +312,8 @@ impl Content {
         }
     }
 
-    /// A copy to send on: not an answer, mentioning nobody, counted as WhatsApp counts. `None` for what is no
-    /// message of its own, or opens once.
+    /// A copy to send on: not an answer, mentioning nobody, without the page below it, counted as WhatsApp
+    /// counts. `None` for what is no message of its own, or opens once.
     pub fn forwarded(&self) -> Option<Self> {
         // WhatsApp Web jumps to this from the fifth on (wacore 0.7.0, src/proto_helpers.rs).
         const MANY: u32 = 127;
@@ -464,6 +499,11 @@ mod tests {
         ]
     }
 
+    fn page() -> Page {
+        let description = Some("Open from 8".into());
+        Page { url: "https://shop.example/a".into(), title: "The Shop".into(), description }
+    }
+
     #[test]
     fn everything_comes_back_from_the_row_as_it_went() {
         for body in every_body() {
@@ -472,8 +512,11 @@ mod tests {
                 mentions: vec!["1@lid".into()],
                 forwarded: Some(0),
                 expires_in: Some(86_400),
+                preview: Some(Preview::Of(page())),
             };
-            for content in [Content { body: body.clone(), context }, body.clone().into()] {
+            let wish = Context { preview: Some(Preview::Wanted), ..Context::default() };
+            for context in [context, wish, Context::default()] {
+                let content = Content { body: body.clone(), context };
                 let json = serde_json::to_string(&content).unwrap();
                 assert_eq!(serde_json::from_str::<Content>(&json).unwrap(), content, "{json}");
                 assert!(json.contains(&format!("\"type\":\"{}\"", content.kind())), "{json}");
@@ -523,6 +566,16 @@ mod tests {
             scores.push(content.context.forwarded.unwrap());
         }
         assert_eq!(scores, [0, 1, 2, 3, 4, 127, 127]);
+    }
+
+    #[test]
+    fn a_wish_is_one_until_the_page_is_there() {
+        let mut content = Content::text("see https://shop.example/a");
+        assert!(!content.wants_preview());
+        content.context.preview = Some(Preview::Wanted);
+        assert!(content.wants_preview());
+        assert!(!content.showing(page()).wants_preview());
+        assert_eq!(content.forwarded().unwrap().context.preview, None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, Content, Context};
+use super::{Body, Content, Context, Preview};
 
 /// Fields of an object, all of them optional for its reader. A poll's secret is never among them.
 pub fn shown(content: &Content) -> Map<String, Value> {
@@ -44,7 +44,7 @@ pub fn shown(content: &Content) -> Map<String, Value> {
         put("targetId", target.id.as_str().into());
         put("targetFromMe", target.from_me.into());
     }
-    let Context { quoted, mentions, forwarded, expires_in } = &content.context;
+    let Context { quoted, mentions, forwarded, expires_in, preview } = &content.context;
     if let Some(quoted) = quoted {
         let shown = json!({
             "messageId": quoted.id, "from": quoted.sender, "type": quoted.kind, "body": quoted.text
@@ -61,17 +61,31 @@ pub fn shown(content: &Content) -> Map<String, Value> {
     if let Some(seconds) = expires_in.filter(|seconds| *seconds > 0) {
         put("expiresIn", seconds.into());
     }
+    // A wish shows nothing: whether it came true is seen on the phone.
+    if let Some(Preview::Of(page)) = preview {
+        put("linkPreview", serde_json::to_value(page).expect("a page is an object"));
+    }
     fields
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::{Body, Poll, Words};
+    use crate::content::{Body, Page, Poll, Words};
 
     #[test]
     fn a_plain_text_shows_nothing_more() {
         assert!(shown(&Content::from(Body::Text(Words::plain("hello")))).is_empty());
+    }
+
+    #[test]
+    fn a_page_is_shown_and_a_wish_for_one_is_not() {
+        let mut content = Content::text("https://shop.example/");
+        content.context.preview = Some(Preview::Wanted);
+        assert!(shown(&content).is_empty());
+        let page = Page { url: "https://shop.example/".into(), title: "The Shop".into(), description: None };
+        let expected = json!({"url": "https://shop.example/", "title": "The Shop"});
+        assert_eq!(shown(&content.showing(page))["linkPreview"], expected);
     }
 
     #[test]

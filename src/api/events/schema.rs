@@ -118,6 +118,7 @@ pub struct ReceivedEvent {
     forwarded_times: Option<u32>,
     /// In a disappearing chat: seconds until it is gone
     expires_in: Option<u32>,
+    link_preview: Option<LinkPreviewShown>,
 }
 
 /// `message.reaction`, `.edited`, `.deleted`, `.vote`: of a message in either direction
@@ -214,6 +215,16 @@ pub struct CardShown {
     vcard: String,
 }
 
+/// The page below a text, as its writer's app read it
+#[derive(Serialize, ToSchema)]
+pub struct LinkPreviewShown {
+    /// As it stands in the text
+    #[schema(example = "https://example.com/shop")]
+    url: String,
+    title: String,
+    description: Option<String>,
+}
+
 /// The message that one answers
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -256,6 +267,7 @@ pub struct MessageEvent {
     forwarded: Option<bool>,
     forwarded_times: Option<u32>,
     expires_in: Option<u32>,
+    link_preview: Option<LinkPreviewShown>,
     /// Of a bulk job's
     job_id: Option<String>,
     /// With `message.failed`

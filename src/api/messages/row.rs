@@ -74,7 +74,7 @@ pub struct Logged {
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<String>,
     /// By its type: `mediaId`, `viewOnce`, `poll`, `location`, `contacts`, `emoji`, `votes`; and `quoted`,
-    /// `mentions`, `forwarded`, `expiresIn`, `targetId`
+    /// `mentions`, `forwarded`, `expiresIn`, `linkPreview`, `targetId`
     #[serde(flatten)]
     #[schema(value_type = Object)]
     more: Map<String, Value>,

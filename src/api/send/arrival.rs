@@ -16,7 +16,7 @@ use wapid_core::phone::Recipient;
 use wapid_core::store::media::MediaRow;
 
 use super::refer::{self, Named};
-use super::{Letter, NewMessage, Pause, Said};
+use super::{Letter, NewMessage, Pause, Said, said};
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_json};
 use crate::api::caller::OwnSession;
@@ -134,6 +134,9 @@ impl Asked {
             ));
         }
         if changes {
+            if new.link_preview == Some(true) {
+                return Err(said::no_preview());
+            }
             let id = id.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "messageId: required"))?;
             let meant = to.as_ref().filter(|_| kind != "forward");
             let named = Named::find(session, id, meant).await?;
@@ -158,8 +161,10 @@ impl Asked {
         let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: required"))?;
         let mentions = new.mentions.as_deref().unwrap_or_default();
         let quoted = new.quoted_message_id.as_deref();
-        let context = refer::context(api, session, &to, quoted, mentions, new.expires_in).await?;
-        let mut draft = new.said(file.as_ref())?.draft()?;
+        let mut context = refer::context(api, session, &to, quoted, mentions, new.expires_in).await?;
+        let said = new.said(file.as_ref())?;
+        context.preview = said.preview()?;
+        let mut draft = said.draft()?;
         let file = draft.store(api, &session.caller.store).await?;
         Ok(Letter { to, content: Content { body: draft.body(file.as_ref()), context } })
     }
@@ -184,6 +189,7 @@ impl NewMessage {
             media_mime_type: self.media_mime_type,
             file_name: self.file_name,
             view_once: self.view_once,
+            link_preview: self.link_preview,
             gif: self.gif,
             options: self.options,
             selectable_count: self.selectable_count,
@@ -238,6 +244,7 @@ fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
     let is_json = matches!(
         name,
         "viewOnce"
+            | "linkPreview"
             | "gif"
             | "options"
             | "selectableCount"

@@ -68,6 +68,10 @@ pub struct NewMessage {
     file_name: Option<String>,
     /// Opens once: images, videos and voice notes
     view_once: Option<bool>,
+    /// Of a text: show the page of its first http(s) URL below it, with title, description and a small picture.
+    /// The page is read when the message leaves, within 5 s in all, up to 512 KiB of it and 2 MiB of its picture;
+    /// whatever fails, the text goes without. `false` by default
+    link_preview: Option<bool>,
     /// A video that plays by itself, again and again
     gif: Option<bool>,
     /// A poll's answers, 2 to 12

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 use wapid_core::content::{
-    Body, CARDS_MAX, Card, Cards, Degrees, Medium, OPTION_MAX, OPTIONS, Place, Poll, QUESTION_MAX, TEXT_MAX,
-    Words,
+    Body, CARDS_MAX, Card, Cards, Degrees, Medium, OPTION_MAX, OPTIONS, Place, Poll, Preview, QUESTION_MAX,
+    TEXT_MAX, Words,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::{Kind, Origin, State};
@@ -46,6 +46,7 @@ pub struct Said {
     pub media_mime_type: Option<String>,
     pub file_name: Option<String>,
     pub view_once: Option<bool>,
+    pub link_preview: Option<bool>,
     pub gif: Option<bool>,
     pub options: Option<Vec<String>>,
     pub selectable_count: Option<u32>,
@@ -89,7 +90,24 @@ fn invalid(why: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
     ApiError::bad("INVALID_REQUEST", why)
 }
 
+/// Only a text leads to a page.
+pub(super) fn no_preview() -> ApiError {
+    invalid("linkPreview: for texts")
+}
+
 impl Said {
+    /// The wish for a preview. A text without a URL may have it too: the texts of a job differ.
+    ///
+    /// # Errors
+    /// For what is no text.
+    pub fn preview(&self) -> Result<Option<Preview>, ApiError> {
+        match (self.link_preview, self.kind.as_deref()) {
+            (None | Some(false), _) => Ok(None),
+            (Some(true), None | Some("text")) => Ok(Some(Preview::Wanted)),
+            (Some(true), Some(_)) => Err(no_preview()),
+        }
+    }
+
     /// # Errors
     /// Says which field to fix.
     pub fn draft(self) -> Result<Draft, ApiError> {
@@ -350,6 +368,21 @@ mod tests {
         ] {
             let refusal = refusal(said(kind));
             assert!(refusal.contains(field), "{kind}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn only_a_text_may_show_a_page() {
+        let wish = |kind: Option<&str>, link_preview| {
+            Said { kind: kind.map(str::to_owned), link_preview, ..Said::default() }.preview()
+        };
+        for kind in [None, Some("text")] {
+            assert_eq!(wish(kind, Some(true)).unwrap(), Some(Preview::Wanted));
+            assert_eq!(wish(kind, None).unwrap(), None);
+        }
+        for kind in ["image", "poll", "contact", "smoke"] {
+            assert!(wish(Some(kind), Some(true)).is_err(), "{kind}");
+            assert_eq!(wish(Some(kind), Some(false)).unwrap(), None);
         }
     }
 

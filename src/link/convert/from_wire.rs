@@ -5,8 +5,8 @@
 
 use wacore::proto_helpers::MessageExt as _;
 use wapid_core::content::{
-    Body, CARDS_MAX, Card, Cards, Content, Context, Degrees, Delete, Edit, MENTIONS_MAX, Medium, Place, Poll,
-    Quoted, Reaction, TEXT_MAX, Target, Vote, Words,
+    Body, CARDS_MAX, Card, Cards, Content, Context, Degrees, Delete, Edit, MENTIONS_MAX, Medium, Page, Place,
+    Poll, Preview, Quoted, Reaction, TEXT_MAX, Target, Vote, Words,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::Kind;
@@ -17,6 +17,8 @@ use crate::link::file::{File, Look, Place as OnServer};
 
 /// Names, file names, MIME types and addresses are cut here, in bytes.
 const NAME_MAX: usize = 1_024;
+/// A URL is of no use without its end: a longer one is left out, with the page that it leads to.
+const URL_MAX: usize = 2_048;
 /// A contact card is cut here; with its picture it may be larger.
 const VCARD_MAX: usize = 32 << 10;
 /// Answers of a poll: WhatsApp's own limit, with room.
@@ -60,6 +62,9 @@ pub fn from_wire(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
     let mut heard = change(message, own).or_else(|| said(message, secret.as_deref(), once))?;
     if let Some(info) = context_info(message) {
         heard.content.context = context(info);
+    }
+    if matches!(heard.content.body, Body::Text(_)) {
+        heard.content.context.preview = page(message).map(Preview::Of);
     }
     Some(heard)
 }
@@ -169,6 +174,14 @@ fn said(message: &wa::Message, secret: Option<&[u8]>, once: bool) -> Option<Hear
         return None;
     }
     Some(plain(Body::Unknown(words(message.get_caption()))))
+}
+
+/// The page below a text. Its picture is not kept.
+fn page(message: &wa::Message) -> Option<Page> {
+    let text = message.extended_text_message.as_option()?;
+    let url = text.matched_text.as_deref().filter(|url| !url.is_empty() && url.len() <= URL_MAX)?;
+    let description = named(text.description.as_deref());
+    Some(Page { url: clipped(url, URL_MAX), title: named(text.title.as_deref())?, description })
 }
 
 fn is_housekeeping(message: &wa::Message) -> bool {
@@ -377,5 +390,6 @@ fn context(info: &wa::ContextInfo) -> Context {
         mentions: info.mentioned_jid.iter().take(MENTIONS_MAX).map(|jid| clipped(jid, NAME_MAX)).collect(),
         forwarded: info.is_forwarded.unwrap_or(false).then(|| info.forwarding_score.unwrap_or(0)),
         expires_in: info.expiration.filter(|seconds| *seconds > 0),
+        preview: None,
     }
 }

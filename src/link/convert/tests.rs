@@ -2,8 +2,8 @@
 
 use buffa::MessageField;
 use wapid_core::content::{
-    Body, Card, Cards, Content, Context, Degrees, Delete, Edit, EditedFile, Medium, Place, Poll, Quoted,
-    Reaction, Target, Words,
+    Body, Card, Cards, Content, Context, Degrees, Delete, Edit, EditedFile, Medium, Page, Place, Poll,
+    Preview, Quoted, Reaction, Target, Words,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::Kind;
@@ -49,7 +49,7 @@ fn heard(message: &wa::Message) -> super::Heard {
 }
 
 fn wire(content: &Content, file: Option<&File>) -> wa::Message {
-    to_wire(content, file, ANA, 1_700_000_000_000).expect("it can be sent")
+    to_wire(content, file, None, ANA, 1_700_000_000_000).expect("it can be sent")
 }
 
 #[test]
@@ -94,6 +94,7 @@ fn everything_but_files_comes_back_as_it_went() {
         mentions: vec![ANA.into()],
         forwarded: Some(2),
         expires_in: Some(86_400),
+        preview: None,
     };
     for body in bodies {
         for context in [Context::default(), context.clone()] {
@@ -101,6 +102,65 @@ fn everything_but_files_comes_back_as_it_went() {
             assert_eq!(heard(&wire(&content, None)).content, content);
         }
     }
+}
+
+#[test]
+fn a_page_travels_with_its_text_and_comes_back() {
+    let page = Page {
+        url: "https://shop.example/a".into(),
+        title: "The Shop".into(),
+        description: Some("Open from 8".into()),
+    };
+    let text = Content::text("see https://shop.example/a");
+    let mut answer = text.clone();
+    answer.context.expires_in = Some(86_400);
+    for text in [text, answer] {
+        for page in [page.clone(), Page { description: None, ..page.clone() }] {
+            let content = text.showing(page.clone());
+            let sent = to_wire(&content, None, Some(&[0xff, 0xd8]), ANA, 0).expect("it can be sent");
+            let extended = sent.extended_text_message.as_option().expect("an extended text");
+            assert_eq!(sent.conversation, None);
+            assert_eq!(extended.text.as_deref(), Some("see https://shop.example/a"));
+            assert_eq!(extended.matched_text.as_deref(), Some("https://shop.example/a"));
+            assert_eq!(extended.jpeg_thumbnail.as_deref(), Some(&[0xff, 0xd8][..]));
+            assert_eq!(extended.preview_type, Some(wa::message::extended_text_message::PreviewType::NONE));
+            assert_eq!(heard(&sent).content, content);
+        }
+    }
+}
+
+#[test]
+fn a_wish_alone_changes_nothing_on_the_wire() {
+    let plain = Content::text("see https://shop.example/a");
+    let mut wish = plain.clone();
+    wish.context.preview = Some(Preview::Wanted);
+    assert_eq!(wire(&wish, None), wire(&plain, None));
+    assert!(wire(&wish, None).conversation.is_some());
+}
+
+#[test]
+fn a_page_without_a_title_or_with_half_a_url_is_none() {
+    let extended = |url: &str, title: Option<&str>| wa::Message {
+        extended_text_message: MessageField::some(wa::message::ExtendedTextMessage {
+            text: Some("look".into()),
+            matched_text: Some(url.to_owned()),
+            title: title.map(str::to_owned),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let long = format!("https://shop.example/{}", "a".repeat(3_000));
+    for message in [
+        extended("https://shop.example/", None),
+        extended("https://shop.example/", Some("")),
+        extended("", Some("The Shop")),
+        extended(&long, Some("The Shop")),
+    ] {
+        assert_eq!(heard(&message).content, Content::text("look"));
+    }
+    let huge = extended("https://shop.example/", Some("T\0".repeat(9_000).as_str()));
+    let Some(Preview::Of(page)) = heard(&huge).content.context.preview else { panic!("a page") };
+    assert!(page.title.len() <= 1_024 && !page.title.contains('\0'));
 }
 
 #[test]
@@ -125,7 +185,7 @@ fn a_file_comes_back_with_its_keys_and_its_caption() {
 #[test]
 fn a_message_without_its_file_is_refused() {
     let content = Content::from(Body::Image(medium("")));
-    assert!(to_wire(&content, None, ANA, 0).is_err());
+    assert!(to_wire(&content, None, None, ANA, 0).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use buffa::MessageField;
 use wacore::proto_helpers::MessageExt as _;
-use wapid_core::content::{Body, Card, Content, Context, Medium, Place, Poll, Quoted, Target};
+use wapid_core::content::{Body, Card, Content, Context, Medium, Page, Place, Poll, Preview, Quoted, Target};
 use wapid_core::media::Kind;
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message as part;
@@ -10,17 +10,21 @@ use waproto::whatsapp::message as part;
 use crate::link::SendFailure;
 use crate::link::file::File;
 
-/// `chat` is where it goes, `at_ms` when it was made.
+/// `thumbnail` is of the page that it shows, `chat` is where it goes, `at_ms` when it was made.
 ///
 /// # Errors
 /// [`SendFailure::Invalid`] for a file that is not there, and for what nobody can send.
 pub fn to_wire(
     content: &Content,
     file: Option<&File>,
+    thumbnail: Option<&[u8]>,
     chat: &str,
     at_ms: i64,
 ) -> Result<wa::Message, SendFailure> {
-    let mut message = said(&content.body, file, chat, at_ms)?;
+    let mut message = match (&content.body, &content.context.preview) {
+        (Body::Text(words), Some(Preview::Of(page))) => with_page(words.rendered(), page, thumbnail),
+        (body, _) => said(body, file, chat, at_ms)?,
+    };
     if let Some(context) = context(&content.context) {
         // What cannot carry a context, such as a reaction, has none.
         message.set_context_info(context);
@@ -76,6 +80,22 @@ fn said(body: &Body, file: Option<&File>, chat: &str, at_ms: i64) -> Result<wa::
             of_file(kind, medium, file)?
         }
     })
+}
+
+/// A text and the page that it leads to.
+fn with_page(text: String, page: &Page, thumbnail: Option<&[u8]>) -> wa::Message {
+    wa::Message {
+        extended_text_message: MessageField::some(part::ExtendedTextMessage {
+            text: Some(text),
+            matched_text: Some(page.url.clone()),
+            title: Some(page.title.clone()),
+            description: page.description.clone(),
+            preview_type: Some(part::extended_text_message::PreviewType::NONE),
+            jpeg_thumbnail: thumbnail.map(<[u8]>::to_vec),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
 }
 
 fn of_file(kind: Kind, medium: &Medium, file: Option<&File>) -> Result<wa::Message, SendFailure> {
@@ -277,11 +297,8 @@ fn key(target: &Target, chat: &str) -> wa::MessageKey {
 }
 
 fn context(context: &Context) -> Option<wa::ContextInfo> {
-    if *context == Context::default() {
-        return None;
-    }
     let quoted = context.quoted.as_ref();
-    Some(wa::ContextInfo {
+    let info = wa::ContextInfo {
         stanza_id: quoted.map(|quoted| quoted.id.clone()),
         participant: quoted.and_then(|quoted| quoted.sender.clone()),
         quoted_message: quoted.map_or_else(MessageField::none, |q| MessageField::some(of_quoted(q))),
@@ -290,7 +307,9 @@ fn context(context: &Context) -> Option<wa::ContextInfo> {
         forwarding_score: context.forwarded,
         expiration: context.expires_in.filter(|seconds| *seconds > 0),
         ..Default::default()
-    })
+    };
+    // A plain text stays one: with a context, even an empty one, it would travel in another field.
+    (info != wa::ContextInfo::default()).then_some(info)
 }
 
 /// As much of a message as is shown above its answer.

@@ -18,6 +18,8 @@ pub struct Letter<'a> {
     pub content: &'a Content,
     /// The file it carries, where it carries one.
     pub file: Option<&'a File>,
+    /// Of the page that it shows: a small JPEG.
+    pub thumbnail: Option<&'a [u8]>,
     /// The same in every try.
     pub wa_id: &'a str,
     pub made_at: At,
@@ -30,8 +32,8 @@ impl Link {
     /// # Errors
     /// [`SendFailure`]; only `Lost` may have reached WhatsApp.
     pub async fn transmit(&self, to: &str, letter: Letter<'_>) -> Result<InFlight, SendFailure> {
-        let Letter { content, file, wa_id, made_at } = letter;
-        let message = convert::to_wire(content, file, to, made_at.0)?;
+        let Letter { content, file, thumbnail, wa_id, made_at } = letter;
+        let message = convert::to_wire(content, file, thumbnail, to, made_at.0)?;
         let to: Jid =
             to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
         self.check_number(&to).await?;

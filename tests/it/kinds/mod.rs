@@ -13,6 +13,7 @@ use crate::app::{Phone, Session, Tenant, until};
 mod changes;
 mod files;
 mod memory;
+mod previews;
 mod refusals;
 mod timers;
 mod words;

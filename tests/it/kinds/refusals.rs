@@ -65,6 +65,17 @@ async fn what_cannot_be_sent_says_why_and_changes_nothing() {
         (400, "NOT_YOUR_MESSAGE", json!({"type": "delete", "messageId": hers})),
         (400, "INVALID_REQUEST", json!({"type": "edit", "messageId": ours, "message": " "})),
         (400, "INVALID_REQUEST", json!({"type": "forward", "messageId": ours})),
+        (
+            400,
+            "INVALID_REQUEST",
+            json!({"to": ANA, "type": "image", "mediaBase64": jpeg, "linkPreview": true}),
+        ),
+        (
+            400,
+            "INVALID_REQUEST",
+            json!({"to": ANA, "type": "forward", "messageId": ours, "linkPreview": true}),
+        ),
+        (400, "INVALID_REQUEST", json!({"to": ANA, "message": "x", "linkPreview": "yes"})),
     ] {
         let answer = shop.test.post(&session.path("/send"), body.clone()).await;
         assert_eq!(

@@ -19,7 +19,7 @@ const PROGRAM: &[u8] = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0\0\0\
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj << >> endobj\ntrailer << >>\n%%EOF\n";
 
 /// A PNG that says it is that large, with as much data as a few rows have.
-fn bomb(width: u32, height: u32) -> Vec<u8> {
+pub fn bomb(width: u32, height: u32) -> Vec<u8> {
     let chunk = |name: &[u8; 4], content: &[u8]| {
         let length = u32::try_from(content.len()).expect("small");
         let named = [name.as_slice(), content].concat();

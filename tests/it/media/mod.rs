@@ -12,7 +12,7 @@ use crate::app::{Answer, Caller};
 mod contract;
 mod crash;
 pub mod host;
-mod hostile;
+pub mod hostile;
 pub mod memory;
 mod received;
 mod retention;

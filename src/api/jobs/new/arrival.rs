@@ -93,8 +93,8 @@ impl Arrived {
             // What is not text in JSON is written as JSON in a form.
             let value = match name.as_str() {
                 "recipients" | "variants" | "windows" | "delayMin" | "delayMax" | "checkNumbers"
-                | "viewOnce" | "gif" | "options" | "selectableCount" | "latitude" | "longitude"
-                | "contacts" => RawValue::from_string(text).map_err(|problem| {
+                | "viewOnce" | "linkPreview" | "gif" | "options" | "selectableCount" | "latitude"
+                | "longitude" | "contacts" => RawValue::from_string(text).map_err(|problem| {
                     ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
                 })?,
                 _ => serde_json::value::to_raw_value(&text).map_err(anyhow::Error::from)?,

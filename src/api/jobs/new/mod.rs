@@ -72,6 +72,9 @@ pub struct NewBulk {
     media_mime_type: Option<String>,
     file_name: Option<String>,
     view_once: Option<bool>,
+    /// Of texts: show the page of each one's first URL below it, as of a single send. A page that many texts lead
+    /// to is read once in ten minutes
+    link_preview: Option<bool>,
     gif: Option<bool>,
     /// A poll's answers; its question is `message`
     options: Option<Vec<String>>,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use wapid_core::clock::At;
-use wapid_core::content::{Body, Words};
+use wapid_core::content::{Body, Content, Context, Preview, Words};
 use wapid_core::job::{Plan, RECIPIENTS_MAX, VARIANTS_MAX, Variant};
 use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay};
 use wapid_core::phone::{Country, Phone};
@@ -74,17 +74,18 @@ pub(super) async fn take(
     }
     let schedule_at = new.schedule_at.take().map(|value| schedule(&value, now)).transpose()?.flatten();
     let variants = new.variants.take();
+    let said = said_of(&mut new);
+    let preview = said.preview()?;
     let drafts = match variants {
-        Some(_) if new.message.is_some() => {
+        Some(_) if said.message.is_some() => {
             return Err(invalid("variants: instead of message, not beside it".to_owned()));
         }
-        Some(_) if new.header.is_some() || new.footer.is_some() => {
+        Some(_) if said.header.is_some() || said.footer.is_some() => {
             return Err(invalid("header, footer: in each of the variants, not beside them".to_owned()));
         }
-        Some(variants) => variants_of(said_of(&mut new), variants)?,
+        Some(variants) => variants_of(said, variants)?,
         None => {
-            let draft = said_of(&mut new).draft()?;
-            vec![Drafted { label: "A".to_owned(), weight: 1, draft }]
+            vec![Drafted { label: "A".to_owned(), weight: 1, draft: said.draft()? }]
         }
     };
     let settings = session.caller.store.settings().await?;
@@ -101,7 +102,7 @@ pub(super) async fn take(
         Ok((list, missing, drafts, turn))
     };
     let (list, missing, drafts, turn) = off_thread(code, work).await?;
-    let variants = with_file(api, session, drafts, files).await?;
+    let variants = with_file(api, session, drafts, preview, files).await?;
     let plan = Plan { variants, delay, windows, check_numbers };
     Ok(Order { plan, list, missing, name, schedule_at, _turn: turn })
 }
@@ -159,6 +160,7 @@ fn said_of(new: &mut NewBulk) -> Said {
         media_mime_type: new.media_mime_type.take(),
         file_name: new.file_name.take(),
         view_once: new.view_once,
+        link_preview: new.link_preview,
         gif: new.gif,
         options: new.options.take(),
         selectable_count: new.selectable_count,
@@ -176,6 +178,7 @@ async fn with_file(
     api: &Api,
     session: &OwnSession,
     mut drafts: Vec<Drafted>,
+    preview: Option<Preview>,
     files: Files,
 ) -> Result<Vec<Variant>, ApiError> {
     let file = match drafts.first_mut() {
@@ -188,7 +191,8 @@ async fn with_file(
             // Each message draws its own.
             poll.secret = Default::default();
         }
-        Variant { label, content: body.into(), weight }
+        let context = Context { preview: preview.clone(), ..Context::default() };
+        Variant { label, content: Content { body, context }, weight }
     });
     Ok(variants.collect())
 }
