@@ -4,14 +4,12 @@
 //! WhatsApp's news of groups are acknowledged before they are written here (whatsapp-rust 0.7.0 has no gate
 //! for them): a crash in between loses an event. Names are asked for again when the process starts.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use tracing::{debug, error};
 use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::id::SessionKey;
-use wapid_core::session::{Account, State, Status};
+use wapid_core::session::Account;
 use wapid_core::store::groups::GroupName;
 use wapid_core::store::ledger::GroupNews as Written;
 use wapid_core::store::sessions::SessionRow;

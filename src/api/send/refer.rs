@@ -216,5 +216,5 @@ pub async fn context(
             "expiresIn: 86400, 604800 or 7776000 seconds; 0 for never",
         ));
     }
-    Ok(Context { quoted, mentions, forwarded: None, expires_in })
+    Ok(Context { quoted, mentions, forwarded: None, expires_in, preview: None })
 }

@@ -91,7 +91,7 @@ async fn leave_behind(app: &TestApp, tenant: &str, text: &str) -> String {
             session_id: session.id,
         },
         to: Recipient::Person(Phone::parse(ANA).expect("a number")),
-        content: Content::Text { message: text.into(), header: None, footer: None },
+        content: Content::text(text),
         wa_id: wa_id.clone(),
         epoch: 1_000,
         idempotency: None,

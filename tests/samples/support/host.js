@@ -19,7 +19,7 @@ export async function serveFiles(tls, files) {
     const file = files[url];
     answer.writeHead(file ? 200 : 404, { 'content-type': file?.mime ?? 'text/plain' }).end(file?.bytes);
   });
-  return { host: await listen(server), stop: () => server.close() };
+  return { address: await listen(server), stop: () => server.close() };
 }
 
 /** Takes webhooks until the test ends. */

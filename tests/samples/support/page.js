@@ -29,9 +29,24 @@ const HEADINGS = [
   'Code Example — Bulk Campaign',
   'Code Example — Receive Messages (Webhook)',
 ];
-/** What a tab of programs is called, with the first word of its program right behind it. */
-const TAB =
-  /^(Node\.js|PHP|Python(?: \(Flask\))?|Ruby(?: \(Sinatra\))?|Go(?: \(net\/http\))?|Java(?: \(Spring Boot\))?|C#(?: \/ \.NET| \(ASP\.NET Core\))?|cURL(?: \(test\))?)(?=const |<\?php|import |require |package |using |# )/gm;
+const TABS = [
+  'Node.js',
+  'PHP',
+  'Python',
+  'Python (Flask)',
+  'Ruby',
+  'Ruby (Sinatra)',
+  'Go',
+  'Go (net/http)',
+  'Java',
+  'Java (Spring Boot)',
+  'C# / .NET',
+  'C# (ASP.NET Core)',
+  'cURL',
+  'cURL (test)',
+];
+/** A program begins right behind the name of its tab. */
+const BEGINNING = /^(?:const |<\?php|import |require |package |using |# )/;
 /** What the second column says, which may be a line of its own too. */
 const TYPES = ['string', 'array', 'number'];
 
@@ -127,10 +142,12 @@ export function told(heading, field) {
 /** A program under a heading, as it stands. */
 export function program(heading, tab) {
   const text = under(heading);
-  const tabs = [...text.matchAll(TAB)];
-  const at = tabs.findIndex(([, name]) => name === tab);
+  const tabOf = (line) => TABS.find((name) => line.startsWith(name) && BEGINNING.test(line.slice(name.length)));
+  const tabs = [...text.matchAll(/^.+$/gm)].map(({ 0: line, index }) => ({ name: tabOf(line), index }));
+  const named = tabs.filter(({ name }) => name);
+  const at = named.findIndex(({ name }) => name === tab);
   if (at < 0) throw new Error(`"${heading}" has no ${tab}`);
-  return text.slice(tabs[at].index + tab.length, tabs[at + 1]?.index);
+  return text.slice(named[at].index + tab.length, named[at + 1]?.index);
 }
 
 /** A file of `seed/`: a program of the page with its indentation. */
