@@ -73,6 +73,9 @@ impl Document {
             it.text(&fold(name));
         }
         numbers.truncate(NUMBERS_MAX);
+        for digits in &numbers {
+            it.apart(Term::from_behind(digits));
+        }
         for digits in numbers.iter().map(String::as_str).chain(message.phone).chain(message.lid) {
             it.apart(Term::word(digits.chars()));
         }
@@ -173,7 +176,7 @@ mod tests {
         };
         assert_eq!(
             terms(message),
-            "ola ligue 11 90000 0002 | ana souza | 11900000002 | 5511900000001 | 987 | 1000000091155"
+            "ola ligue 11 90000 0002 | ana souza | 20000000911 | 11900000002 | 5511900000001 | 987 | 1000000091155"
         );
     }
 

@@ -48,16 +48,17 @@ impl ChatRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT c.chat, c.wire, c.lid, g.subject AS name, c.last_key, c.unread, c.is_archived, c.is_pinned,
+            "SELECT c.chat, c.wire, c.lid, c.name, c.last_key, c.unread, c.is_archived, c.is_pinned,
                 c.muted_until, c.expires_in, n.saved_name, n.push_name, i.contact_id
-            FROM (SELECT chats.*, CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
+            FROM (SELECT chats.*,
+                (SELECT g.subject FROM groups g WHERE g.session_key = chats.session_key AND g.jid = chats.chat) AS name,
+                CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
                     WHEN chat LIKE '%@lid' THEN 'l:' || SUBSTR(chat, 1, LENGTH(chat) - 4) END AS alias
                 FROM chats WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 ",
             $rest,
             ") c
             LEFT JOIN contact_names n ON n.tenant_id = c.tenant_id AND n.mode = c.mode
                 AND n.session_key = c.session_key AND n.alias = c.alias
-            LEFT JOIN groups g ON g.session_key = c.session_key AND g.jid = c.chat
             LEFT JOIN contacts i ON i.tenant_id = c.tenant_id AND i.mode = c.mode AND i.alias = c.alias
             ORDER BY c.last_key DESC"
         )

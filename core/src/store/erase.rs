@@ -65,7 +65,7 @@ const OF_NUMBER: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id
 /// Files that came with the messages of a number and are still there.
 const FILES: &str = "SELECT m.media_id FROM messages m
     WHERE m.phone = $1 AND m.tenant_id = $2 AND m.mode = $3 AND m.media_id IS NOT NULL AND m.origin <> 'api'
-        AND EXISTS (SELECT 1 FROM media f WHERE f.tenant_id = $2 AND f.mode = $3 AND f.id = m.media_id)
+        AND (SELECT 1 FROM media f WHERE f.tenant_id = $2 AND f.mode = $3 AND f.id = m.media_id) = 1
     LIMIT $4";
 
 /// Of a chat whose other side was known by a LID alone.
@@ -261,6 +261,10 @@ mod tests {
             "events_by_id (id>=? AND id<?)",
             // One person's messages.
             "messages_by_phone (phone=? AND tenant_id=? AND mode=?)",
+            "messages_by_chat (chat=? AND tenant_id=? AND mode=?)",
+            // Once for a person: the sessions of a tenant, and on Postgres the names they know.
+            "sessions_by_id (tenant_id=? AND mode=?)",
+            "contact_names_pkey (tenant_id=? AND mode=? AND alias=?)",
         ][..];
         let mut wide = Vec::new();
         for (sql, types) in [

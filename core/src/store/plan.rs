@@ -79,6 +79,10 @@ async fn on_sqlite(db: &mut SqliteConnection, sql: &str, types: &str, walks: &[&
             step.starts_with("SCAN ")
                 && !["SCAN v", "SCAN n"].contains(&step.as_str())
                 && !step.contains("CONSTANT")
+                && !step.ends_with("-ROW VALUES CLAUSE")
+                // A row of a full-text index by its number; what a statement has counted.
+                && !step.ends_with("VIRTUAL TABLE INDEX 0:=")
+                && step != "SCAN counted"
         };
         if is_wide {
             wide.push(step);
@@ -90,6 +94,7 @@ async fn on_sqlite(db: &mut SqliteConnection, sql: &str, types: &str, walks: &[&
 /// Does `s USING INDEX i (a=? AND b=?)` give every column of the index, or is it a walk that may be?
 async fn is_whole(db: &mut SqliteConnection, sql: &str, search: &str, walks: &[&str]) -> bool {
     let (alias, how) = search.split_once(" USING ").expect("a search says by what");
+    let alias = alias.strip_suffix(" EXISTS").unwrap_or(alias);
     let (index, rest) = how.split_once(" (").expect("and for which values");
     let (conditions, _) = rest.split_once(')').expect("and where they end");
     let is_key = index == "PRIMARY KEY";

@@ -83,7 +83,13 @@ async fn a_number_is_forgotten_in_every_spelling(db: TestDb) {
     };
     let mut all: Vec<_> = (0..250).map(|i| of("5511987654321", &format!("A{i}"))).collect();
     all.push(of("551187654321", "B"));
-    all.push(of("5511900000009", "C"));
+    let stranger = Inbound {
+        lid: Some("988".into()),
+        chat: "988@lid".into(),
+        sender: "988@lid".into(),
+        ..of("5511900000009", "C")
+    };
+    all.push(stranger);
     shop.store.receive(all).await.unwrap();
     let phone = Phone::parse("+55 11 98765-4321").unwrap();
     let forgotten = shop.live().forget(&phone).await.unwrap().expect("its messages are in the log");

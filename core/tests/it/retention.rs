@@ -57,16 +57,16 @@ async fn what_is_older_than_the_tenant_wants_goes_and_nothing_else(db: TestDb) {
         db.advance(DAY);
     }
     tidy(&shop).await;
-    // A day begins with its messages, and an hour of grace is given.
-    assert_eq!((total(&shop).await, total(&other).await), (22, 40));
-    let oldest = shop.live().messages_page(&Default::default(), 1, 21).await.unwrap().0.remove(0);
+    // A day begins with its messages.
+    assert_eq!((total(&shop).await, total(&other).await), (20, 40));
+    let oldest = shop.live().messages_page(&Default::default(), 1, 19).await.unwrap().0.remove(0);
     assert_eq!(db.clock.now().since(oldest.created_at), 10 * 86_400_000);
     assert_eq!(oldest.status, Status::Read);
-    assert_eq!(found(&shop.live(), "there").await.len(), 11);
+    assert_eq!(found(&shop.live(), "there").await.len(), 10);
     assert_eq!(found(&other.live(), "there").await.len(), 20);
     // Twice is once.
     tidy(&shop).await;
-    assert_eq!(total(&shop).await, 22);
+    assert_eq!(total(&shop).await, 20);
 }
 
 async fn what_is_not_over_is_kept(db: TestDb) {

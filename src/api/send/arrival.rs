@@ -142,7 +142,7 @@ impl Asked {
             let named = Named::find(session, id, meant).await?;
             if kind == "forward" {
                 let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: whom it is sent on to"))?;
-                return Ok(Letter { to, content: named.forward()? });
+                return Ok(Letter { to, content: named.forward()?, notice: None });
             }
             let body = match kind {
                 "reaction" => named.reaction(new.emoji)?,
@@ -156,17 +156,18 @@ impl Asked {
                 }
                 _ => named.delete(now)?,
             };
-            return Ok(Letter { to: named.chat()?, content: body.into() });
+            return Ok(Letter { to: named.chat()?, content: body.into(), notice: None });
         }
         let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: required"))?;
         let mentions = new.mentions.as_deref().unwrap_or_default();
         let quoted = new.quoted_message_id.as_deref();
         let mut context = refer::context(api, session, &to, quoted, mentions, new.expires_in).await?;
         let said = new.said(file.as_ref())?;
+        let notice = said.notice();
         context.preview = said.preview()?;
         let mut draft = said.draft()?;
         let file = draft.store(api, &session.caller.store).await?;
-        Ok(Letter { to, content: Content { body: draft.body(file.as_ref()), context } })
+        Ok(Letter { to, content: Content { body: draft.body(file.as_ref()), context }, notice })
     }
 }
 

@@ -143,6 +143,9 @@ pub struct Sent {
     /// When WhatsApp took it, in seconds since the epoch
     #[schema(example = 1_708_243_200)]
     timestamp: i64,
+    /// What of the request was left out, because WhatsApp shows no such thing
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
 }
 
 /// Send a message
@@ -186,16 +189,19 @@ pub async fn send(
         Some(key) => api.sessions.repeated(&session.row, key).await?,
         None => None,
     };
+    let mut notice = None;
     let sent = match sent {
         Some(sent) => sent,
         None => {
             api.sessions.check_ready(&session.row)?;
             let typing = asked.typing()?;
-            let Letter { to, content } = asked.letter(&api, &session).await?;
+            let letter = asked.letter(&api, &session).await?;
+            let Letter { to, content, .. } = letter;
+            notice = letter.notice;
             api.sessions.send(session.row, SendRequest { to, content, typing, idempotency }).await?
         }
     };
-    let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds() };
+    let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds(), notice };
     Ok(answered(answer, sent.repeated))
 }
 
@@ -237,4 +243,6 @@ pub fn fingerprint(route: &str, session: &OwnSession, asked: &[u8]) -> [u8; 32] 
 struct Letter {
     to: Recipient,
     content: Content,
+    /// What of the request is left out.
+    notice: Option<&'static str>,
 }

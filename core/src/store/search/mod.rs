@@ -328,7 +328,7 @@ mod tests {
             &["search_queue (tenant_id=? AND mode=?)", "search_queue_pkey (tenant_id=? AND mode=?)"][..];
         let next = &["search_queue ((tenant_id,mode)", "search_queue_pkey (ROW(tenant_id,mode)?)"][..];
         let older = &[
-            "messages (tenant_id=? AND mode=? AND key<?)",
+            "sqlite_autoindex_messages_1 (tenant_id=? AND mode=? AND key<?)",
             "messages_pkey (tenant_id=? AND mode=? AND key<?)",
         ][..];
         let mut wide = Vec::new();

@@ -148,6 +148,9 @@ pub struct MadeBulk {
     /// Template fields that some recipients lack, without a default: they read nothing there
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<Missing>,
+    /// What of the request was left out, because WhatsApp shows no such thing
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -224,6 +227,7 @@ pub async fn create(
             invalid: row.invalid,
             problems: vec![],
             missing: vec![],
+            notice: None,
         };
         return Ok(answered(answer, true));
     }
@@ -250,6 +254,7 @@ pub async fn create(
         invalid: count(invalid),
         problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
         missing: order.missing,
+        notice: order.notice,
     };
     Ok(answered(answer, made.repeated))
 }

@@ -32,6 +32,8 @@ const NAME_MAX: usize = 100;
 pub(super) struct Order {
     pub(super) plan: Plan,
     pub(super) list: List,
+    /// What of the request is left out.
+    pub notice: Option<&'static str>,
     pub(super) missing: Vec<Missing>,
     pub(super) name: Option<String>,
     pub(super) schedule_at: Option<At>,
@@ -76,6 +78,7 @@ pub(super) async fn take(
     let variants = new.variants.take();
     let said = said_of(&mut new);
     let preview = said.preview()?;
+    let notice = said.notice();
     let drafts = match variants {
         Some(_) if said.message.is_some() => {
             return Err(invalid("variants: instead of message, not beside it".to_owned()));
@@ -104,7 +107,7 @@ pub(super) async fn take(
     let (list, missing, drafts, turn) = off_thread(code, work).await?;
     let variants = with_file(api, session, drafts, preview, files).await?;
     let plan = Plan { variants, delay, windows, check_numbers };
-    Ok(Order { plan, list, missing, name, schedule_at, _turn: turn })
+    Ok(Order { plan, list, missing, notice, name, schedule_at, _turn: turn })
 }
 
 fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
