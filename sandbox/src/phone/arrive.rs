@@ -9,7 +9,7 @@ use buffa::Message as _;
 use tracing::debug;
 use wacore::message_edit::{MessageEditContext, decrypt_message_edit_with_fallback};
 use wacore::poll::{PollVoteAddressing, PollVoteCiphertext, decrypt_poll_vote_with_fallback};
-use wacore_binary::Jid;
+use wacore_binary::{Jid, JidExt as _};
 use waproto::whatsapp as wa;
 
 use super::change::{self, Change, Request, What};
@@ -50,12 +50,15 @@ pub(super) fn arrive(
     mut batch: Batch,
 ) {
     let key = arrival.key();
+    let request = Request::of(message);
+    // A group's state is locked before a phone's chats, never after them.
+    let by_admin = request.as_ref().is_some_and(|request| is_by_admin(net, phone, arrival, request));
     let mut chats = phone.chats.lock();
     let mut load = None;
     if chats.has(&key) {
         chats.count_redelivery(phone, &mut batch);
-    } else if let Some(request) = Request::of(message) {
-        request_change(net, phone, &mut chats, arrival, &request, message, &mut batch);
+    } else if let Some(request) = request {
+        request_change(net, phone, &mut chats, arrival, (&request, by_admin), message, &mut batch);
     } else if let Some(look) = look::look(message) {
         let shown = shown(net, phone, arrival, look, message);
         load = shown.beside.medium.map(|_| Running::new(phone));
@@ -107,12 +110,21 @@ fn number(net: &Net, phone: &Account, address: &str) -> String {
     known.map_or_else(|| jid.user_base().to_owned(), |account| account.phone.clone())
 }
 
+/// Whether an admin of the group deletes something in it.
+fn is_by_admin(net: &Net, phone: &Account, arrival: &Arrival<'_>, request: &Request<'_>) -> bool {
+    if !matches!(request.what, What::Delete) || !arrival.chat.is_group() {
+        return false;
+    }
+    let group = net.group(&phone.book, &arrival.chat);
+    group.is_some_and(|group| group.state.lock().rules(&arrival.from.phone).is_ok())
+}
+
 fn request_change(
     net: &Arc<Net>,
     phone: &Arc<Account>,
     chats: &mut Chats,
     arrival: &Arrival<'_>,
-    request: &Request<'_>,
+    (request, by_admin): (&Request<'_>, bool),
     message: &wa::Message,
     batch: &mut Batch,
 ) {
@@ -130,13 +142,21 @@ fn request_change(
                 key: arrival.key().to_string(),
                 by: arrival.from.phone.clone(),
                 author: author.phone.clone(),
+                by_admin,
                 content,
             };
             chats.keep_early(phone, early, batch);
         }
         return;
     }
-    let wanted = Wanted { about, key: arrival.key(), author: &author, by: arrival.from, what: &request.what };
+    let wanted = Wanted {
+        about,
+        key: arrival.key(),
+        author: &author,
+        by: arrival.from,
+        by_admin,
+        what: &request.what,
+    };
     make(phone, chats, &wanted, batch);
 }
 
@@ -151,6 +171,7 @@ fn make_early(net: &Net, phone: &Account, chats: &mut Chats, early: &Early, batc
         key: early.key.as_str().into(),
         author: &author,
         by: &by,
+        by_admin: early.by_admin,
         what: &request.what,
     };
     make(phone, chats, &wanted, batch);
@@ -162,12 +183,13 @@ struct Wanted<'a> {
     key: Key,
     author: &'a Account,
     by: &'a Account,
+    by_admin: bool,
     what: &'a What<'a>,
 }
 
 fn make(phone: &Account, chats: &mut Chats, wanted: &Wanted<'_>, batch: &mut Batch) {
-    let Wanted { about, key, author, by, what } = wanted;
-    let change = chats.get(about).and_then(|target| open(target, author, by, what));
+    let Wanted { about, key, by, .. } = wanted;
+    let change = chats.get(about).and_then(|target| open(target, wanted));
     let has_changed = chats.apply(phone, about, key, batch, |shown| {
         change.is_some_and(|change| change::make(shown, &by.phone, &change, now()))
     });
@@ -197,7 +219,8 @@ fn author(
 
 /// Opens what is sealed with the secret of the message it is about. Whoever sealed it named the two
 /// people by their numbers or both by their LIDs.
-fn open(target: &Shown, author: &Account, by: &Account, what: &What<'_>) -> Option<Change> {
+fn open(target: &Shown, wanted: &Wanted<'_>) -> Option<Change> {
+    let Wanted { author, by, by_admin, what, .. } = wanted;
     let secret = || target.decode().message_context_info.into_option()?.message_secret;
     let id = target.message.id.as_str();
     let numbers = (Jid::pn(author.phone.as_str()).to_string(), Jid::pn(by.phone.as_str()).to_string());
@@ -207,7 +230,7 @@ fn open(target: &Shown, author: &Account, by: &Account, what: &What<'_>) -> Opti
         What::Edit { content, at_ms } => {
             Some(Change::Edit { content: Box::new((*content).clone()), at_ms: *at_ms })
         }
-        What::Delete => Some(Change::Delete),
+        What::Delete => Some(Change::Delete { by_admin: *by_admin }),
         What::SealedVote { payload, iv, at_ms } => {
             let chosen = decrypt_poll_vote_with_fallback(
                 PollVoteCiphertext { enc_payload: payload, enc_iv: iv },

@@ -1,9 +1,9 @@
 //! What changes a message that is already shown: reactions, votes, edits, deletions. Pure.
 //!
 //! WhatsApp's rules: anybody in a chat reacts and votes, and each person's last word counts; only
-//! who wrote a message edits or deletes it, and only for a while. A phone that receives a change is
-//! more patient than the one that makes it, because a message may have waited for a phone that was
-//! off.
+//! who wrote a message edits or deletes it, and only for a while; an admin of a group deletes what
+//! anybody in it wrote. A phone that receives a change is more patient than the one that makes it,
+//! because a message may have waited for a phone that was off.
 
 use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp as wa;
@@ -47,7 +47,10 @@ pub(super) enum Change {
         content: Box<wa::Message>,
         at_ms: u64,
     },
-    Delete,
+    /// Whether who deletes is an admin of the group that the message is in.
+    Delete {
+        by_admin: bool,
+    },
     /// The hashes of the chosen options.
     Vote {
         chosen: Vec<Vec<u8>>,
@@ -106,7 +109,7 @@ pub(super) fn make(shown: &mut Shown, by: &str, change: &Change, now: u64) -> bo
     match change {
         Change::React { emoji, at_ms } => react(shown, by, emoji, *at_ms),
         Change::Edit { content, at_ms } => edit(shown, by, content, *at_ms, now),
-        Change::Delete => delete(shown, by, now),
+        Change::Delete { by_admin } => delete(shown, by, *by_admin, now),
         Change::Vote { chosen, at_ms } => vote(shown, by, chosen, *at_ms),
     }
 }
@@ -144,9 +147,10 @@ fn edit(shown: &mut Shown, by: &str, content: &wa::Message, at_ms: u64, now: u64
 }
 
 /// What is left of a deleted message is that there was one.
-fn delete(shown: &mut Shown, by: &str, now: u64) -> bool {
+fn delete(shown: &mut Shown, by: &str, by_admin: bool, now: u64) -> bool {
     let is_late = now > shown.message.timestamp.saturating_add(DELETE_TAKEN_SECONDS);
-    if shown.message.from != by || is_late {
+    let may = by_admin || shown.message.from == by;
+    if !may || is_late {
         return false;
     }
     let message = std::mem::take(&mut shown.message);
@@ -247,12 +251,23 @@ mod tests {
     #[test]
     fn only_the_writer_deletes_and_nothing_changes_afterwards() {
         let mut shown = shown("text");
-        assert!(!make(&mut shown, BEN, &Change::Delete, WRITTEN));
-        assert!(!make(&mut shown, ANA, &Change::Delete, WRITTEN + DELETE_TAKEN_SECONDS + 1));
-        assert!(make(&mut shown, ANA, &Change::Delete, WRITTEN + DELETE_TAKEN_SECONDS));
+        let delete = Change::Delete { by_admin: false };
+        assert!(!make(&mut shown, BEN, &delete, WRITTEN));
+        assert!(!make(&mut shown, ANA, &delete, WRITTEN + DELETE_TAKEN_SECONDS + 1));
+        assert!(make(&mut shown, ANA, &delete, WRITTEN + DELETE_TAKEN_SECONDS));
         assert_eq!((shown.message.message.as_str(), shown.message.deleted), ("", true));
         assert!(!make(&mut shown, ANA, &new_text(1), WRITTEN));
         assert!(!make(&mut shown, BEN, &reaction("👍", 1), WRITTEN));
+    }
+
+    #[test]
+    fn an_admin_deletes_what_somebody_else_wrote_and_does_not_edit_it() {
+        let mut shown = shown("text");
+        let delete = Change::Delete { by_admin: true };
+        assert!(!make(&mut shown, BEN, &new_text(1), WRITTEN));
+        assert!(!make(&mut shown, BEN, &delete, WRITTEN + DELETE_TAKEN_SECONDS + 1));
+        assert!(make(&mut shown, BEN, &delete, WRITTEN));
+        assert_eq!((shown.message.from.as_str(), shown.message.deleted), (ANA, true));
     }
 
     #[test]

@@ -31,6 +31,17 @@ impl Chat {
         net.resolve(&phone.book, &address).map(Self::Person).ok_or(SandboxError::NotOnWhatsApp)
     }
 
+    /// May this phone take back what others wrote in it?
+    ///
+    /// # Errors
+    /// In a chat of two nobody may; in a group its admins.
+    pub(crate) fn ruled_by(&self, phone: &Account) -> Result<(), SandboxError> {
+        match self {
+            Self::Person(_) => Err(SandboxError::Invalid("only its sender takes a message back".into())),
+            Self::Group(group) => Ok(group.state.lock().rules(&phone.phone)?),
+        }
+    }
+
     /// The address of the chat for the one who writes into it.
     pub(crate) fn jid(&self) -> Jid {
         match self {

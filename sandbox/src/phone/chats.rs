@@ -100,6 +100,9 @@ pub(crate) struct Early {
     /// Who makes it, and who wrote the message.
     pub by: String,
     pub author: String,
+    /// Whether who makes it was an admin of the message's group when it arrived.
+    #[serde(default)]
+    pub by_admin: bool,
     #[serde(with = "hex")]
     pub content: Vec<u8>,
 }

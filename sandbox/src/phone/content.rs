@@ -225,16 +225,12 @@ fn target_in(phone: &Account, chat: &Chat, id: &str) -> Result<Shown, SandboxErr
     found.cloned().ok_or(SandboxError::MessageNotFound)
 }
 
-/// A message of this chat that this phone's owner wrote, no longer ago than `seconds`.
-fn own_in(phone: &Account, chat: &Chat, id: &str, seconds: u64) -> Result<Shown, SandboxError> {
-    let target = target_in(phone, chat, id)?;
-    if !target.message.from_me {
-        return Err(SandboxError::Invalid("only its sender changes a message".into()));
-    }
+/// A message may be changed for so many seconds after it was written.
+fn in_time(target: &Shown, seconds: u64) -> Result<(), SandboxError> {
     if now() > target.message.timestamp.saturating_add(seconds) {
         return Err(SandboxError::Invalid("the message is too old to be changed".into()));
     }
-    Ok(target)
+    Ok(())
 }
 
 fn key(net: &Net, phone: &Account, chat: &Chat, target: &Shown) -> wa::MessageKey {
@@ -255,7 +251,11 @@ fn edit(
     id: &str,
     text: String,
 ) -> Result<wa::Message, SandboxError> {
-    let target = own_in(phone, chat, id, EDIT_SECONDS)?;
+    let target = target_in(phone, chat, id)?;
+    if !target.message.from_me {
+        return Err(SandboxError::Invalid("only its sender changes a message".into()));
+    }
+    in_time(&target, EDIT_SECONDS)?;
     let mut content = target.decode();
     content.message_context_info = MessageField::none();
     if target.message.kind == "text" {
@@ -283,8 +283,15 @@ fn caption(content: &mut wa::Message, text: String) -> bool {
     true
 }
 
+/// The key of what somebody else wrote names them and is not from the one who deletes; by that the
+/// stanza says `edit="8"`, which only admins of groups may (whatsapp-rust 0.7.0, src/send/actions.rs,
+/// `revoke_message`).
 fn delete(net: &Net, phone: &Account, chat: &Chat, id: &str) -> Result<wa::Message, SandboxError> {
-    let target = own_in(phone, chat, id, DELETE_SECONDS)?;
+    let target = target_in(phone, chat, id)?;
+    if !target.message.from_me {
+        chat.ruled_by(phone)?;
+    }
+    in_time(&target, DELETE_SECONDS)?;
     Ok(change(key(net, phone, chat, &target), Type::REVOKE, None))
 }
 

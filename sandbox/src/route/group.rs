@@ -23,6 +23,12 @@ use crate::stanza::{Read as _, now, tag};
 /// The sender is not in the group, in WhatsApp's words; or it is no admin where only admins write.
 const FORBIDDEN: &str = "403";
 const ANNOUNCEMENTS: &str = "420";
+/// Who is no admin takes back what somebody else wrote (wacore 0.7.0, src/protocol/nack.rs,
+/// `UnsupportedAdminRevoke`).
+const NO_ADMIN_REVOKE: &str = "550";
+/// The `edit` of a stanza by which an admin takes back what somebody else wrote (wacore 0.7.0,
+/// src/types/message.rs, `EditAttribute::AdminRevoke`); what it is about is sealed.
+const ADMIN_REVOKE: &str = "8";
 
 /// Delivers a message; `Err` is the code that its sender hears.
 pub(super) async fn message(
@@ -56,6 +62,9 @@ async fn to_all(net: &Arc<Net>, from: &DeviceRef, message: &Node, group: &Group)
     let (members, addressing) = {
         let state = group.state.lock();
         state.may_write(&from.account.phone).map_err(refusal)?;
+        if message.text("edit").is_some_and(|edit| edit == ADMIN_REVOKE) {
+            state.rules(&from.account.phone).map_err(|_| NO_ADMIN_REVOKE)?;
+        }
         let members = group.accounts(net, &state);
         for member in &members {
             let devices: Vec<u16> = member.state.lock().devices.keys().copied().collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use buffa::MessageField;
 use wacore::stanza::groups::GroupNotificationAction as Action;
 use wacore::types::events::Event;
 use wapid_sandbox::{
@@ -9,7 +10,10 @@ use wapid_sandbox::{
     Sandbox, Tick,
 };
 use waproto::whatsapp as wa;
-use whatsapp_rust::{GroupCreateOptions, GroupError, GroupParticipantOptions, IqError, Jid, SendOptions};
+use waproto::whatsapp::message::protocol_message::Type;
+use whatsapp_rust::{
+    GroupCreateOptions, GroupError, GroupParticipantOptions, IqError, Jid, RevokeType, SendOptions,
+};
 
 use crate::support::{
     ALICE, BOB, BOOK, CAROL, Linked, Parts, linked, linked_with, network, server_ack, shows,
@@ -560,5 +564,71 @@ async fn polls_votes_reactions_and_edits_reach_every_member() {
         assert_eq!((message.reactions[0].from.as_str(), message.reactions[0].emoji.as_str()), (ALICE, "👍"));
         let message = crate::support::shown(&sandbox, phone, &id, |message| message.edited).await;
         assert_eq!((message.message.as_str(), message.chat.as_str()), ("hello", to));
+    }
+}
+
+/// The deletion of a message that somebody else wrote, as an admin's client puts it.
+fn takes_back(group: &Jid, id: &str, author: &Jid) -> wa::Message {
+    wa::Message {
+        protocol_message: MessageField::some(wa::message::ProtocolMessage {
+            key: MessageField::some(wa::MessageKey {
+                remote_jid: Some(group.to_string()),
+                from_me: Some(false),
+                id: Some(id.to_owned()),
+                participant: Some(author.to_string()),
+            }),
+            r#type: Some(Type::REVOKE),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn an_admin_takes_back_what_somebody_else_wrote_and_a_member_does_not() {
+    let sandbox = network().await;
+    let alice = linked(&sandbox, ALICE).await;
+    let bob = linked(&sandbox, BOB).await;
+    let (info, group) = made(&sandbox, &[ALICE, BOB], Addressing::Lid).await;
+    let lid = |phone: &str| {
+        let member = info.participants.iter().find(|member| member.phone == phone);
+        Jid::lid(member.expect("a member").lid.as_str())
+    };
+    let deletes = |phone, id: &str| {
+        sandbox.send(BOOK, phone, PhoneMessage::about(group.to_string(), MessageKind::Delete, id))
+    };
+    let id = say(&bob, &group, "buy now").await;
+    for phone in [ALICE, CAROL] {
+        crate::support::shown(&sandbox, phone, &id, |_| true).await;
+    }
+    let refused = deletes(ALICE, &id).await.expect_err("she is no admin");
+    assert_eq!(refused.code(), "NOT_GROUP_ADMIN");
+    let deletion = deletes(CAROL, &id).await.expect("she is the owner");
+    let deletion = alice.message(&deletion).await;
+    let deletion = deletion.protocol_message.as_option().expect("a deletion");
+    let key = deletion.key.as_option().expect("a key");
+    assert_eq!((deletion.r#type, key.from_me, key.id.as_ref()), (Some(Type::REVOKE), Some(false), Some(&id)));
+    assert_eq!(key.participant, Some(lid(BOB).to_string()));
+    for phone in [ALICE, BOB, CAROL] {
+        let message = crate::support::shown(&sandbox, phone, &id, |message| message.deleted).await;
+        assert_eq!((message.message.as_str(), message.from.as_str()), ("", BOB));
+    }
+
+    // The same from a client: what a member sends is refused, and stays a message on every phone.
+    let id = phone_says(&sandbox, CAROL, &group, "mine").await;
+    hears(&bob, &group, "mine").await;
+    let deletion = bob.client.send_message(group.clone(), takes_back(&group, &id, &lid(CAROL))).await;
+    let nack = server_ack(&bob, &deletion.expect("sent").message_id).await;
+    assert_eq!(nack.as_deref(), Some("550"));
+    let last = say(&bob, &group, "and on").await;
+    for phone in [ALICE, BOB, CAROL] {
+        crate::support::shown(&sandbox, phone, &last, |_| true).await;
+        assert!(!crate::support::shown(&sandbox, phone, &id, |_| true).await.deleted);
+    }
+    act(&sandbox, &group, CAROL, GroupAct::Promote { participants: vec![BOB.into()] }).await;
+    let by_admin = RevokeType::Admin { original_sender: lid(CAROL) };
+    bob.client.revoke_message(group.clone(), &*id, by_admin).await.expect("deletes");
+    for phone in [ALICE, BOB, CAROL] {
+        crate::support::shown(&sandbox, phone, &id, |message| message.deleted).await;
     }
 }

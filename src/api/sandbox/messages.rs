@@ -176,7 +176,8 @@ pub struct PhoneSends {
     #[schema(example = "5511900000002")]
     to: String,
     /// `text` (the default), `image`, `video`, `audio`, `voice`, `document`, `sticker`, `location`, `contact`,
-    /// `poll`; or a change to the message `messageId`: `reaction`, `edit`, `delete`, `vote`
+    /// `poll`; or a change to the message `messageId`: `reaction`, `edit`, `delete` (in a group also of what
+    /// others wrote, by an admin), `vote`
     #[serde(rename = "type")]
     kind: Option<String>,
     /// The text, the caption, the question of a poll, the new text of an edit

@@ -9,6 +9,7 @@ mod kill;
 use serde_json::{Value, json};
 
 use crate::app::{Phone, Session, Tenant, TestApp, until};
+use crate::kinds::{shows, writes};
 use crate::on_both_engines;
 
 const SHOP: &str = "5511900000001";
@@ -42,6 +43,18 @@ impl Session<'_> {
             let mine = events.iter().filter(|event| event["sessionId"] == self.id.as_str());
             let data = mine.map(|event| &event["data"]);
             data.clone().find(|data| data["groupId"] == group && fits(data)).cloned()
+        })
+        .await
+    }
+
+    /// This session's row of a message, once it says that the message was taken back.
+    async fn until_taken_back(&self, message_id: &str) -> Value {
+        until(&format!("{message_id} is taken back for {}", self.id), || async {
+            let path = format!("/api/whatsapp/messages?sessionId={}&limit=100", self.id);
+            let log = self.caller.get(&path).await.ok();
+            let rows = log["messages"].as_array().expect("messages");
+            let is_it = |row: &&Value| row["messageId"] == message_id && row["deletedAt"].is_string();
+            rows.iter().find(is_it).cloned()
         })
         .await
     }
@@ -370,5 +383,53 @@ on_both_engines! {
         let mut to_one = body;
         to_one["to"] = ANA.into();
         main.caller.post(&main.path("/send"), to_one).await.refused(400, "INVALID_RECIPIENT");
+    }
+}
+
+on_both_engines! {
+    async fn an_admin_takes_back_what_others_wrote(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let main = shop.linked("main", SHOP).await;
+        let desk = shop.linked("desk", DESK).await;
+        let (ana, ben) = (shop.phone(ANA).await, shop.phone(BEN).await);
+        let group = main.group("Team", &[ANA, BEN, DESK]).await;
+        desk.told("group.joined", &group, |_| true).await;
+
+        // The session is the admin.
+        let hers = ana.send(&group, "Buy now!").await;
+        for session in [&main, &desk] {
+            session.heard("Buy now!").await;
+        }
+        let delete = json!({"type": "delete", "messageId": hers});
+        let refused = shop.test.post(&desk.path("/send"), delete.clone()).await;
+        let refused = refused.refused(400, "REFUSED_BY_WHATSAPP");
+        assert!(refused["error"].as_str().expect("words").ends_with("(550)"), "{refused}");
+        let shown = ben.until_has(&hers).await;
+        assert_eq!(shown["message"], "Buy now!", "a member took it back");
+        main.says(delete).await;
+        for phone in [&ana, &ben] {
+            let shown = phone.until_is(&hers, |message| message["deleted"] == true).await;
+            assert_eq!((&shown["message"], &shown["from"]), (&json!(""), &json!(ANA)));
+        }
+        main.until_taken_back(&hers).await;
+        let told = desk.until_event("message.deleted", |data| data["targetId"] == hers.as_str()).await;
+        assert_eq!((&told["byAdmin"], &told["phone"]), (&json!(true), &json!(SHOP)));
+        desk.until_taken_back(&hers).await;
+
+        // A phone is.
+        let ours = main.says(json!({"to": group, "message": "We are closed"})).await;
+        for phone in [&ana, &ben] {
+            phone.until_has(&ours).await;
+        }
+        let delete = json!({"to": group, "type": "delete", "messageId": ours});
+        shop.test.post(&ana.path("/messages"), delete.clone()).await.refused(400, "NOT_GROUP_ADMIN");
+        assert_eq!(codes(&main.change(&group, "promote", &[ANA]).await), [None]);
+        let deletion = writes(&shop, &ana, delete).await;
+        let told = main.until_told("message.deleted", &deletion).await;
+        let wanted = json!({"targetId": ours, "targetFromMe": true, "byAdmin": true, "phone": ANA, "chat": group});
+        shows(&told["data"], wanted);
+        let row = main.until_taken_back(&ours).await;
+        assert_eq!((&row["direction"], &row["message"]), (&json!("out"), &json!("We are closed")));
+        ben.until_is(&ours, |message| message["deleted"] == true).await;
     }
 }
