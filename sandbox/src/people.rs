@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use wacore_binary::Jid;
 
@@ -14,6 +15,7 @@ use crate::limits;
 use crate::net::Net;
 use crate::person::{self, Typing};
 use crate::phone::appstate::{self, Setting};
+use crate::phone::chat::Chat;
 use crate::picture::{Picture, Size};
 use crate::route::presence::{self, PresenceState};
 use crate::route::{call, chatstate, profile};
@@ -27,7 +29,7 @@ pub enum PhoneAct {
     Presence {
         state: PresenceState,
     },
-    /// Types or records in the chat with somebody.
+    /// Types or records in the chat with somebody, or in a group, which is named by its address.
     Typing {
         to: String,
         state: Typing,
@@ -96,6 +98,9 @@ pub struct Seen {
     /// Seconds since 1970, of somebody who is not online.
     pub last_seen: Option<u64>,
     pub typing: Option<Typing>,
+    /// What they do in groups that both are in, by the group's address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub typing_in_groups: BTreeMap<String, Typing>,
     /// Whether this phone blocked them.
     pub is_blocked: bool,
     pub is_archived: bool,
@@ -130,10 +135,10 @@ async fn do_it(net: &Net, phone: &Arc<Account>, act: PhoneAct) -> Result<Acted, 
             let is_online = state == PresenceState::Available;
             presence::change(phone, |state| state.person.presence.is_phone_online = is_online);
         }
-        PhoneAct::Typing { to, state } => {
-            let to = find(&to)?;
-            chatstate::show(phone, &to, &Jid::pn(to.phone.as_str()), state);
-        }
+        PhoneAct::Typing { to, state } => match Chat::find(net, phone, &to)? {
+            Chat::Person(to) => chatstate::show(phone, &to, &Jid::pn(to.phone.as_str()), state),
+            Chat::Group(group) => chatstate::show_in_group(net, phone, &group, state),
+        },
         PhoneAct::Profile { name, about, picture } => {
             change_profile(net, phone, name, about, picture).await?;
         }
@@ -207,11 +212,12 @@ async fn read_picture(phone: &Account, encoded: String) -> Result<Picture, Sandb
 
 fn seen(phone: &Account, other: &Account) -> Seen {
     let names = [Jid::pn(other.phone.as_str()), Jid::lid(other.lid.as_str())];
-    let (of_chat, typing, is_blocked) = {
+    let (of_chat, typing, typing_in_groups, is_blocked) = {
         let state = phone.state.lock();
         (
             phone.settings_of(&state, &names),
             state.person.typing.get(&other.phone).copied(),
+            state.person.typing_in_groups.get(&other.phone).cloned().unwrap_or_default(),
             state.person.profile.blocked.contains_key(&other.phone),
         )
     };
@@ -230,6 +236,7 @@ fn seen(phone: &Account, other: &Account) -> Seen {
         presence: if is_online { PresenceState::Available } else { PresenceState::Unavailable },
         last_seen: state.person.presence.last_seen.filter(|_| !is_online && !hides),
         typing,
+        typing_in_groups,
         is_blocked,
         is_archived: of_chat.is_archived,
         is_pinned: of_chat.is_pinned,

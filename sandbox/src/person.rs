@@ -35,6 +35,8 @@ pub(crate) struct Person {
     pub presence: Presence,
     /// What others do in their chat with this account, by their number.
     pub typing: HashMap<String, Typing>,
+    /// What others do in groups, by their number and the group's address.
+    pub typing_in_groups: HashMap<String, BTreeMap<String, Typing>>,
 }
 
 #[derive(Default, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ pub(crate) mod appstate;
 mod arrive;
 mod attach;
 mod change;
-mod chat;
+pub(crate) mod chat;
 pub(crate) mod chats;
 mod content;
 mod envelope;

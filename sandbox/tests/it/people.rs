@@ -10,8 +10,8 @@ use wacore::types::call::CallAction;
 use wacore::types::events::Event;
 use wacore::types::presence::{ChatPresence, ChatPresenceMedia};
 use wapid_sandbox::{
-    Network, PhoneAct, PhoneMessage, PresenceState, ReceiptKind, RemoteSandbox, Sandbox, Seen, Storage, Tick,
-    Typing,
+    Addressing, Network, NewGroup, PhoneAct, PhoneMessage, PresenceState, ReceiptKind, RemoteSandbox,
+    Sandbox, Seen, Storage, Tick, Typing,
 };
 use whatsapp_rust::{ChatStateType, Jid};
 
@@ -132,6 +132,58 @@ async fn typing_travels_both_ways() {
         act(&sandbox, CAROL, PhoneAct::Typing { to: ALICE.into(), state: shown }).await;
         assert_eq!(typing(&alice, CAROL).await, heard);
     }
+}
+
+#[tokio::test]
+async fn typing_in_a_group_shows_to_its_members_alone() {
+    let sandbox = network().await;
+    let alice = linked(&sandbox, ALICE).await;
+    let bob = linked(&sandbox, BOB).await;
+    let new = NewGroup {
+        phone: CAROL.to_owned(),
+        subject: "Team".to_owned(),
+        participants: vec![ALICE.to_owned()],
+        addressing: Addressing::Lid,
+    };
+    let made = sandbox.create_group(BOOK, new).await.expect("a group").group.expect("a group");
+    let group: Jid = made.id.parse().expect("a JID");
+    for somebody in [ALICE, BOB] {
+        sees(&sandbox, CAROL, somebody, |seen| seen.presence == PresenceState::Available).await;
+    }
+    let carol = made.participants.iter().find(|member| member.phone == CAROL).expect("a member");
+    for (sent, shown, heard) in [
+        (ChatStateType::Composing, Typing::Composing, (ChatPresence::Composing, ChatPresenceMedia::Text)),
+        (ChatStateType::Recording, Typing::Recording, (ChatPresence::Composing, ChatPresenceMedia::Audio)),
+        (ChatStateType::Paused, Typing::Paused, (ChatPresence::Paused, ChatPresenceMedia::Text)),
+    ] {
+        alice.client.chatstate().send(&group, sent).await.expect("sent");
+        let is_shown = |seen: &Seen| seen.typing_in_groups.get(&made.id) == Some(&shown);
+        let seen = sees(&sandbox, CAROL, ALICE, is_shown).await;
+        assert_eq!(seen.typing, None, "it shows in the chat of two as well");
+        act(&sandbox, CAROL, PhoneAct::Typing { to: made.id.clone(), state: shown }).await;
+        let told = alice.wait("typing", |event| match event {
+            Event::ChatPresence(typing) => Some((typing.source.clone(), typing.state, typing.media)),
+            _ => None,
+        });
+        let (source, state, media) = told.await;
+        assert_eq!((source.chat, source.is_group, (state, media)), (group.clone(), true, heard));
+        assert_eq!(source.sender.user_base(), carol.lid);
+    }
+
+    // Bob is not in it.
+    bob.client.chatstate().send(&group, ChatStateType::Composing).await.expect("sent");
+    bob.send(ALICE, "behind it").await;
+    alice.text("behind it").await;
+    for phone in [ALICE, CAROL] {
+        let seen = sandbox.sees(BOOK, phone, BOB).await.expect("both exist");
+        assert!(seen.typing_in_groups.is_empty());
+    }
+    let types = PhoneAct::Typing { to: made.id.clone(), state: Typing::Composing };
+    assert_eq!(sandbox.act(BOOK, BOB, types).await.expect_err("not a member").code(), "NOT_IN_GROUP");
+    sandbox.send(BOOK, CAROL, PhoneMessage::text(BOB, "behind all")).await.expect("sent");
+    bob.text("behind all").await;
+    let told = bob.take_seen(|event| matches!(event, Event::ChatPresence(_)).then_some(())).await;
+    assert_eq!(told.len(), 0);
 }
 
 #[tokio::test]

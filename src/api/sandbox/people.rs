@@ -1,10 +1,12 @@
 //! What the owners of simulated phones do beside writing, and what their phones show of others.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wapid_core::phone::Phone;
+use wapid_core::phone::{Phone, Recipient};
 use wapid_sandbox::{PhoneAct, PresenceState, Seen, Typing};
 
 use super::{DONE, Done};
@@ -55,6 +57,7 @@ pub async fn presence(
 
 #[derive(Deserialize, ToSchema)]
 pub struct PhoneTypes {
+    /// A number, or a group's JID
     to: String,
     /// `composing`, `recording` or `paused`
     #[schema(value_type = String, example = "composing")]
@@ -73,7 +76,10 @@ pub async fn typing(
     Params(path): Params<PhonePath>,
     body: Body<PhoneTypes>,
 ) -> Result<Json<Done>, ApiError> {
-    let to = digits(&body.value.to)?;
+    let to = match Recipient::parse(&body.value.to)? {
+        Recipient::Person(phone) => phone.digits().to_owned(),
+        other => other.jid(),
+    };
     act(&api, &tester, &path, PhoneAct::Typing { to, state: body.value.state }).await
 }
 
@@ -242,6 +248,9 @@ pub struct SeenShown {
     /// `composing`, `recording` or `paused`
     #[schema(value_type = Option<String>)]
     typing: Option<Typing>,
+    /// The same in groups, by the group's JID
+    #[schema(value_type = BTreeMap<String, String>, example = json!({"120363041234567890@g.us": "composing"}))]
+    typing_in_groups: BTreeMap<String, Typing>,
     is_blocked: bool,
     is_archived: bool,
     is_pinned: bool,
@@ -273,6 +282,7 @@ pub async fn sees(
         presence,
         last_seen,
         typing,
+        typing_in_groups: seen.typing_in_groups,
         is_blocked: seen.is_blocked,
         is_archived: seen.is_archived,
         is_pinned: seen.is_pinned,
