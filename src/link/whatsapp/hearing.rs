@@ -205,11 +205,15 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
                 (ChatPresence::Paused, _) => Typing::Paused,
             };
             let is_group = typing.source.is_group;
-            let chat = if is_group { Some(typing.source.chat.to_non_ad().to_string()) } else { who.chat() };
-            let is_news = who
-                .chat()
-                .is_some_and(|person| people.sightings.note(&person, |one| one.typing = Some(state)));
-            chat.filter(|_| is_news).map(|chat| News::Typing { who, chat, is_group, typing: state })
+            let group = is_group.then(|| typing.source.chat.to_non_ad().to_string());
+            let places = who.chat().map(|person| match group {
+                // What somebody does in a group is not done in their chat with this session.
+                Some(group) => (format!("{person} in {group}"), group),
+                None => (person.clone(), person),
+            });
+            places
+                .filter(|(place, _)| people.sightings.note(place, |one| one.typing = Some(state)))
+                .map(|(_, chat)| News::Typing { who, chat, is_group, typing: state })
         }
         Event::ContactUpdate(update) => Some(News::Saved {
             who: who_of(client, &update.jid).await,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ANA, SHOP, shop_and_ana};
+use super::{ANA, BEA, SHOP, shop_and_ana};
 use crate::app::{TestApp, until};
 use crate::on_both_engines;
 
@@ -70,5 +70,40 @@ on_both_engines! {
         let log = shop.test.get("/api/whatsapp/events?types=chat.typing").await.ok();
         let states: Vec<_> = log["events"].as_array().unwrap().iter().map(|one| &one["data"]["state"]).collect();
         assert_eq!(states, [&json!("composing"), &json!("paused")]);
+    }
+}
+
+on_both_engines! {
+    async fn typing_in_a_group_shows_there_and_nowhere_else(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let bea = shop.phone(BEA).await;
+        shop.test.put("/api/whatsapp/settings", json!({"presenceEvents": true})).await.ok();
+        let new = json!({"subject": "Team", "participants": [ANA, BEA]});
+        let made = session.tell("/groups", new).await;
+        let group = made["group"]["groupId"].as_str().expect("an id");
+        ana.until_sees(SHOP, "the shop is there", |seen| seen["presence"] == "available").await;
+        for state in ["composing", "recording", "paused"] {
+            session.tell("/typing", json!({"to": group, "state": state})).await;
+            for phone in [&ana, &bea] {
+                let seen = phone.until_sees(SHOP, state, |seen| seen["typingInGroups"][group] == state).await;
+                assert!(seen["typing"].is_null(), "{seen}");
+            }
+        }
+
+        // Her first words bring her number.
+        let id = ana.send(group, "hello, all").await;
+        session.until_logged(&id, "received").await;
+        ana.does("/typing", json!({"to": group, "state": "composing"})).await;
+        let typing = session.until_event("chat.typing", |data| data["state"] == "composing").await;
+        assert_eq!((&typing["chat"], &typing["isGroup"]), (&json!(group), &json!(true)));
+        assert_eq!(typing["phone"], ANA);
+        let seen = session.ask(&format!("/presence/{ANA}")).await;
+        assert!(seen["typing"].is_null(), "typing in a group shows in the chat of two: {seen}");
+        // The same in the chat of two is news.
+        ana.does("/typing", json!({"to": SHOP, "state": "composing"})).await;
+        session.until_event("chat.typing", |data| data["isGroup"] == false && data["state"] == "composing").await;
+        let refused = json!({"to": "120363000000000000@g.us", "state": "composing"});
+        shop.test.post(&ana.path("/typing"), refused).await.refused(404, "GROUP_NOT_FOUND");
     }
 }
