@@ -136,7 +136,7 @@ async fn do_it(net: &Net, phone: &Arc<Account>, act: PhoneAct) -> Result<Acted, 
             presence::change(phone, |state| state.person.presence.is_phone_online = is_online);
         }
         PhoneAct::Typing { to, state } => match Chat::find(net, phone, &to)? {
-            Chat::Person(to) => chatstate::show(phone, &to, &Jid::pn(to.phone.as_str()), state),
+            Chat::Person(to, _) => chatstate::show(phone, &to, &phone.name_for(&to), state),
             Chat::Group(group) => chatstate::show_in_group(net, phone, &group, state),
         },
         PhoneAct::Profile { name, about, picture } => {
@@ -151,7 +151,7 @@ async fn do_it(net: &Net, phone: &Arc<Account>, act: PhoneAct) -> Result<Acted, 
             appstate::publish(net, phone, &Setting::Contact { jid, name })?;
         }
         PhoneAct::Chat { phone: other, archived, pinned, muted_until, read } => {
-            let chat = Jid::pn(find(&other)?.phone.as_str());
+            let chat = find(&other)?.name_for(phone);
             let settings = [
                 archived.map(|is_archived| Setting::Archived { chat: chat.clone(), is_archived }),
                 pinned.map(|is_pinned| Setting::Pinned { chat: chat.clone(), is_pinned }),

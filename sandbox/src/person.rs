@@ -3,15 +3,17 @@
 //! The profile and the picture are records of the journal. Presence and typing last as long as the
 //! process: nobody is online after a restart until they say so again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use wacore_binary::Jid;
 
 use crate::account::{Account, State, json};
 use crate::error::SandboxError;
-use crate::journal::Batch;
+use crate::journal::{Batch, Journal};
 use crate::limits;
+use crate::phone::message::Naming;
 use crate::picture::Picture;
 use crate::route::presence::Presence;
 
@@ -46,12 +48,40 @@ pub(crate) struct Profile {
     pub about_at: u64,
     /// Numbers of this book, and since when each is blocked.
     pub blocked: BTreeMap<String, u64>,
+    /// Numbers of those to whom this account wrote without showing its own; until it shows it to them.
+    #[serde(default)]
+    pub hidden_from: BTreeSet<String>,
 }
 
 impl Account {
     /// Two states are never locked at once: ask before locking anything.
     pub(crate) fn has_blocked(&self, other: &Self) -> bool {
         self.state.lock().person.profile.blocked.contains_key(&other.phone)
+    }
+
+    /// Whether this account keeps its number from another. In groups members see each other's.
+    pub(crate) fn hides_from(&self, other: &Self) -> bool {
+        self.state.lock().person.profile.hidden_from.contains(&other.phone)
+    }
+
+    /// How the devices of another account hear of this one, where they have not named it themselves.
+    pub(crate) fn name_for(&self, other: &Self) -> Jid {
+        if self.hides_from(other) { Jid::lid(self.lid.as_str()) } else { Jid::pn(self.phone.as_str()) }
+    }
+
+    /// From now on this account shows its number to another, or does not.
+    pub(crate) fn name_itself(&self, to: &Self, naming: Naming, journal: &Journal) {
+        let mut state = self.state.lock();
+        let hidden_from = &mut state.person.profile.hidden_from;
+        let has_changed = match naming {
+            Naming::Hidden => hidden_from.insert(to.phone.clone()),
+            Naming::Number | Naming::Lid => hidden_from.remove(&to.phone),
+        };
+        if has_changed {
+            let mut batch = journal.batch();
+            self.save_profile(&state, &mut batch);
+            journal.append(batch);
+        }
     }
 
     pub(crate) fn save_profile(&self, state: &State, batch: &mut Batch) {

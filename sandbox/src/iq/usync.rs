@@ -49,6 +49,7 @@ fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> N
     let mut answer = tag("user").attr("jid", jid.to_non_ad());
     if let Some(account) = &account
         && jid.is_lid()
+        && !account.hides_from(&asker.account)
     {
         answer = answer.attr("pn_jid", Jid::pn(account.phone.as_str()));
     }

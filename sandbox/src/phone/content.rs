@@ -237,7 +237,7 @@ fn key(net: &Net, phone: &Account, chat: &Chat, target: &Shown) -> wa::MessageKe
     let is_own = target.message.from == phone.phone;
     let author = net.account(&phone.book, &target.message.from).filter(|_| chat.is_group() && !is_own);
     wa::MessageKey {
-        remote_jid: Some(chat.jid().to_string()),
+        remote_jid: Some(chat.named_jid().to_string()),
         from_me: Some(is_own),
         id: Some(target.message.id.clone()),
         participant: author.map(|author| chat.name_of(&author).to_string()),

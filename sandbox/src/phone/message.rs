@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::inbox::{ContactCard, LinkPreview};
 use crate::error::SandboxError;
+use crate::group::Addressing;
 use crate::limits;
 
 /// One message or one change to a message. Which fields count depends on the kind.
@@ -89,6 +90,14 @@ pub struct PhoneMessage {
     /// The page below a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_preview: Option<LinkPreview>,
+
+    /// In a chat of two: by what the phone names itself and those in it. The number unless it is given;
+    /// by LID the number is told beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addressing: Option<Addressing>,
+    /// In a chat of two: by LID, and the number is not told. The next message without it shows the number.
+    #[serde(default)]
+    pub hidden: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,7 +149,19 @@ impl PhoneMessage {
             expiration: self.expiration,
         };
         context.check()?;
-        Ok(Order { to: self.to.clone(), id: self.id.clone(), context, draft: self.draft()? })
+        let naming = self.naming()?;
+        Ok(Order { to: self.to.clone(), id: self.id.clone(), naming, context, draft: self.draft()? })
+    }
+
+    fn naming(&self) -> Result<Naming, SandboxError> {
+        match (self.hidden, self.addressing) {
+            (true, Some(Addressing::Pn)) => {
+                Err(invalid("hidden: whoever is addressed by a number shows theirs"))
+            }
+            (true, _) => Ok(Naming::Hidden),
+            (false, Some(Addressing::Lid)) => Ok(Naming::Lid),
+            (false, _) => Ok(Naming::Number),
+        }
     }
 
     fn draft(self) -> Result<Draft, SandboxError> {
@@ -282,8 +303,19 @@ impl PhoneMessage {
 pub(crate) struct Order {
     pub to: String,
     pub id: Option<String>,
+    pub naming: Naming,
     pub draft: Draft,
     pub context: Context,
+}
+
+/// How the two of a chat are named in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Naming {
+    Number,
+    /// As between accounts that WhatsApp migrated: by LID, with the number beside it.
+    Lid,
+    /// By LID alone, as WhatsApp names people to those who do not know their number.
+    Hidden,
 }
 
 pub(crate) enum Draft {
@@ -453,6 +485,9 @@ mod tests {
             refusal(PhoneMessage { link_preview: Some(page), ..PhoneMessage::text("1", "x") })
                 .starts_with("linkPreview")
         );
+        let by_number =
+            PhoneMessage { hidden: true, addressing: Some(Addressing::Pn), ..PhoneMessage::text("1", "x") };
+        assert!(refusal(by_number).starts_with("hidden"));
         let huge = vec![0; limits::PHONE_MEDIA_BYTES + 1];
         assert!(refusal(PhoneMessage::media("1", MessageKind::Document, huge)).starts_with("a medium"));
     }

@@ -14,6 +14,7 @@ use super::keys::{Bundle, OneTime, SIGNED_PREKEY_ID};
 use super::receive::Envelope;
 use super::{group, send, welcome};
 use crate::account::{Account, DeviceRef};
+use crate::group::Addressing;
 use crate::keys::public;
 use crate::net::{Net, QueueFull};
 use crate::stanza::{self, Read as _, leaf, now, number, tag, three_bytes};
@@ -98,7 +99,9 @@ pub(crate) async fn resend(net: &Arc<Net>, phone: &Arc<Account>, to: &DeviceRef,
         welcome::send(net, to, &mut signal, part, &id).await;
         return;
     }
-    let Some(outgoing) = send::sent_to(phone, to, &id) else {
+    let is_by_lid = receipt.jid("to").is_some_and(|address| address.is_lid());
+    let addressing = if is_by_lid { Addressing::Lid } else { Addressing::Pn };
+    let Some(outgoing) = send::sent_to(phone, to, &id, addressing) else {
         debug!("A companion asked for a message that this phone did not send it");
         return;
     };

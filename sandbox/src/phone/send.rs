@@ -31,6 +31,8 @@ pub(super) struct Outgoing {
     pub id: String,
     /// The address of the chat as the sender has it.
     pub chat: Jid,
+    /// How the sender of a message in a chat of two names itself to the other side.
+    pub addressing: Addressing,
     pub timestamp: u64,
     pub message: wa::Message,
 }
@@ -41,7 +43,7 @@ pub(crate) async fn send(
     out: PhoneMessage,
 ) -> Result<String, SandboxError> {
     let order = out.parse()?;
-    let chat = Chat::find(net, phone, &order.to)?;
+    let chat = Chat::find(net, phone, &order.to)?.named(order.naming)?;
     let id = order.id.unwrap_or_else(|| format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>())));
     let message = content::build(net, phone, &chat, order.draft, &order.context).await?;
     let timestamp = now();
@@ -50,6 +52,9 @@ pub(crate) async fn send(
     if !chat.is_group() {
         // Whoever blocked this phone gets nothing, and the phone hears nothing of that.
         others.retain(|other| !other.has_blocked(phone));
+        for other in &others {
+            phone.name_itself(other, order.naming, &net.journal);
+        }
     }
     let is_lid = chat.is_lid();
     for reader in std::iter::once(phone).chain(&others) {
@@ -70,11 +75,11 @@ pub(crate) async fn send(
         net.journal.append(batch);
     }
 
-    let outgoing = Outgoing { id, chat: chat.jid(), timestamp, message };
+    let outgoing = Outgoing { id, chat: chat.jid(), addressing: chat.addressing(), timestamp, message };
     let mut signal = phone.signal.lock().await;
     let devices: Vec<DeviceRef> = others.iter().flat_map(devices_of).chain(devices_of(phone)).collect();
     let sent = match &chat {
-        Chat::Person(_) => to_devices(net, phone, &mut signal, &devices, &outgoing).await,
+        Chat::Person(..) => to_devices(net, phone, &mut signal, &devices, &outgoing).await,
         Chat::Group(group) => group::send(net, phone, &mut signal, group, devices, &outgoing).await,
     };
     drop(signal);
@@ -106,9 +111,14 @@ pub(crate) fn devices_of(account: &Arc<Account>) -> Vec<DeviceRef> {
     devices.collect()
 }
 
-/// What this phone sent under an id, if the device was meant to get it. Who is in a group is not
-/// looked at.
-pub(super) fn sent_to(phone: &Arc<Account>, device: &DeviceRef, id: &str) -> Option<Outgoing> {
+/// What this phone sent under an id, if the device was meant to get it; it knows the phone by an
+/// address of that kind. Who is in a group is not looked at.
+pub(super) fn sent_to(
+    phone: &Arc<Account>,
+    device: &DeviceRef,
+    id: &str,
+    addressing: Addressing,
+) -> Option<Outgoing> {
     let chats = phone.chats.lock();
     let shown = chats.find(id, |shown| shown.message.from_me && !shown.message.deleted);
     let (chat, timestamp, content) = match shown {
@@ -119,10 +129,13 @@ pub(super) fn sent_to(phone: &Arc<Account>, device: &DeviceRef, id: &str) -> Opt
     let is_addressee =
         chat.is_group() || Arc::ptr_eq(phone, &device.account) || chat.user_base() == device.account.phone;
     let message = wa::Message::decode_from_slice(content).ok().filter(|_| is_addressee)?;
-    Some(Outgoing { id: id.to_owned(), chat, timestamp, message })
+    Some(Outgoing { id: id.to_owned(), chat, addressing, timestamp, message })
 }
 
 /// Seals a message this phone sent for one device; its own get it wrapped with the destination.
+///
+/// By LID the number stands beside it, or is hidden (wacore 0.7.0, src/messages.rs,
+/// `parse_message_info`: `sender_lid`, `sender_pn`, `addressing_mode`).
 pub(super) async fn to_device(
     net: &Net,
     phone: &Arc<Account>,
@@ -132,16 +145,26 @@ pub(super) async fn to_device(
     retry: Option<u8>,
 ) -> Result<(), QueueFull> {
     let is_own = Arc::ptr_eq(phone, &device.account);
+    // The phone's own devices know no more of who hides their number than others do.
+    let other = net.resolve(&phone.book, &outgoing.chat).filter(|_| is_own);
+    let destination = other.map_or_else(|| outgoing.chat.clone(), |other| other.name_for(phone));
     let plaintext = if is_own {
-        wrap_device_sent(outgoing.message.clone(), outgoing.chat.to_string()).encode_to_vec()
+        wrap_device_sent(outgoing.message.clone(), destination.to_string()).encode_to_vec()
     } else {
         outgoing.message.encode_to_vec()
     };
     let name = phone.state.lock().name.clone();
     let look = envelope::Look::of(&outgoing.message);
-    let mut stanza = tag("message")
-        .attr("from", Jid::pn(phone.phone.as_str()))
-        .attr("sender_lid", Jid::lid(phone.lid.as_str()))
+    let (number, lid) = (Jid::pn(phone.phone.as_str()), Jid::lid(phone.lid.as_str()));
+    let mut stanza = tag("message");
+    stanza = if is_own || outgoing.addressing == Addressing::Pn {
+        stanza.attr("from", number).attr("sender_lid", lid)
+    } else if phone.hides_from(&device.account) {
+        stanza.attr("from", lid).attr("addressing_mode", "lid")
+    } else {
+        stanza.attr("from", lid).attr("sender_pn", number).attr("addressing_mode", "lid")
+    };
+    stanza = stanza
         .attr("id", outgoing.id.as_str())
         .attr("type", look.kind)
         .attr("t", outgoing.timestamp)
@@ -150,7 +173,7 @@ pub(super) async fn to_device(
         stanza = stanza.attr("edit", edit.as_str());
     }
     if is_own {
-        stanza = stanza.attr("recipient", outgoing.chat.clone());
+        stanza = stanza.attr("recipient", destination);
     }
     let Some((mut sealed, batch)) = seal(net, phone, signal, device, &plaintext, retry).await else {
         return Ok(());

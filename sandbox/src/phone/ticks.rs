@@ -55,9 +55,13 @@ pub(super) fn tell_own(
 ) {
     let receipt = match group {
         Some(group) => group::receipt(phone, group),
-        None => tag("receipt")
-            .attr("from", Jid::pn(phone.phone.as_str()))
-            .attr("recipient", Jid::pn(shown.message.from.as_str())),
+        None => {
+            let sender = net.account(&phone.book, &shown.message.from);
+            let sender = sender.map(|sender| sender.name_for(phone));
+            tag("receipt")
+                .attr("from", Jid::pn(phone.phone.as_str()))
+                .attr("recipient", sender.unwrap_or_else(|| Jid::pn(shown.message.from.as_str())))
+        }
     };
     let receipt = receipt.attr("id", shown.message.id.as_str()).attr("type", kind).attr("t", now()).build();
     net.push_to_all(phone, None, &receipt, net.journal.batch());

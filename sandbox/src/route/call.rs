@@ -18,12 +18,11 @@ pub(crate) fn offer(net: &Net, from: &Account, to: &Account, is_video: bool) -> 
     let caller = Jid::lid(from.lid.as_str());
     let audio = ["8000", "16000"].map(|rate| tag("audio").attr("enc", "opus").attr("rate", rate).build());
     let video = is_video.then(|| tag("video").attr("enc", "vp8").build());
-    let offer = tag("offer")
-        .attr("call-id", call_id.as_str())
-        .attr("call-creator", caller.clone())
-        .attr("caller_pn", Jid::pn(from.phone.as_str()))
-        .children(audio.into_iter().chain(video))
-        .build();
+    let mut offer = tag("offer").attr("call-id", call_id.as_str()).attr("call-creator", caller.clone());
+    if !from.hides_from(to) {
+        offer = offer.attr("caller_pn", Jid::pn(from.phone.as_str()));
+    }
+    let offer = offer.children(audio.into_iter().chain(video)).build();
     let name = from.state.lock().name.clone();
     let call = tag("call")
         .attr("from", caller)

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use wacore_binary::{Jid, Node};
+use wacore_binary::Jid;
+use wacore_binary::builder::NodeBuilder;
 
 use crate::account::{Account, DeviceRef};
 use crate::net::{Net, device_removed};
@@ -44,24 +45,27 @@ fn announce(net: &Net, account: &Arc<Account>, change: &'static str, device: u16
         let indexes: Vec<u32> = state.devices.values().map(|device| device.key_index).collect();
         (indexes, state.watchers.clone())
     };
-    let subject = tag("device")
-        .attr("jid", Jid::pn_device(account.phone.as_str(), device))
-        .attr("lid", Jid::lid_device(account.lid.as_str(), device))
-        .attr("key-index", key_index)
-        .build();
     let list = tag("key-index-list").attr("ts", now()).bytes(account.keys().key_index_list(&indexes)).build();
-    let change = tag(change).children([subject, list]).build();
-    let notification: Node = tag("notification")
-        .attr("from", Jid::pn(account.phone.as_str()))
-        .attr("type", "devices")
-        .attr("id", net.stanza_id())
-        .attr("t", now())
-        .attr("lid", Jid::lid(account.lid.as_str()))
-        .children([change])
-        .build();
-    net.push_to_all(account, Some(device), &notification, net.journal.batch());
+    let (number, lid) = (Jid::pn(account.phone.as_str()), Jid::lid(account.lid.as_str()));
+    let device_number = Jid::pn_device(account.phone.as_str(), device);
+    let device_lid = Jid::lid_device(account.lid.as_str(), device);
+    let notification = |from: &Jid, subject: NodeBuilder| {
+        let subject = subject.attr("key-index", key_index).build();
+        tag("notification")
+            .attr("from", from.clone())
+            .attr("type", "devices")
+            .attr("id", net.stanza_id())
+            .attr("t", now())
+            .children([tag(change).children([subject, list.clone()]).build()])
+    };
+    let subject = tag("device").attr("jid", device_number).attr("lid", device_lid.clone());
+    let known = notification(&number, subject).attr("lid", lid.clone()).build();
+    // Those from whom the account hides its number know it by the LID alone.
+    let hidden = notification(&lid, tag("device").attr("jid", device_lid)).build();
+    net.push_to_all(account, Some(device), &known, net.journal.batch());
     for watcher in watchers.iter().filter_map(|key| net.device_by_key(key)) {
+        let notification = if account.hides_from(&watcher.account) { &hidden } else { &known };
         // A device with a full queue asks again when it connects.
-        let _ = net.push(&watcher.account, watcher.id, &notification, net.journal.batch());
+        let _ = net.push(&watcher.account, watcher.id, notification, net.journal.batch());
     }
 }

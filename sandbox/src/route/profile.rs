@@ -1,6 +1,7 @@
 //! A name, an about text or a picture changes: who keeps it, and who hears of it.
 //!
-//! Those hear of it who know the account (they asked for its devices) and its own other devices. Shapes:
+//! Those hear of it who know the account (they asked for its devices, and see its number) and its own other
+//! devices. Shapes:
 //! whatsapp-rust 0.7.0, src/handlers/notification/profile.rs.
 
 use wacore_binary::{Jid, Node};
@@ -80,7 +81,9 @@ fn notification(net: &Net, account: &Account, kind: &'static str) -> wacore_bina
 fn tell(net: &Net, account: &Account, but: Option<u16>, notification: &Node) {
     net.push_to_all(account, but, notification, net.journal.batch());
     let watchers = account.state.lock().watchers.clone();
-    for watcher in watchers.iter().filter_map(|key| net.device_by_key(key)) {
+    let watchers = watchers.iter().filter_map(|key| net.device_by_key(key));
+    // The notification names the number: who does not know it is not told.
+    for watcher in watchers.filter(|watcher| !account.hides_from(&watcher.account)) {
         // A device with a full queue asks again when it wants to know.
         let _ = net.push(&watcher.account, watcher.id, notification, net.journal.batch());
     }

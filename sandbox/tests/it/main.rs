@@ -10,6 +10,7 @@ mod delivery;
 mod faults;
 mod groups;
 mod health;
+mod hidden;
 mod kinds;
 mod measure;
 mod media;

@@ -227,6 +227,14 @@ pub struct PhoneSends {
     expiration: Option<u32>,
     /// Of a text
     link_preview: Option<PhonePreview>,
+    /// In a chat of two: `pn` (the default), or `lid`, by which WhatsApp names migrated accounts, with the number
+    /// beside it
+    #[schema(value_type = Option<String>, example = "lid")]
+    addressing: Option<wapid_sandbox::Addressing>,
+    /// In a chat of two: by LID, and without the number, as WhatsApp writes for people whose number is hidden.
+    /// Until a message of this phone to the same number does without
+    #[serde(default)]
+    hidden: bool,
 }
 
 impl PhoneSends {
@@ -269,6 +277,8 @@ impl PhoneSends {
             forwarded: self.forwarded,
             expiration: self.expiration,
             link_preview: self.link_preview.map(page),
+            addressing: self.addressing,
+            hidden: self.hidden,
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::app::{Phone, Session, Tenant, until};
 
 mod changes;
 mod files;
+mod hidden;
 mod memory;
 mod previews;
 mod refusals;
