@@ -271,7 +271,9 @@ impl Session<'_> {
 
     pub async fn fault_with(&self, mut fault: Value) {
         fault["sessionId"] = self.id.clone().into();
-        fault["phone"] = self.phone.clone().into();
+        if fault["phone"].is_null() {
+            fault["phone"] = self.phone.clone().into();
+        }
         self.caller.post("/api/sandbox/faults", fault).await.ok();
     }
 

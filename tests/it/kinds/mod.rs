@@ -15,6 +15,7 @@ mod files;
 mod hidden;
 mod memory;
 mod previews;
+mod recovery;
 mod refusals;
 mod timers;
 mod words;
