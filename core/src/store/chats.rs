@@ -1,5 +1,7 @@
 //! Reading a session's conversations. The ledger writes them (`ledger/chats.rs`).
 
+use std::collections::HashMap;
+
 use sqlx::AssertSqlSafe;
 
 use super::messages::{MessageFilter, MessageRow};
@@ -17,6 +19,7 @@ pub struct ChatRow {
     pub wire: String,
     pub lid: Option<String>,
     /// Of a group.
+    #[sqlx(skip)]
     pub name: Option<String>,
     pub last_key: MessageKey,
     pub unread: i64,
@@ -48,13 +51,11 @@ impl ChatRow {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT c.chat, c.wire, c.lid, c.name, c.last_key, c.unread, c.is_archived, c.is_pinned,
+            "SELECT c.chat, c.wire, c.lid, c.last_key, c.unread, c.is_archived, c.is_pinned,
                 c.muted_until, c.expires_in, n.saved_name, n.push_name, i.contact_id
-            FROM (SELECT chats.*,
-                (SELECT g.subject FROM groups g WHERE g.session_key = chats.session_key AND g.jid = chats.chat) AS name,
-                CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
+            FROM (SELECT chats.*, CASE WHEN chat LIKE '%@s.whatsapp.net' THEN 'p:' || SUBSTR(chat, 1, LENGTH(chat) - 15)
                     WHEN chat LIKE '%@lid' THEN 'l:' || SUBSTR(chat, 1, LENGTH(chat) - 4) END AS alias
-                FROM chats WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 ",
+                FROM chats WHERE ",
             $rest,
             ") c
             LEFT JOIN contact_names n ON n.tenant_id = c.tenant_id AND n.mode = c.mode
@@ -66,13 +67,16 @@ macro_rules! select {
 }
 
 /// Without those that have no message here yet.
-const PAGE: &str = select!("AND last_key > '' AND last_key < $4 ORDER BY last_key DESC LIMIT $5");
+const PAGE: &str = select!(
+    "session_key = $3 AND tenant_id || '' = $1 AND mode || '' = $2 AND last_key > '' AND last_key < $4
+        ORDER BY last_key DESC LIMIT $5"
+);
 
 /// The tenant is compared so that both engines go by the index.
 const DISAPPEARING: &str = "SELECT chat, wire, lid, expires_in FROM chats
     WHERE session_key = $1 AND expires_in > 0 AND tenant_id || '' = $2 AND mode || '' = $3";
 
-const ONE: &str = select!("AND chat = $4");
+const ONE: &str = select!("tenant_id = $1 AND mode = $2 AND session_key = $3 AND chat = $4");
 
 /// Messages that nobody has read, newest first.
 const UNREAD: &str = "SELECT key, wa_id, chat, sender FROM messages
@@ -102,7 +106,9 @@ impl TenantStore {
         // Behind every key.
         let before = before.map_or("~", MessageKey::as_str);
         let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), before, limit];
-        Ok(self.store.db.rows(PAGE, place).await?)
+        let mut rows = self.store.db.rows(PAGE, place).await?;
+        self.name_groups(session, &mut rows).await?;
+        Ok(rows)
     }
 
     /// Chats of a session whose messages disappear, by each of their JIDs, with the seconds.
@@ -137,7 +143,30 @@ impl TenantStore {
 
     async fn chat_by_jid(&self, session: &SessionKey, jid: &str) -> Result<Option<ChatRow>> {
         let place = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), jid];
-        Ok(self.store.db.rows(ONE, place).await?.pop())
+        let mut rows = self.store.db.rows(ONE, place).await?;
+        self.name_groups(session, &mut rows).await?;
+        Ok(rows.pop())
+    }
+
+    async fn name_groups(&self, session: &SessionKey, rows: &mut [ChatRow]) -> Result<()> {
+        let groups: Vec<&str> =
+            rows.iter().map(|row| row.chat.as_str()).filter(|chat| chat.ends_with("@g.us")).collect();
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<String> = (0..groups.len()).map(|n| format!("${}", n + 2)).collect();
+        let statement = format!(
+            "SELECT jid, subject FROM groups WHERE session_key = $1 AND jid IN ({})",
+            places.join(", ")
+        );
+        let mut place = values![session.as_str()];
+        place.extend(groups.into_iter().map(Into::into));
+        let names: Vec<(String, String)> = self.store.db.rows(AssertSqlSafe(statement), place).await?;
+        let mut names: HashMap<String, String> = names.into_iter().collect();
+        for row in rows {
+            row.name = names.remove(&row.chat);
+        }
+        Ok(())
     }
 
     /// A conversation's messages, newest first, older than `before`. Costs the same however deep it reads.
@@ -196,7 +225,7 @@ mod tests {
     /// A page costs the same however many chats and messages there are.
     async fn check(mut plans: Plans) {
         let walks = &[
-            "chats_by_last (tenant_id=? AND mode=? AND session_key=? AND last_key>? AND last_key<?)",
+            "chats_by_last (session_key=? AND last_key>? AND last_key<?)",
             "messages_unread (session_key=? AND chat=?)",
             "chats_disappearing (session_key=?)",
         ][..];

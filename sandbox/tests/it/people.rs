@@ -247,7 +247,9 @@ async fn names_and_about_texts_change_on_both_sides() {
     act(&sandbox, ALICE, profile).await;
     let name = alice
         .wait("name", |event| match event {
-            Event::SelfPushNameUpdated(update) if update.from_server && update.new_name != "Alice" => {
+            Event::SelfPushNameUpdated(update)
+                if update.from_server && update.new_name == "Alice at home" =>
+            {
                 Some(update.new_name.clone())
             }
             _ => None,

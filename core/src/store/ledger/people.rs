@@ -27,12 +27,13 @@ pub(super) const SAVE: &str =
         lid = COALESCE(excluded.lid, contact_names.lid), saved_name = excluded.saved_name,
         first_name = excluded.first_name, saved_folded = excluded.saved_folded";
 
-/// The tenant is compared so that both engines go by the index on the message's id; see `settle.rs`.
+/// The tenant and `read_at` are compared so that both engines go by the index on the message's id; see
+/// `settle.rs`.
 pub(super) const READ: &str = "WITH v (tenant_id, mode, session, id, moment) AS ({rows})
     UPDATE messages SET read_at = v.moment FROM v
     WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
         AND messages.session_key = v.session AND messages.wa_id = v.id
-        AND messages.direction = 'in' AND messages.read_at IS NULL AND messages.target IS NULL
+        AND messages.direction = 'in' AND COALESCE(messages.read_at, -1) = -1 AND messages.target IS NULL
     RETURNING messages.chat, messages.phone";
 
 pub(super) const LESS: &str = "WITH v (tenant_id, mode, session_key, chat, n) AS ({rows})

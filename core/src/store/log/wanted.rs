@@ -29,6 +29,8 @@ pub(super) struct Wanted {
     store: TenantStore,
     /// What the index knows.
     indexed: Vec<Condition>,
+    /// The same, for rows that are found by their keys.
+    by_row: Vec<Condition>,
     /// What is tried row by row.
     tried: Vec<Condition>,
     pub from: Option<MessageKey>,
@@ -91,6 +93,7 @@ impl Wanted {
         let mut it = Self {
             store: store.clone(),
             indexed: vec![],
+            by_row: vec![],
             tried: vec![],
             // A key begins with its row's `created_at`, and keys are indexed.
             from: from.map(MessageKey::first_at),
@@ -131,6 +134,7 @@ impl Wanted {
     fn choose(&mut self, by_index: Vec<Condition>, by_row: &'static str, value: &str) {
         if self.indexed.is_empty() {
             self.indexed = by_index;
+            self.by_row.push(Condition::is(by_row, value));
         } else {
             self.tried.push(Condition::is(by_row, value));
         }
@@ -180,19 +184,24 @@ impl Wanted {
 
     /// Those of some messages that are wanted, newest first.
     pub(super) async fn among(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
-        self.read(self.among_of(concat!("SELECT ", columns!()), keys)).await
+        let mut rows: Vec<MessageRow> =
+            self.read(self.among_of(concat!("SELECT ", columns!()), keys)).await?;
+        rows.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+        Ok(rows)
     }
 
     /// The same, their keys alone.
     pub(super) async fn keys_among(&self, keys: &[MessageKey]) -> Result<Vec<MessageKey>> {
         let found: Vec<(MessageKey,)> = self.read(self.among_of("SELECT key", keys)).await?;
-        Ok(found.into_iter().map(|(key,)| key).collect())
+        let mut keys: Vec<MessageKey> = found.into_iter().map(|(key,)| key).collect();
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(keys)
     }
 
-    /// By their keys, and by no other index.
+    /// By their keys, and by no other index; in no order, for Postgres would walk the log for one.
     fn among_of(&self, select: &str, keys: &[MessageKey]) -> Text {
         let text = named(self.begin(select), keys);
-        text.conditions(&self.indexed).conditions(&self.tried).push(" ORDER BY key DESC")
+        text.conditions(&self.by_row).conditions(&self.tried)
     }
 
     fn begin(&self, select: &str) -> Text {

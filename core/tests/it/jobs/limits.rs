@@ -103,8 +103,10 @@ async fn what_one_session_is_refused_is_left_for_the_others(db: TestDb) {
         let intents = intents.chain((1..=16).map(|seq| others.intent(seq)));
         let intents = intents.chain((0..16).map(|_| intent(&other)));
         let results = race(std::slice::from_ref(&shop.store), intents.collect()).await;
-        assert_eq!(count(&results[..32]).0, 4, "{round}");
-        assert_eq!(count(&results[32..]).0, 26, "{round}");
+        // Whoever comes first: nothing of the tenant's thirty is lost, and the narrow session gets no more.
+        let (narrow, wide) = (count(&results[..32]).0, count(&results[32..]).0);
+        assert!(narrow <= 4, "{round}: {narrow}");
+        assert_eq!(narrow + wide, 30, "{round}");
         assert_eq!(shop.used().await, 30);
         assert_eq!(contradictions(&shop.store).await, Vec::<String>::new());
         db.advance(DAY);
