@@ -17,7 +17,7 @@ CREATE TABLE chats (
     expires_in  BIGINT NOT NULL DEFAULT 0, -- seconds until its messages disappear; 0: they stay
     PRIMARY KEY (tenant_id, mode, session_key, chat)
 );
-CREATE INDEX chats_by_last ON chats (session_key, last_key);
+CREATE INDEX chats_by_last ON chats (session_key, last_key) WHERE last_key > '';
 CREATE INDEX chats_disappearing ON chats (session_key) WHERE expires_in > 0;
 
 INSERT INTO chats (tenant_id, mode, session_key, chat, wire, lid, last_key)

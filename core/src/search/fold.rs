@@ -5,7 +5,9 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 /// Lower case, without accents, in one spelling of each letter.
 pub(super) fn fold(text: &str) -> String {
-    let plain = text.nfkd().map(iota).filter(|letter| !is_dropped(*letter)).flat_map(char::to_lowercase);
+    // By way of capitals: some small letters have the same one.
+    let one_case = text.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    let plain = one_case.filter(|letter| !is_dropped(*letter));
     let mut folded = String::with_capacity(text.len());
     for letter in plain.nfkd().filter(|letter| !is_dropped(*letter)) {
         match same_as(letter) {
@@ -28,11 +30,6 @@ fn is_dropped(letter: char) -> bool {
             | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
             | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}')
         || letter.general_category() == GeneralCategory::Format
-}
-
-/// The iota under a letter stands beside it in capitals.
-fn iota(letter: char) -> char {
-    if letter == '\u{345}' { 'ι' } else { letter }
 }
 
 /// Letters that Unicode does not take apart although readers do.
