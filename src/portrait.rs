@@ -8,6 +8,9 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{ImageFormat, ImageReader, Limits};
+use wapid_core::media::Kind;
+
+use crate::media::{self, Shape};
 
 /// WhatsApp's own.
 const SIDE: u32 = 640;
@@ -35,8 +38,10 @@ pub fn portrait(bytes: &[u8]) -> Result<Vec<u8>, PortraitError> {
     if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png) {
         return Err(PortraitError::NotAPicture);
     }
-    let size = ImageReader::with_format(Cursor::new(bytes), format).into_dimensions();
-    let (width, height) = size.map_err(|_| PortraitError::NotAPicture)?;
+    // A decoder would forgive a missing end, and show grey where it was.
+    let file = Cursor::new(bytes);
+    let shape = media::shape(Kind::Image, format.to_mime_type(), bytes.len() as u64, file);
+    let Shape { width, height, .. } = shape.map_err(|_| PortraitError::NotAPicture)?;
     if width.min(height) < SIDE_MIN || width.max(height) > GIVEN_SIDE_MAX {
         return Err(PortraitError::BadSize);
     }

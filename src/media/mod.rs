@@ -57,6 +57,7 @@ mod turns;
 mod waveform;
 
 pub use draft::Draft;
+pub use inspect::{Shape, shape};
 pub use intake::Declared;
 pub use reader::BlobReader;
 pub use refusal::{Refusal, Unreadable};

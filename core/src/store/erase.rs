@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::tx::{Tx, values};
 use super::{Result, TenantStore};
+use crate::clock::At;
 use crate::id::{EventId, MediaId, MessageKey, SessionKey};
 use crate::phone::Phone;
 
@@ -45,7 +46,7 @@ const FACTS: [&str; 18] = [
 
 const ERASE: &str = "UPDATE messages SET body = '', original = NULL, content = NULL, sender_name = NULL,
         erased_at = COALESCE(erased_at, $4)
-    WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT pending RETURNING session_key, wa_id";
+    WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT pending RETURNING session_key, wa_id, erased_at";
 
 /// What it became later: edits, reactions, votes. The same chat, for WhatsApp's ids are one message's there.
 const CHANGES: &str = "SELECT key FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2
@@ -86,7 +87,8 @@ const KNOWN: &str =
 /// What became of the wish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Erased {
-    Done,
+    /// Since then.
+    Done(At),
     /// It is on its way: once its outcome is known, it can be erased.
     NotYet,
     NotFound,
@@ -103,9 +105,9 @@ pub struct Forgotten {
 impl TenantStore {
     pub async fn erase(&self, key: &MessageKey) -> Result<Erased> {
         let mut tx = self.store.db.begin().await?;
-        if self.erase_in(&mut tx, key).await? {
+        if let Some(at) = self.erase_in(&mut tx, key).await? {
             tx.commit().await?;
-            return Ok(Erased::Done);
+            return Ok(Erased::Done(at));
         }
         let place = values![self.tenant.as_str(), self.mode.as_str(), key.as_str()];
         let found: Vec<(bool,)> = tx.rows(IS_PENDING, place).await?;
@@ -162,7 +164,7 @@ impl TenantStore {
                     break;
                 }
                 for (key,) in &keys {
-                    messages += u64::from(self.erase(key).await? == Erased::Done);
+                    messages += u64::from(matches!(self.erase(key).await?, Erased::Done(_)));
                 }
             }
         }
@@ -174,19 +176,19 @@ impl TenantStore {
         Ok(is_known.then_some(Forgotten { messages, has_more: false }))
     }
 
-    /// `false` when there is no such message, or it is on its way.
-    async fn erase_in(&self, tx: &mut Tx<'_>, key: &MessageKey) -> Result<bool> {
-        let Some((session, wa_id)) = self.erase_row(tx, key).await? else { return Ok(false) };
+    /// Since when it is erased; `None` when there is no such message, or it is on its way.
+    async fn erase_in(&self, tx: &mut Tx<'_>, key: &MessageKey) -> Result<Option<At>> {
+        let Some((session, wa_id, at)) = self.erase_row(tx, key).await? else { return Ok(None) };
         let (tenant, mode) = (self.tenant.as_str(), self.mode.as_str());
         let changes = values![tenant, mode, session.as_str(), wa_id];
         let changes: Vec<(MessageKey,)> = tx.rows(CHANGES, changes).await?;
         for (change,) in &changes {
             self.erase_row(tx, change).await?;
         }
-        Ok(true)
+        Ok(Some(at))
     }
 
-    async fn erase_row(&self, tx: &mut Tx<'_>, key: &MessageKey) -> Result<Option<(SessionKey, String)>> {
+    async fn erase_row(&self, tx: &mut Tx<'_>, key: &MessageKey) -> Result<Option<(SessionKey, String, At)>> {
         let (tenant, mode) = (self.tenant.as_str(), self.mode.as_str());
         let now = self.store.clock.now();
         let erased = tx.rows(ERASE, values![tenant, mode, key.as_str(), now]).await?.pop();

@@ -24,7 +24,7 @@ async fn the_words_go_and_the_fact_stays(db: TestDb) {
     shop.store.receive(vec![secret, next]).await.unwrap();
     assert_eq!(found(&shop.live(), "secret").await.len(), 2);
     let row = shop.live().message_named("A", None).await.unwrap().unwrap();
-    assert_eq!(shop.live().erase(&row.key).await.unwrap(), Erased::Done);
+    assert_eq!(shop.live().erase(&row.key).await.unwrap(), Erased::Done(db.clock.now()));
     let bare = shop.live().message(&row.key).await.unwrap().unwrap();
     assert_eq!((bare.body.as_str(), bare.sender_name, bare.erased_at), ("", None, Some(db.clock.now())));
     assert_eq!((bare.wa_id, bare.phone, bare.created_at), (row.wa_id, row.phone, row.created_at));
@@ -41,7 +41,8 @@ async fn the_words_go_and_the_fact_stays(db: TestDb) {
     assert!(!events[0].to_string().contains("illness"));
     // Erased is erased, since the first time.
     db.advance(std::time::Duration::from_secs(5));
-    assert_eq!(shop.live().erase(&bare.key).await.unwrap(), Erased::Done);
+    let since = bare.erased_at.unwrap();
+    assert_eq!(shop.live().erase(&bare.key).await.unwrap(), Erased::Done(since));
     let again = shop.live().message(&bare.key).await.unwrap().unwrap();
     assert_eq!(again.erased_at, bare.erased_at);
 }
@@ -54,7 +55,7 @@ async fn what_is_on_its_way_cannot_be_erased_yet(db: TestDb) {
     assert_eq!(shop.live().erase(&key).await.unwrap(), Erased::NotYet);
     assert_eq!(found(&shop.live(), "way").await.len(), 1);
     shop.settle(&key, Outcome::Sent).await;
-    assert_eq!(shop.live().erase(&key).await.unwrap(), Erased::Done);
+    assert_eq!(shop.live().erase(&key).await.unwrap(), Erased::Done(db.clock.now()));
     // Its status goes on.
     shop.receipt(&wa_id, Status::Read).await;
     let row = shop.live().message(&key).await.unwrap().unwrap();

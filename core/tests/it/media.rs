@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use wapid_core::clock::At;
+use wapid_core::content::{Body, Medium, Words};
 use wapid_core::id::MediaId;
 use wapid_core::key::Mode;
 use wapid_core::media::{Kind, Origin, State};
+use wapid_core::store::ledger::Inbound;
 use wapid_core::store::media::{
     Blob, BlobKey, MediaRow, NewMedia, NewReceived, Next, NotAdded, OfMessage, Whole,
 };
 use wapid_core::store::{Db, TenantStore};
 
-use crate::fixture::{START, Shop, TestDb, both};
+use crate::fixture::{START, Shop, TestDb, both, inbound};
 
 both!(
     a_file_is_read_as_it_was_written,
@@ -60,14 +62,16 @@ async fn add(tenant: &TenantStore, name: &str, size: i64) -> MediaRow {
     tenant.add_media(&new(name, size), ROOM).await.unwrap()
 }
 
-fn of_message(shop: &Shop) -> OfMessage {
-    OfMessage {
-        session: shop.owner.session.clone(),
-        wa_id: "3EB0AA".into(),
-        chat: "5511900000001@s.whatsapp.net".into(),
-        sender: "5511900000001@s.whatsapp.net".into(),
-        from_me: false,
-    }
+/// The message that brings a file.
+fn message(shop: &Shop, wa_id: &str, file: NewReceived) -> Inbound {
+    let medium = Medium {
+        words: Words::default(),
+        media: file.id.clone(),
+        file_name: None,
+        view_once: false,
+        gif: false,
+    };
+    Inbound { content: Body::Voice(medium).into(), file: Some(file), ..inbound(&shop.owner, wa_id) }
 }
 
 fn received(shop: &Shop, next_at: Option<At>) -> NewReceived {
@@ -89,10 +93,12 @@ fn received(shop: &Shop, next_at: Option<At>) -> NewReceived {
     }
 }
 
+/// A message with a file, named as the file.
 async fn receive(shop: &Shop, next_at: Option<At>) -> MediaId {
     let new = received(shop, next_at);
     let id = new.id.clone();
-    assert_eq!(shop.store.receive_media(&shop.owner, &of_message(shop), &[new]).await.unwrap(), 1);
+    let done = shop.store.receive(vec![message(shop, id.as_str(), new)]).await.unwrap();
+    assert_eq!(done.new, [true]);
     id
 }
 
@@ -192,7 +198,7 @@ async fn nobody_else_sees_or_changes_a_file(db: TestDb) {
             assert!(matches!(kept, Err(NotAdded::NotWanted)));
         }
         assert!(stranger.media_page(None, 9).await.unwrap().is_empty());
-        assert!(stranger.media_of_message(&a.owner.session, "3EB0AA").await.unwrap().is_empty());
+        assert!(stranger.media_of_message(&a.owner.session, waiting.as_str()).await.unwrap().is_empty());
         assert_eq!(stranger.media_used().await.unwrap(), 0);
     }
     assert_eq!(format!("{:?}", a.live().media_page(None, 9).await.unwrap()), before);
@@ -236,10 +242,17 @@ async fn a_received_file_waits_and_is_kept(db: TestDb) {
     let row = waiting.row;
     assert_eq!((row.state, row.origin, row.kind), (State::Waiting, Origin::Received, Kind::Voice));
     assert_eq!((row.size, row.seconds, row.blob.is_none()), (Some(700), Some(4), true));
-    assert_eq!(row.message, Some(of_message(&shop)));
+    let of = OfMessage {
+        session: shop.owner.session.clone(),
+        wa_id: id.to_string(),
+        chat: "987@lid".into(),
+        sender: "987@lid".into(),
+        from_me: false,
+    };
+    assert_eq!(row.message, Some(of));
     assert_eq!(row.expires_at, START.plus_ms(30 * 86_400_000));
     assert_eq!(
-        live.media_of_message(&shop.owner.session, "3EB0AA").await.unwrap(),
+        live.media_of_message(&shop.owner.session, id.as_str()).await.unwrap(),
         std::slice::from_ref(&id)
     );
     assert!(live.change_media_wire(&id, r#"{"path":"/v/other"}"#).await.unwrap());
@@ -282,10 +295,12 @@ async fn a_file_that_cannot_be_fetched_waits_longer_and_is_given_up(db: TestDb) 
 
 async fn a_received_file_is_written_once(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
-    let files: Vec<_> = (0..3).map(|_| received(&shop, None)).collect();
-    let write = async || shop.store.receive_media(&shop.owner, &of_message(&shop), &files).await.unwrap();
-    assert_eq!((write().await, write().await), (3, 0));
-    assert_eq!(shop.live().media_of_message(&shop.owner.session, "3EB0AA").await.unwrap().len(), 3);
+    let messages: Vec<_> =
+        ["A", "B", "C"].iter().map(|wa_id| message(&shop, wa_id, received(&shop, None))).collect();
+    let write = async || shop.store.receive(messages.clone()).await.unwrap().new;
+    assert_eq!((write().await, write().await), (vec![true; 3], vec![false; 3]));
+    assert_eq!(shop.live().media_of_message(&shop.owner.session, "B").await.unwrap().len(), 1);
+    assert_eq!(shop.live().media_page(None, 10).await.unwrap().len(), 3);
 }
 
 async fn what_is_due_is_found_in_its_order(db: TestDb) {

@@ -145,11 +145,11 @@ pub async fn erase(
         api.media.remove(&caller.store, file).await?;
     }
     match caller.store.erase(&row.key).await? {
-        Erased::Done => Ok(Json(MessageErased {
+        Erased::Done(at) => Ok(Json(MessageErased {
             success: true,
             message_id: row.wa_id,
             key: row.key.0,
-            erased_at: row.erased_at.unwrap_or_else(|| caller.store.now()).iso(),
+            erased_at: at.iso(),
         })),
         Erased::NotYet => Err(ApiError::is_sending()),
         Erased::NotFound => Err(ApiError::no_message()),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use wacore::store::traits::Backend;
 use wacore::types::call::{CallAction, IncomingCall, MissedReason};
 use wacore::types::events::{Event, EventHandler, EventInterest, EventKind};
 use wacore::types::presence::{ChatPresence, ChatPresenceMedia, ReceiptType};
@@ -20,6 +21,7 @@ use wapid_core::people::{Call, ChatChange, News, Presence, Typing};
 use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, RawNodeLease};
 
+use super::catch_up::CatchUp;
 use super::people::{set_presence, who_of};
 use crate::link::Signal;
 use crate::link::people::{AskFailure, Blocked, Sightings};
@@ -98,10 +100,17 @@ impl Blocks {
 pub(super) fn listen(
     client: &Arc<Client>,
     people: Arc<People>,
+    backend: Arc<dyn Backend>,
     tell: impl Fn(Signal) + Send + Sync + 'static,
 ) -> RawNodeLease {
     let (events, mut queue) = mpsc::unbounded_channel();
-    client.subscribe_handler(Arc::new(Ear { events, people: people.clone() })).detach();
+    client
+        .subscribe_handler(Arc::new(Ear {
+            events,
+            people: people.clone(),
+            catch_up: CatchUp::start(client, backend),
+        }))
+        .detach();
     let weak = Arc::downgrade(client);
     tokio::spawn(async move {
         while let Some(event) = queue.recv().await {
@@ -118,6 +127,7 @@ pub(super) fn listen(
 struct Ear {
     events: mpsc::UnboundedSender<Arc<Event>>,
     people: Arc<People>,
+    catch_up: CatchUp,
 }
 
 impl EventHandler for Ear {
@@ -127,6 +137,7 @@ impl EventHandler for Ear {
                 if is_about_blocks(node.get()) {
                     self.people.blocks.forget();
                 }
+                self.catch_up.note(node.get());
                 return;
             }
             // Whoever changed the list while we were away is not told of.

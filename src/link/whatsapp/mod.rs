@@ -14,7 +14,9 @@
 //! | `groups` | groups: asked for and changed |
 //! | `people` | what is asked and told of people |
 //! | `hearing` | what is heard of people |
+//! | `catch_up` | changes of the phone that the client would miss |
 
+mod catch_up;
 mod files;
 mod groups;
 mod hearing;
@@ -145,6 +147,7 @@ impl Link {
                 (transport, http, Some(static_key), Some(FIXED_VERSION))
             }
         };
+        let backend = wiring.backend.clone();
         let builder = Bot::builder()
             .with_backend_arc(wiring.backend)
             .with_transport_factory(AnyTransport(transport))
@@ -178,7 +181,7 @@ impl Link {
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
         let people = Arc::<hearing::People>::default();
-        let hearing = hearing::listen(&client, people.clone(), tell.clone());
+        let hearing = hearing::listen(&client, people.clone(), backend, tell.clone());
         let handle = bot.spawn();
         let acks_at_end = acks.clone();
         let tell: Arc<dyn Fn(Signal) + Send + Sync> = Arc::new(tell);

@@ -8,13 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::{ANA, SHOP, base64, sha256};
 use crate::app::{Caller, Database, Engine, Tenant};
 use crate::media::host::{Host, Reply};
-use crate::media::memory::memory;
+use crate::media::memory::{memory, size};
 use crate::media::noise;
 use crate::process::home;
 
-/// Of the promise: 100 MiB, in full.
-const FULL: usize = 100 << 20;
-const BOUNDED: usize = 48 << 20;
 /// Of the promise, with the sandbox and both phones in the same process.
 const GROWTH_MAX: u64 = 20 << 20;
 
@@ -34,8 +31,7 @@ async fn a_large_file_by_url_is_sent_without_growing() {
     let warm = session.says(json!({"to": ANA, "type": "document", "mediaUrl": small.url})).await;
     ana.until_is(&warm, |message| message["mediaSha256"].is_string()).await;
 
-    let is_full = std::env::var("WAPID_TEST_FULL").is_ok_and(|full| full == "1");
-    let file = noise(if is_full { FULL } else { BOUNDED });
+    let file = noise(size());
     let host = Host::new(Reply::file("application/octet-stream", &file)).await;
     let before = memory(&process, "VmRSS:");
     let body = json!({"to": ANA, "type": "document", "mediaUrl": host.url, "fileName": "large.bin"});

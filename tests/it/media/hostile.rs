@@ -263,7 +263,7 @@ async fn a_redirect_leads_only_where_a_url_may() {
         asked.refused(400, "MEDIA_URL_REFUSED");
     }
     // A live key asks by TLS only, but of whom the operator allows.
-    let live = shop.live.post(MEDIA, json!({"mediaUrl": "http://example.com/a.jpg"})).await;
+    let live = shop.live.post(MEDIA, json!({"mediaUrl": "http://93.184.216.34/a.jpg"})).await;
     live.refused(400, "MEDIA_URL_REFUSED");
 }
 

@@ -5,12 +5,13 @@ use std::io::{Seek as _, Write as _};
 use image::ImageFormat;
 use serde_json::json;
 use wapid::media::Refusal;
+use wapid_core::content::{Body, Medium, Words};
 use wapid_core::id::{MediaId, SessionId};
 use wapid_core::key::Mode;
 use wapid_core::media::Kind;
 use wapid_core::store::TenantStore;
-use wapid_core::store::ledger::Owner;
-use wapid_core::store::media::{NewReceived, Next, OfMessage};
+use wapid_core::store::ledger::{Inbound, Owner};
+use wapid_core::store::media::{NewReceived, Next};
 
 use super::retention::blobs;
 use super::{MEDIA, noise, picture};
@@ -25,15 +26,8 @@ async fn waiting(app: &TestApp, shop: &Tenant) -> (TenantStore, MediaId) {
     let scoped = store.tenant(tenant.clone(), Mode::Test);
     let session_id = SessionId::parse("main").expect("an id");
     let session = scoped.session(&session_id).await.expect("a store").expect("a session").key;
-    let owner = Owner { tenant, mode: Mode::Test, session: session.clone(), session_id };
+    let owner = Owner { tenant, mode: Mode::Test, session, session_id };
     let id = MediaId::new();
-    let message = OfMessage {
-        session,
-        wa_id: "3EB0AA".into(),
-        chat: "5511900000002@s.whatsapp.net".into(),
-        sender: "5511900000002@s.whatsapp.net".into(),
-        from_me: false,
-    };
     let new = NewReceived {
         wire: store.seal_media_wire(&id, "{}"),
         id: id.clone(),
@@ -49,7 +43,23 @@ async fn waiting(app: &TestApp, shop: &Tenant) -> (TenantStore, MediaId) {
         thumbnail: None,
         next_at: None,
     };
-    assert_eq!(store.receive_media(&owner, &message, &[new]).await.expect("a store"), 1);
+    let medium =
+        Medium { words: Words::default(), media: id.clone(), file_name: None, view_once: false, gif: false };
+    let message = Inbound {
+        owner,
+        wa_id: "3EB0AA".into(),
+        chat: "5511900000002@s.whatsapp.net".into(),
+        sender: "5511900000002@s.whatsapp.net".into(),
+        phone: None,
+        lid: None,
+        sender_name: None,
+        from_me: false,
+        is_group: false,
+        content: Body::Image(medium).into(),
+        file: Some(new),
+        sent_at: store.clock().now(),
+    };
+    assert_eq!(store.receive(vec![message]).await.expect("a store").new, [true]);
     (scoped, id)
 }
 

@@ -195,21 +195,6 @@ impl Store {
         self.seal.seal(&wire_place(id), json.as_bytes())
     }
 
-    /// Writes files that wait, in a transaction of their own; how many were new.
-    pub async fn receive_media(
-        &self,
-        owner: &Owner,
-        message: &OfMessage,
-        files: &[NewReceived],
-    ) -> Result<u64> {
-        let now = self.clock.now();
-        let rows = files.iter().map(|new| received_row(owner, message, new, now)).collect();
-        let mut tx = self.db.begin().await?;
-        let added = insert_received(&mut tx, &mut Texts::default(), rows).await?;
-        tx.commit().await?;
-        Ok(added)
-    }
-
     /// Files of a session that are to be fetched now, those that waited longest first.
     pub async fn due_media(&self, session: &SessionKey, now: At, limit: i64) -> Result<Vec<Waiting>> {
         let rows: Vec<StoredWaiting> = self.db.rows(DUE, values![session.as_str(), now, limit]).await?;
