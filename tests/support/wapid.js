@@ -60,7 +60,7 @@ class Process {
 }
 
 /** Runs a command to its end and answers the JSON it printed. */
-async function ask(args, settings) {
+export async function ask(args, settings) {
   const process = new Process(args, settings);
   const code = await process.ended;
   if (code !== 0) throw new Error(`wapid ${args.join(' ')} ended with ${code}:\n${process.said}`);
@@ -130,7 +130,7 @@ export class Sandbox {
 
 /** A gateway, on a sandbox in another process or, without one, on its own. */
 export class Gateway {
-  static async start(sandbox) {
+  static async start(sandbox, settings = {}) {
     const gateway = new Gateway();
     gateway.dir = mkdtempSync(join(tmpdir(), 'wapid-gateway-'));
     gateway.settings = {
@@ -138,6 +138,7 @@ export class Gateway {
       WAPID_LISTEN: '127.0.0.1:0',
       ...(sandbox && { WAPID_SANDBOX_URL: sandbox.url, WAPID_SANDBOX_KEY: sandbox.staticKey }),
       WAPID_LOG: process.env.WAPID_LOG ?? 'info',
+      ...settings,
     };
     gateway.process = new Process(['serve'], gateway.settings);
     gateway.url = await gateway.process.line('its address', (line) => line.match(/is up: (http:\S+)/)?.[1]);
