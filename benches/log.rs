@@ -205,7 +205,7 @@ fn message(chance: &mut StdRng, number: usize, at: u64) -> Message {
         phone,
         body: words.join(" "),
         status: if number.is_multiple_of(10_000) { "failed" } else { "read" },
-        at: at as i64,
+        at: i64::try_from(at).expect("a time"),
     }
 }
 

@@ -66,7 +66,8 @@ mod tests {
     fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
         let picture = image::RgbImage::from_fn(width, height, |x, y| {
-            image::Rgb([(x % 256) as u8, (y % 256) as u8, 128])
+            let byte = |n: u32| u8::try_from(n % 256).unwrap();
+            image::Rgb([byte(x), byte(y), 128])
         });
         picture.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()

@@ -51,6 +51,7 @@ impl ChatQuery {
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark that a chat bears or does not")]
 pub struct ChatShown {
     /// The person's or group's JID; by the number where it is known
     #[schema(example = "5511900000002@s.whatsapp.net")]

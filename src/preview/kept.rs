@@ -72,15 +72,15 @@ mod tests {
         (TenantId(tenant.to_owned()), Mode::Test, url.to_owned())
     }
 
-    fn shown() -> Option<Arc<Shown>> {
+    fn shown() -> Arc<Shown> {
         let page = Page { url: "a".into(), title: "A".into(), description: None };
-        Some(Arc::new(Shown { page, thumbnail: None }))
+        Arc::new(Shown { page, thumbnail: None })
     }
 
     #[test]
     fn a_page_is_kept_for_ten_minutes_and_for_its_tenant_alone() {
         let kept = Kept::default();
-        kept.cell(key("shop", "a"), At(0)).set(shown()).unwrap();
+        kept.cell(key("shop", "a"), At(0)).set(Some(shown())).unwrap();
         assert!(kept.cell(key("shop", "a"), At(KEPT_MS - 1)).get().is_some());
         assert!(kept.cell(key("other", "a"), At(0)).get().is_none());
         assert!(kept.cell(key("shop", "a"), At(KEPT_MS)).get().is_none());
@@ -99,7 +99,7 @@ mod tests {
         let kept = Kept::default();
         for n in 0..=KEPT_MAX {
             let at = At(i64::try_from(n).unwrap());
-            kept.cell(key("shop", &n.to_string()), at).set(shown()).unwrap();
+            kept.cell(key("shop", &n.to_string()), at).set(Some(shown())).unwrap();
         }
         assert_eq!(kept.0.lock().len(), KEPT_MAX);
         let now = At(i64::try_from(KEPT_MAX).unwrap());
@@ -114,11 +114,11 @@ mod tests {
         let read = tokio::join!(
             first.get_or_init(|| async {
                 tokio::task::yield_now().await;
-                shown()
+                Some(shown())
             }),
             second.get_or_init(|| std::future::ready(None)),
         );
-        assert_eq!(*read.1, shown());
+        assert_eq!(*read.1, Some(shown()));
         assert_eq!(read.0, read.1);
     }
 }

@@ -38,11 +38,14 @@ pub struct Checked {
     pub is_cached: bool,
 }
 
+/// Who asked, and about which number.
+type Asked = (TenantId, Mode, Phone);
+
 /// What was asked, and what was answered. Answers are a tenant's own: what others ask about is theirs.
 #[derive(Default)]
 pub struct Checks {
     questions: Mutex<HashMap<SessionKey, Questions>>,
-    answers: Mutex<HashMap<(TenantId, Mode, Phone), (Looked, At)>>,
+    answers: Mutex<HashMap<Asked, (Looked, At)>>,
 }
 
 impl Checks {

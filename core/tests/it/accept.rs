@@ -274,7 +274,7 @@ async fn a_poison_message_harms_no_other(db: TestDb) {
         if i % 50 == 7 {
             intent.wa_id.clone_from(&taken);
         }
-        intent.content = text(&format!("{i}"));
+        intent.content = text(format!("{i}"));
         async move { shop.store.accept(intent).await }
     }))
     .await;

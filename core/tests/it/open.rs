@@ -94,7 +94,7 @@ async fn the_ledger_outlives_a_lost_connection(db: TestDb) {
     let results = together((0..200).map(|i| {
         let shop = shop.clone();
         let mut intent = shop.intent();
-        intent.content = crate::fixture::text(&"x".repeat(1_000 + i));
+        intent.content = crate::fixture::text("x".repeat(1_000 + i));
         async move { shop.store.accept(intent).await }
     }))
     .await;

@@ -111,7 +111,7 @@ async fn a_request_that_can_be_repeated_finds_its_message(db: TestDb) {
     let first = idempotent(&shop.owner, "K", 1);
     let key = match shop.store.accept(first.clone()).await.unwrap() {
         wapid_core::store::ledger::Accepted::New { key, .. } => key,
-        other => panic!("{other:?}"),
+        repeat @ wapid_core::store::ledger::Accepted::Repeat { .. } => panic!("{repeat:?}"),
     };
     shop.settle(&key, Outcome::Sent).await;
     db.advance(DAY - Duration::from_secs(1));

@@ -116,7 +116,7 @@ async fn a_message_is_found_from_the_moment_it_is_stored(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     for i in 0..20 {
         let mut intent = shop.intent();
-        intent.content = text(&format!("order number{i} is on its way"));
+        intent.content = text(format!("order number{i} is on its way"));
         shop.store.accept(intent).await.unwrap();
         assert_eq!(found(&shop.live(), &format!("number{i}")).await.len(), 1);
         assert_eq!(found(&shop.live(), "order").await.len(), i + 1);
@@ -312,7 +312,7 @@ async fn everybody_may_index_at_the_same_time(db: TestDb) {
             let log = store.tenant(shop.tenant.id.clone(), Mode::Live);
             for j in 0..8 {
                 let mut intent = shop.intent();
-                intent.content = text(&format!("common task{i} step{j}"));
+                intent.content = text(format!("common task{i} step{j}"));
                 store.accept(intent).await.unwrap();
                 if i % 4 == 0 {
                     store.indexer().step().await.unwrap();
