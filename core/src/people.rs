@@ -91,6 +91,12 @@ pub enum News {
     Read {
         wa_ids: Vec<String>,
     },
+    /// The owner read a chat, up to then.
+    ChatReadUntil {
+        who: Option<Who>,
+        chat: String,
+        at: At,
+    },
     /// And so many of a chat's, these among them; what came meanwhile is not.
     ChatRead {
         chat: String,

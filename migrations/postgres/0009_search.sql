@@ -10,6 +10,7 @@ ALTER TABLE tenant_settings ADD COLUMN message_days BIGINT; -- NULL: for ever
 -- A person's messages are found by their number.
 CREATE INDEX messages_by_chat ON messages (chat, tenant_id, mode, key) WHERE chat NOT LIKE '%@s.whatsapp.net';
 CREATE INDEX messages_by_job ON messages (job_id, tenant_id, mode, key) WHERE job_id IS NOT NULL;
+CREATE INDEX messages_by_lid ON messages (lid, tenant_id, mode, key) WHERE phone IS NULL AND lid IS NOT NULL;
 
 -- Sessions that were removed: their messages are still asked for by WhatsApp's id.
 CREATE TABLE past_sessions (

@@ -1,8 +1,11 @@
 //! A session's own profile: name, about text and picture.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -16,6 +19,8 @@ use crate::session::OwnProfile;
 /// WhatsApp's own limits, in characters.
 const NAME_MAX: usize = 25;
 const ABOUT_MAX: usize = 139;
+/// How long a picture's bytes may be in coming.
+const PICTURE_WITHIN: Duration = Duration::from_secs(60);
 /// A picture as a camera makes it.
 const PICTURE_MAX: usize = 10 << 20;
 
@@ -110,7 +115,10 @@ pub async fn set_picture(
     session: OwnSession,
     request: Request,
 ) -> Result<Json<PictureSet>, ApiError> {
-    let bytes = body::read(request.into_body(), PICTURE_MAX).await?;
+    // Held until the picture is set: each is in memory as a whole.
+    let _turn = api.media.turn_for_text(session.caller.store.tenant_id()).await?;
+    let read = timeout(PICTURE_WITHIN, body::read(request.into_body(), PICTURE_MAX)).await;
+    let bytes = read.map_err(|_| ApiError::slow_body())??;
     let picture_id = api.sessions.set_picture(&session.row, bytes).await?;
     Ok(Json(PictureSet { success: true, picture_id }))
 }

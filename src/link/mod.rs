@@ -79,6 +79,13 @@ pub enum Signal {
     Group(groups::GroupNews),
 }
 
+impl Signal {
+    /// Is it as true after its link has ended? WhatsApp tells it once.
+    pub fn lasts(&self) -> bool {
+        matches!(self, Self::Receipt { .. } | Self::People(_) | Self::Group(_))
+    }
+}
+
 /// A message that arrived, in plain words.
 #[derive(Debug, Clone)]
 pub struct Arrived {
@@ -97,11 +104,13 @@ pub struct Arrived {
     pub sent_at_ms: i64,
 }
 
-/// Commits what arrived, all or nothing. WhatsApp is told only after it returns `Ok`.
-pub type Commit = Arc<dyn Fn(Vec<Arrived>) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
+/// Commits what arrived, messages and what else is heard with them; it may be asked again for the same. WhatsApp
+/// is told only after it returns `Ok`.
+pub type Commit =
+    Arc<dyn Fn(Vec<Arrived>, Vec<News>) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 /// A poll that this number knows, by its WhatsApp message id: only with its secret can a vote be read.
-pub type Recall = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Poll>> + Send + Sync>;
+pub type Recall = Arc<dyn Fn(String) -> BoxFuture<'static, anyhow::Result<Option<Poll>>> + Send + Sync>;
 
 /// What WhatsApp's server said of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,16 @@ use url::Url;
 
 /// A longer one is none: nothing fetches it.
 const URL_MAX: usize = 2_048;
+/// So many places of a text are looked at.
+const CANDIDATES_MAX: usize = 16;
 /// WhatsApp's marks: they may stand around a URL, or around the line that it ends.
 const MARKS: [char; 4] = ['*', '_', '~', '`'];
+const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 
 /// As it stands in the text. What only ends a sentence, closes a bracket that was opened before, or closes one
 /// of WhatsApp's marks is not part of it.
 pub fn first_url(text: &str) -> Option<&str> {
-    text.match_indices("://").find_map(|(at, _)| url_around(text, at))
+    text.match_indices("://").take(CANDIDATES_MAX).find_map(|(at, _)| url_around(text, at))
 }
 
 fn url_around(text: &str, at: usize) -> Option<&str> {
@@ -31,21 +34,36 @@ fn url_around(text: &str, at: usize) -> Option<&str> {
         return None;
     }
     let line = before.rsplit('\n').next().unwrap_or_default();
+    let line = &line[line.ceil_char_boundary(line.len().saturating_sub(URL_MAX))..];
     let url = trimmed(run, line);
     Url::parse(url).is_ok_and(|url| url.has_host()).then_some(url)
 }
 
 /// Without what follows a URL and is not part of it. `line` is what stands before it.
 fn trimmed<'a>(mut url: &'a str, line: &str) -> &'a str {
+    // Counted once: a text may be nothing but marks and brackets.
+    let open_marks = MARKS.map(|mark| line.matches(mark).count() % 2 == 1);
+    let mut surplus = BRACKETS.map(|(open, close)| {
+        let count = |bracket: char| i64::try_from(url.matches(bracket).count()).unwrap_or(i64::MAX);
+        count(close) - count(open)
+    });
     while let Some(last) = url.chars().next_back() {
         let is_outside = match last {
             '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…' | '’' | '”' | '»' => true,
-            ')' => !is_opened(url, '(', ')'),
-            ']' => !is_opened(url, '[', ']'),
-            '}' => !is_opened(url, '{', '}'),
-            // Open since before.
-            mark if MARKS.contains(&mark) => line.matches(mark).count() % 2 == 1,
-            _ => false,
+            last => {
+                let bracket = BRACKETS.iter().position(|(_, close)| *close == last);
+                let mark = MARKS.iter().position(|mark| *mark == last);
+                match (bracket, mark) {
+                    // One more than were opened.
+                    (Some(place), _) if surplus[place] > 0 => {
+                        surplus[place] -= 1;
+                        true
+                    }
+                    // Open since before.
+                    (_, Some(place)) => open_marks[place],
+                    _ => false,
+                }
+            }
         };
         if !is_outside {
             break;
@@ -53,11 +71,6 @@ fn trimmed<'a>(mut url: &'a str, line: &str) -> &'a str {
         url = &url[..url.len() - last.len_utf8()];
     }
     url
-}
-
-/// Is the bracket at its end opened within it?
-fn is_opened(url: &str, open: char, close: char) -> bool {
-    url.matches(open).count() >= url.matches(close).count()
 }
 
 #[cfg(test)]
@@ -89,6 +102,16 @@ mod tests {
         ] {
             assert_eq!(first_url(text), Some(url), "{text}");
         }
+    }
+
+    #[test]
+    fn nothing_but_marks_takes_no_time() {
+        let started = std::time::Instant::now();
+        for filler in ["*", ")", "}]"] {
+            let text = format!("{}{}", filler, format!("http://{} ", filler.repeat(2_000)).repeat(32));
+            assert_eq!(first_url(&text), None);
+        }
+        assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
     }
 
     #[test]

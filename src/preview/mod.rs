@@ -88,22 +88,27 @@ impl Previews {
         let url = first_url(text)?;
         let cell = self.0.kept.cell((tenant.clone(), mode, url.to_owned()), now);
         // Whoever reads it may end with its session; then the next in line begins anew.
-        let read = timeout(2 * PATIENCE, cell.get_or_init(|| self.make(tenant, mode, url)));
-        read.await.ok().cloned().flatten()
+        let read = timeout(2 * PATIENCE, cell.get_or_try_init(|| self.make(tenant, mode, url)));
+        read.await.ok()?.ok().cloned().flatten()
     }
 
-    async fn make(&self, tenant: &TenantId, mode: Mode, url: &str) -> Option<Arc<Shown>> {
+    /// # Errors
+    /// When others were in line: that says nothing of the page.
+    async fn make(&self, tenant: &TenantId, mode: Mode, url: &str) -> Result<Option<Arc<Shown>>, Lack> {
         let deadline = Instant::now() + PATIENCE;
         let shown = self.show(tenant, mode, url, deadline).await;
         if let Err(why) = &shown {
             debug!("A link is sent without its preview: {why}");
         }
-        shown.ok().map(Arc::new)
+        match shown {
+            Err(Lack::Busy) => Err(Lack::Busy),
+            shown => Ok(shown.ok().map(Arc::new)),
+        }
     }
 
     async fn show(&self, tenant: &TenantId, mode: Mode, url: &str, deadline: Instant) -> Result<Shown, Lack> {
         let turn = timeout_at(deadline, self.0.turns.take(tenant)).await;
-        let _turn = turn.map_err(|_| Lack::TooSlow)?.map_err(|_| Lack::Busy)?;
+        let _turn = turn.map_err(|_| Lack::Busy)?.map_err(|_| Lack::Busy)?;
         let told =
             timeout_at(deadline, self.read(mode, url, deadline)).await.map_err(|_| Lack::TooSlow)??;
         let thumbnail = match &told.picture {

@@ -38,13 +38,13 @@ impl Sessions {
     pub async fn groups(&self, row: &SessionRow) -> Result<Vec<Group>, Refused> {
         let mut groups = self.ready_link(row)?.groups().await?;
         groups.sort_by(|a, b| a.jid.cmp(&b.jid));
-        self.note_names(row, groups.iter()).await?;
+        self.note_names(row, groups.iter()).await;
         Ok(groups)
     }
 
     pub async fn group(&self, row: &SessionRow, jid: &str) -> Result<Group, Refused> {
         let group = self.ready_link(row)?.group(jid).await?;
-        self.note_names(row, std::iter::once(&group)).await?;
+        self.note_names(row, std::iter::once(&group)).await;
         Ok(group)
     }
 
@@ -55,7 +55,7 @@ impl Sessions {
         participants: &[String],
     ) -> Result<(Group, Vec<Outcome>), Refused> {
         let (group, outcomes) = self.ready_link(row)?.create_group(subject, participants).await?;
-        self.note_names(row, std::iter::once(&group)).await?;
+        self.note_names(row, std::iter::once(&group)).await;
         Ok((group, outcomes))
     }
 
@@ -100,14 +100,13 @@ impl Sessions {
         Ok(self.ready_link(row)?.join_group(link).await?)
     }
 
-    async fn note_names(
-        &self,
-        row: &SessionRow,
-        groups: impl Iterator<Item = &Group>,
-    ) -> Result<(), StoreError> {
+    async fn note_names(&self, row: &SessionRow, groups: impl Iterator<Item = &Group>) {
         let names = groups.map(|group| name_of(group, self.now())).collect();
         let news = Written { session: row.key.clone(), names, events: vec![] };
-        self.store().note_groups(news).await
+        // What was asked for is done at WhatsApp by now: that is the answer.
+        if let Err(error) = self.store().note_groups(news).await {
+            error!(session.key = %row.key, "Names of groups were not written: {error}");
+        }
     }
 }
 
@@ -160,7 +159,7 @@ pub(super) fn told(own: &Person, news: GroupNews) -> (Option<GroupName>, NewEven
     });
     let mut name = None;
     let kind = match what {
-        What::Came { subject, subject_at_ms, is_new, by_link } => {
+        What::Came { subject, subject_at_ms, is_new, by_link, .. } => {
             data["subject"] = subject.as_str().into();
             data["reason"] = came_by(is_new, by_link).into();
             name = Some(GroupName { jid, subject, at: subject_at_ms.map_or(at, At) });
@@ -253,7 +252,13 @@ mod tests {
 
     #[test]
     fn coming_and_going_of_the_own_number_is_joining_and_leaving() {
-        let came = What::Came { subject: "Team".into(), subject_at_ms: None, is_new: true, by_link: false };
+        let came = What::Came {
+            ephemeral_seconds: 0,
+            subject: "Team".into(),
+            subject_at_ms: None,
+            is_new: true,
+            by_link: false,
+        };
         let (name, kind, data) = tell(Some(person("15550000002", "")), came);
         assert_eq!(
             (name.as_deref(), kind, &data["reason"]),

@@ -1,12 +1,12 @@
 //! What is heard of people and groups, on its way into the store: in order, apart from the sessions' tasks.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 use wapid_core::clock::At;
-use wapid_core::id::TenantId;
+use wapid_core::id::{SessionKey, TenantId};
 use wapid_core::key::Mode;
 use wapid_core::people::News;
 use wapid_core::store::ledger::{GroupNews, Owner};
@@ -36,12 +36,14 @@ impl Heard {
             let mut desk = Desk { store, wishes: HashMap::new() };
             let mut waiting = Vec::new();
             while queue.recv_many(&mut waiting, AT_ONCE).await > 0 {
-                for entry in together(waiting.drain(..)) {
-                    match entry {
-                        Entry::People(owner, news) => desk.people(owner, news).await,
-                        Entry::Group(news) => desk.group(news).await,
-                        Entry::Barrier(done) => drop(done.send(())),
-                    }
+                let (lines, barriers) = by_session(waiting.drain(..));
+                for entry in lines.values().flatten() {
+                    desk.learn_wish(entry).await;
+                }
+                let desk = &desk;
+                futures::future::join_all(lines.into_values().map(|line| desk.write(line))).await;
+                for done in barriers {
+                    let _ = done.send(());
                 }
             }
         });
@@ -64,18 +66,29 @@ impl Heard {
     }
 }
 
-/// News of one session that follow on one another, as one piece.
-fn together(waiting: impl Iterator<Item = Entry>) -> Vec<Entry> {
-    let mut all: Vec<Entry> = Vec::new();
+/// What is heard of one session, in its order: nobody waits for another session's.
+type Lines = BTreeMap<SessionKey, Vec<Entry>>;
+
+fn by_session(waiting: impl Iterator<Item = Entry>) -> (Lines, Vec<oneshot::Sender<()>>) {
+    let (mut lines, mut barriers) = (Lines::new(), Vec::new());
     for entry in waiting {
-        match (all.last_mut(), entry) {
-            (Some(Entry::People(known, news)), Entry::People(owner, more)) if *known == owner => {
-                news.extend(more);
+        let session = match &entry {
+            Entry::People(owner, _) => owner.session.clone(),
+            Entry::Group(news) => news.session.clone(),
+            Entry::Barrier(_) => {
+                if let Entry::Barrier(done) = entry {
+                    barriers.push(done);
+                }
+                continue;
             }
-            (_, entry) => all.push(entry),
+        };
+        let line = lines.entry(session).or_default();
+        match (line.last_mut(), entry) {
+            (Some(Entry::People(_, news)), Entry::People(_, more)) => news.extend(more),
+            (_, entry) => line.push(entry),
         }
     }
-    all
+    (lines, barriers)
 }
 
 struct Desk {
@@ -85,9 +98,21 @@ struct Desk {
 }
 
 impl Desk {
-    async fn people(&mut self, owner: Owner, mut news: Vec<News>) {
-        let is_about_presence = |one: &News| matches!(one, News::Presence { .. } | News::Typing { .. });
-        if news.iter().any(is_about_presence) && !self.tells_presence(&owner).await {
+    async fn write(&self, line: Vec<Entry>) {
+        for entry in line {
+            match entry {
+                Entry::People(owner, news) => self.people(owner, news).await,
+                Entry::Group(news) => {
+                    until_written("a group", || self.store.note_groups(news.clone())).await;
+                }
+                Entry::Barrier(_) => {}
+            }
+        }
+    }
+
+    async fn people(&self, owner: Owner, mut news: Vec<News>) {
+        let wish = self.wishes.get(&(owner.tenant.clone(), owner.mode));
+        if !wish.is_some_and(|(told, _)| *told) {
             news.retain(|one| !is_about_presence(one));
         }
         if !news.is_empty() {
@@ -95,23 +120,26 @@ impl Desk {
         }
     }
 
-    async fn group(&self, news: GroupNews) {
-        until_written("a group", || self.store.note_groups(news.clone())).await;
-    }
-
-    async fn tells_presence(&mut self, owner: &Owner) -> bool {
+    /// Whether the tenant wants presence told, where that is the question.
+    async fn learn_wish(&mut self, entry: &Entry) {
+        let Entry::People(owner, news) = entry else { return };
         let now = self.store.clock().now();
         let place = (owner.tenant.clone(), owner.mode);
-        if let Some((wish, asked)) = self.wishes.get(&place)
-            && now.since(*asked) < WISH_MS
-        {
-            return *wish;
+        let is_known = self.wishes.get(&place).is_some_and(|(_, asked)| now.since(*asked) < WISH_MS);
+        if is_known || !news.iter().any(is_about_presence) {
+            return;
         }
         let tenant = self.store.tenant(owner.tenant.clone(), owner.mode);
-        let Ok(wish) = tenant.tells_presence().await else { return false };
-        self.wishes.insert(place, (wish, now));
-        wish
+        match tenant.tells_presence().await {
+            Ok(told) => drop(self.wishes.insert(place, (told, now))),
+            // What a passing moment showed is not worth waiting for.
+            Err(_) => drop(self.wishes.remove(&place)),
+        }
     }
+}
+
+fn is_about_presence(news: &News) -> bool {
+    matches!(news, News::Presence { .. } | News::Typing { .. })
 }
 
 /// A passing fault of the database is waited out; WhatsApp tells each thing once.

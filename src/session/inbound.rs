@@ -31,7 +31,7 @@ pub fn commit_into(
     timers: Timers,
     auto_fetch: u64,
 ) -> Commit {
-    Arc::new(move |arrived| {
+    Arc::new(move |arrived, news| {
         let (store, owner, commands) = (store.clone(), owner.clone(), commands.clone());
         let timers = timers.clone();
         async move {
@@ -45,6 +45,10 @@ pub fn commit_into(
             let has_files =
                 rows.iter().any(|row| row.file.as_ref().is_some_and(|file| file.next_at.is_some()));
             let received = store.receive(rows).await?;
+            if !news.is_empty() {
+                store.hear(owner.clone(), news.clone()).await?;
+                timers.hear(&owner.session, &news);
+            }
             for (chat, person, seconds) in disappearing {
                 for jid in [Some(chat), person].into_iter().flatten() {
                     timers.note(&owner.session, &jid, seconds);
@@ -78,14 +82,7 @@ fn disappearing(row: &Inbound) -> Option<(String, Option<String>, u32)> {
 pub fn recall_from(store: Store, session: SessionKey) -> Recall {
     Arc::new(move |wa_id| {
         let (store, session) = (store.clone(), session.clone());
-        async move {
-            let poll = store.poll(&session, &wa_id).await;
-            poll.unwrap_or_else(|error| {
-                error!("A poll was not read, and a vote for it is lost: {error}");
-                None
-            })
-        }
-        .boxed()
+        async move { Ok(store.poll(&session, &wa_id).await?) }.boxed()
     })
 }
 

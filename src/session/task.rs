@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -12,7 +13,7 @@ use wapid_core::clock::At;
 use wapid_core::crash;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
-use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::people::{ChatChange, News};
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
@@ -27,6 +28,8 @@ use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a removal waits for a connection on which it can log the device out.
 const GOODBYE_PATIENCE_MS: i64 = 10_000;
+/// How long a session waits for what it has heard to be written.
+const HEARD_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a ready session asks its client whether it still has a connection.
 const PULSE_MS: i64 = 5_000;
 
@@ -53,6 +56,8 @@ pub struct Task {
     recovery_owed: bool,
     /// Were the names of this number's groups asked for?
     knows_groups: Arc<AtomicBool>,
+    /// The owner does not want to be seen, until the session is stopped.
+    hides: Arc<AtomicBool>,
     outbox: Outbox,
     fetcher: Fetcher,
 }
@@ -97,6 +102,7 @@ impl Task {
             code_answer: None,
             recovery_owed: false,
             knows_groups: Arc::default(),
+            hides: Arc::default(),
             outbox: Outbox::default(),
             fetcher: Fetcher::default(),
         }
@@ -123,6 +129,7 @@ impl Task {
                 command = self.commands.recv() => match command {
                     Some(Command::Shutdown(done)) => {
                         self.close().await;
+                        self.hear_the_rest().await;
                         let _ = done.send(());
                         return;
                     }
@@ -134,10 +141,13 @@ impl Task {
                         return;
                     }
                     Some(command) => self.obey(command).await,
-                    None => return self.close().await,
+                    None => {
+                        self.close().await;
+                        return self.hear_the_rest().await;
+                    }
                 },
                 Some((link_no, signal)) = self.signals.recv() => {
-                    if link_no == self.link_no && self.link.is_some() {
+                    if signal.lasts() || (link_no == self.link_no && self.link.is_some()) {
                         self.hear(signal).await;
                     }
                 }
@@ -152,6 +162,15 @@ impl Task {
                 self.check_pulse().await;
             }
             self.pump();
+        }
+    }
+
+    /// WhatsApp tells these things once, and this process will not ask again.
+    async fn hear_the_rest(&mut self) {
+        while let Ok((_, signal)) = self.signals.try_recv() {
+            if signal.lasts() {
+                self.hear(signal).await;
+            }
         }
     }
 
@@ -173,7 +192,10 @@ impl Task {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Start => self.step(Input::Start).await,
-            Command::Stop => self.step(Input::Stop).await,
+            Command::Stop => {
+                self.hides.store(false, Ordering::Release);
+                self.step(Input::Stop).await;
+            }
             Command::RequestCode { answer, .. } if self.state.account().is_some() => {
                 let _ = answer.send(Err(CodeRefusal::AlreadyLinked));
             }
@@ -189,6 +211,7 @@ impl Task {
             Command::FetchFiles => self.fetch_files(),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
                 warn!(session.key = %self.row.key, "Lost the lease on a session; closing its link");
+                self.others_may_hear();
                 self.step(Input::Gone { why: Rest::HeldElsewhere, until: None, jitter: jitter() }).await;
             }
             Command::LeaseLost { .. } => {}
@@ -241,7 +264,7 @@ impl Task {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
             Signal::People(news) => {
-                self.note_timers(&news);
+                self.sessions.0.timers.hear(&self.row.key, &news);
                 self.sessions.0.heard.note(&self.owner, news);
             }
             Signal::Group(news) => self.hear_of_group(news),
@@ -257,22 +280,12 @@ impl Task {
 
     /// Before the first message leaves. Without them it would stay where others disappear.
     async fn learn_timers(&self) {
+        self.written().await;
         let tenant = self.sessions.store().tenant(self.owner.tenant.clone(), self.owner.mode);
         match tenant.disappearing(&self.row.key).await {
             Ok(known) => self.sessions.0.timers.load(&self.row.key, known.into_iter()),
             Err(error) => {
                 error!(session.key = %self.row.key, "Timers of chats were not read: {error}");
-            }
-        }
-    }
-
-    fn note_timers(&self, news: &[News]) {
-        for one in news {
-            if let News::Chat { who, chat, change: ChatChange::Disappears(seconds) } = one {
-                let person = who.as_ref().and_then(Who::chat);
-                for jid in person.iter().chain([chat]) {
-                    self.sessions.0.timers.note(&self.row.key, jid, *seconds);
-                }
             }
         }
     }
@@ -299,10 +312,12 @@ impl Task {
             // What fails is asked again with the next message to that group.
             tokio::spawn(async move { link.relearn_group(&jid).await });
         }
-        if let What::Changed(Setting::EphemeralSeconds(seconds)) = &news.what {
+        if let What::Changed(Setting::EphemeralSeconds(seconds))
+        | What::Came { ephemeral_seconds: seconds, .. } = &news.what
+        {
             let change = ChatChange::Disappears(*seconds);
             let news = vec![News::Chat { who: None, chat: news.jid.clone(), change }];
-            self.note_timers(&news);
+            self.sessions.0.timers.hear(&self.row.key, &news);
             self.sessions.0.heard.note(&self.owner, news);
         }
         self.sessions.0.heard.note_group(groups::written(&self.row.key, groups::told(&own, news)));
@@ -426,6 +441,7 @@ impl Task {
         let wiring = Wiring {
             backend: Arc::new(parts.keystores.of(self.row.key.clone())),
             way,
+            hides: self.hides.clone(),
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
         };
         let commands = self.sessions.commands_of(&self.row.key);
@@ -474,10 +490,17 @@ impl Task {
     }
 
     async fn release(&self) {
+        self.others_may_hear();
         let parts = &self.sessions.0.parts;
         if let Err(error) = parts.store.release(&self.row.key, &parts.owner).await {
             warn!("A lease was not released and will run out: {error}");
         }
+    }
+
+    /// Another process may run this session from here on: what is remembered of its chats may be old then.
+    fn others_may_hear(&self) {
+        self.sessions.0.timers.forget(&self.row.key);
+        self.knows_groups.store(false, Ordering::Release);
     }
 
     /// The number is unlinked: its keys are worthless, and what had no verdict gets none any more.
@@ -501,28 +524,48 @@ impl Task {
     /// it would get it twice, for the id only counts within a chat.
     async fn strand_unless(&self, phone: &str) {
         let store = self.sessions.store();
-        match store.last_phone(&self.row.key).await {
-            Ok(last) if last.as_deref().is_none_or(|last| last == phone) => return,
-            Ok(_) => {}
-            Err(error) => {
-                error!(session.key = %self.row.key, "The session's last number was not read: {error}")
-            }
+        // A guess would cost the session all that it knows.
+        let Some(last) = self.insist("last number", || store.last_phone(&self.row.key)).await else { return };
+        if last.as_deref().is_none_or(|last| last == phone) {
+            return;
+        }
+        // Before the new number is written down, so that a crash in between finds the old one again; and after
+        // what was heard for that one.
+        self.written().await;
+        let news = || store.hear(self.owner.clone(), vec![News::NumberChanged]);
+        if self.insist("change of number", news).await.is_none() {
+            return;
         }
         self.sessions.0.timers.forget(&self.row.key);
-        self.sessions.0.heard.note(&self.owner, vec![News::NumberChanged]);
-        let rows = loop {
-            match store.unsettled(&self.row.key, self.epoch).await {
-                Ok(rows) => break rows,
-                Err(StoreError::Closed) => return,
-                Err(error) => error!("Unsettled messages could not be read and are tried again: {error}"),
-            }
-            let clock = store.clock();
-            clock.until(clock.now().plus_ms(PULSE_MS)).await;
-        };
+        let unsettled = || store.unsettled(&self.row.key, self.epoch);
+        let Some(rows) = self.insist("unsettled messages", unsettled).await else { return };
         for row in rows {
             let error = "another number was linked before WhatsApp answered".to_owned();
             outbox::give_up(self.context(), Outgoing::of(row), "OUTCOME_UNKNOWN", error).await;
         }
+    }
+
+    /// A passing fault of the database is waited out. `None` when it is closed.
+    async fn insist<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            match ask().await {
+                Ok(done) => return Some(done),
+                Err(StoreError::Closed) => return None,
+                Err(error) => {
+                    error!(session.key = %self.row.key, "The session's {what}: tried again after {error}");
+                }
+            }
+            let clock = self.sessions.store().clock();
+            clock.until(clock.now().plus_ms(PULSE_MS)).await;
+        }
+    }
+
+    /// What was heard is in the store, unless that takes too long.
+    async fn written(&self) {
+        let _ = tokio::time::timeout(HEARD_PATIENCE, self.sessions.0.heard.written()).await;
     }
 
     async fn forget(&self) {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use wapid_core::id::SessionKey;
+use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::phone::{Phone, Recipient};
 
 /// Seconds by chat, of each session. Cheap to clone.
 #[derive(Clone, Default)]
@@ -29,8 +31,28 @@ impl Timers {
         self.0.lock().entry(session.clone()).or_default().insert(chat.to_owned(), seconds);
     }
 
+    /// What news tell of chats.
+    pub fn hear(&self, session: &SessionKey, news: &[News]) {
+        for one in news {
+            if let News::Chat { who, chat, change: ChatChange::Disappears(seconds) } = one {
+                let person = who.as_ref().and_then(Who::chat);
+                for jid in person.iter().chain([chat]) {
+                    self.note(session, jid, *seconds);
+                }
+            }
+        }
+    }
+
+    /// A number is looked for in both of its spellings: whoever sends may know the other one.
     pub fn of(&self, session: &SessionKey, chat: &str) -> Option<u32> {
-        let seconds = *self.0.lock().get(session)?.get(chat)?;
+        let all = self.0.lock();
+        let chats = all.get(session).filter(|chats| !chats.is_empty())?;
+        let in_other_spelling = || {
+            let phone = Phone::parse(chat.strip_suffix("@s.whatsapp.net")?).ok()?;
+            let spellings = phone.spellings().into_iter();
+            spellings.map(|phone| Recipient::Person(phone).jid()).find_map(|jid| chats.get(&jid))
+        };
+        let seconds = *chats.get(chat).or_else(in_other_spelling)?;
         (seconds > 0).then_some(seconds)
     }
 

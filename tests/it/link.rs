@@ -27,13 +27,14 @@ async fn linked() -> (Sandbox, Link) {
         http: sandbox.http(BOOK),
         static_key: sandbox.static_key(),
     };
-    let wiring = Wiring { backend: Arc::new(InMemoryBackend::new()), way, device_name: "Test".into() };
+    let backend = Arc::new(InMemoryBackend::new());
+    let wiring = Wiring { backend, way, hides: Arc::default(), device_name: "Test".into() };
     let (told, mut signals) = mpsc::unbounded_channel();
     let tell = move |signal| {
         let _ = told.send(signal);
     };
     let (commit, recall) =
-        (Arc::new(|_| Box::pin(async { Ok(()) }) as _), Arc::new(|_| Box::pin(async { None }) as _));
+        (Arc::new(|_, _| Box::pin(async { Ok(()) }) as _), Arc::new(|_| Box::pin(async { Ok(None) }) as _));
     let link = Link::open(wiring, tell, commit, recall).await.expect("a link");
     let up = async {
         loop {

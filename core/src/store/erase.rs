@@ -20,7 +20,7 @@ const STEP: i64 = 100;
 /// And in one call.
 pub const ERASED_MAX: u64 = 10_000;
 /// A message's events are written with it, in the same millisecond; this is more than enough.
-const EVENTS_WITHIN_MS: i64 = 1_000;
+const EVENTS_WITHIN_MS: i64 = 50;
 
 /// What an event may say of a message whose content was erased.
 const FACTS: [&str; 18] = [
@@ -69,11 +69,16 @@ const FILES: &str = "SELECT m.media_id FROM messages m
         AND (SELECT 1 FROM media f WHERE f.tenant_id = $2 AND f.mode = $3 AND f.id = m.media_id) = 1
     LIMIT $4";
 
-/// Of a chat whose other side was known by a LID alone.
-const OF_CHAT: &str = "SELECT key FROM messages WHERE chat = $1 AND chat NOT LIKE '%@s.whatsapp.net'
+const FILES_OF_LID: &str = "SELECT m.media_id FROM messages m
+    WHERE m.lid = $1 AND m.phone IS NULL AND m.lid IS NOT NULL AND m.tenant_id = $2 AND m.mode = $3 AND m.media_id IS NOT NULL AND m.origin <> 'api'
+        AND (SELECT 1 FROM media f WHERE f.tenant_id = $2 AND f.mode = $3 AND f.id = m.media_id) = 1
+    LIMIT $4";
+
+/// Of somebody who was known by a LID alone then.
+const OF_LID: &str = "SELECT key FROM messages WHERE lid = $1 AND phone IS NULL AND lid IS NOT NULL
     AND tenant_id = $2 AND mode = $3 AND erased_at IS NULL AND NOT pending ORDER BY key DESC LIMIT $4";
 
-const KNOWN_CHAT: &str = "SELECT key FROM messages WHERE chat = $1 AND chat NOT LIKE '%@s.whatsapp.net'
+const KNOWN_LID: &str = "SELECT key FROM messages WHERE lid = $1 AND phone IS NULL AND lid IS NOT NULL
     AND tenant_id = $2 AND mode = $3 ORDER BY key DESC LIMIT 1";
 
 /// How they called themselves; how the owner of the phone calls them is the owner's.
@@ -130,7 +135,7 @@ impl TenantStore {
         let aliases = self.aliases_of(phone).await?.into_iter();
         let names = aliases.filter_map(|alias| match alias.split_once(':')? {
             ("p", digits) => Some((OF_NUMBER, KNOWN, digits.to_owned())),
-            (_, lid) => Some((OF_CHAT, KNOWN_CHAT, format!("{lid}@lid"))),
+            (_, lid) => Some((OF_LID, KNOWN_LID, lid.to_owned())),
         });
         Ok(names.collect())
     }
@@ -138,9 +143,14 @@ impl TenantStore {
     /// Some files that a number sent, in whichever spelling; none when all are gone.
     pub async fn files_of(&self, phone: &Phone) -> Result<Vec<MediaId>> {
         let mut files = Vec::new();
-        for spelling in phone.spellings() {
-            let of_number = values![spelling.digits(), self.tenant.as_str(), self.mode.as_str(), STEP];
-            let found: Vec<(MediaId,)> = self.store.db.rows(FILES, of_number).await?;
+        for alias in self.aliases_of(phone).await? {
+            let (statement, name) = match alias.split_once(':') {
+                Some(("p", digits)) => (FILES, digits),
+                Some((_, lid)) => (FILES_OF_LID, lid),
+                None => continue,
+            };
+            let of_them = values![name, self.tenant.as_str(), self.mode.as_str(), STEP];
+            let found: Vec<(MediaId,)> = self.store.db.rows(statement, of_them).await?;
             files.extend(found.into_iter().map(|(id,)| id));
         }
         Ok(files)
@@ -263,7 +273,7 @@ mod tests {
             "events_by_id (id>=? AND id<?)",
             // One person's messages.
             "messages_by_phone (phone=? AND tenant_id=? AND mode=?)",
-            "messages_by_chat (chat=? AND tenant_id=? AND mode=?)",
+            "messages_by_lid (lid=? AND tenant_id=? AND mode=?)",
             // Once for a person: the sessions of a tenant, and on Postgres the names they know.
             "sessions_by_id (tenant_id=? AND mode=?)",
             "contact_names_pkey (tenant_id=? AND mode=? AND alias=?)",
@@ -276,8 +286,9 @@ mod tests {
             (REWRITE, "ttit"),
             (OF_NUMBER, "ttti"),
             (KNOWN, "ttt"),
-            (OF_CHAT, "ttti"),
-            (KNOWN_CHAT, "ttt"),
+            (OF_LID, "ttti"),
+            (KNOWN_LID, "ttt"),
+            (FILES_OF_LID, "ttti"),
             (UNNAME, "ttt"),
             (FILES, "ttti"),
             (CHANGES, "tttt"),

@@ -139,7 +139,7 @@ const CHANGES: &str = concat!(
     columns!(),
     " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND target = $4 AND session_key =
         (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3)
-     ORDER BY key LIMIT 1000"
+     ORDER BY key DESC LIMIT 1000"
 );
 
 const POLL: &str = "SELECT content FROM messages WHERE session_key = $1 AND wa_id = $2 AND kind = 'poll'";
@@ -213,11 +213,13 @@ impl TenantStore {
         Ok(self.store.db.rows(sql, values).await?)
     }
 
-    /// What changed a message: its edits, reactions and votes, oldest first, at most 1,000.
+    /// What changed a message: its edits, reactions and votes, oldest first: the last 1,000.
     pub async fn changes_of(&self, message: &MessageRow) -> Result<Vec<MessageRow>> {
         let (key, wa_id) = (message.key.as_str(), message.wa_id.as_str());
         let values = values![self.tenant.as_str(), self.mode.as_str(), key, wa_id];
-        Ok(self.store.db.rows(CHANGES, values).await?)
+        let mut rows: Vec<MessageRow> = self.store.db.rows(CHANGES, values).await?;
+        rows.reverse();
+        Ok(rows)
     }
 
     pub async fn message(&self, key: &MessageKey) -> Result<Option<MessageRow>> {

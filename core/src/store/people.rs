@@ -51,7 +51,7 @@ const PAGE: &str = select!("n.alias > $4 ORDER BY n.alias LIMIT $5");
 /// Reads through the session's contacts until it has found enough.
 const FOUND: &str = select!(
     r"n.alias > $4 AND (n.saved_folded LIKE $6 ESCAPE '\' OR n.push_folded LIKE $6 ESCAPE '\'
-        OR n.alias LIKE $6 ESCAPE '\') ORDER BY n.alias LIMIT $5"
+        OR SUBSTR(n.alias, 3) LIKE $6 ESCAPE '\') ORDER BY n.alias LIMIT $5"
 );
 
 const ONE: &str = select!("n.alias = $4");

@@ -55,17 +55,26 @@ pub struct Person {
     name: Option<String>,
     /// It was this number, by the API or from its phone
     from_me: bool,
+    #[serde(skip)]
+    lid: Option<String>,
 }
 
 impl Person {
     fn of(row: &MessageRow) -> Self {
         let from_me = row.direction == Direction::Out;
         let from = || row.phone.clone().unwrap_or_else(|| row.sender.clone());
-        Self { from: (!from_me).then(from), name: row.sender_name.clone().filter(|_| !from_me), from_me }
+        Self {
+            from: (!from_me).then(from),
+            name: row.sender_name.clone().filter(|_| !from_me),
+            from_me,
+            lid: row.lid.clone(),
+        }
     }
 
     fn is(&self, other: &Self) -> bool {
-        (self.from_me, &self.from) == (other.from_me, &other.from)
+        // Heard by LID first, perhaps, and by number later.
+        let shares_lid = self.lid.is_some() && self.lid == other.lid;
+        self.from_me == other.from_me && (self.from_me || self.from == other.from || shares_lid)
     }
 }
 

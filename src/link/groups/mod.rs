@@ -118,6 +118,8 @@ pub struct GroupNews {
 pub enum What {
     /// This number is in the group from here on: made, added, or let in by a link.
     Came {
+        /// After how many seconds its messages disappear; 0 for never.
+        ephemeral_seconds: u32,
         subject: String,
         subject_at_ms: Option<i64>,
         is_new: bool,

@@ -52,6 +52,7 @@ fn came(create: &Node) -> Option<What> {
         subject_at_ms: seconds.map(|seconds| seconds.saturating_mul(1000)),
         is_new: says("type", "new"),
         by_link: says("reason", "invite"),
+        ephemeral_seconds: group.ephemeral.and_then(|settings| settings.expiration).unwrap_or(0),
     })
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
@@ -26,6 +26,10 @@ use super::people::{set_presence, who_of};
 use crate::link::Signal;
 use crate::link::people::{AskFailure, Blocked, Sightings};
 
+/// How long whoever needs the block list waits for another who asks for it.
+const ASK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long one that could not be had is not asked for again.
+const FAILED_FOR: Duration = Duration::from_secs(15);
 /// How many people a link follows at a time; the one it followed longest makes room.
 const FOLLOWED_MAX: usize = 500;
 
@@ -35,11 +39,15 @@ pub(super) struct People {
     pub sightings: Sightings,
     pub blocks: Blocks,
     /// The owner does not want to be seen.
-    pub hides: AtomicBool,
+    pub hides: Arc<AtomicBool>,
     followed: Mutex<VecDeque<Jid>>,
 }
 
 impl People {
+    pub(super) fn new(hides: Arc<AtomicBool>) -> Self {
+        Self { hides, ..Self::default() }
+    }
+
     /// Notes that somebody is followed; answers who is not any more.
     pub(super) fn follow(&self, who: Jid) -> Option<Jid> {
         let mut followed = self.followed.lock();
@@ -60,6 +68,8 @@ pub(super) struct Blocks {
 #[derive(Default)]
 struct Known {
     list: Option<Arc<[Blocked]>>,
+    /// When it could not be had: it is not asked for by every message.
+    failed_at: Option<Instant>,
     /// Counts what made the list old, so that an answer from before is not kept.
     changes: u64,
 }
@@ -73,7 +83,11 @@ impl Blocks {
         if let Some(list) = &self.list.lock().list {
             return Ok(list.clone());
         }
-        let _asking = self.asking.lock().await;
+        let asking = tokio::time::timeout(ASK_PATIENCE, self.asking.lock()).await;
+        let _asking = asking.map_err(|_| AskFailure::TimedOut)?;
+        if self.list.lock().failed_at.is_some_and(|at| at.elapsed() < FAILED_FOR) {
+            return Err(AskFailure::TimedOut);
+        }
         let changes = {
             let known = self.list.lock();
             if let Some(list) = &known.list {
@@ -81,8 +95,10 @@ impl Blocks {
             }
             known.changes
         };
-        let list: Arc<[Blocked]> = ask().await?.into();
+        let asked = ask().await;
         let mut known = self.list.lock();
+        known.failed_at = asked.is_err().then(Instant::now);
+        let list: Arc<[Blocked]> = asked?.into();
         if known.changes == changes {
             known.list = Some(list.clone());
         }
@@ -91,7 +107,7 @@ impl Blocks {
 
     pub(super) fn forget(&self) {
         let mut known = self.list.lock();
-        known.list = None;
+        (known.list, known.failed_at) = (None, None);
         known.changes += 1;
     }
 }
@@ -247,7 +263,10 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
             Some(chat_news(client, &update.jid, ChatChange::MutedUntil(until)).await)
         }
         Event::MarkChatAsReadUpdate(update) if update.action.read == Some(true) => {
-            Some(chat_news(client, &update.jid, ChatChange::Read).await)
+            let News::Chat { who, chat, .. } = chat_news(client, &update.jid, ChatChange::Read).await else {
+                return Vec::new();
+            };
+            Some(News::ChatReadUntil { who, chat, at: At(update.timestamp.timestamp_millis()) })
         }
         Event::IncomingCall(call) => call_of(client, call).await.map(News::Called),
         // A call that rang out is told of when it rings.

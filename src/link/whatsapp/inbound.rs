@@ -15,7 +15,7 @@ use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
 use crate::link::convert::{self, Heard, Own, SealedVote};
-use crate::link::{Arrived, Commit, Recall, Signal};
+use crate::link::{Arrived, Commit, Recall};
 
 /// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
 const COMMIT_TRIES: u32 = 5;
@@ -24,7 +24,6 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Hook {
     pub(super) commit: Commit,
     pub(super) recall: Recall,
-    pub(super) tell: Arc<dyn Fn(Signal) + Send + Sync>,
     pub(super) unflushed: Arc<AtomicBool>,
 }
 
@@ -32,24 +31,17 @@ pub(super) struct Hook {
 impl InboundDurabilityHook for Hook {
     async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
         self.unflushed.store(true, Ordering::Release);
-        let mut arrived = Vec::with_capacity(batch.len());
-        for message in batch {
-            arrived.extend(self.arrival(&client, message).await);
-        }
-        if arrived.is_empty() {
-            return Ok(());
-        }
         // WhatsApp delivers again only on the next connection, so a passing fault is waited out here.
         let mut pause = COMMIT_PAUSE;
         for _ in 1..COMMIT_TRIES {
-            match (self.commit)(arrived.clone()).await {
+            match self.take(&client, batch).await {
                 Ok(()) => return Ok(()),
                 Err(error) => warn!("What arrived was not committed and is tried again: {error:#}"),
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
-        let last = (self.commit)(arrived).await;
+        let last = self.take(&client, batch).await;
         if last.is_err() {
             // From a task of its own: the hook runs inside the client's receive path.
             tokio::spawn(async move { client.reconnect().await });
@@ -58,39 +50,61 @@ impl InboundDurabilityHook for Hook {
     }
 }
 
+/// What a message is to us.
+enum Arrival {
+    Message(Box<Arrived>),
+    News(News),
+    /// Key exchanges, history, a vote that nobody here can read.
+    Nothing,
+}
+
 impl Hook {
-    async fn arrival(&self, client: &Client, message: &InboundMessage) -> Option<Arrived> {
+    async fn take(&self, client: &Client, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        let (mut arrived, mut news) = (Vec::with_capacity(batch.len()), Vec::new());
+        for message in batch {
+            match self.arrival(client, message).await? {
+                Arrival::Message(message) => arrived.push(*message),
+                Arrival::News(one) => news.push(one),
+                Arrival::Nothing => {}
+            }
+        }
+        if arrived.is_empty() && news.is_empty() { Ok(()) } else { (self.commit)(arrived, news).await }
+    }
+
+    async fn arrival(&self, client: &Client, message: &InboundMessage) -> anyhow::Result<Arrival> {
         let info = &message.info;
         let source = &info.source;
         if source.chat.is_status_broadcast() {
-            return None;
+            return Ok(Arrival::Nothing);
         }
         let sender = source.sender.to_non_ad();
         let users: Vec<String> =
             [client.pn(), client.lid()].into_iter().flatten().map(|jid| jid.user.to_string()).collect();
         let own = Own { users: &users, from_me: source.is_from_me, sender: &sender.to_string() };
         if let Some(seconds) = convert::timer(&message.message) {
-            self.tell_timer(client, message, seconds).await;
-            return None;
+            return Ok(Arrival::News(timer_news(client, message, seconds).await));
         }
-        let Heard { mut content, file, vote } = convert::from_wire(&message.message, &own)?;
+        let Some(heard) = convert::from_wire(&message.message, &own) else { return Ok(Arrival::Nothing) };
+        let Heard { mut content, file, vote } = heard;
         if let (Some(sealed), Body::Vote(vote)) = (vote, &mut content.body) {
-            let poll = (self.recall)(vote.target.id.clone()).await;
+            let poll = (self.recall)(vote.target.id.clone()).await?;
             let creator = match &vote.target.sender {
                 Some(creator) => creator.parse().ok(),
                 None if vote.target.from_me => own_like(client, &sender),
                 None => Some(source.chat.to_non_ad()),
             };
-            vote.votes = match (poll, creator) {
+            let votes = match (poll, creator) {
                 (Some(poll), Some(creator)) => {
-                    opened(client, &sealed, &poll, &vote.target.id, &creator, &sender).await?
+                    opened(client, &sealed, &poll, &vote.target.id, &creator, &sender).await
                 }
                 // A poll from before this number was linked: nobody here can read its votes.
-                _ => return None,
+                _ => None,
             };
+            let Some(votes) = votes else { return Ok(Arrival::Nothing) };
+            vote.votes = votes;
         }
         let Names { phone, lid } = names(client, message).await;
-        Some(Arrived {
+        Ok(Arrival::Message(Box::new(Arrived {
             wa_id: info.id.clone(),
             chat: source.chat.to_non_ad().to_string(),
             sender: source.sender.to_non_ad().to_string(),
@@ -102,22 +116,21 @@ impl Hook {
             content,
             file,
             sent_at_ms: info.timestamp.timestamp_millis(),
-        })
+        })))
     }
+}
 
-    /// Everything from here on disappears, or nothing any more. It is no message to anybody.
-    async fn tell_timer(&self, client: &Client, message: &InboundMessage, seconds: u32) {
-        let source = &message.info.source;
-        let who = if source.is_group {
-            None
-        } else {
-            let Names { phone, lid } = names(client, message).await;
-            Some(Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid })
-        };
-        let chat = source.chat.to_non_ad().to_string();
-        let change = ChatChange::Disappears(seconds);
-        (self.tell)(Signal::People(vec![News::Chat { who, chat, change }]));
-    }
+/// Everything from here on disappears, or nothing any more. It is no message to anybody.
+async fn timer_news(client: &Client, message: &InboundMessage, seconds: u32) -> News {
+    let source = &message.info.source;
+    let who = if source.is_group {
+        None
+    } else {
+        let Names { phone, lid } = names(client, message).await;
+        Some(Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid })
+    };
+    let chat = source.chat.to_non_ad().to_string();
+    News::Chat { who, chat, change: ChatChange::Disappears(seconds) }
 }
 
 /// The other party of a chat of two, or who wrote into a group, by the names that are known.

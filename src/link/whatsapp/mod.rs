@@ -83,6 +83,8 @@ const PLACEHOLDER: &str = "0";
 pub struct Wiring {
     pub backend: Arc<dyn Backend>,
     pub way: Way,
+    /// The owner does not want to be seen; kept from link to link.
+    pub hides: Arc<AtomicBool>,
     /// Shown on the phone in its list of linked devices.
     pub device_name: String,
 }
@@ -158,12 +160,7 @@ impl Link {
                     .with_os(wiring.device_name)
                     .with_platform_type(PlatformType::CHROME),
             )
-            .with_inbound_durability_hook(Hook {
-                commit,
-                recall,
-                tell: Arc::new(tell.clone()),
-                unflushed: unflushed.clone(),
-            })
+            .with_inbound_durability_hook(Hook { commit, recall, unflushed: unflushed.clone() })
             .skip_history_sync();
         let builder = match version {
             Some(version) => builder.with_version(version),
@@ -180,7 +177,7 @@ impl Link {
         }
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
-        let people = Arc::<hearing::People>::default();
+        let people = Arc::new(hearing::People::new(wiring.hides));
         let hearing = hearing::listen(&client, people.clone(), backend, tell.clone());
         let handle = bot.spawn();
         let acks_at_end = acks.clone();

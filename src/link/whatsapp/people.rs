@@ -87,10 +87,11 @@ impl Link {
         .await
     }
 
-    /// Shows everybody that we are there, or not. It lasts as long as the link, through reconnects.
+    /// Shows everybody that we are there, or not. It lasts until the session is stopped.
     pub async fn show_presence(&self, presence: Presence) -> Result<()> {
+        self.ask(ANSWER_TIMEOUT, set_presence(&self.client, presence)).await?;
         self.people.hides.store(presence == Presence::Unavailable, std::sync::atomic::Ordering::Relaxed);
-        self.ask(ANSWER_TIMEOUT, set_presence(&self.client, presence)).await
+        Ok(())
     }
 
     /// Follows somebody's presence from now on; answers what is known of it within 2 s.

@@ -39,7 +39,7 @@ on_both_engines! {
 
         for (search, found) in [
             ("souza", vec![ANA]), ("ANINHA", vec![ANA]), ("érica", vec![BEA]), ("0000003", vec![BEA]),
-            ("_", vec![ANA]), ("%25", vec![]), ("nobody", vec![]),
+            ("_", vec![ANA]), ("%25", vec![]), ("p:", vec![]), ("l", vec![]), ("nobody", vec![]),
         ] {
             let list = session.ask(&format!("/contacts?search={search}")).await;
             let phones: Vec<_> = list["contacts"].as_array().unwrap().iter().map(|one| one["phone"].clone()).collect();
@@ -150,4 +150,28 @@ async fn a_contact_of_another_tenant_is_not_found() {
     assert_eq!(theirs.ask("/contacts").await["contacts"], json!([]));
     assert_eq!(theirs.ask("/chats").await["chats"], json!([]));
     rival.test.get(&theirs.path(&format!("/chats/{ANA}/messages"))).await.refused(404, "CHAT_NOT_FOUND");
+}
+
+on_both_engines! {
+    async fn another_tenants_contact_is_nobody_in_a_session_of_ones_own(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        ana.send(SHOP, "hello").await;
+        session.until_chat(&format!("{ANA}@s.whatsapp.net"), "a chat", |_| true).await;
+        let known = session.ask(&format!("/contacts/{ANA}")).await;
+        let id = known["contactId"].as_str().expect("an id");
+        assert_eq!(session.ask(&format!("/contacts/{id}")).await["phone"], ANA);
+
+        let other = app.tenant("other").await;
+        let own = other.linked("main", SHOP).await;
+        for tail in ["", "/picture"] {
+            let path = own.path(&format!("/contacts/{id}{tail}"));
+            other.test.get(&path).await.refused(404, "CONTACT_NOT_FOUND");
+        }
+        for act in ["block", "unblock"] {
+            let path = own.path(&format!("/contacts/{id}/{act}"));
+            other.test.post(&path, json!({})).await.refused(404, "CONTACT_NOT_FOUND");
+        }
+        other.test.get(&own.path(&format!("/chats/{ANA}/messages"))).await.refused(404, "CHAT_NOT_FOUND");
+    }
 }

@@ -40,14 +40,15 @@ pub(super) const ABSORB: &str = "WITH v (tenant_id, mode, session_key, chat) AS 
 
 const CARRY: &str = "INSERT INTO chats
         (tenant_id, mode, session_key, chat, wire, last_key, unread, is_archived, is_pinned, muted_until,
-            expires_in)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            expires_in, lid)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (tenant_id, mode, session_key, chat) DO UPDATE SET
         last_key = CASE WHEN excluded.last_key > chats.last_key THEN excluded.last_key ELSE chats.last_key END,
         unread = chats.unread + excluded.unread, is_archived = chats.is_archived OR excluded.is_archived,
         is_pinned = chats.is_pinned OR excluded.is_pinned,
         muted_until = CASE WHEN chats.muted_until = 0 THEN excluded.muted_until ELSE chats.muted_until END,
-        expires_in = CASE WHEN chats.expires_in = 0 THEN excluded.expires_in ELSE chats.expires_in END";
+        expires_in = CASE WHEN chats.expires_in = 0 THEN excluded.expires_in ELSE chats.expires_in END,
+        lid = COALESCE(chats.lid, excluded.lid)";
 
 pub(super) const NAME: &str =
     "WITH v (tenant_id, mode, session_key, alias, lid, push_name, push_folded) AS ({rows})
@@ -89,6 +90,11 @@ impl Known {
     pub(super) fn clear(&mut self) {
         self.names.clear();
         self.numbered.clear();
+    }
+
+    /// The number of somebody who is named by a LID.
+    pub(super) fn number_of(&self, session: &SessionKey, lid: &str) -> Option<&str> {
+        self.numbered.get(&(session.clone(), lid.to_owned())).map(String::as_str)
     }
 
     fn bound(&mut self) {
@@ -201,6 +207,7 @@ pub(super) async fn absorb(
             chat.is_pinned,
             chat.muted_until,
             chat.expires_in,
+            lid,
         ];
         tx.run(CARRY, carried).await?;
     }

@@ -536,6 +536,9 @@ mod tests {
             (people::SAVE, "tttttttt", whole),
             (people::READ, "tttti", named),
             (people::LESS, "tttti", whole),
+            // What nobody has read of a chat.
+            (people::READ_UNTIL, "ttttii", &["messages_unread (session_key=? AND chat=?)"]),
+            (people::NUMBER, "ttt", whole),
             // Once, when another number is linked.
             (people::READ_ALL, "ttti", &["messages_unread (session_key=?)"]),
             (deliver::TRIED, "titiiii", whole),

@@ -1,6 +1,6 @@
 //! What is heard of people beside their messages: names, the state of chats, calls, presence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::events::Events;
 use super::{Heard, Owner, Result};
 use crate::clock::At;
 use crate::event::{Kind, NewEvent};
-use crate::people::{Call, ChatChange, News, Who, chat_of};
+use crate::people::{Call, ChatChange, News, Who, chat_of, is_person};
 use crate::phone::Phone;
 use crate::store::people::folded;
 use crate::store::tx::{Tx, values};
@@ -34,7 +34,17 @@ pub(super) const READ: &str = "WITH v (tenant_id, mode, session, id, moment) AS 
     WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
         AND messages.session_key = v.session AND messages.wa_id = v.id
         AND messages.direction = 'in' AND COALESCE(messages.read_at, -1) = -1 AND messages.target IS NULL
-    RETURNING messages.chat, messages.phone";
+    RETURNING messages.chat, messages.phone, messages.lid";
+
+/// A chat's messages that had been written by then.
+pub(super) const READ_UNTIL: &str = "UPDATE messages SET read_at = $5
+    WHERE session_key = $3 AND chat = $4 AND direction = 'in' AND read_at IS NULL AND target IS NULL
+        AND sent_at <= $6 AND tenant_id || '' = $1 AND mode || '' = $2";
+
+/// The number of a LID, where both are one contact's.
+pub(super) const NUMBER: &str = "SELECT n.alias FROM contacts l
+    JOIN contacts n ON n.contact_id = l.contact_id AND n.tenant_id || '' = l.tenant_id AND n.mode || '' = l.mode
+    WHERE l.tenant_id = $1 AND l.mode = $2 AND l.alias = $3 AND n.alias LIKE 'p:%'";
 
 pub(super) const LESS: &str = "WITH v (tenant_id, mode, session_key, chat, n) AS ({rows})
     UPDATE chats SET unread = CASE WHEN chats.unread > v.n THEN chats.unread - v.n ELSE 0 END
@@ -91,6 +101,12 @@ pub(super) async fn write(
                     let less = read(tx, bench, now, owner, wa_ids).await?;
                     let rows = less.iter().map(|(chat, n)| [place_values(owner, chat), values![*n]].concat());
                     tx.run_many(&mut bench.texts, LESS, rows.collect()).await?;
+                }
+                News::ChatReadUntil { who, chat, at } => {
+                    let less = read_until(tx, now, owner, (who.as_ref(), chat), *at).await?;
+                    let name = who.as_ref().and_then(Who::chat).unwrap_or_else(|| chat.clone());
+                    let row = [place_values(owner, &name), values![less]].concat();
+                    tx.run_many(&mut bench.texts, LESS, vec![row]).await?;
                 }
                 News::ChatRead { chat, unread, wa_ids } => {
                     read(tx, bench, now, owner, wa_ids).await?;
@@ -196,12 +212,47 @@ async fn read(
 ) -> Result<BTreeMap<String, i64>> {
     let (tenant, mode, session) = place(owner);
     let rows = wa_ids.iter().map(|id| values![tenant, mode, session.as_str(), id.as_str(), now]).collect();
-    let read: Vec<(String, Option<String>)> = tx.many(&mut bench.texts, READ, rows).await?;
+    let read: Vec<(String, Option<String>, Option<String>)> = tx.many(&mut bench.texts, READ, rows).await?;
     let mut less: BTreeMap<String, i64> = BTreeMap::new();
-    for (chat, phone) in read {
+    for (chat, phone, lid) in read {
+        // Who wrote by LID may have their chat under the number by now.
+        let phone = match (phone, lid) {
+            (None, Some(lid)) if is_person(&chat) => number_of(tx, bench, owner, &lid).await?,
+            (phone, _) => phone,
+        };
         *less.entry(chat_of(&chat, phone.as_deref())).or_default() += 1;
     }
     Ok(less)
+}
+
+async fn number_of(tx: &mut Tx<'_>, bench: &Workbench, owner: &Owner, lid: &str) -> Result<Option<String>> {
+    if let Some(known) = bench.chats.number_of(&owner.session, lid) {
+        return Ok(Some(known.to_owned()));
+    }
+    let (tenant, mode, _) = place(owner);
+    let found: Vec<(String,)> = tx.rows(NUMBER, values![tenant, mode, format!("l:{lid}")]).await?;
+    Ok(found.first().and_then(|(alias,)| alias.strip_prefix("p:")).map(str::to_owned))
+}
+
+/// Marks a chat's messages read that had been written by then; answers how many were not read before.
+async fn read_until(
+    tx: &mut Tx<'_>,
+    now: At,
+    owner: &Owner,
+    (who, chat): (Option<&Who>, &str),
+    at: At,
+) -> Result<i64> {
+    let (tenant, mode, session) = place(owner);
+    let mut jids = BTreeSet::from([chat.to_owned()]);
+    if let Some(who) = who {
+        jids.extend(who.phone.iter().map(|phone| format!("{}@s.whatsapp.net", phone.digits())));
+        jids.extend(who.lid.iter().map(|lid| format!("{lid}@lid")));
+    }
+    let mut read = 0;
+    for jid in jids {
+        read += tx.run(READ_UNTIL, values![tenant, mode, session.as_str(), jid, now, at]).await?;
+    }
+    Ok(i64::try_from(read).unwrap_or(i64::MAX))
 }
 
 /// What is told of it.
@@ -230,6 +281,7 @@ fn told(news: &News, now: At) -> Option<NewEvent> {
         News::Saved { .. }
         | News::Chat { .. }
         | News::Read { .. }
+        | News::ChatReadUntil { .. }
         | News::ChatRead { .. }
         | News::NumberChanged => return None,
     };

@@ -72,7 +72,9 @@ async fn tried(walk: &Walk, limit: i64, offset: i64) -> Result<Read> {
         if end.is_none() {
             return Ok(Read { rows, total: Total::of(counted, COUNTED_MAX), stopped_at: None });
         }
-        if (is_full && counted > COUNTED_MAX) || looked_at >= LOOKED_AT_MAX {
+        // A full page does not wait for what is rare to be counted.
+        let is_told = is_full && (counted > COUNTED_MAX || looked_at >= COUNTED_MAX);
+        if is_told || looked_at >= LOOKED_AT_MAX {
             let total = Total { count: counted.min(COUNTED_MAX), is_exact: false };
             return Ok(Read { rows, total, stopped_at: end });
         }
