@@ -10,13 +10,15 @@ use wapid_core::store::groups::GroupName;
 use wapid_core::store::ledger::{GroupNews, Inbound, Outcome};
 use wapid_core::store::people::ContactRow;
 
-use crate::fixture::{Shop, TestDb, Told as _, both, failed, inbound, intent, together};
+use crate::fixture::{START, Shop, TestDb, Told as _, both, failed, inbound, intent, together};
 
 both!(
     a_chat_is_one_row_however_many_messages_it_has,
     a_chat_of_a_lid_becomes_that_of_its_number,
     a_group_is_a_chat_of_its_own,
     read_messages_are_counted_off_once,
+    what_came_after_the_phone_read_stays_unread,
+    another_number_begins_with_nothing,
     a_read_chat_keeps_what_came_meanwhile,
     flags_hold_before_and_after_a_message,
     names_are_kept_per_session_and_found_by_any_part,
@@ -271,4 +273,46 @@ async fn chats_of_a_gone_session_are_tidied_away(db: TestDb) {
     // An intent that is not settled is in no list yet.
     store.accept(intent(&shop.owner)).await.unwrap();
     assert_eq!(chats(&shop).await.len(), 1);
+}
+
+async fn what_came_after_the_phone_read_stays_unread(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let sent = |id: &str, seconds: i64| Inbound {
+        sent_at: At(START.0 + seconds * 1_000),
+        phone: None,
+        ..inbound(&shop.owner, id)
+    };
+    shop.store.receive(vec![sent("A", 1), sent("B", 2), sent("C", 3)]).await.unwrap();
+    // One more tells the number: the chat is under it from here on, its messages are not.
+    shop.store.receive(vec![inbound(&shop.owner, "D")]).await.unwrap();
+    let who = Who { phone: Some(crate::fixture::phone()), lid: Some("987".into()) };
+    let read =
+        || News::ChatReadUntil { who: Some(who.clone()), chat: "987@lid".into(), at: At(START.0 + 2_000) };
+    hear(&shop, read()).await;
+    // D was written before, says its phone.
+    assert_eq!(chats(&shop).await[0].unread, 1);
+    hear(&shop, read()).await;
+    assert_eq!(chats(&shop).await[0].unread, 1);
+    // By its id as well, although it is under the LID.
+    hear(&shop, News::Read { wa_ids: vec!["C".into(), "B".into()] }).await;
+    assert_eq!(chats(&shop).await[0].unread, 0);
+}
+
+async fn another_number_begins_with_nothing(db: TestDb) {
+    let store = db.store().await;
+    let (shop, other) = (Shop::new(&store, "shop").await, Shop::new(&store, "other").await);
+    for one in [&shop, &other] {
+        store.receive(vec![inbound(&one.owner, "A")]).await.unwrap();
+        let name = GroupName { jid: "1@g.us".into(), subject: "Team".into(), at: At(1) };
+        let news = GroupNews { session: one.owner.session.clone(), names: vec![name], events: vec![] };
+        store.note_groups(news).await.unwrap();
+    }
+    hear(&shop, News::NumberChanged).await;
+    assert!(chats(&shop).await.is_empty() && contacts(&shop).await.is_empty());
+    assert!(shop.live().group_names(&shop.owner.session).await.unwrap().is_empty());
+    assert_eq!((chats(&other).await.len(), contacts(&other).await.len()), (1, 1));
+    assert_eq!(other.live().group_names(&other.owner.session).await.unwrap().len(), 1);
+    // And what comes from here on is its own.
+    store.receive(vec![inbound(&shop.owner, "B")]).await.unwrap();
+    assert_eq!((chats(&shop).await[0].unread, contacts(&shop).await.len()), (1, 1));
 }

@@ -1,6 +1,7 @@
 //! What was said can be erased; that it was said stays.
 
 use wapid_core::clock::At;
+use wapid_core::content::{Body, Edit, Target, Words};
 use wapid_core::id::MessageKey;
 use wapid_core::message::Status;
 use wapid_core::phone::Phone;
@@ -15,6 +16,8 @@ both!(
     what_is_on_its_way_cannot_be_erased_yet,
     nobody_erases_what_another_has,
     a_number_is_forgotten_in_every_spelling,
+    a_number_is_forgotten_where_only_its_lid_was_known,
+    an_erased_message_gets_no_words_by_a_later_edit,
 );
 
 async fn the_words_go_and_the_fact_stays(db: TestDb) {
@@ -99,4 +102,32 @@ async fn a_number_is_forgotten_in_every_spelling(db: TestDb) {
     let again = shop.live().forget(&phone).await.unwrap().expect("the facts are in the log");
     assert_eq!(again.messages, 0);
     assert_eq!(shop.live().messages_page(&Default::default(), 1, 0).await.unwrap().1, 252);
+}
+
+async fn a_number_is_forgotten_where_only_its_lid_was_known(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let hidden = |id: &str| Inbound { phone: None, ..inbound(&shop.owner, id) };
+    let in_group = |id: &str| Inbound {
+        chat: "120363041234567890@g.us".into(),
+        is_group: true,
+        content: text("words in a group"),
+        ..hidden(id)
+    };
+    // At first nobody knows whose LID it is; then one message tells.
+    shop.store.receive(vec![hidden("A"), in_group("B")]).await.unwrap();
+    shop.store.receive(vec![inbound(&shop.owner, "C")]).await.unwrap();
+    let forgotten = shop.live().forget(&crate::fixture::phone()).await.unwrap().expect("it is in the log");
+    assert_eq!(forgotten.messages, 3);
+    assert!(found(&shop.live(), "words").await.is_empty() && found(&shop.live(), "there").await.is_empty());
+}
+
+async fn an_erased_message_gets_no_words_by_a_later_edit(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.store.receive(vec![inbound(&shop.owner, "A")]).await.unwrap();
+    let row = shop.live().message_named("A", None).await.unwrap().unwrap();
+    shop.live().erase(&row.key).await.unwrap();
+    let target = Target { id: "A".into(), from_me: false, sender: None };
+    let edit = Body::Edit(Edit { target, words: Words::plain("again"), of: None });
+    shop.store.receive(vec![Inbound { content: edit.into(), ..inbound(&shop.owner, "E") }]).await.unwrap();
+    assert_eq!(shop.live().message(&row.key).await.unwrap().unwrap().body, "");
 }

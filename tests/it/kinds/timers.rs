@@ -87,3 +87,25 @@ on_both_engines! {
         assert_eq!(next(&session, &ana, group, json!({})).await, DAY);
     }
 }
+
+on_both_engines! {
+    async fn a_group_that_disappears_already_is_joined(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let new = json!({"phone": ANA, "subject": "Team", "participants": ["5511900000003"]});
+        shop.phone("5511900000003").await;
+        let made = shop.test.post("/api/sandbox/groups", new).await.ok();
+        let group = made["group"]["id"].as_str().expect("an id");
+        for act in [json!({"act": "ephemeral", "seconds": DAY}), json!({"act": "add", "participants": [SHOP]})] {
+            let mut act = act;
+            act["phone"] = ANA.into();
+            shop.test.post(&format!("/api/sandbox/groups/{group}"), act).await.ok();
+        }
+        until("the session is in the group", || async {
+            let log = session.caller.get("/api/whatsapp/events?types=group.joined&limit=10").await.ok();
+            (!log["events"].as_array().expect("events").is_empty()).then_some(())
+        })
+        .await;
+        assert_eq!(next(&session, &ana, group, json!({})).await, DAY);
+    }
+}
