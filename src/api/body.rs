@@ -11,6 +11,8 @@ use super::error::ApiError;
 
 /// What a request may carry, in bytes. A text of 65,536 bytes fits however it is escaped.
 pub const BODY_MAX: usize = 1 << 20;
+/// Characters of a reason.
+const REASON_MAX: usize = 300;
 /// A larger body is read on and thrown away up to here, so that the caller hears our answer: who is
 /// cut off while writing sees a broken connection instead.
 const DRAIN_MAX: usize = 64 << 20;
@@ -44,6 +46,10 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
 
 /// A whole body as `T`, or the reason why not.
 pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Serde would take a list for an object whose fields come in this order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::bad("INVALID_REQUEST", "The body: a JSON object, not a list"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|problem| explain(&problem))?;
     reader.end().map_err(|_| ApiError::bad("INVALID_JSON", "There is something after the JSON body"))?;
@@ -69,11 +75,18 @@ pub async fn read(body: Stream, max: usize) -> Result<Bytes, ApiError> {
 fn explain(problem: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let inner = problem.inner();
     let path = problem.path().to_string();
+    // What somebody sent is not sent back whole.
+    let text = inner.to_string();
+    let said = if text.chars().count() > REASON_MAX {
+        format!("{}…", text.chars().take(REASON_MAX).collect::<String>())
+    } else {
+        text
+    };
     match inner.classify() {
         serde_json::error::Category::Data if path != "." => {
-            ApiError::bad("INVALID_REQUEST", format!("{path}: {inner}"))
+            ApiError::bad("INVALID_REQUEST", format!("{path}: {said}"))
         }
-        serde_json::error::Category::Data => ApiError::bad("INVALID_REQUEST", format!("The body: {inner}")),
-        _ => ApiError::bad("INVALID_JSON", format!("The body is not valid JSON: {inner}")),
+        serde_json::error::Category::Data => ApiError::bad("INVALID_REQUEST", format!("The body: {said}")),
+        _ => ApiError::bad("INVALID_JSON", format!("The body is not valid JSON: {said}")),
     }
 }

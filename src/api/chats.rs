@@ -29,6 +29,7 @@ const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChatQuery {
     /// 1 to 100; 20 by default

@@ -51,6 +51,7 @@ pub fn named(text: &str) -> Result<Named, ApiError> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContactQuery {
     /// A part of a name or number, without regard to case
@@ -188,6 +189,7 @@ pub async fn read(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PictureQuery {
     /// `json` (default): where it is. `image`: the picture itself

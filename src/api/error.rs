@@ -272,6 +272,10 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(problem: StoreError) -> Self {
         error!("A request met a store that failed: {problem}");
+        if problem.is_full() {
+            let why = "The gateway's disk is full: nothing was written";
+            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FULL", why);
+        }
         Self::internal()
     }
 }
@@ -545,6 +549,10 @@ impl From<SandboxError> for ApiError {
 /// Below the API, an error is a lowercase fragment; a caller reads a sentence.
 fn sentence(problem: &impl std::fmt::Display) -> String {
     let text = problem.to_string();
+    // A field's name stays as it is written.
+    if text.split_once(':').is_some_and(|(name, _)| !name.contains(' ')) {
+        return text;
+    }
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

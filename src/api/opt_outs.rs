@@ -16,6 +16,7 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct OptOutQuery {
     /// `nextAfter` of the answer before

@@ -244,6 +244,7 @@ pub async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Session
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct QrQuery {
     /// `png` (default), `svg`, `text`, or `terminal` for blocks that a terminal can show
     format: Option<String>,

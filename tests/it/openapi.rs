@@ -21,6 +21,12 @@ async fn every_operation_names_its_answers_and_every_reference_leads_somewhere()
                 operation["summary"].is_string() || operation["description"].is_string(),
                 "{name}: no words"
             );
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let said = parameter["name"].as_str().expect("a name");
+                let is_of_path = path.contains(&format!("{{{said}}}"));
+                assert_eq!(parameter["in"] == "path", is_of_path, "{name}: {parameter}");
+                assert!(is_of_path || parameter["required"] != true, "{name}: {parameter}");
+            }
             let answers: Vec<_> =
                 operation["responses"].as_object().expect("responses").keys().cloned().collect();
             assert!(

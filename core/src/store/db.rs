@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, SqlitePool};
+use sqlx::{Connection as _, PgPool, SqliteConnection, SqlitePool};
 
 use super::{Result, StoreError};
 use crate::seal::Seal;
@@ -74,6 +74,16 @@ macro_rules! write {
     };
 }
 
+/// Where SQLite has rolled back by itself, as on a full disk, sqlx 0.9.0 finds nothing to roll back, believes its
+/// transaction to be open for ever, and begins no other. Such a connection is replaced.
+async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // A rollback may be on its way yet; this comes back after it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
+}
+
 /// A process that freezes inside a transaction holds rows that the others wait for. Postgres ends that
 /// before its leases run out (15 s), so that whoever takes its sessions over can work.
 const FROZEN_AFTER_MS: &str = "10000";
@@ -118,6 +128,7 @@ impl Db {
             .max_connections(1)
             .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(30))
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()
@@ -163,6 +174,13 @@ impl Db {
         seal.open(PLACE, &stored).map(|_| ()).map_err(|_| StoreError::WrongMasterKey)
     }
 
+    /// Can anything be written? Asked where a commit has failed.
+    pub(super) async fn probe(&self) -> Result<()> {
+        const PROBE: &str = "UPDATE settings SET value = value WHERE name = 'canary'";
+        crate::write!(self, |tx| sqlx::query(PROBE).execute(&mut *tx).await.map(drop)?);
+        Ok(())
+    }
+
     pub(super) async fn close(&self) {
         match self {
             Self::Sqlite { write, read } => {
@@ -170,6 +188,27 @@ impl Db {
                 write.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As SQLite does it by itself when the disk is full.
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_is_not_the_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("wapid.db").display());
+        let db = Db::connect(&url, Durability::Process).await.unwrap();
+        db.migrate().await.unwrap();
+        let Db::Sqlite { write, .. } = &db else { panic!("it is SQLite") };
+        for _ in 0..3 {
+            let mut tx = write.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            sqlx::query("ROLLBACK").execute(&mut *tx).await.unwrap();
+            drop(tx);
+            db.probe().await.unwrap();
         }
     }
 }

@@ -89,6 +89,20 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Is there no room left on the database's disk?
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.is_full(),
+            // SQLite's SQLITE_FULL, Postgres' disk_full.
+            Self::Database(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("13" | "53100"))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// 10 s in all, as long as the busy timeout.
 const LOCKED_TRIES: u32 = 100;
 const LOCKED_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -145,9 +159,12 @@ impl Store {
         &self.clock
     }
 
-    /// Does the database answer?
+    /// Does the database answer, and take writes? That is tried only where the last commit failed.
     pub async fn ping(&self) -> Result<()> {
         read!(&self.db, |pool| sqlx::query("SELECT 1").execute(pool).await.map(|_| ()))?;
+        if self.ledger.has_failed() {
+            self.db.probe().await?;
+        }
         Ok(())
     }
 

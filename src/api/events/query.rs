@@ -29,6 +29,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EventQuery {
     /// `nextAfter` of the answer before, the position or the id of an event; `now` for what happens from here
@@ -45,6 +46,7 @@ pub struct EventQuery {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StreamQuery {
     /// The position or the id of the last event that was seen; `oldest` for all that is kept. What happens from

@@ -21,6 +21,7 @@ const TIMERS: [u32; 4] = [0, 86_400, 604_800, 7_776_000];
 const LINK_MAX: usize = 256;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewGroup {
     /// 1 to 100 characters
     #[schema(example = "Order 1234")]
@@ -37,7 +38,7 @@ impl NewGroup {
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChangeGroup {
     /// 1 to 100 characters
     subject: Option<String>,
@@ -89,6 +90,7 @@ pub fn name_of(setting: &Setting) -> &'static str {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ChangeParticipants {
     /// `add`, `remove`, `promote` (to admin) or `demote`
     #[schema(example = "add")]
@@ -115,6 +117,7 @@ impl ChangeParticipants {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct JoinGroup {
     /// The invite link, or the code at its end
     #[schema(example = "https://chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv")]

@@ -67,6 +67,7 @@ pub async fn read(State(api): State<Api>, job: OwnJob) -> Result<Json<Job>, ApiE
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobQuery {
     session_id: Option<String>,
@@ -179,6 +180,7 @@ async fn steer(State(api): State<Api>, job: OwnJob, change: Change) -> Result<Js
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryQuery {
     /// `true`: also those whose outcome is unknown, who may have got the message already

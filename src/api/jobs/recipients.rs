@@ -28,6 +28,7 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RecipientQuery {
     /// `queued`, `sending`, `sent`, `failed`, `skipped`, `invalid`, `duplicate` or `cancelled`

@@ -81,6 +81,7 @@ pub async fn create(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LinkQuery {
     expires: Option<i64>,
     signature: Option<String>,

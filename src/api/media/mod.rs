@@ -109,6 +109,7 @@ pub async fn read(caller: Caller, id: GivenId) -> Result<Json<MediaView>, ApiErr
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MediaQuery {
     /// `nextBefore` of the answer before

@@ -40,6 +40,7 @@ const DRAIN_MAX: usize = 64 << 20;
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UploadQuery {
     /// Where the body is the file: what it is called
@@ -116,7 +117,7 @@ pub async fn create(
             .await
             .map_err(|problem| ApiError::bad("INVALID_FORM", problem.body_text()))?;
         from_form(&api, &caller, given, form).await?
-    } else if content_type.as_deref().is_some_and(|kind| kind.starts_with("application/json")) {
+    } else if content_type.as_deref().is_some_and(is_json) {
         from_json(&api, &caller, given, request).await?
     } else {
         from_body(&api, &caller, given, content_type, request.into_body()).await?
@@ -160,6 +161,13 @@ async fn from_body(
         drain(Pin::new(&mut body)).await;
     }
     Ok(taken?)
+}
+
+/// `curl -d` calls JSON a form, and nobody sends a file as one.
+fn is_json(content_type: &str) -> bool {
+    ["application/json", "application/x-www-form-urlencoded"]
+        .iter()
+        .any(|kind| content_type.starts_with(kind))
 }
 
 /// The parts `type` and `fileName`, where they are there, and then `file`.

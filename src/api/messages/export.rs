@@ -33,6 +33,7 @@ pub const AT_ONCE: usize = 4;
 const INDEXED_SINCE: HeaderName = HeaderName::from_static("x-indexed-since");
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct FormatQuery {
     /// `csv` (default), or `jsonl`: a line of JSON for each message, as the list has it
     format: Option<String>,

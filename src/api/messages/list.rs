@@ -23,6 +23,7 @@ const PAGE_MAX: i64 = 100;
 const DEEPEST_PAGE: i64 = 10_000;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub struct PageQuery {
     /// 1 is the newest

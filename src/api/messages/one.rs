@@ -22,6 +22,7 @@ use crate::api::openapi::Refusals;
 const ID_MAX: usize = 128;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichSession {
     /// Where the id could be of another session's message as well

@@ -17,6 +17,7 @@ const TYPE_MAX: usize = 20;
 
 /// Each narrows what the others leave.
 #[derive(Deserialize, IntoParams, Default)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub struct Filters {
     /// Words that must be in its text, its caption, a file's name, the sender's name or the number. All of

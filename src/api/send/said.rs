@@ -112,6 +112,7 @@ impl Said {
     /// Says which field to fix.
     pub fn draft(self) -> Result<Draft, ApiError> {
         let kind = self.kind.as_deref().unwrap_or("text");
+        self.check_fields(kind)?;
         if let Some(kind) = Kind::parse(kind) {
             return self.medium(kind).map(|medium| Draft::Medium(Box::new(medium)));
         }
@@ -125,6 +126,33 @@ impl Said {
             )),
         }
         .map(Draft::Ready)
+    }
+
+    /// Refuses what another type would say: whoever gave it means it.
+    fn check_fields(&self, kind: &str) -> Result<(), ApiError> {
+        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let has_words = is_said(&self.message) || is_said(&self.header) || is_said(&self.footer);
+        let has_file = self.media_url.is_some() || self.media_base64.is_some() || self.media_id.is_some();
+        let is_file = Kind::parse(kind).is_some();
+        let misplaced = [
+            ("mediaUrl, mediaBase64, mediaId", has_file && !is_file && kind != "text"),
+            ("viewOnce", self.view_once == Some(true) && !is_file),
+            ("gif", self.gif == Some(true) && !is_file),
+            (
+                "options, selectableCount",
+                (self.options.is_some() || self.selectable_count.is_some()) && kind != "poll",
+            ),
+            (
+                "latitude, longitude",
+                (self.latitude.is_some() || self.longitude.is_some()) && kind != "location",
+            ),
+            ("contacts", self.contacts.is_some() && kind != "contact"),
+            ("message, header, footer", has_words && matches!(kind, "location" | "contact")),
+        ];
+        match misplaced.into_iter().find(|(_, is_misplaced)| *is_misplaced) {
+            Some((fields, _)) => Err(invalid(format!("{fields}: not with the type {kind}"))),
+            None => Ok(()),
+        }
     }
 
     /// What of it is not sent although it was asked for.

@@ -20,6 +20,7 @@ const PAGE_MAX: i64 = 200;
 const STATES: [&str; 4] = ["waiting", "delivered", "failed", "cancelled"];
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DeliveryQuery {
     /// `waiting`, `delivered` or `failed`

@@ -23,6 +23,9 @@
 //! | `groups` | what groups are called, what happened in them |
 //! | `events` | events, numbered |
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::{mpsc, oneshot};
 
 use super::hub::Hub;
@@ -274,13 +277,20 @@ pub struct Unsettled {
 #[derive(Debug, Clone)]
 pub struct Ledger {
     line: mpsc::Sender<Waiting>,
+    /// Did the database refuse the last commit?
+    failed: Arc<AtomicBool>,
 }
 
 impl Ledger {
     pub(super) fn start(db: Db, clock: Clock, hub: Hub) -> Self {
         let (line, inbox) = mpsc::channel(LINE);
-        tokio::spawn(task::run(db, clock, hub, inbox));
-        Self { line }
+        let failed = Arc::<AtomicBool>::default();
+        tokio::spawn(task::run(db, clock, hub, inbox, failed.clone()));
+        Self { line, failed }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Operations handed in and not yet committed.

@@ -5,6 +5,7 @@
 //! not there refuses the whole batch at once, and the next batch finds out whether it is back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, SqlitePool};
@@ -58,8 +59,14 @@ impl Waiting {
 }
 
 /// Runs until the last handle is dropped or somebody closes the ledger.
-pub(super) async fn run(db: Db, clock: Clock, hub: Hub, mut inbox: mpsc::Receiver<Waiting>) {
-    let mut desk = Desk { line: Line::to(db), clock, hub, bench: Workbench::default() };
+pub(super) async fn run(
+    db: Db,
+    clock: Clock,
+    hub: Hub,
+    mut inbox: mpsc::Receiver<Waiting>,
+    failed: Arc<AtomicBool>,
+) {
+    let mut desk = Desk { line: Line::to(db), clock, hub, bench: Workbench::default(), failed };
     let mut waiting = Vec::new();
     let mut closing = Vec::new();
     loop {
@@ -88,6 +95,7 @@ struct Desk {
     clock: Clock,
     hub: Hub,
     bench: Workbench,
+    failed: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -126,6 +134,8 @@ impl Desk {
     async fn write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
         let result = self.try_write(ops).await;
         let news = std::mem::take(&mut self.bench.news);
+        let is_broken = result.as_ref().is_err_and(|error| !replies_may_differ(error));
+        self.failed.store(is_broken, Ordering::Relaxed);
         match &result {
             Ok(_) => self.hub.tell(news),
             Err(error) => {

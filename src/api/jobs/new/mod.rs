@@ -260,6 +260,7 @@ pub async fn create(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PreviewQuery {
     /// How many recipients to show, 1 to 50; 5 by default
     limit: Option<usize>,
