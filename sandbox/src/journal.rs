@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
@@ -114,6 +115,7 @@ impl Journal {
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_with(options)
             .await
             .map_err(|e| storage(&e))?;
@@ -220,6 +222,15 @@ async fn write(kept: Arc<Kept>, pool: SqlitePool) {
         }
         kept.committed.send_replace(last);
     }
+}
+
+/// Where SQLite has rolled back by itself, as on a full disk, sqlx 0.9.0 believes its transaction to be open for
+/// ever. Such a connection is replaced.
+async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn commit(pool: &SqlitePool, writes: &[Write]) -> sqlx::Result<()> {

@@ -201,6 +201,11 @@ impl ApiError {
         )
     }
 
+    fn storage_full() -> Self {
+        let why = "The gateway's disk is full: nothing was written";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FULL", why)
+    }
+
     pub fn no_message() -> Self {
         Self::new(StatusCode::NOT_FOUND, "MESSAGE_NOT_FOUND", "There is no such message in the log")
     }
@@ -272,11 +277,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(problem: StoreError) -> Self {
         error!("A request met a store that failed: {problem}");
-        if problem.is_full() {
-            let why = "The gateway's disk is full: nothing was written";
-            return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FULL", why);
-        }
-        Self::internal()
+        if problem.is_full() { Self::storage_full() } else { Self::internal() }
     }
 }
 
@@ -416,9 +417,10 @@ impl From<MediaRefusal> for ApiError {
             MediaRefusal::TooSlow => Self::slow_body(),
             MediaRefusal::NotWanted => Self::no_media(),
             MediaRefusal::Store(problem) => problem.into(),
-            MediaRefusal::Io(_) => {
+            MediaRefusal::Io(ref cause) => {
                 error!("{problem}");
-                Self::internal()
+                let is_full = cause.kind() == std::io::ErrorKind::StorageFull;
+                if is_full { Self::storage_full() } else { Self::internal() }
             }
         }
     }

@@ -58,6 +58,7 @@ impl Later {
         // then holds everything that was ever written, cannot begin anew.
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
+            .after_release(|connection, _| Box::pin(wapid_core::store::is_clean(connection)))
             .connect_with(options)
             .await
             .with_context(|| format!("cannot open {}", path.display()))?;

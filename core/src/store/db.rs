@@ -75,8 +75,12 @@ macro_rules! write {
 }
 
 /// Where SQLite has rolled back by itself, as on a full disk, sqlx 0.9.0 finds nothing to roll back, believes its
-/// transaction to be open for ever, and begins no other. Such a connection is replaced.
-async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+/// transaction to be open for ever, and begins no other. A pool that asks this after each use replaces such a
+/// connection.
+///
+/// # Errors
+/// When the connection does not answer.
+pub async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     if connection.is_in_transaction() {
         // A rollback may be on its way yet; this comes back after it.
         connection.ping().await?;

@@ -65,7 +65,7 @@ pub mod settings;
 pub mod tenants;
 mod tx;
 
-pub use db::{Db, Durability};
+pub use db::{Db, Durability, is_clean};
 
 /// The database said no, or holds what it should not.
 #[derive(Debug, thiserror::Error)]
