@@ -11,6 +11,7 @@
 //! | `inbound` | commit, then acknowledge; receipts |
 //! | `carry` | files of messages that leave: on WhatsApp's servers once |
 //! | `fetcher` | files of messages that arrived |
+//! | `timers` | after how long the messages of which chats disappear |
 //! | `groups` | a number's groups: read, changed, and what is told of them |
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
