@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
@@ -18,11 +17,10 @@ use super::Api;
 use super::body::OptionalBody;
 use super::caller::OwnSession;
 use super::error::ApiError;
-use super::messages::list::within;
 use super::messages::query::time;
 use super::messages::row::Logged;
 use super::openapi::Refusals;
-use super::path::Params;
+use super::params::{PathParams, QueryParams, next_of, within};
 use crate::session::AskRefusal;
 
 const PAGE: i64 = 20;
@@ -39,10 +37,9 @@ pub struct ChatQuery {
 }
 
 impl ChatQuery {
-    fn read(query: Result<Query<Self>, QueryRejection>) -> Result<(i64, Option<MessageKey>), ApiError> {
-        let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
-        let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
-        let before = query.before.map(|text| {
+    fn read(self) -> Result<(i64, Option<MessageKey>), ApiError> {
+        let limit = within("limit", self.limit.unwrap_or(PAGE), PAGE_MAX)?;
+        let before = self.before.map(|text| {
             MessageKey::parse(&text)
                 .ok_or_else(|| ApiError::parameter("before: give the nextCursor of an earlier answer"))
         });
@@ -118,12 +115,11 @@ pub struct ChatPath {
 pub async fn list(
     State(api): State<Api>,
     session: OwnSession,
-    query: Result<Query<ChatQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatList>, ApiError> {
-    let (limit, before) = ChatQuery::read(query)?;
+    let (limit, before) = query.read()?;
     let rows = session.caller.store.chats(&session.row.key, before.as_ref(), limit).await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.last_key.0.clone());
+    let next_cursor = next_of(&rows, limit, |row| row.last_key.0.clone());
     let chats = shown(&api, &session, rows).await?;
     Ok(Json(ChatList { chats, next_cursor }))
 }
@@ -142,15 +138,14 @@ pub async fn list(
 pub async fn messages(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
-    query: Result<Query<ChatQuery>, QueryRejection>,
+    PathParams(path): PathParams<ChatPath>,
+    QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatLog>, ApiError> {
-    let (limit, before) = ChatQuery::read(query)?;
+    let (limit, before) = query.read()?;
     let (store, key) = (&session.caller.store, &session.row.key);
     let chat = store.chat(key, &Recipient::parse(&path.chat_id)?).await?.ok_or(AskRefusal::NoChat)?;
     let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.key.0.clone());
+    let next_cursor = next_of(&rows, limit, |row| row.key.0.clone());
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
     Ok(Json(ChatLog { messages: rows.into_iter().map(|row| Logged::of(row, own)).collect(), next_cursor }))
 }
@@ -217,7 +212,7 @@ async fn shown(api: &Api, session: &OwnSession, rows: Vec<ChatRow>) -> Result<Ve
 pub async fn mark_read(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::Read).await
 }
@@ -235,7 +230,7 @@ pub async fn mark_read(
 pub async fn archive(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::Archived(true)).await
 }
@@ -253,7 +248,7 @@ pub async fn archive(
 pub async fn unarchive(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::Archived(false)).await
 }
@@ -271,7 +266,7 @@ pub async fn unarchive(
 pub async fn pin(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::Pinned(true)).await
 }
@@ -289,7 +284,7 @@ pub async fn pin(
 pub async fn unpin(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::Pinned(false)).await
 }
@@ -314,7 +309,7 @@ pub struct Mute {
 pub async fn mute(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
     OptionalBody(Mute { until }): OptionalBody<Mute>,
 ) -> Result<Json<ChatShown>, ApiError> {
     let until = match until {
@@ -343,7 +338,7 @@ pub async fn mute(
 pub async fn unmute(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<ChatPath>,
+    PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
     change(&api, &session, &path, ChatChange::MutedUntil(0)).await
 }

@@ -1,8 +1,7 @@
 //! Whom a session knows, what WhatsApp shows of them, and whom it blocked.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -15,9 +14,8 @@ use wapid_core::store::people::ContactRow;
 use super::Api;
 use super::caller::OwnSession;
 use super::error::ApiError;
-use super::messages::list::within;
 use super::openapi::Refusals;
-use super::path::Params;
+use super::params::{PathParams, QueryParams, next_of, within};
 use super::presence::{DONE, Done};
 use crate::session::{AskRefusal, Named, PictureSize, Portrayed};
 
@@ -98,9 +96,8 @@ pub struct ContactList {
 )]
 pub async fn list(
     session: OwnSession,
-    query: Result<Query<ContactQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<ContactQuery>,
 ) -> Result<Json<ContactList>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let search = query.search.as_deref().map(str::trim).filter(|search| !search.is_empty());
     if search.is_some_and(|search| search.len() > SEARCH_MAX || search.contains('\0')) {
@@ -113,8 +110,7 @@ pub async fn list(
     }
     let store = &session.caller.store;
     let rows = store.contacts(&session.row.key, search, query.after.as_deref(), limit).await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.alias.clone());
+    let next_cursor = next_of(&rows, limit, |row| row.alias.clone());
     Ok(Json(ContactList { contacts: rows.into_iter().map(shown).collect(), next_cursor }))
 }
 
@@ -165,7 +161,7 @@ pub struct PersonShown {
 pub async fn read(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<PersonPath>,
+    PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<PersonShown>, ApiError> {
     let portrayed = api.sessions.portray(&session.row, named(path.person())?).await?;
     let Portrayed { contact, person, picture, is_blocked } = portrayed;
@@ -225,10 +221,9 @@ pub struct PictureShown {
 pub async fn picture(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<PersonPath>,
-    query: Result<Query<PictureQuery>, QueryRejection>,
+    PathParams(path): PathParams<PersonPath>,
+    QueryParams(query): QueryParams<PictureQuery>,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let size = match query.size.as_deref() {
         None | Some("full") => PictureSize::Full,
         Some("preview") => PictureSize::Preview,
@@ -266,7 +261,7 @@ pub async fn picture(
 pub async fn block(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<PersonPath>,
+    PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<Done>, ApiError> {
     api.sessions.block(&session.row, named(path.person())?).await?;
     Ok(DONE)
@@ -285,7 +280,7 @@ pub async fn block(
 pub async fn unblock(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<PersonPath>,
+    PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<Done>, ApiError> {
     api.sessions.unblock(&session.row, named(path.person())?).await?;
     Ok(DONE)

@@ -40,7 +40,7 @@ mod messages;
 mod numbers;
 mod openapi;
 mod opt_outs;
-mod path;
+mod params;
 mod places;
 mod presence;
 mod profile;

@@ -1,8 +1,8 @@
 //! Who is not written to any more.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query};
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::phone::{Country, Phone};
@@ -11,6 +11,7 @@ use super::body::Body;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
+use super::params::{QueryParams, next_of, within};
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -55,17 +56,12 @@ pub struct OptOutList {
 )]
 pub async fn list(
     caller: Caller,
-    query: Result<Query<OptOutQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<OptOutQuery>,
 ) -> Result<Json<OptOutList>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
-    }
+    let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let after = query.after.filter(|after| after.bytes().all(|b| b.is_ascii_digit()));
     let rows = caller.store.opt_outs(after.as_deref(), limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_after = rows.last().filter(|_| full).map(|row| row.phone.digits().to_owned());
+    let next_after = next_of(&rows, limit, |row| row.phone.digits().to_owned());
     let opt_outs = rows
         .into_iter()
         .map(|row| OptedOut {

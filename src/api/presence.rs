@@ -14,7 +14,7 @@ use super::caller::OwnSession;
 use super::contacts::{PersonPath, named};
 use super::error::ApiError;
 use super::openapi::Refusals;
-use super::path::Params;
+use super::params::PathParams;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -120,7 +120,7 @@ pub struct PresenceShown {
 pub async fn follow(
     State(api): State<Api>,
     session: OwnSession,
-    Params(path): Params<PersonPath>,
+    PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<PresenceShown>, ApiError> {
     let (contact, seen) = api.sessions.follow_presence(&session.row, named(path.person())?).await?;
     let seen = seen.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Link a number, watch it, take it down.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use super::body::Body;
 use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
+use super::params::QueryParams;
 use crate::link::{Proxy, Timelock};
 use crate::qr;
 use crate::session::View;
@@ -268,9 +269,8 @@ pub struct QrQuery {
 pub async fn qr(
     State(api): State<Api>,
     session: OwnSession,
-    query: Result<Query<QrQuery>, axum::extract::rejection::QueryRejection>,
+    QueryParams(query): QueryParams<QrQuery>,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::bad("INVALID_PARAMETER", problem.body_text()))?;
     let now = api.sessions.store().clock().now();
     let offer = match api.sessions.view_of(&session.row).state {
         Standing::Linking { offers, .. } => offers.qr.filter(|offer| offer.expires_at > now),

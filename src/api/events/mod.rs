@@ -22,6 +22,7 @@ use super::body::OptionalBody;
 use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
+use super::params::QueryParams;
 
 mod feed;
 mod query;
@@ -31,7 +32,6 @@ mod ticket;
 
 pub use ticket::Ticket;
 
-pub use query::Params;
 use query::{EventQuery, Wanted};
 
 const PAGE: i64 = 100;
@@ -77,7 +77,7 @@ pub struct EventPage {
 pub async fn list(
     caller: Caller,
     State(api): State<Api>,
-    Params(query): Params<EventQuery>,
+    QueryParams(query): QueryParams<EventQuery>,
 ) -> Result<Json<EventPage>, ApiError> {
     let wanted = Wanted::of(query.types.as_deref(), query.session_id.as_deref())?;
     let limit = query.limit.unwrap_or(PAGE);

@@ -1,9 +1,6 @@
 //! Where a reader begins, and what it leaves out.
 
-use axum::extract::{FromRequestParts, Query};
-use axum::http::request::Parts;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use wapid_core::endpoint::{Format, Settings, names_events};
 use wapid_core::id::{EventId, SessionId};
@@ -14,19 +11,6 @@ use crate::api::error::ApiError;
 
 /// Patterns or sessions.
 const NAMES_MAX: usize = 100;
-
-/// The query, refused in our own shape.
-pub struct Params<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        let Query(value) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
-        Ok(Self(value))
-    }
-}
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -13,11 +13,12 @@ use futures::{SinkExt as _, Stream, StreamExt as _, stream};
 
 use super::FOLLOWERS_MAX;
 use super::feed::{Feed, Item};
-use super::query::{Params, Start, StreamQuery, Wanted, begin};
+use super::query::{Start, StreamQuery, Wanted, begin};
 use crate::api::Api;
 use crate::api::caller::Listener;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 
 /// A client has nothing to say to us; a control frame is at most 125 bytes.
 const HEARD_MAX: usize = 4 << 10;
@@ -44,7 +45,7 @@ pub async fn stream(
     listener: Listener,
     State(api): State<Api>,
     headers: HeaderMap,
-    Params(query): Params<StreamQuery>,
+    QueryParams(query): QueryParams<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let feed = open(listener, &api, query, &headers).await?;
     Ok(Sse::new(stream::unfold(feed, |mut feed| async {
@@ -75,7 +76,7 @@ pub async fn socket(
     listener: Listener,
     State(api): State<Api>,
     headers: HeaderMap,
-    Params(query): Params<StreamQuery>,
+    QueryParams(query): QueryParams<StreamQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let upgrade =

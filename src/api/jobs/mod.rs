@@ -8,8 +8,7 @@
 //! | `recipients` | what became of each person, as pages, as CSV, and summed up |
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,6 +21,7 @@ use super::Api;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
+use super::params::{QueryParams, next_of, within};
 
 pub mod new;
 pub mod recipients;
@@ -98,9 +98,8 @@ pub struct JobList {
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    query: Result<Query<JobQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<JobQuery>,
 ) -> Result<Json<JobList>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let session = query.session_id.as_deref().map(SessionId::parse).transpose();
     let state = query.state.as_deref().map(|word| {
@@ -117,8 +116,7 @@ pub async fn list(
             .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
     });
     let rows = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| full).map(|row| row.id.to_string());
+    let next_cursor = next_of(&rows, limit, |row| row.id.to_string());
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         jobs.push(view::job(&api, &caller, row, Detail::Glance).await?);
@@ -207,9 +205,8 @@ pub struct RetriedJob {
 pub async fn retry(
     State(api): State<Api>,
     job: OwnJob,
-    query: Result<Query<RetryQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<RetryQuery>,
 ) -> Result<Json<RetriedJob>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let unknown_too = query.include_unknown.unwrap_or(false);
     let (retried, unknown) = match job.caller.store.retry_failed(&job.row.id, unknown_too).await? {
         Retried::Queued { count, unknown } => (count, unknown),
@@ -220,12 +217,4 @@ pub async fn retry(
     let row = job.caller.store.job(&job.row.id).await?.ok_or_else(ApiError::no_job)?;
     let job = view::job(&api, &job.caller, row, Detail::Whole).await?;
     Ok(Json(RetriedJob { retried, unknown, job }))
-}
-
-fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
-    if (1..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ApiError::parameter(format!("{name}: 1 to {max}")))
-    }
 }

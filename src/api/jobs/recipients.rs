@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -19,10 +17,11 @@ use wapid_core::recipient::Fields;
 use wapid_core::store::TenantStore;
 use wapid_core::store::jobs::RecipientRow;
 
-use super::{OwnJob, within};
+use super::OwnJob;
 use crate::api::csv;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::api::params::{QueryParams, next_of, within};
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -95,9 +94,8 @@ pub struct Recipients {
 )]
 pub async fn list(
     job: OwnJob,
-    query: Result<Query<RecipientQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<RecipientQuery>,
 ) -> Result<Response, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let after = query.after.unwrap_or(0).max(0);
     let is_over = job.row.state.is_over();
@@ -120,8 +118,7 @@ pub async fn list(
     match query.format.as_deref() {
         None | Some("json") => {
             let rows = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
-            let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-            let next_after = rows.last().filter(|_| full).map(|row| row.seq);
+            let next_after = next_of(&rows, limit, |row| row.seq);
             let recipients = rows.into_iter().map(|row| teller.tell(row)).collect();
             Ok(Json(Recipients { recipients, next_after }).into_response())
         }

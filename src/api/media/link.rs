@@ -23,8 +23,8 @@ use crate::api::Api;
 use crate::api::body::OptionalBody;
 use crate::api::caller::Caller;
 use crate::api::error::{ApiError, ErrorBody};
-use crate::api::events::Params;
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 
 const SECONDS: i64 = 3_600;
 /// A week, as other stores' links.
@@ -105,7 +105,7 @@ pub struct LinkQuery {
 pub async fn open(
     State(api): State<Api>,
     id: GivenId,
-    Params(query): Params<LinkQuery>,
+    QueryParams(query): QueryParams<LinkQuery>,
     headers: HeaderMap,
 ) -> Result<Response<Body>, ApiError> {
     let id = id.ok().and_then(|Path(id)| MediaId::parse(&id)).ok_or_else(ApiError::no_media)?;

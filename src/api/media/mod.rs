@@ -18,8 +18,8 @@ use wapid_core::store::media::MediaRow;
 use super::Api;
 use super::caller::Caller;
 use super::error::ApiError;
-use super::events::Params;
 use super::openapi::Refusals;
+use super::params::{QueryParams, next_of, within};
 
 pub mod content;
 pub mod link;
@@ -135,11 +135,11 @@ pub struct MediaPage {
     get, path = "/api/whatsapp/media", tag = "media", params(MediaQuery),
     responses((status = 200, body = MediaPage), Refusals)
 )]
-pub async fn list(caller: Caller, Params(query): Params<MediaQuery>) -> Result<Json<MediaPage>, ApiError> {
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
-    }
+pub async fn list(
+    caller: Caller,
+    QueryParams(query): QueryParams<MediaQuery>,
+) -> Result<Json<MediaPage>, ApiError> {
+    let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let before = match &query.before {
         Some(text) => {
             let id = MediaId::parse(text);
@@ -148,9 +148,8 @@ pub async fn list(caller: Caller, Params(query): Params<MediaQuery>) -> Result<J
         None => None,
     };
     let rows = caller.store.media_page(before.as_ref(), limit).await?;
-    let full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
     Ok(Json(MediaPage {
-        next_before: rows.last().filter(|_| full).map(|row| row.id.to_string()),
+        next_before: next_of(&rows, limit, |row| row.id.to_string()),
         media: rows.iter().map(MediaView::of).collect(),
         used: caller.store.media_used().await?,
     }))

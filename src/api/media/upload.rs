@@ -21,9 +21,9 @@ use crate::api::Api;
 use crate::api::body::{self, read_json};
 use crate::api::caller::Caller;
 use crate::api::error::{ApiError, ErrorBody};
-use crate::api::events::Params;
 use crate::api::jobs::upload::{broken, text};
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 use crate::media::{Declared, Refusal};
 
 /// 16 MiB as base64, and the fields beside it. A larger file is uploaded, or fetched from a URL.
@@ -107,7 +107,7 @@ pub struct MediaForm {
 pub async fn create(
     State(api): State<Api>,
     caller: Caller,
-    Params(query): Params<UploadQuery>,
+    QueryParams(query): QueryParams<UploadQuery>,
     request: Request,
 ) -> Result<Json<MediaView>, ApiError> {
     let given = Given { kind: kind_of(query.kind.as_deref())?, file_name: query.file_name };

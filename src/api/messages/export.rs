@@ -3,8 +3,7 @@
 use std::io;
 
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -23,6 +22,7 @@ use crate::api::caller::Caller;
 use crate::api::csv;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 use crate::api::places::Place;
 
 /// Rows that are read and written at a time.
@@ -74,11 +74,9 @@ struct End {
 pub async fn export(
     State(api): State<Api>,
     caller: Caller,
-    format: Result<Query<FormatQuery>, QueryRejection>,
-    filters: Result<Query<Filters>, QueryRejection>,
+    QueryParams(format): QueryParams<FormatQuery>,
+    QueryParams(filters): QueryParams<Filters>,
 ) -> Result<Response, ApiError> {
-    let unreadable = |problem: QueryRejection| ApiError::parameter(problem.body_text());
-    let (Query(format), Query(filters)) = (format.map_err(unreadable)?, filters.map_err(unreadable)?);
     let format = match format.format.as_deref() {
         None | Some("csv") => Format::Csv,
         Some("jsonl") => Format::Jsonl,

@@ -1,8 +1,7 @@
 //! Read the message log, newest first.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
@@ -16,6 +15,7 @@ use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::api::params::{QueryParams, within};
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -86,11 +86,9 @@ impl Reach {
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
-    query: Result<Query<PageQuery>, QueryRejection>,
-    filters: Result<Query<Filters>, QueryRejection>,
+    QueryParams(query): QueryParams<PageQuery>,
+    QueryParams(filters): QueryParams<Filters>,
 ) -> Result<Json<Log>, ApiError> {
-    let unreadable = |problem: QueryRejection| ApiError::parameter(problem.body_text());
-    let (Query(query), Query(filters)) = (query.map_err(unreadable)?, filters.map_err(unreadable)?);
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let page = within("page", query.page.unwrap_or(1), DEEPEST_PAGE)?;
     let filter = filters.read()?;
@@ -125,12 +123,4 @@ pub async fn list(
         next_cursor: found.next.map(|key| key.0),
         reach: Reach::of(found.searched),
     }))
-}
-
-pub fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
-    if (1..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ApiError::parameter(format!("{name}: 1 to {max}")))
-    }
 }

@@ -1,8 +1,9 @@
 //! One message: what became of it, and erasing what it said.
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::id::{MessageKey, SessionId};
@@ -17,6 +18,7 @@ use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 
 /// WhatsApp's ids have at most some 40 characters.
 const ID_MAX: usize = 128;
@@ -27,6 +29,18 @@ const ID_MAX: usize = 128;
 pub struct WhichSession {
     /// Where the id could be of another session's message as well
     session: Option<String>,
+}
+
+/// The message in the path, as written.
+pub struct MessageId(String);
+
+impl FromRequestParts<Api> for MessageId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        let id = Path::<String>::from_request_parts(parts, api).await;
+        id.map(|Path(id)| Self(id)).map_err(|_| ApiError::no_message())
+    }
 }
 
 /// A message and its way
@@ -80,8 +94,8 @@ fn timeline(row: &MessageRow) -> Vec<Step> {
 pub async fn read(
     State(api): State<Api>,
     caller: Caller,
-    id: Result<Path<String>, PathRejection>,
-    query: Result<Query<WhichSession>, QueryRejection>,
+    MessageId(id): MessageId,
+    QueryParams(query): QueryParams<WhichSession>,
 ) -> Result<Json<Followed>, ApiError> {
     let row = find(&caller, id, query).await?;
     let timeline = timeline(&row);
@@ -90,13 +104,7 @@ pub async fn read(
     Ok(Json(Followed { message: Logged::of(row, own), timeline, since }))
 }
 
-async fn find(
-    caller: &Caller,
-    id: Result<Path<String>, PathRejection>,
-    query: Result<Query<WhichSession>, QueryRejection>,
-) -> Result<MessageRow, ApiError> {
-    let Path(id) = id.map_err(|_| ApiError::no_message())?;
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+async fn find(caller: &Caller, id: String, query: WhichSession) -> Result<MessageRow, ApiError> {
     let session = query.session.as_deref().map(SessionId::parse).transpose();
     let session = session.map_err(|problem| ApiError::parameter(format!("session: {problem}")))?;
     if id.len() > ID_MAX || id.contains('\0') {
@@ -137,8 +145,8 @@ pub struct MessageErased {
 pub async fn erase(
     State(api): State<Api>,
     caller: Caller,
-    id: Result<Path<String>, PathRejection>,
-    query: Result<Query<WhichSession>, QueryRejection>,
+    MessageId(id): MessageId,
+    QueryParams(query): QueryParams<WhichSession>,
 ) -> Result<Json<MessageErased>, ApiError> {
     let row = find(&caller, id, query).await?;
     // The file first: whoever is cut off here asks again, and finds the message.

@@ -15,7 +15,7 @@ use crate::api::body::Body;
 use crate::api::caller::Tester;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::path::Params;
+use crate::api::params::PathParams;
 
 /// The phone in the path.
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ pub struct PhonePresence {
 pub async fn presence(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhonePresence>,
 ) -> Result<Json<Done>, ApiError> {
     act(&api, &tester, &path, PhoneAct::Presence { state: body.value.state }).await
@@ -73,7 +73,7 @@ pub struct PhoneTypes {
 pub async fn typing(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneTypes>,
 ) -> Result<Json<Done>, ApiError> {
     let to = match Recipient::parse(&body.value.to)? {
@@ -101,7 +101,7 @@ pub struct PhoneProfile {
 pub async fn profile(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneProfile>,
 ) -> Result<Json<Done>, ApiError> {
     let PhoneProfile { name, about, picture } = body.value;
@@ -129,7 +129,7 @@ fn yes() -> bool {
 pub async fn block(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneBlocks>,
 ) -> Result<Json<Done>, ApiError> {
     let phone = digits(&body.value.phone)?;
@@ -152,7 +152,7 @@ pub struct PhoneSaves {
 pub async fn save(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneSaves>,
 ) -> Result<Json<Done>, ApiError> {
     let phone = digits(&body.value.phone)?;
@@ -183,7 +183,7 @@ pub struct PhoneChat {
 pub async fn chat(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneChat>,
 ) -> Result<Json<Done>, ApiError> {
     let PhoneChat { phone, archived, pinned, muted_until, read } = body.value;
@@ -214,7 +214,7 @@ pub struct Rings {
 pub async fn call(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<PhonePath>,
+    PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneCalls>,
 ) -> Result<Json<Rings>, ApiError> {
     let call = PhoneAct::Call { to: digits(&body.value.to)?, video: body.value.video };
@@ -267,7 +267,7 @@ pub struct SeenShown {
 pub async fn sees(
     State(api): State<Api>,
     tester: Tester,
-    Params(path): Params<SeesPath>,
+    PathParams(path): PathParams<SeesPath>,
 ) -> Result<Json<SeenShown>, ApiError> {
     let (phone, other) = (digits(&path.phone)?, digits(&path.other)?);
     let seen = api.sessions.sandbox().sees(&tester.book, &phone, &other).await?;

@@ -14,6 +14,7 @@ use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::api::params::{next_of, within};
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
@@ -133,18 +134,14 @@ pub async fn list(
 ) -> Result<Json<DeliveryList>, ApiError> {
     let id = existing(&caller, id).await?;
     let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::parameter(format!("limit: 1 to {PAGE_MAX}")));
-    }
+    let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let state = query.state.as_deref();
     if state.is_some_and(|state| !STATES.contains(&state)) {
         return Err(ApiError::parameter(format!("state: one of {}", STATES.join(", "))));
     }
     let before = query.cursor.unwrap_or(i64::MAX);
     let rows = caller.store.deliveries(&id, state, before, limit).await?;
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    let next_cursor = rows.last().filter(|_| is_full).map(|row| row.pos);
+    let next_cursor = next_of(&rows, limit, |row| row.pos);
     Ok(Json(DeliveryList { deliveries: rows.into_iter().map(Delivery::of).collect(), next_cursor }))
 }
 
