@@ -351,11 +351,7 @@ impl From<SendRefusal> for ApiError {
     fn from(problem: SendRefusal) -> Self {
         let text = sentence(&problem);
         match problem {
-            SendRefusal::NotReady { status, reason } => {
-                let mut refused = Self::bad("SESSION_NOT_READY", text);
-                (refused.body.status, refused.body.reason) = (Some(status.as_str()), Some(reason));
-                refused
-            }
+            SendRefusal::NotReady(problem) => problem.into(),
             SendRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
             SendRefusal::Blocked => Self::bad("RECIPIENT_BLOCKED", text),
             SendRefusal::LimitReached { limit, used } => {
@@ -506,7 +502,6 @@ impl From<groups::Refused> for ApiError {
         let text = sentence(&problem);
         match problem {
             groups::Refused::NotReady(problem) => problem.into(),
-            groups::Refused::Store(problem) => problem.into(),
             groups::Refused::Refusal(refusal) => match refusal {
                 Refusal::NotFound => Self::no_group(),
                 Refusal::NotMember => Self::bad("NOT_IN_GROUP", text),

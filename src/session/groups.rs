@@ -10,10 +10,10 @@ use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::id::SessionKey;
 use wapid_core::session::Account;
+use wapid_core::store::Store;
 use wapid_core::store::groups::GroupName;
 use wapid_core::store::ledger::GroupNews as Written;
 use wapid_core::store::sessions::SessionRow;
-use wapid_core::store::{Store, StoreError};
 
 use super::Sessions;
 use super::people::NotReady;
@@ -29,8 +29,6 @@ pub enum Refused {
     NotReady(#[from] NotReady),
     #[error(transparent)]
     Refusal(#[from] Refusal),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 impl Sessions {

@@ -12,7 +12,7 @@ use wapid_core::people::News;
 use wapid_core::store::ledger::{GroupNews, Owner};
 use wapid_core::store::{Store, StoreError};
 
-/// 12 s in all, as for receipts.
+/// 12 s in all.
 const TRIES: u32 = 7;
 /// As many as wait are written together.
 const AT_ONCE: usize = 256;
@@ -20,9 +20,13 @@ const AT_ONCE: usize = 256;
 const WISH_MS: i64 = 5_000;
 
 enum Entry {
+    Heard(SessionKey, Piece),
+    Barrier(oneshot::Sender<()>),
+}
+
+enum Piece {
     People(Owner, Vec<News>),
     Group(GroupNews),
-    Barrier(oneshot::Sender<()>),
 }
 
 /// Hands in what is heard. Cheap to clone.
@@ -37,8 +41,8 @@ impl Heard {
             let mut waiting = Vec::new();
             while queue.recv_many(&mut waiting, AT_ONCE).await > 0 {
                 let (lines, barriers) = by_session(waiting.drain(..));
-                for entry in lines.values().flatten() {
-                    desk.learn_wish(entry).await;
+                for piece in lines.values().flatten() {
+                    desk.learn_wish(piece).await;
                 }
                 let desk = &desk;
                 futures::future::join_all(lines.into_values().map(|line| desk.write(line))).await;
@@ -51,11 +55,11 @@ impl Heard {
     }
 
     pub fn note(&self, owner: &Owner, news: Vec<News>) {
-        let _ = self.0.send(Entry::People(owner.clone(), news));
+        let _ = self.0.send(Entry::Heard(owner.session.clone(), Piece::People(owner.clone(), news)));
     }
 
     pub fn note_group(&self, news: GroupNews) {
-        let _ = self.0.send(Entry::Group(news));
+        let _ = self.0.send(Entry::Heard(news.session.clone(), Piece::Group(news)));
     }
 
     /// Returns once everything noted so far is written.
@@ -67,25 +71,22 @@ impl Heard {
 }
 
 /// What is heard of one session, in its order: nobody waits for another session's.
-type Lines = BTreeMap<SessionKey, Vec<Entry>>;
+type Lines = BTreeMap<SessionKey, Vec<Piece>>;
 
 fn by_session(waiting: impl Iterator<Item = Entry>) -> (Lines, Vec<oneshot::Sender<()>>) {
     let (mut lines, mut barriers) = (Lines::new(), Vec::new());
     for entry in waiting {
-        let session = match &entry {
-            Entry::People(owner, _) => owner.session.clone(),
-            Entry::Group(news) => news.session.clone(),
-            Entry::Barrier(_) => {
-                if let Entry::Barrier(done) = entry {
-                    barriers.push(done);
-                }
+        let (session, piece) = match entry {
+            Entry::Heard(session, piece) => (session, piece),
+            Entry::Barrier(done) => {
+                barriers.push(done);
                 continue;
             }
         };
         let line = lines.entry(session).or_default();
-        match (line.last_mut(), entry) {
-            (Some(Entry::People(_, news)), Entry::People(_, more)) => news.extend(more),
-            (_, entry) => line.push(entry),
+        match (line.last_mut(), piece) {
+            (Some(Piece::People(_, news)), Piece::People(_, more)) => news.extend(more),
+            (_, piece) => line.push(piece),
         }
     }
     (lines, barriers)
@@ -98,14 +99,13 @@ struct Desk {
 }
 
 impl Desk {
-    async fn write(&self, line: Vec<Entry>) {
-        for entry in line {
-            match entry {
-                Entry::People(owner, news) => self.people(owner, news).await,
-                Entry::Group(news) => {
-                    until_written("a group", || self.store.note_groups(news.clone())).await;
+    async fn write(&self, line: Vec<Piece>) {
+        for piece in line {
+            match piece {
+                Piece::People(owner, news) => self.people(owner, news).await,
+                Piece::Group(news) => {
+                    until_written("news of a group", || self.store.note_groups(news.clone())).await;
                 }
-                Entry::Barrier(_) => {}
             }
         }
     }
@@ -116,13 +116,13 @@ impl Desk {
             news.retain(|one| !is_about_presence(one));
         }
         if !news.is_empty() {
-            until_written("people", || self.store.hear(owner.clone(), news.clone())).await;
+            until_written("news of people", || self.store.hear(owner.clone(), news.clone())).await;
         }
     }
 
     /// Whether the tenant wants presence told, where that is the question.
-    async fn learn_wish(&mut self, entry: &Entry) {
-        let Entry::People(owner, news) = entry else { return };
+    async fn learn_wish(&mut self, piece: &Piece) {
+        let Piece::People(owner, news) = piece else { return };
         let now = self.store.clock().now();
         let place = (owner.tenant.clone(), owner.mode);
         let is_known = self.wishes.get(&place).is_some_and(|(_, asked)| now.since(*asked) < WISH_MS);
@@ -143,7 +143,7 @@ fn is_about_presence(news: &News) -> bool {
 }
 
 /// A passing fault of the database is waited out; WhatsApp tells each thing once.
-async fn until_written<F>(of: &str, mut write: impl FnMut() -> F)
+pub(super) async fn until_written<F>(what: &str, mut write: impl FnMut() -> F)
 where
     F: Future<Output = Result<(), StoreError>>,
 {
@@ -151,7 +151,7 @@ where
     for _ in 0..TRIES {
         match write().await {
             Ok(()) | Err(StoreError::Closed) => return,
-            Err(error) => error!("What was heard of {of} was not written and is tried again: {error}"),
+            Err(error) => error!("What WhatsApp told, {what}, was not written and is tried again: {error}"),
         }
         tokio::time::sleep(pause).await;
         pause *= 2;

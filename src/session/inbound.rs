@@ -1,26 +1,22 @@
 //! What comes in: committed first, acknowledged to WhatsApp after.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 use wapid_core::clock::At;
 use wapid_core::id::SessionKey;
 use wapid_core::message::Status;
-use wapid_core::people::chat_of;
+use wapid_core::people::{ChatChange, News, Who};
 use wapid_core::phone::Phone;
+use wapid_core::store::Store;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
 use wapid_core::store::media::NewReceived;
-use wapid_core::store::{Store, StoreError};
 
 use super::Command;
+use super::heard::until_written;
 use super::timers::Timers;
 use crate::link::{Arrived, Commit, Recall};
-
-/// 12 s in all.
-const RECEIPT_TRIES: u32 = 7;
 
 /// The commit that a link runs before it acknowledges. Files of up to `auto_fetch` bytes are fetched by
 /// themselves.
@@ -40,20 +36,14 @@ pub fn commit_into(
                 .into_iter()
                 .map(|message| row_of(&store, &owner, message, auto_fetch, now))
                 .collect::<Result<Vec<_>, _>>()?;
-            let disappearing: Vec<(String, Option<String>, u32)> =
-                rows.iter().filter_map(disappearing).collect();
+            let told: Vec<News> = rows.iter().filter_map(timer_of).chain(news.iter().cloned()).collect();
             let has_files =
                 rows.iter().any(|row| row.file.as_ref().is_some_and(|file| file.next_at.is_some()));
             let received = store.receive(rows).await?;
             if !news.is_empty() {
-                store.hear(owner.clone(), news.clone()).await?;
-                timers.hear(&owner.session, &news);
+                store.hear(owner.clone(), news).await?;
             }
-            for (chat, person, seconds) in disappearing {
-                for jid in [Some(chat), person].into_iter().flatten() {
-                    timers.note(&owner.session, &jid, seconds);
-                }
-            }
+            timers.hear(&owner.session, &told);
             if has_files && let Some(commands) = commands.as_ref().and_then(|commands| commands.upgrade()) {
                 let _ = commands.send(Command::FetchFiles);
             }
@@ -70,12 +60,11 @@ pub fn commit_into(
     })
 }
 
-/// A message that disappears tells its chat's timer: the chat by both of its names.
-fn disappearing(row: &Inbound) -> Option<(String, Option<String>, u32)> {
+/// A message that disappears tells its chat's timer. The store reads it off the message.
+fn timer_of(row: &Inbound) -> Option<News> {
     let seconds = row.content.context.expires_in?;
-    let phone = row.phone.as_ref().map(Phone::digits);
-    let person = chat_of(&row.chat, phone);
-    Some((row.chat.clone(), (person != row.chat).then_some(person), seconds))
+    let who = (!row.is_group).then(|| Who { phone: row.phone.clone(), lid: row.lid.clone() });
+    Some(News::Chat { who, chat: row.chat.clone(), change: ChatChange::Disappears(seconds) })
 }
 
 /// The polls that a session knows, for whoever opens a vote.
@@ -131,19 +120,6 @@ fn row_of(
     })
 }
 
-/// A passing fault of the database is waited out; WhatsApp tells each receipt once.
-async fn write(store: &Store, news: ReceiptNews) {
-    let mut pause = Duration::from_millis(100);
-    for _ in 0..RECEIPT_TRIES {
-        match store.note_receipt(news.clone()).await {
-            Ok(()) | Err(StoreError::Closed) => return,
-            Err(error) => error!("A receipt was not written and is tried again: {error}"),
-        }
-        tokio::time::sleep(pause).await;
-        pause *= 2;
-    }
-}
-
 /// Writes receipts apart from the session's task, in order, as many as have queued at a time.
 #[derive(Clone)]
 pub struct Receipts(mpsc::UnboundedSender<Entry>);
@@ -163,7 +139,10 @@ impl Receipts {
                 let mut writes = Vec::new();
                 for entry in entries.drain(..) {
                     match entry {
-                        Entry::News(news) => writes.push(write(&store, news)),
+                        Entry::News(news) => {
+                            let store = &store;
+                            writes.push(until_written("a receipt", move || store.note_receipt(news.clone())));
+                        }
                         Entry::Barrier(done) => barriers.push(done),
                     }
                 }

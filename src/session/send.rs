@@ -23,7 +23,7 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
-use super::people::TypingWish;
+use super::people::{NotReady, TypingWish};
 use super::{Command, Handle, Sessions, Turn, Underway};
 use crate::link::{Link, SendFailure};
 
@@ -56,8 +56,8 @@ pub struct Sent {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SendRefusal {
-    #[error("the session is {}: {reason}", .status.as_str())]
-    NotReady { status: Status, reason: &'static str },
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
     #[error("the number is not on WhatsApp")]
     NotOnWhatsApp,
     /// WhatsApp would take it, and a person would have to unblock first.
@@ -151,8 +151,7 @@ impl Sessions {
         let (epoch, link) = {
             let view = handle.view.borrow();
             if !matches!(view.state, State::Ready { .. }) {
-                let (status, reason) = (view.state.status(), view.state.reason());
-                return Err(SendRefusal::NotReady { status, reason });
+                return Err(NotReady { status: view.state.status(), reason: view.state.reason() }.into());
             }
             (view.epoch, view.link.clone())
         };
@@ -378,7 +377,7 @@ struct Standing {
 
 /// The session went away between the question and the answer.
 fn not_ready(reason: &'static str) -> SendRefusal {
-    SendRefusal::NotReady { status: Status::Disconnected, reason }
+    NotReady { status: Status::Disconnected, reason }.into()
 }
 
 fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {
@@ -400,7 +399,7 @@ fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {
 fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
     match result {
         Ok(_) => "sent",
-        Err(SendRefusal::NotReady { .. }) => "not_ready",
+        Err(SendRefusal::NotReady(_)) => "not_ready",
         Err(SendRefusal::NotOnWhatsApp) => "not_on_whatsapp",
         Err(SendRefusal::Blocked) => "blocked",
         Err(SendRefusal::LimitReached { .. }) => "limit_reached",

@@ -17,7 +17,7 @@ use wacore::types::events::{Event, EventHandler, EventInterest, EventKind};
 use wacore::types::presence::{ChatPresence, ChatPresenceMedia, ReceiptType};
 use wacore_binary::Jid;
 use wapid_core::clock::At;
-use wapid_core::people::{Call, ChatChange, News, Presence, Typing};
+use wapid_core::people::{Call, ChatChange, News, Presence, Typing, Who};
 use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, RawNodeLease};
 
@@ -263,9 +263,7 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
             Some(chat_news(client, &update.jid, ChatChange::MutedUntil(until)).await)
         }
         Event::MarkChatAsReadUpdate(update) if update.action.read == Some(true) => {
-            let News::Chat { who, chat, .. } = chat_news(client, &update.jid, ChatChange::Read).await else {
-                return Vec::new();
-            };
+            let (who, chat) = named(client, &update.jid).await;
             Some(News::ChatReadUntil { who, chat, at: At(update.timestamp.timestamp_millis()) })
         }
         Event::IncomingCall(call) => call_of(client, call).await.map(News::Called),
@@ -292,8 +290,14 @@ fn is_own(client: &Client, sender: &Jid) -> bool {
 }
 
 async fn chat_news(client: &Client, chat: &Jid, change: ChatChange) -> News {
+    let (who, chat) = named(client, chat).await;
+    News::Chat { who, chat, change }
+}
+
+/// A chat by its JID, and the person whose it is.
+async fn named(client: &Client, chat: &Jid) -> (Option<Who>, String) {
     let who = if chat.is_pn() || chat.is_lid() { Some(who_of(client, chat).await) } else { None };
-    News::Chat { who, chat: chat.to_non_ad().to_string(), change }
+    (who, chat.to_non_ad().to_string())
 }
 
 async fn call_of(client: &Client, call: &IncomingCall) -> Option<Call> {
