@@ -87,6 +87,12 @@ pub enum News {
         chat: String,
         change: ChatChange,
     },
+    /// The messages of a chat disappear after so many seconds from now on; 0 is never.
+    Disappears {
+        who: Option<Who>,
+        chat: String,
+        seconds: u32,
+    },
     /// The owner read these messages.
     Read {
         wa_ids: Vec<String>,
@@ -126,10 +132,6 @@ pub enum ChatChange {
     Pinned(bool),
     /// Until then; -1 is for good, 0 is not any more.
     MutedUntil(i64),
-    /// Its messages disappear after so many seconds; 0 is never.
-    Disappears(u32),
-    /// All of it is read.
-    Read,
 }
 
 /// Somebody rings, or rang while this session was away.

@@ -159,6 +159,10 @@ async fn change(
 ) -> Result<Json<ChatShown>, ApiError> {
     let chat = Recipient::parse(&path.chat_id)?;
     let row = api.sessions.change_chat(&session.row, &chat, change).await?;
+    one(api, session, row).await
+}
+
+async fn one(api: &Api, session: &OwnSession, row: ChatRow) -> Result<Json<ChatShown>, ApiError> {
     let mut shown = shown(api, session, vec![row]).await?;
     Ok(Json(shown.remove(0)))
 }
@@ -214,7 +218,8 @@ pub async fn mark_read(
     session: OwnSession,
     PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
-    change(&api, &session, &path, ChatChange::Read).await
+    let row = api.sessions.read_chat(&session.row, &Recipient::parse(&path.chat_id)?).await?;
+    one(&api, &session, row).await
 }
 
 /// Archive a conversation, on all the owner's devices

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use wapid_core::clock::At;
 use wapid_core::id::SessionKey;
 use wapid_core::message::Status;
-use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
 use wapid_core::store::Store;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
@@ -64,7 +64,7 @@ pub fn commit_into(
 fn timer_of(row: &Inbound) -> Option<News> {
     let seconds = row.content.context.expires_in?;
     let who = (!row.is_group).then(|| Who { phone: row.phone.clone(), lid: row.lid.clone() });
-    Some(News::Chat { who, chat: row.chat.clone(), change: ChatChange::Disappears(seconds) })
+    Some(News::Disappears { who, chat: row.chat.clone(), seconds })
 }
 
 /// The polls that a session knows, for whoever opens a vote.

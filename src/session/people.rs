@@ -184,16 +184,21 @@ impl Sessions {
         let link = self.ready_link(row)?;
         let tenant = self.tenant_of(row);
         let known = tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)?;
-        if change == ChatChange::Read {
-            self.mark_read(row, ToRead::Chat(chat.clone())).await?;
-        }
         link.change_chat(&known.wire, change).await?;
         // The client tells of it as well; the caller is answered by what is stored, so it is stored first.
-        // What came in while the chat was read is not.
-        if change != ChatChange::Read {
-            let news = News::Chat { who: None, chat: known.chat.clone(), change };
-            self.store().hear(owner_of(row), vec![news]).await?;
-        }
+        let news = News::Chat { who: None, chat: known.chat.clone(), change };
+        self.store().hear(owner_of(row), vec![news]).await?;
+        tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)
+    }
+
+    /// Marks a chat read, for its writers and on all the owner's devices; answers the chat as it is then. What
+    /// came in meanwhile is not read.
+    pub async fn read_chat(&self, row: &SessionRow, chat: &Recipient) -> Result<ChatRow, AskRefusal> {
+        let link = self.ready_link(row)?;
+        let tenant = self.tenant_of(row);
+        let known = tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)?;
+        self.mark_read(row, ToRead::Chat(chat.clone())).await?;
+        link.show_read(&known.wire).await?;
         tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)
     }
 

@@ -13,7 +13,7 @@ use wapid_core::clock::At;
 use wapid_core::crash;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::key::Mode;
-use wapid_core::people::{ChatChange, News};
+use wapid_core::people::News;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
@@ -315,8 +315,7 @@ impl Task {
         if let What::Changed(Setting::EphemeralSeconds(seconds))
         | What::Came { ephemeral_seconds: seconds, .. } = &news.what
         {
-            let change = ChatChange::Disappears(*seconds);
-            let news = vec![News::Chat { who: None, chat: news.jid.clone(), change }];
+            let news = vec![News::Disappears { who: None, chat: news.jid.clone(), seconds: *seconds }];
             self.sessions.0.timers.hear(&self.row.key, &news);
             self.sessions.0.heard.note(&self.owner, news);
         }

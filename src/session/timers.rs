@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use wapid_core::id::SessionKey;
-use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::people::{News, Who};
 use wapid_core::phone::{Phone, Recipient};
 
 /// Seconds by chat, of each session. Cheap to clone.
@@ -34,7 +34,7 @@ impl Timers {
     /// What news tell of chats.
     pub fn hear(&self, session: &SessionKey, news: &[News]) {
         for one in news {
-            if let News::Chat { who, chat, change: ChatChange::Disappears(seconds) } = one {
+            if let News::Disappears { who, chat, seconds } = one {
                 let person = who.as_ref().and_then(Who::chat);
                 for jid in person.iter().chain([chat]) {
                     self.note(session, jid, *seconds);

@@ -170,7 +170,8 @@ async fn a_read_chat_keeps_what_came_meanwhile(db: TestDb) {
     )
     .await;
     assert_eq!(chats(&shop).await[0].unread, 1);
-    hear(&shop, News::Chat { who: None, chat: chat.chat, change: ChatChange::Read }).await;
+    let who = Some(who(Some(NUMBER), Some("987")));
+    hear(&shop, News::ChatReadUntil { who, chat: chat.chat, at: db.clock.now() }).await;
     assert_eq!(chats(&shop).await[0].unread, 0);
 }
 

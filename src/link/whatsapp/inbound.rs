@@ -10,7 +10,7 @@ use wacore::poll::{PollVoteCiphertext, compute_option_hash};
 use wacore::types::events::InboundMessage;
 use wacore_binary::{Jid, JidExt as _};
 use wapid_core::content::{Body, Poll};
-use wapid_core::people::{ChatChange, News, Who};
+use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
@@ -130,7 +130,7 @@ async fn timer_news(client: &Client, message: &InboundMessage, seconds: u32) -> 
         Some(Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid })
     };
     let chat = source.chat.to_non_ad().to_string();
-    News::Chat { who, chat, change: ChatChange::Disappears(seconds) }
+    News::Disappears { who, chat, seconds }
 }
 
 /// The other party of a chat of two, or who wrote into a group, by the names that are known.

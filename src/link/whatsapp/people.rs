@@ -252,17 +252,19 @@ impl Link {
                 ChatChange::MutedUntil(0) => actions.unmute_chat(&chat).await,
                 ChatChange::MutedUntil(until) if until < 0 => actions.mute_chat(&chat).await,
                 ChatChange::MutedUntil(until) => actions.mute_chat_until(&chat, until).await,
-                ChatChange::Disappears(_) => Err(AppStateError::InvalidRequest(
-                    "a timer is set by a message, not by a chat's settings".to_owned(),
-                )),
-                ChatChange::Read => actions.mark_chat_as_read(&chat, true, None).await,
             }
-            .map_err(|error| match error {
-                AppStateError::InvalidRequest(why) => AskFailure::Invalid(why),
-                other => AskFailure::Internal(other.to_string()),
-            })
+            .map_err(of_app_state)
         })
         .await
+    }
+
+    /// Shows a chat as read on all the owner's devices.
+    pub async fn show_read(&self, chat: &str) -> Result<()> {
+        let chat = jid(chat)?;
+        let shown = async {
+            self.client.chat_actions().mark_chat_as_read(&chat, true, None).await.map_err(of_app_state)
+        };
+        self.ask(CHANGE_TIMEOUT, shown).await
     }
 
     /// The name that others see beside what this account writes.
@@ -395,6 +397,13 @@ fn of_profile(error: ProfileError) -> AskFailure {
         ProfileError::Iq(error) => of_iq(error),
         ProfileError::Client(error) => of_client(error),
         ProfileError::InvalidArgument(why) => AskFailure::Invalid(why),
+        other => AskFailure::Internal(other.to_string()),
+    }
+}
+
+fn of_app_state(error: AppStateError) -> AskFailure {
+    match error {
+        AppStateError::InvalidRequest(why) => AskFailure::Invalid(why),
         other => AskFailure::Internal(other.to_string()),
     }
 }

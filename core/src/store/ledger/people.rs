@@ -78,9 +78,6 @@ pub(super) const READ_ALL: &str = "UPDATE messages SET read_at = $4
     WHERE session_key = $3 AND direction = 'in' AND read_at IS NULL AND target IS NULL
         AND tenant_id || '' = $1 AND mode || '' = $2";
 
-const ALL_READ: &str = "UPDATE chats SET unread = 0
-    WHERE tenant_id = $1 AND mode = $2 AND session_key = $3 AND chat = $4";
-
 pub(super) async fn write(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
@@ -94,8 +91,11 @@ pub(super) async fn write(
             match one {
                 News::Saved { .. } => {}
                 News::Chat { who, chat, change } => {
-                    let name = who.as_ref().and_then(Who::chat).unwrap_or_else(|| chat.clone());
-                    change_chat(tx, owner, &name, chat, *change).await?;
+                    change_chat(tx, owner, (who.as_ref(), chat), *change).await?;
+                }
+                News::Disappears { who, chat, seconds } => {
+                    let value = values![i64::from(*seconds)];
+                    set(tx, owner, (who.as_ref(), chat), DISAPPEAR, value).await?;
                 }
                 News::Read { wa_ids } => {
                     let less = read(tx, bench, now, owner, wa_ids).await?;
@@ -184,21 +184,27 @@ fn place_values(owner: &Owner, chat: &str) -> Vec<crate::store::tx::Value> {
 async fn change_chat(
     tx: &mut Tx<'_>,
     owner: &Owner,
-    chat: &str,
-    wire: &str,
+    (who, chat): (Option<&Who>, &str),
     change: ChatChange,
 ) -> Result<()> {
     let (statement, value) = match change {
         ChatChange::Archived(is_archived) => (ARCHIVE, values![is_archived]),
         ChatChange::Pinned(is_pinned) => (PIN, values![is_pinned]),
         ChatChange::MutedUntil(until) => (MUTE, values![until]),
-        ChatChange::Disappears(seconds) => (DISAPPEAR, values![i64::from(seconds)]),
-        ChatChange::Read => {
-            tx.run(ALL_READ, place_values(owner, chat)).await?;
-            return Ok(());
-        }
     };
-    tx.run(statement, [place_values(owner, chat), values![wire], value].concat()).await?;
+    set(tx, owner, (who, chat), statement, value).await
+}
+
+/// Sets something of a chat, which lies under the person's name.
+async fn set(
+    tx: &mut Tx<'_>,
+    owner: &Owner,
+    (who, chat): (Option<&Who>, &str),
+    statement: &'static str,
+    value: Vec<crate::store::tx::Value>,
+) -> Result<()> {
+    let name = who.and_then(Who::chat).unwrap_or_else(|| chat.to_owned());
+    tx.run(statement, [place_values(owner, &name), values![chat], value].concat()).await?;
     Ok(())
 }
 
@@ -280,6 +286,7 @@ fn told(news: &News, now: At) -> Option<NewEvent> {
         }
         News::Saved { .. }
         | News::Chat { .. }
+        | News::Disappears { .. }
         | News::Read { .. }
         | News::ChatReadUntil { .. }
         | News::ChatRead { .. }
