@@ -98,7 +98,8 @@ pub struct PresenceShown {
     state: Option<Presence>,
     /// Of somebody who is not online and shows it
     last_seen: Option<String>,
-    /// `composing`, `recording` or `paused`, where they did so in their chat with this session
+    /// `composing`, `recording` or `paused`, where they did so in their chat with this session within the last
+    /// 25 seconds
     #[schema(value_type = Option<String>)]
     typing: Option<Typing>,
 }

@@ -1,6 +1,7 @@
 //! What a link can ask and tell of people, in plain words.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -75,29 +76,67 @@ pub enum AskFailure {
 
 /// Whom a link remembers at most.
 const REMEMBERED_MAX: usize = 10_000;
+/// Who types says so every few seconds, and may go without a word that they stopped; after this much silence
+/// they have. As long as WhatsApp shows it (Cloud API reference, "Typing indicators").
+const TYPING_LASTS: Duration = Duration::from_secs(25);
 
 /// Who was seen, by their chat. It lasts as long as the link.
 #[derive(Default)]
 pub struct Sightings {
-    seen: Mutex<HashMap<String, LastSeen>>,
+    seen: Mutex<HashMap<String, Sighting>>,
     changed: Notify,
+}
+
+#[derive(Default)]
+struct Sighting {
+    last: LastSeen,
+    typed_at: Option<Instant>,
+}
+
+impl Sighting {
+    fn at(&self, now: Instant) -> LastSeen {
+        let is_over = self.typed_at.is_some_and(|at| now.duration_since(at) >= TYPING_LASTS);
+        LastSeen { typing: self.last.typing.filter(|_| !is_over), ..self.last }
+    }
+
+    fn is_there(&mut self, presence: Presence, last_seen: Option<At>) {
+        self.last.presence = Some(presence);
+        self.last.last_seen = last_seen.or(self.last.last_seen);
+        if presence == Presence::Unavailable {
+            self.last.typing = None;
+        }
+    }
+
+    fn types(&mut self, typing: Typing, now: Instant) {
+        (self.last.typing, self.typed_at) = (Some(typing), Some(now));
+    }
 }
 
 impl Sightings {
     pub fn of(&self, chat: &str) -> Option<LastSeen> {
-        self.seen.lock().get(chat).copied()
+        self.seen.lock().get(chat).map(|one| one.at(Instant::now()))
     }
 
-    /// Says whether it was news.
-    pub fn note(&self, chat: &str, by: impl FnOnce(&mut LastSeen)) -> bool {
+    /// Notes that somebody came or went. Says whether it was news.
+    pub fn note_presence(&self, chat: &str, presence: Presence, last_seen: Option<At>) -> bool {
+        self.note(chat, |one, _| one.is_there(presence, last_seen))
+    }
+
+    /// Notes what somebody does in a chat. Says whether it was news.
+    pub fn note_typing(&self, chat: &str, typing: Typing) -> bool {
+        self.note(chat, |one, now| one.types(typing, now))
+    }
+
+    fn note(&self, chat: &str, change: impl FnOnce(&mut Sighting, Instant)) -> bool {
+        let now = Instant::now();
         let mut seen = self.seen.lock();
         if seen.len() >= REMEMBERED_MAX && !seen.contains_key(chat) {
             seen.clear();
         }
         let one = seen.entry(chat.to_owned()).or_default();
-        let before = *one;
-        by(one);
-        let is_news = *one != before;
+        let before = one.at(now);
+        change(one, now);
+        let is_news = one.at(now) != before;
         drop(seen);
         self.changed.notify_waiters();
         is_news
@@ -122,11 +161,20 @@ mod tests {
     #[tokio::test]
     async fn a_sighting_is_news_once() {
         let seen = Sightings::default();
-        let here = |one: &mut LastSeen| one.presence = Some(Presence::Available);
-        assert!(seen.note("a", here));
-        assert!(!seen.note("a", here));
-        assert!(seen.note("a", |one| one.typing = Some(Typing::Composing)));
+        assert!(seen.note_presence("a", Presence::Available, None));
+        assert!(!seen.note_presence("a", Presence::Available, None));
+        assert!(seen.note_typing("a", Typing::Composing));
         assert_eq!(seen.known("a").await.typing, Some(Typing::Composing));
         assert_eq!(seen.of("b"), None);
+    }
+
+    #[test]
+    fn who_says_nothing_more_does_not_type_for_ever() {
+        let (mut seen, began) = (Sighting::default(), Instant::now());
+        seen.types(Typing::Composing, began);
+        let again = began + TYPING_LASTS * 3 / 4;
+        seen.types(Typing::Composing, again);
+        assert_eq!(seen.at(began + TYPING_LASTS).typing, Some(Typing::Composing));
+        assert_eq!(seen.at(again + TYPING_LASTS).typing, None);
     }
 }

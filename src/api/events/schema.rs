@@ -367,7 +367,8 @@ pub struct PresenceEvent {
     last_seen: Option<String>,
 }
 
-/// `chat.typing`: somebody types, records or stopped. Only with `presenceEvents` in the settings
+/// `chat.typing`: somebody types, records or stopped; who says nothing more for 25 seconds has stopped too, without
+/// an event. Changes of the same instant may come in either order. Only with `presenceEvents` in the settings
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TypingEvent {

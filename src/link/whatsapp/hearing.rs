@@ -213,15 +213,8 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
             let who = who_of(client, &seen.from).await;
             let presence = if seen.unavailable { Presence::Unavailable } else { Presence::Available };
             let last_seen = seen.last_seen.map(|at| At(at.timestamp_millis()));
-            let is_news = who.chat().is_some_and(|chat| {
-                people.sightings.note(&chat, |one| {
-                    one.presence = Some(presence);
-                    one.last_seen = last_seen.or(one.last_seen);
-                    if seen.unavailable {
-                        one.typing = None;
-                    }
-                })
-            });
+            let is_news =
+                who.chat().is_some_and(|chat| people.sightings.note_presence(&chat, presence, last_seen));
             is_news.then_some(News::Presence { who, presence, last_seen })
         }
         Event::ChatPresence(typing) => {
@@ -239,7 +232,7 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
                 None => (person.clone(), person),
             });
             places
-                .filter(|(place, _)| people.sightings.note(place, |one| one.typing = Some(state)))
+                .filter(|(place, _)| people.sightings.note_typing(place, state))
                 .map(|(_, chat)| News::Typing { who, chat, is_group, typing: state })
         }
         Event::ContactUpdate(update) => Some(News::Saved {
