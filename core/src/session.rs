@@ -1,7 +1,7 @@
 //! Where one linked number stands.
 //!
 //! Pure: no clock, no I/O, no async. [`State::step`] takes what happened and when, and answers with
-//! the next state and what to do about it. The session task (`session/task.rs`) does the doing.
+//! the next state and what to do about it. The session task (`session/task/`) does the doing.
 //!
 //! Reconnecting after a drop is the link's own business: `whatsapp-rust` retries with its own
 //! backoff. This machine hears of it as [`Input::Down`] and [`Input::Up`], and steps in when the link
