@@ -3,6 +3,8 @@
 //! The rules are in `wapid_core::session`; this does what they say. Signals carry the number of the
 //! link they came from, so that a late word of a closed link is not taken for news.
 
+mod parting;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,14 +22,12 @@ use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
 use super::fetcher::Fetcher;
-use super::outbox::{self, Context, Outbox, Outgoing, Verdict};
+use super::outbox::{self, Context, Outbox, Outgoing};
 use super::send::owner_of;
 use super::{CodeRefusal, Command, Sessions, View, groups, inbound};
 use crate::link::groups::{GroupNews, Setting, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
-/// How long a removal waits for a connection on which it can log the device out.
-const GOODBYE_PATIENCE_MS: i64 = 10_000;
 /// How long a session waits for what it has heard to be written.
 const HEARD_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a ready session asks its client whether it still has a connection.
@@ -502,48 +502,6 @@ impl Task {
         self.knows_groups.store(false, Ordering::Release);
     }
 
-    /// The number is unlinked: its keys are worthless, and what had no verdict gets none any more.
-    async fn unlinked(&mut self) {
-        self.forget().await;
-        self.outbox.take_waiting();
-        let context = self.context();
-        for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
-            // A job outlives the loss of its link: its message goes again, under the same id, when the
-            // number is linked again.
-            if row.job.is_some() {
-                self.sessions.abandon(&row.wa_id);
-                continue;
-            }
-            let error = "the number was unlinked before WhatsApp answered".to_owned();
-            outbox::give_up(context.clone(), Outgoing::of(row), "LOGGED_OUT", error).await;
-        }
-    }
-
-    /// What another number has sent, and had no answer to, does not go again from this one: whoever got
-    /// it would get it twice, for the id only counts within a chat.
-    async fn strand_unless(&self, phone: &str) {
-        let store = self.sessions.store();
-        // A guess would cost the session all that it knows.
-        let Some(last) = self.insist("last number", || store.last_phone(&self.row.key)).await else { return };
-        if last.as_deref().is_none_or(|last| last == phone) {
-            return;
-        }
-        // Before the new number is written down, so that a crash in between finds the old one again; and after
-        // what was heard for that one.
-        self.written().await;
-        let news = || store.hear(self.owner.clone(), vec![News::NumberChanged]);
-        if self.insist("change of number", news).await.is_none() {
-            return;
-        }
-        self.sessions.0.timers.forget(&self.row.key);
-        let unsettled = || store.unsettled(&self.row.key, self.epoch);
-        let Some(rows) = self.insist("unsettled messages", unsettled).await else { return };
-        for row in rows {
-            let error = "another number was linked before WhatsApp answered".to_owned();
-            outbox::give_up(self.context(), Outgoing::of(row), "OUTCOME_UNKNOWN", error).await;
-        }
-    }
-
     /// A passing fault of the database is waited out. `None` when it is closed.
     async fn insist<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Option<T>
     where
@@ -565,12 +523,6 @@ impl Task {
     /// What was heard is in the store, unless that takes too long.
     async fn written(&self) {
         let _ = tokio::time::timeout(HEARD_PATIENCE, self.sessions.0.heard.written()).await;
-    }
-
-    async fn forget(&self) {
-        if let Err(error) = self.sessions.0.parts.keystores.of(self.row.key.clone()).forget().await {
-            error!(session.key = %self.row.key, "A session's keys were not forgotten: {error}");
-        }
     }
 
     /// Has what is due fetched, by a task apart from this one.
@@ -619,57 +571,6 @@ impl Task {
             }
         }
         self.outbox.reconnected();
-    }
-
-    /// Logs out, forgets, deletes. Whatever fails on the way, a restart begins here again.
-    async fn remove(&mut self) -> Result<bool, StoreError> {
-        let told = self.say_goodbye().await;
-        self.close().await;
-        self.forget().await;
-        let store = self.sessions.store();
-        // The store fails what has no verdict yet; whoever waits for it hears so at once.
-        let open = store.unsettled(&self.row.key, i64::MAX).await?;
-        store.remove_session(&self.row.key).await?;
-        for row in open {
-            let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
-            self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
-        }
-        info!(session.key = %self.row.key, "Session removed");
-        Ok(told)
-    }
-
-    /// A device that is linked but not connected is connected once more, to be logged out.
-    async fn say_goodbye(&mut self) -> bool {
-        if self.state.account().is_none() {
-            return self.row.account.is_none();
-        }
-        if self.link.is_none() && self.open().await.is_err() {
-            return false;
-        }
-        let clock = self.sessions.store().clock().clone();
-        let give_up = clock.now().plus_ms(GOODBYE_PATIENCE_MS);
-        while !matches!(self.state, State::Ready { .. }) {
-            tokio::select! {
-                Some((link_no, signal)) = self.signals.recv() => match signal {
-                    Signal::Up if link_no == self.link_no => break,
-                    // Already unlinked: nothing left to tell WhatsApp.
-                    Signal::Over(End::LoggedOut) if link_no == self.link_no => return true,
-                    _ => {}
-                },
-                () = clock.until(give_up) => return false,
-            }
-        }
-        let Some(link) = self.link.clone() else { return false };
-        if link.log_out().await {
-            return true;
-        }
-        // WhatsApp may end the stream as logged out before its answer is read; that is an answer.
-        while let Ok((link_no, signal)) = self.signals.try_recv() {
-            if link_no == self.link_no && matches!(signal, Signal::Over(End::LoggedOut)) {
-                return true;
-            }
-        }
-        false
     }
 }
 
