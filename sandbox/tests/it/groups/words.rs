@@ -1,101 +1,19 @@
-//! Groups: who is in them, who may do what, and that everybody reads what is for them.
+//! What is written in a group, and who reads it.
 
 use std::collections::BTreeMap;
 
 use buffa::MessageField;
 use wacore::stanza::groups::GroupNotificationAction as Action;
 use wacore::types::events::Event;
-use wapid_sandbox::{
-    Addressing, FaultKind, GroupAct, GroupInfo, MessageKind, NewGroup, PhoneMessage, ReceiptKind, Role,
-    Sandbox, Tick,
-};
+use wapid_sandbox::{Addressing, FaultKind, GroupAct, MessageKind, PhoneMessage, ReceiptKind, Tick};
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message::protocol_message::Type;
-use whatsapp_rust::{
-    GroupCreateOptions, GroupError, GroupParticipantOptions, IqError, Jid, RevokeType, SendOptions,
-};
+use whatsapp_rust::{Jid, RevokeType, SendOptions};
 
+use super::{act, code, hears, made, message, phone_says, say, shown, told};
 use crate::support::{
     ALICE, BOB, BOOK, CAROL, Linked, Parts, linked, linked_with, network, server_ack, shows,
 };
-
-const DAVE: &str = "15550000004";
-
-fn new_group(participants: &[&str], addressing: Addressing) -> NewGroup {
-    NewGroup {
-        phone: CAROL.to_owned(),
-        subject: "Team".to_owned(),
-        participants: participants.iter().map(|phone| (*phone).to_owned()).collect(),
-        addressing,
-    }
-}
-
-/// Carol's phone makes a group of these.
-async fn made(sandbox: &Sandbox, participants: &[&str], addressing: Addressing) -> (GroupInfo, Jid) {
-    let done = sandbox.create_group(BOOK, new_group(participants, addressing)).await.expect("a group");
-    let group = done.group.expect("a group");
-    let jid = group.id.parse().expect("a JID");
-    (group, jid)
-}
-
-async fn act(sandbox: &Sandbox, group: &Jid, phone: &str, act: GroupAct) {
-    sandbox.act_in_group(BOOK, &group.to_string(), phone, act).await.expect("done");
-}
-
-fn message(text: &str) -> wa::Message {
-    wa::Message { conversation: Some(text.to_owned()), ..Default::default() }
-}
-
-async fn say(from: &Linked, group: &Jid, text: &str) -> String {
-    from.client.send_message(group.clone(), message(text)).await.expect("sent").message_id
-}
-
-async fn phone_says(sandbox: &Sandbox, phone: &str, group: &Jid, text: &str) -> String {
-    sandbox.send(BOOK, phone, PhoneMessage::text(group.to_string(), text)).await.expect("sent")
-}
-
-/// Waits for this text in the group; the sender's number.
-async fn hears(device: &Linked, group: &Jid, text: &str) -> String {
-    let heard = device.wait(text, |event| match event {
-        Event::Messages(batch) => batch
-            .iter()
-            .find(|one| one.message.conversation.as_deref() == Some(text))
-            .map(|one| one.info.source.clone()),
-        _ => None,
-    });
-    let source = heard.await;
-    assert_eq!(source.chat, *group, "{text} is in the wrong chat");
-    let known = [Some(&source.sender), source.sender_alt.as_ref()];
-    let number = known.into_iter().flatten().find(|jid| jid.is_pn());
-    number.expect("a number").user_base().to_owned()
-}
-
-/// Waits for a change of this group that `pick` likes.
-async fn told<T>(device: &Linked, group: &Jid, what: &str, pick: impl Fn(&Action) -> Option<T>) -> T {
-    device
-        .wait(what, |event| match event {
-            Event::GroupUpdate(update) if update.group_jid == *group => pick(&update.action),
-            _ => None,
-        })
-        .await
-}
-
-/// What the phone shows of the group, as (who, text).
-async fn shown(sandbox: &Sandbox, phone: &str, group: &Jid, count: usize) -> Vec<(String, String)> {
-    let of_group = |inbox: &wapid_sandbox::Inbox| -> Vec<(String, String)> {
-        let own = inbox.messages.iter().filter(|message| message.to == group.to_string());
-        own.map(|message| (message.from.clone(), message.message.clone())).collect()
-    };
-    of_group(&shows(sandbox, phone, |inbox| of_group(inbox).len() >= count).await)
-}
-
-fn code<T>(result: Result<T, GroupError>) -> Option<u16> {
-    match result {
-        Ok(_) => None,
-        Err(GroupError::Iq(IqError::ServerError { code, .. })) => Some(code),
-        Err(other) => panic!("no answer of the server: {other:?}"),
-    }
-}
 
 async fn texts_both_ways(addressing: Addressing) {
     let sandbox = network().await;
@@ -134,76 +52,6 @@ async fn members_write_to_each_other_by_hidden_ids() {
 #[tokio::test]
 async fn members_write_to_each_other_by_numbers() {
     texts_both_ways(Addressing::Pn).await;
-}
-
-#[tokio::test]
-async fn a_client_makes_a_group_and_everybody_hears_of_it_and_of_its_changes() {
-    let sandbox = network().await;
-    let alice = linked(&sandbox, ALICE).await;
-    let bob = linked(&sandbox, BOB).await;
-    let people = [BOB, CAROL].map(|phone| GroupParticipantOptions::new(Jid::pn(phone)));
-    let options = GroupCreateOptions::new("Team").with_participants(people.to_vec());
-    let group = alice.client.groups().create_group(options).await.expect("a group").metadata.id;
-    told(&bob, &group, "the group", |action| matches!(action, Action::Create { .. }).then_some(())).await;
-
-    let groups = alice.client.groups();
-    let subject = whatsapp_rust::GroupSubject::new("Team of two").expect("a subject");
-    groups.set_subject(group.clone(), subject).await.expect("renamed");
-    let renamed = told(&bob, &group, "a new name", |action| match action {
-        Action::Subject { subject, .. } => Some(subject.clone()),
-        _ => None,
-    });
-    assert_eq!(renamed.await, "Team of two");
-
-    let text = whatsapp_rust::GroupDescription::new("Be kind").expect("a description");
-    groups.set_description(group.clone(), Some(text.clone()), Default::default()).await.expect("described");
-    let described = told(&bob, &group, "a description", |action| match action {
-        Action::Description { description, .. } => description.clone(),
-        _ => None,
-    });
-    assert_eq!(described.await, "Be kind");
-    let stale = groups.set_description(group.clone(), Some(text), whatsapp_rust::PreviousDescription::Absent);
-    assert!(matches!(stale.await, Err(GroupError::DescriptionConflict)));
-
-    groups.set_locked(group.clone(), true).await.expect("locked");
-    groups.set_announce(group.clone(), true).await.expect("announcing");
-    groups.set_ephemeral(group.clone(), 86_400).await.expect("ephemeral");
-    let lasts = told(&bob, &group, "a timer", |action| match action {
-        Action::Ephemeral { expiration, .. } => Some(*expiration),
-        _ => None,
-    });
-    assert_eq!(lasts.await, 86_400);
-    let seen = bob.client.groups().get_metadata(&group).await.expect("a group");
-    assert_eq!((seen.subject.as_str(), seen.description.as_deref()), ("Team of two", Some("Be kind")));
-    assert!(seen.is_locked && seen.is_announcement);
-    assert_eq!(seen.ephemeral.and_then(|settings| settings.expiration), Some(86_400));
-    assert_eq!(seen.participants.len(), 3);
-    let numbers = seen.participants.iter().filter_map(|one| one.phone_number.as_ref());
-    assert_eq!(numbers.count(), 3, "a member's number is missing");
-    let owner = seen.participants.iter().find(|one| one.is_super_admin()).expect("an owner");
-    assert_eq!(owner.phone_number, Some(Jid::pn(ALICE)));
-    assert_eq!(bob.client.groups().get_participating().await.expect("a list").len(), 1);
-
-    groups.promote_participants(group.clone(), &[Jid::pn(BOB)]).await.expect("promoted");
-    told(&bob, &group, "a promotion", |action| matches!(action, Action::Promote { .. }).then_some(())).await;
-    let info = sandbox.group(BOOK, &group.to_string()).await.expect("a group");
-    let roles: Vec<Role> = info.participants.iter().map(|member| member.role).collect();
-    assert_eq!(roles, [Role::Owner, Role::Admin, Role::Member]);
-}
-
-#[tokio::test]
-async fn a_client_that_knows_the_members_is_not_told_again() {
-    let sandbox = network().await;
-    let alice = linked(&sandbox, ALICE).await;
-    let (_, group) = made(&sandbox, &[ALICE, BOB], Addressing::Lid).await;
-    let groups = alice.client.groups();
-    let first = groups.query_info(&group).await.expect("a group");
-    let fresh = groups.query_info_with_freshness(&group, whatsapp_rust::Freshness::Refresh);
-    let fresh = fresh.await.expect("a group");
-    assert!(std::sync::Arc::ptr_eq(&first, &fresh), "the whole group was sent again");
-    act(&sandbox, &group, CAROL, GroupAct::Remove { participants: vec![BOB.into()] }).await;
-    let fresh = groups.query_info_with_freshness(&group, whatsapp_rust::Freshness::Refresh);
-    assert_eq!(fresh.await.expect("a group").participants.len(), 2);
 }
 
 #[tokio::test]
@@ -386,110 +234,6 @@ async fn a_second_device_of_a_member_reads_along_and_so_does_the_own_phone() {
     let inbox = shows(&sandbox, ALICE, |inbox| inbox.messages.len() == 4).await;
     let own: Vec<bool> = inbox.messages.iter().map(|message| message.from_me).collect();
     assert_eq!(own, [false, false, true, true]);
-}
-
-#[tokio::test]
-async fn what_admins_alone_may_do_is_refused_to_others() {
-    let sandbox = network().await;
-    sandbox.create_phone(BOOK, DAVE, "Dave").await.expect("a phone");
-    let bob = linked(&sandbox, BOB).await;
-    let (_, group) = made(&sandbox, &[ALICE, BOB], Addressing::Lid).await;
-    let groups = bob.client.groups();
-    let alice = [Jid::pn(ALICE)];
-    assert_eq!(code(groups.remove_participants(group.clone(), &alice).await), Some(401));
-    assert_eq!(code(groups.promote_participants(group.clone(), &alice).await), Some(401));
-    assert_eq!(code(groups.set_announce(group.clone(), true).await), Some(401));
-    assert_eq!(code(groups.set_locked(group.clone(), true).await), Some(401));
-    assert_eq!(code(groups.get_invite_link(group.clone(), false).await), Some(401));
-    assert_eq!(code(groups.get_invite_link(group.clone(), true).await), Some(401));
-    let subject = || whatsapp_rust::GroupSubject::new("Mine").expect("a subject");
-    assert_eq!(code(groups.set_subject(group.clone(), subject()).await), None);
-    act(&sandbox, &group, CAROL, GroupAct::Lock { on: true }).await;
-    assert_eq!(code(groups.set_subject(group.clone(), subject()).await), Some(401));
-    act(&sandbox, &group, CAROL, GroupAct::MembersAdd { on: false }).await;
-    assert_eq!(code(groups.add_participants(group.clone(), &[Jid::pn(DAVE)]).await), Some(401));
-    let nowhere = Jid::group("120363000000000000");
-    assert_eq!(code(groups.get_metadata(&nowhere).await), Some(404));
-    let approval = whatsapp_rust::MembershipApprovalMode::On;
-    assert_eq!(code(groups.set_membership_approval(group.clone(), approval).await), Some(501));
-    let info = sandbox.group(BOOK, &group.to_string()).await.expect("a group");
-    assert_eq!((info.subject.as_str(), info.announce, info.participants.len()), ("Mine", false, 3));
-}
-
-#[tokio::test]
-async fn each_participant_of_a_change_gets_an_answer_of_their_own() {
-    let sandbox = network().await;
-    sandbox.create_phone(BOOK, DAVE, "Dave").await.expect("a phone");
-    sandbox.fault(BOOK, DAVE, FaultKind::GroupPrivacy.into()).await.expect("a setting");
-    let alice = linked(&sandbox, ALICE).await;
-    let groups = alice.client.groups();
-    let options = GroupCreateOptions::new("Team")
-        .with_participants([CAROL, DAVE].map(|phone| GroupParticipantOptions::new(Jid::pn(phone))).to_vec());
-    let group = groups.create_group(options).await.expect("a group").metadata.id;
-    let info = sandbox.group(BOOK, &group.to_string()).await.expect("a group");
-    let members: Vec<&str> = info.participants.iter().map(|member| member.phone.as_str()).collect();
-    assert_eq!(members, [ALICE, CAROL]);
-
-    let asked = [BOB, CAROL, DAVE, "15559999999"].map(Jid::pn);
-    let answers = groups.add_participants(group.clone(), &asked).await.expect("answers");
-    let errors: Vec<Option<&str>> = answers.iter().map(|answer| answer.error.as_deref()).collect();
-    assert_eq!(errors, [None, Some("409"), Some("403"), Some("404")]);
-    let asked = [ALICE, BOB, DAVE].map(Jid::pn);
-    let answers = groups.remove_participants(group.clone(), &asked).await.expect("answers");
-    let errors: Vec<Option<&str>> = answers.iter().map(|answer| answer.error.as_deref()).collect();
-    assert_eq!(errors, [Some("406"), None, Some("404")]);
-
-    sandbox.fault(BOOK, DAVE, FaultKind::Clear.into()).await.expect("a setting");
-    let answers = groups.add_participants(group.clone(), &[Jid::pn(DAVE)]).await.expect("answers");
-    assert!(answers[0].is_ok());
-}
-
-#[tokio::test]
-async fn a_link_lets_people_in_until_it_is_reset() {
-    let sandbox = network().await;
-    let alice = linked(&sandbox, ALICE).await;
-    let bob = linked(&sandbox, BOB).await;
-    let (_, group) = made(&sandbox, &[ALICE], Addressing::Lid).await;
-    act(&sandbox, &group, CAROL, GroupAct::Promote { participants: vec![ALICE.into()] }).await;
-    let link = alice.client.groups().get_invite_link(group.clone(), false).await.expect("a link");
-    let seen = bob.client.groups().get_invite_info(&link).await.expect("a group");
-    assert_eq!((seen.id.clone(), seen.subject.as_str(), seen.size), (group.clone(), "Team", Some(2)));
-    assert!(seen.participants.is_empty(), "a stranger sees who is in the group");
-    let joined = bob.client.groups().join_with_invite_code(&link).await.expect("joined");
-    assert_eq!(*joined.group_jid(), group);
-    let reason = told(&alice, &group, "a new member", |action| match action {
-        Action::Add { reason, .. } => Some(reason.clone()),
-        _ => None,
-    });
-    assert_eq!(reason.await.as_deref(), Some("invite"));
-    assert_eq!(code(bob.client.groups().join_with_invite_code(&link).await), Some(304));
-    say(&bob, &group, "I am in").await;
-    assert_eq!(hears(&alice, &group, "I am in").await, BOB);
-
-    let next = alice.client.groups().get_invite_link(group.clone(), true).await.expect("a link");
-    assert_ne!(link, next);
-    bob.client.groups().leave(group.clone()).await.expect("left");
-    assert_eq!(code(bob.client.groups().join_with_invite_code(&link).await), Some(410));
-    assert_eq!(code(bob.client.groups().get_invite_info("AAAAAAAAAAAAAAAAAAAAAA").await), Some(406));
-    bob.client.groups().join_with_invite_code(&next).await.expect("joined");
-    act(&sandbox, &group, CAROL, GroupAct::Remove { participants: vec![BOB.into()] }).await;
-    assert_eq!(code(bob.client.groups().join_with_invite_code(&next).await), Some(405));
-}
-
-#[tokio::test]
-async fn a_group_without_its_owner_has_an_admin_and_an_empty_one_is_gone() {
-    let sandbox = network().await;
-    let alice = linked(&sandbox, ALICE).await;
-    let (_, group) = made(&sandbox, &[ALICE], Addressing::Lid).await;
-    act(&sandbox, &group, CAROL, GroupAct::Leave).await;
-    told(&alice, &group, "the promotion", |action| matches!(action, Action::Promote { .. }).then_some(()))
-        .await;
-    let info = sandbox.group(BOOK, &group.to_string()).await.expect("a group");
-    assert_eq!(info.participants.iter().map(|member| member.role).collect::<Vec<_>>(), [Role::Admin]);
-    alice.client.groups().leave(group.clone()).await.expect("left");
-    let gone = sandbox.group(BOOK, &group.to_string()).await.expect_err("nobody is in it");
-    assert_eq!(gone.code(), "GROUP_NOT_FOUND");
-    assert!(alice.client.groups().get_participating().await.expect("a list").is_empty());
 }
 
 #[tokio::test]
