@@ -5,21 +5,25 @@
 //! a bound; when it is reached, the oldest blobs leave. What was answered is in the journal, and its
 //! file is complete before; files that the journal does not know are taken away at the next start.
 
+mod incoming;
+mod name;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _, SeekFrom, Write};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tracing::{debug, warn};
 
+use self::incoming::Room;
+pub(super) use self::incoming::{CHUNK, Incoming};
+use self::name::direct_path;
+pub(crate) use self::name::{Token, path_id};
 use crate::account::json;
 use crate::error::SandboxError;
 use crate::journal::{Batch, Journal};
@@ -30,57 +34,12 @@ const BLOBS: &str = "blobs";
 /// Where what is being written is. Nothing there outlives the process.
 const INCOMING: &str = "incoming";
 
-/// The SHA-256 of a blob as it is uploaded.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Token([u8; 32]);
-
-impl Token {
-    pub(crate) fn from_hash(hash: &[u8]) -> Option<Self> {
-        hash.try_into().ok().map(Self)
-    }
-
-    /// As it is written in a URL.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::from_hash(&BASE64.decode(text.trim_end_matches('=')).ok()?)
-    }
-
-    fn file_name(self) -> String {
-        hex::encode(self.0)
-    }
-}
-
-impl fmt::Display for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&BASE64.encode(self.0))
-    }
-}
-
-/// The name of a blob within a direct path: what a client was given, whatever it put behind it.
-pub(crate) fn path_id(direct_path: &str) -> Option<&str> {
-    let path = direct_path.split(['?', '&']).next()?;
-    path.rsplit('/').next()?.strip_suffix(SUFFIX)
-}
-
-/// How names of blobs end in a path, as WhatsApp's do.
-const SUFFIX: &str = ".enc";
-
-/// The path to a blob. WhatsApp's always have a query, and clients append to it.
-fn direct_path(book: &str, id: &str) -> String {
-    format!("/v/{book}/{id}{SUFFIX}?ccb=11-4")
-}
-
 /// What was found under a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
     pub token: Token,
     /// Whether the path led there once and does no longer.
     pub is_gone: bool,
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({self})")
-    }
 }
 
 /// A blob that was put on a shelf.
@@ -279,7 +238,7 @@ impl Shelves {
         expected: Option<Token>,
         journal: &Journal,
     ) -> Result<Stored, Unwanted> {
-        let token = Token(incoming.hash.clone().finalize().into());
+        let token = Token::of(&incoming.hash);
         if expected.is_some_and(|expected| expected != token) {
             return Err(Unwanted::WrongHash);
         }
@@ -430,83 +389,6 @@ impl Shelf {
     }
 }
 
-/// Room on a shelf, given back when it is dropped.
-struct Room {
-    shelves: Arc<Shelves>,
-    book: String,
-    bytes: u64,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        if let Some(shelf) = self.shelves.books.lock().get_mut(&self.book) {
-            shelf.reserved = shelf.reserved.saturating_sub(self.bytes);
-        }
-    }
-}
-
-/// A blob that is being written. Dropped, it leaves nothing.
-pub(crate) struct Incoming {
-    room: Room,
-    path: Option<PathBuf>,
-    file: File,
-    hash: Sha256,
-    written: u64,
-    expected: u64,
-}
-
-/// What is read from a file in one go.
-pub(super) const CHUNK: usize = 64 * 1024;
-
-impl Incoming {
-    pub(super) fn is_complete(&self) -> bool {
-        self.written == self.expected
-    }
-
-    /// The upload broke off: what came stays for a while, for a client that goes on.
-    pub(super) fn keep_part(mut self, token: Token) {
-        let shelves = Arc::clone(&self.room.shelves);
-        let mut books = shelves.books.lock();
-        let Some(shelf) = books.get_mut(&self.room.book) else {
-            return;
-        };
-        let Some(path) = self.path.take_if(|_| self.written > 0) else {
-            return;
-        };
-        shelf.bytes += self.written;
-        shelf.parts.push_back(Part { token, path, bytes: self.written });
-        if shelf.parts.len() > limits::PARTS_PER_BOOK
-            && let Some(oldest) = shelf.parts.pop_front()
-        {
-            shelf.bytes -= oldest.bytes;
-            discard(&oldest.path);
-        }
-        // The room is given back under the same lock, when both are dropped.
-        drop(books);
-    }
-}
-
-impl Write for Incoming {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.hash.update(&bytes[..count]);
-        self.written += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for Incoming {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            discard(path);
-        }
-    }
-}
-
 fn record_place(book: &str, token: Token) -> String {
     format!("{book}/{SHELF}/{}", token.file_name())
 }
@@ -526,6 +408,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = fs::DirEntry> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     const BOOK: &str = "..";
@@ -588,7 +472,7 @@ mod tests {
         let (shelves, journal) = (shelves(1_000), Journal::in_memory());
         let mut incoming = shelves.begin(BOOK, 4, &journal).expect("room");
         incoming.write_all(b"data").expect("writes");
-        let other = Token(Sha256::digest(b"other").into());
+        let other = Token::from_hash(&Sha256::digest(b"other")).expect("a hash");
         assert!(matches!(shelves.finish(incoming, Some(other), &journal), Err(Unwanted::WrongHash)));
         assert!(shelves.open(BOOK, other).is_none());
     }
