@@ -13,9 +13,6 @@ use super::error::ApiError;
 pub const BODY_MAX: usize = 1 << 20;
 /// Characters of a reason.
 const REASON_MAX: usize = 300;
-/// A larger body is read on and thrown away up to here, so that the caller hears our answer: who is
-/// cut off while writing sees a broken connection instead.
-const DRAIN_MAX: usize = 64 << 20;
 
 /// The body as `T`, and the bytes it came from, for a fingerprint.
 pub struct Body<T> {
@@ -59,17 +56,15 @@ pub fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 /// Up to `max` bytes.
 pub async fn read(body: Stream, max: usize) -> Result<Bytes, ApiError> {
     let mut chunks = body.into_data_stream();
-    let (mut kept, mut seen) = (Vec::new(), 0);
+    let mut kept = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| ApiError::slow_body())?;
-        seen += chunk.len();
-        if seen <= max {
-            kept.extend_from_slice(&chunk);
-        } else if seen > DRAIN_MAX {
-            break;
+        if kept.len() + chunk.len() > max {
+            return Err(ApiError::too_large(max));
         }
+        kept.extend_from_slice(&chunk);
     }
-    if seen > max { Err(ApiError::too_large(max)) } else { Ok(kept.into()) }
+    Ok(kept.into())
 }
 
 fn explain(problem: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {

@@ -49,6 +49,7 @@ mod sandbox;
 mod send;
 mod sessions;
 mod settings;
+mod unread;
 pub mod webhooks;
 
 /// A body that stops arriving is given up after this long.
@@ -204,6 +205,7 @@ pub fn router(api: Api) -> Router {
         .method_not_allowed_fallback(|| std::future::ready(error::ApiError::method_not_allowed()))
         // Each route that reads a body has its own limit; this is the largest, a form's with a file.
         .layer(DefaultBodyLimit::max(jobs::new::FORM_MAX))
+        .layer(axum::middleware::map_request(unread::read_on))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,

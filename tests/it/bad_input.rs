@@ -237,3 +237,50 @@ async fn a_client_that_never_finishes_its_headers_is_hung_up_on() {
     let ended = tokio::time::timeout(std::time::Duration::from_secs(20), silent.read_to_end(&mut rest)).await;
     assert!(ended.is_ok(), "the silent connection was still open after 20 s");
 }
+
+/// Most clients write a whole request before they read: what refuses them at once must still be heard.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_refused_while_writing_hears_why() {
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let good = shop.test.key.as_str();
+    let form = "multipart/form-data; boundary=b";
+    let large = vec![b'x'; 48 << 20];
+    for (path, key, kind, status) in [
+        ("/api/whatsapp/session", "nobody's", "application/json", 401),
+        ("/api/whatsapp/nothing", good, "application/json", 404),
+        ("/api/whatsapp/session", good, "application/json", 413),
+        ("/api/whatsapp/session/main/send-bulk", good, form, 404),
+        ("/api/whatsapp/media", good, form, 400),
+        ("/api/whatsapp/media?type=image", good, "image/png", 400),
+    ] {
+        let head = |length: usize, more: &str| {
+            format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: {kind}\r\n\
+                 Content-Length: {length}\r\n{more}\r\n"
+            )
+        };
+        let socket = tokio::net::TcpStream::connect(app.gateway().address).await.expect("a connection");
+        let mut socket = tokio::io::BufReader::new(socket);
+        socket.write_all(head(large.len(), "").as_bytes()).await.expect("headers");
+        socket.write_all(&large).await.unwrap_or_else(|error| panic!("{path}: cut off by {error}"));
+        let mut line = String::new();
+        socket.read_line(&mut line).await.expect("an answer");
+        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {line}");
+
+        // Whoever asks first is spared the trouble.
+        let socket = tokio::net::TcpStream::connect(app.gateway().address).await.expect("a connection");
+        let mut socket = tokio::io::BufReader::new(socket);
+        socket.write_all(head(large.len(), "Expect: 100-continue\r\n").as_bytes()).await.expect("headers");
+        line.clear();
+        socket.read_line(&mut line).await.expect("an answer");
+        if [401, 404].contains(&status) {
+            assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {line}");
+            let rest = socket.read_to_end(&mut Vec::new()).await;
+            assert!(rest.is_ok(), "{path}: {rest:?}");
+        } else {
+            assert!(line.starts_with("HTTP/1.1 100 "), "{path}: {line}");
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! A new file: as a form, as a body, by a URL, or as base64.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use axum::Json;
@@ -34,10 +33,8 @@ const SMALL_JSON: u64 = body::BODY_MAX as u64;
 const JSON_WITHIN: Duration = Duration::from_secs(120);
 /// A type or a file name.
 const PART_MAX: usize = 4 << 10;
-/// What still comes of a refused file is thrown away up to here, and for so long, so that its sender hears
-/// why: who is cut off while writing sees a broken connection instead.
-const DRAIN_MAX: usize = 64 << 20;
-const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+/// How long a form is read for a part behind its file.
+const BEHIND_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -154,13 +151,8 @@ async fn from_body(
     body: Body,
 ) -> Result<MediaRow, ApiError> {
     let declared = Declared { kind: given.kind, mime, file_name: given.file_name, origin: Origin::Upload };
-    let mut body = body.into_data_stream().map(|piece| piece.map_err(|_| Refusal::TooSlow));
-    let taken = api.media.take(&caller.store, declared, &mut body).await;
-    // Who is too slow is not waited for.
-    if !matches!(taken, Ok(_) | Err(Refusal::TooSlow)) {
-        drain(Pin::new(&mut body)).await;
-    }
-    Ok(taken?)
+    let body = body.into_data_stream().map(|piece| piece.map_err(|_| Refusal::TooSlow));
+    Ok(api.media.take(&caller.store, declared, body).await?)
 }
 
 /// `curl -d` calls JSON a form, and nobody sends a file as one.
@@ -194,13 +186,8 @@ async fn from_form(
                 let mime = field.content_type().map(str::to_owned);
                 let file_name = file_name.or(named);
                 let declared = Declared { kind, mime, file_name, origin: Origin::Upload };
-                let taken = api.media.take(&caller.store, declared, pieces(field)).await;
-                if matches!(taken, Err(Refusal::TooSlow)) {
-                    return Ok(taken?);
-                }
-                let late = drain_form(&mut form).await;
-                let row = taken?;
-                if let Some(late) = late {
+                let row = api.media.take(&caller.store, declared, pieces(field)).await?;
+                if let Some(late) = part_behind(&mut form).await {
                     // The file went by what was said until it came.
                     api.media.remove(&caller.store, &row.id).await?;
                     return Err(ApiError::bad("INVALID_FORM", format!("{late}: put it before the file")));
@@ -257,33 +244,15 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn drain(mut body: Pin<&mut (impl Stream<Item = Result<Bytes, Refusal>> + Send)>) {
-    let rest = async {
-        let mut seen = 0;
-        while let Some(Ok(piece)) = body.next().await {
-            seen += piece.len();
-            if seen > DRAIN_MAX {
-                break;
+/// The name of a part that came too late to be heeded.
+async fn part_behind(form: &mut Multipart) -> Option<String> {
+    let named = async {
+        while let Ok(Some(field)) = form.next_field().await {
+            if let Some(name) = field.name() {
+                return Some(name.to_owned());
             }
         }
+        None
     };
-    let _ = timeout(DRAIN_WITHIN, rest).await;
-}
-
-/// Reads a form to its end; the name of a part that came too late to be heeded.
-async fn drain_form(form: &mut Multipart) -> Option<String> {
-    let rest = async {
-        let (mut seen, mut late) = (0, None);
-        while let Ok(Some(mut field)) = form.next_field().await {
-            late = late.or_else(|| field.name().map(str::to_owned));
-            while let Ok(Some(piece)) = field.chunk().await {
-                seen += piece.len();
-                if seen > DRAIN_MAX {
-                    return late;
-                }
-            }
-        }
-        late
-    };
-    timeout(DRAIN_WITHIN, rest).await.unwrap_or_default()
+    timeout(BEHIND_WITHIN, named).await.unwrap_or_default()
 }
