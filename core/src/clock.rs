@@ -85,12 +85,34 @@ impl Clock {
         }
     }
 
+    /// The first round begins so many milliseconds from now.
+    pub fn rounds(&self, every_ms: i64) -> Rounds {
+        Rounds { clock: self.clone(), every_ms, next: self.now().plus_ms(every_ms) }
+    }
+
     /// Turns a manual clock forward. The system clock does not turn.
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(hand) = self {
             let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
             hand.send_modify(|now| *now = now.saturating_add(ms));
         }
+    }
+}
+
+/// What happens again and again, at a distance from one beginning to the next. A round that took longer than
+/// that is followed by the next at once.
+#[derive(Debug)]
+pub struct Rounds {
+    clock: Clock,
+    every_ms: i64,
+    next: At,
+}
+
+impl Rounds {
+    /// Returns when the next round begins. May be given up and asked again.
+    pub async fn next(&mut self) {
+        self.clock.until(self.next).await;
+        self.next = self.clock.now().plus_ms(self.every_ms);
     }
 }
 
@@ -119,5 +141,25 @@ mod tests {
         early.await.unwrap();
         assert!(!late.is_finished());
         late.abort();
+    }
+
+    async fn begins(rounds: &mut Rounds) -> bool {
+        tokio::select! {
+            biased;
+            () = rounds.next() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn time_that_passes_within_a_round_counts_for_the_next() {
+        let clock = Clock::manual(At(0));
+        let mut rounds = clock.rounds(100);
+        assert!(!begins(&mut rounds).await, "too early");
+        clock.advance(Duration::from_millis(250));
+        assert!(begins(&mut rounds).await);
+        assert!(!begins(&mut rounds).await, "what was missed is made up for once");
+        clock.advance(Duration::from_millis(110));
+        assert!(begins(&mut rounds).await);
     }
 }

@@ -171,13 +171,14 @@ impl Deliveries {
 async fn sweep(deliveries: Deliveries) {
     let mut closing = deliveries.0.closing.subscribe();
     let clock = deliveries.store().clock().clone();
+    let mut rounds = clock.rounds(SWEEP_MS);
     loop {
         match deliveries.store().endpoints_with_work(clock.now()).await {
             Ok(due) => due.iter().for_each(|endpoint| deliveries.poke(endpoint)),
             Err(error) => warn!("Deliveries that are due could not be read: {error}"),
         }
         tokio::select! {
-            () = clock.until(clock.now().plus_ms(SWEEP_MS)) => {}
+            () = rounds.next() => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
     }

@@ -21,9 +21,10 @@ const EVERY_MS: i64 = 60_000;
 pub(super) async fn run(sessions: Sessions) {
     let mut closing = sessions.0.closing.subscribe();
     let clock = sessions.store().clock().clone();
+    let mut rounds = clock.rounds(EVERY_MS);
     loop {
         tokio::select! {
-            () = clock.until(clock.now().plus_ms(EVERY_MS)) => {}
+            () = rounds.next() => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
         if let Err(error) = look(&sessions, clock.now()).await {

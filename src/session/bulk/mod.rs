@@ -157,9 +157,10 @@ fn wake_key(session: &SessionKey) -> String {
 pub(super) async fn sweep(sessions: Sessions) {
     let mut closing = sessions.0.closing.subscribe();
     let clock = sessions.store().clock().clone();
+    let mut rounds = clock.rounds(SWEEP_MS);
     loop {
         tokio::select! {
-            () = clock.until(clock.now().plus_ms(SWEEP_MS)) => {}
+            () = rounds.next() => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
         match sessions.store().sessions_with_work(clock.now()).await {
