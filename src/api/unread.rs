@@ -13,6 +13,7 @@ use axum::extract::Request;
 use axum::http::header;
 use futures::StreamExt as _;
 use hyper::body::{Frame, SizeHint};
+use tokio::runtime::Handle;
 
 /// Whoever sends more is cut off: half again as much as the largest file that anybody may send us.
 const REST_MAX: usize = 150 << 20;
@@ -63,8 +64,10 @@ impl HttpBody for Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) {
-            tokio::spawn(tokio::time::timeout(REST_WITHIN, throw_away(body)));
+        let rest = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
+        // A process that ends has no runtime any more.
+        if let (Some(body), Ok(runtime)) = (rest, Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(REST_WITHIN, throw_away(body)));
         }
     }
 }
