@@ -202,15 +202,13 @@ async fn a_session_that_is_away_fails_nobody() {
     session.fault("503").await;
     job.until_processed(25).await;
     shop.test.post(&session.path("/stop"), json!({})).await.ok();
-    let waiting = job.until_waiting("session").await;
-    assert!(waiting["waiting"]["message"].as_str().unwrap().contains("stopped"), "{waiting}");
+    job.until_waiting_as("session", "stopped").await;
     shop.test.post(&session.path("/start"), json!({})).await.ok();
     job.until_processed(35).await;
 
     // Unlinked on the phone: it waits until the number is linked again.
     shop.test.post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"})).await.ok();
-    let waiting = job.until_waiting("session").await;
-    assert!(waiting["waiting"]["message"].as_str().unwrap().contains("logged_out"), "{waiting}");
+    let waiting = job.until_waiting_as("session", "logged_out").await;
     assert_eq!(waiting["failed"], json!(0));
     shop.linked("main", "5511900000001").await;
     let done = job.until_completed().await;
@@ -326,7 +324,8 @@ async fn another_number_does_not_repeat_what_the_last_one_sent() {
     until("one on its way", async || (!job.recipients("&outcome=sending").await.is_empty()).then_some(()))
         .await;
     shop.test.post("/api/sandbox/phones/5511900000001/unlink", json!({"sessionId": "main"})).await.ok();
-    job.until_waiting("session").await;
+    // It hears of it once it has found its connection dead, and another.
+    job.until_waiting_as("session", "logged_out").await;
     let before = job.read().await["processed"].as_i64().unwrap();
     shop.linked("main", "5511900000009").await;
     let done = job.until_completed().await;

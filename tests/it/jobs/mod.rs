@@ -71,6 +71,16 @@ impl Job<'_> {
         self.until(&format!("waiting: {reason}"), |job| job["waiting"]["reason"] == reason).await
     }
 
+    /// And its message says this.
+    pub async fn until_waiting_as(&self, reason: &str, words: &str) -> Value {
+        self.until(&format!("waiting: {reason}, {words}"), |job| {
+            let waiting = &job["waiting"];
+            waiting["reason"] == reason
+                && waiting["message"].as_str().is_some_and(|text| text.contains(words))
+        })
+        .await
+    }
+
     pub async fn until_processed(&self, count: i64) -> Value {
         self.until(&format!("at {count}"), |job| job["processed"].as_i64() >= Some(count)).await
     }
