@@ -89,26 +89,31 @@ pub struct Sightings {
 
 #[derive(Default)]
 struct Sighting {
-    last: LastSeen,
-    typed_at: Option<Instant>,
+    presence: Option<Presence>,
+    last_seen: Option<At>,
+    typing: Option<(Typing, Instant)>,
 }
 
 impl Sighting {
     fn at(&self, now: Instant) -> LastSeen {
-        let is_over = self.typed_at.is_some_and(|at| now.duration_since(at) >= TYPING_LASTS);
-        LastSeen { typing: self.last.typing.filter(|_| !is_over), ..self.last }
+        let typing = self.typing.filter(|(_, since)| now.duration_since(*since) < TYPING_LASTS);
+        LastSeen {
+            presence: self.presence,
+            last_seen: self.last_seen,
+            typing: typing.map(|(typing, _)| typing),
+        }
     }
 
     fn is_there(&mut self, presence: Presence, last_seen: Option<At>) {
-        self.last.presence = Some(presence);
-        self.last.last_seen = last_seen.or(self.last.last_seen);
+        self.presence = Some(presence);
+        self.last_seen = last_seen.or(self.last_seen);
         if presence == Presence::Unavailable {
-            self.last.typing = None;
+            self.typing = None;
         }
     }
 
     fn types(&mut self, typing: Typing, now: Instant) {
-        (self.last.typing, self.typed_at) = (Some(typing), Some(now));
+        self.typing = Some((typing, now));
     }
 }
 
