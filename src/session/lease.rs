@@ -18,10 +18,10 @@ pub(super) async fn renew(sessions: Sessions) {
     let mut closing = sessions.0.closing.subscribe();
     let clock = sessions.store().clock().clone();
     let mut renewed_at = clock.now();
+    let mut rounds = clock.rounds(LEASE_MS / i64::from(RENEWALS));
     for round in 1u32.. {
-        let next = clock.now().plus_ms(LEASE_MS / i64::from(RENEWALS));
         tokio::select! {
-            () = clock.until(next) => {}
+            () = rounds.next() => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
         match renew_once(&sessions).await {
