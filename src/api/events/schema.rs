@@ -354,7 +354,8 @@ pub struct OptOutEvent {
     message_id: Option<String>,
 }
 
-/// `presence.updated`: somebody whom a session follows came or went. Only with `presenceEvents` in the settings
+/// `presence.updated`: somebody whom a session follows came or went. Changes of the same instant may come in either
+/// order. Only with `presenceEvents` in the settings
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PresenceEvent {
