@@ -277,6 +277,16 @@ impl Session<'_> {
         self.caller.post("/api/sandbox/faults", fault).await.ok();
     }
 
+    /// Waits until `pick` finds something among this session's events of that type, oldest first.
+    pub async fn until_events(&self, kind: &str, pick: impl Fn(&[Value]) -> Option<Value>) -> Value {
+        let path = format!("/api/whatsapp/events?types={kind}&sessionId={}&limit=1000", self.id);
+        until(&format!("{kind} of the session {}", self.id), || async {
+            let log = self.caller.get(&path).await.ok();
+            pick(log["events"].as_array().expect("events"))
+        })
+        .await
+    }
+
     /// The log's row of a message, once it has that status.
     pub async fn until_logged(&self, message_id: &str, status: &str) -> Value {
         until(&format!("{message_id} {status}"), || async {

@@ -37,12 +37,9 @@ impl Session<'_> {
 
     /// The first event of this type about this group that fits.
     async fn told(&self, kind: &str, group: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        until(&format!("{kind} of the session {}", self.id), || async {
-            let log = self.caller.get(&format!("/api/whatsapp/events?types={kind}&limit=100")).await.ok();
-            let events = log["events"].as_array().expect("events");
-            let mine = events.iter().filter(|event| event["sessionId"] == self.id.as_str());
-            let data = mine.map(|event| &event["data"]);
-            data.clone().find(|data| data["groupId"] == group && fits(data)).cloned()
+        self.until_events(kind, |events| {
+            let mut data = events.iter().map(|event| &event["data"]);
+            data.find(|data| data["groupId"] == group && fits(data)).cloned()
         })
         .await
     }

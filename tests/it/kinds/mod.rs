@@ -76,12 +76,8 @@ impl Session<'_> {
 
     /// This session's first event of that type about a message.
     pub async fn until_told(&self, kind: &str, message_id: &str) -> Value {
-        let events = format!("/api/whatsapp/events?limit=1000&types={kind}");
-        until(&format!("{kind} of {message_id}"), || async {
-            let log = self.caller.get(&events).await.ok();
-            let events = log["events"].as_array().expect("events");
-            let mut mine = events.iter().filter(|event| event["sessionId"] == self.id.as_str());
-            mine.find(|event| event["data"]["messageId"] == message_id).cloned()
+        self.until_events(kind, |events| {
+            events.iter().find(|event| event["data"]["messageId"] == message_id).cloned()
         })
         .await
     }

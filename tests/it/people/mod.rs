@@ -65,14 +65,8 @@ impl Session<'_> {
 
     /// The latest event of a kind, once it is as wanted.
     pub async fn until_event(&self, kind: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        until(kind, || async {
-            let log = self
-                .caller
-                .get(&format!("/api/whatsapp/events?types={kind}&sessionId={}&limit=100", self.id))
-                .await
-                .ok();
-            let events = log["events"].as_array().expect("events");
-            events.iter().rev().map(|event| event["data"].clone()).find(|data| wanted(data))
+        self.until_events(kind, |events| {
+            events.iter().rev().map(|event| &event["data"]).find(|data| wanted(data)).cloned()
         })
         .await
     }
