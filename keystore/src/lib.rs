@@ -18,6 +18,8 @@
 //!   however many rows it has.
 //! - **In order.** A session's writes take effect in the order in which it gave them, so a crash
 //!   leaves what some prefix of them wrote.
+//! - **Over when it is over.** What a client still writes after [`Keystore::end`] is refused, so that it
+//!   neither brings back what was forgotten nor meddles with its successor.
 //! - **Sealed.** Every secret is sealed to `table:session:row`; a row copied elsewhere does not open.
 //!
 //! # Why a crash inside a flush breaks no ratchet
@@ -56,6 +58,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use wapid_core::id::SessionKey;
 use wapid_core::seal::{Seal, SealError};
 use wapid_core::store::Db;
@@ -88,11 +91,12 @@ struct Shared {
     writer: Writer,
 }
 
-/// One session's `Backend`. Cheap to clone; every clone is the same keystore.
+/// One session's `Backend`. Cheap to clone; every clone is the same keystore, and ends with it.
 #[derive(Debug, Clone)]
 pub struct Keystore {
     shared: Arc<Shared>,
     session: SessionKey,
+    has_ended: Arc<RwLock<bool>>,
 }
 
 /// Why a keystore could not do what it was asked.
@@ -106,6 +110,8 @@ pub enum Fault {
     Unreadable(Arc<serde_json::Error>),
     #[error("keystore: the writer has stopped")]
     Closed,
+    #[error("keystore: the link that writes here was closed")]
+    Ended,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -124,7 +130,7 @@ impl From<Fault> for wacore::store::error::StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Database(_) => Self::Database(Box::new(fault)),
-            Fault::Closed => Self::Connection(Box::new(fault)),
+            Fault::Closed | Fault::Ended => Self::Connection(Box::new(fault)),
             Fault::Sealed(_) | Fault::Unreadable(_) => Self::Serialization(Box::new(fault)),
         }
     }
@@ -138,7 +144,7 @@ impl Keystores {
     }
 
     pub fn of(&self, session: SessionKey) -> Keystore {
-        Keystore { shared: Arc::clone(&self.shared), session }
+        Keystore { shared: Arc::clone(&self.shared), session, has_ended: Arc::default() }
     }
 }
 
@@ -147,9 +153,19 @@ impl Keystore {
         &self.session
     }
 
+    /// Refuses from here on what is written through this handle and its clones. What was handed in before
+    /// is still written, and ahead of whatever the session's next handle is given.
+    ///
+    /// For a link that was closed. Whoever has an end of its client may still be writing: the client's
+    /// own saver, a send on its way.
+    pub fn end(&self) {
+        *self.has_ended.write() = true;
+    }
+
     /// Removes everything this session remembered, in one transaction.
     ///
-    /// Stop its link first: a client that still runs writes its memory again.
+    /// Close its link and [end](Self::end) its keystore first: a client that still runs writes its memory
+    /// again.
     ///
     /// # Errors
     /// [`Fault`]; then nothing was removed.
@@ -175,7 +191,7 @@ impl Keystore {
     }
 
     async fn commit(&self, statements: Vec<Statement>) -> Result<u64, Fault> {
-        self.shared.writer.commit(&self.session, statements).await
+        self.shared.writer.commit(&self.session, &self.has_ended, statements).await
     }
 
     fn db(&self) -> &Db {

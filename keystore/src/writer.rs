@@ -13,6 +13,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
+use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
 use wapid_core::id::SessionKey;
 use wapid_core::store::Db;
@@ -55,6 +56,7 @@ impl Writer {
     pub(crate) async fn commit(
         &self,
         session: &SessionKey,
+        has_ended: &RwLock<bool>,
         statements: Vec<Statement>,
     ) -> Result<u64, Fault> {
         if statements.is_empty() {
@@ -64,7 +66,15 @@ impl Writer {
         #[expect(clippy::cast_possible_truncation, reason = "any lane will do that is always the same")]
         let lane = &self.lanes[hash as usize % self.lanes.len()];
         let (done, answer) = oneshot::channel();
-        lane.send(Order { statements, done }).await.map_err(|_| Fault::Closed)?;
+        let place = lane.reserve().await.map_err(|_| Fault::Closed)?;
+        {
+            // Held while the order is given: an end falls before it or after it, never between.
+            let has_ended = has_ended.read();
+            if *has_ended {
+                return Err(Fault::Ended);
+            }
+            place.send(Order { statements, done });
+        }
         answer.await.map_err(|_| Fault::Closed)?
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::sync::mpsc;
-use wacore::store::InMemoryBackend;
 use wapid::link::{ASKED_MAX, Health, Letter, Link, SendFailure, Signal, Timelock, Way, Wiring};
-use wapid_core::clock::At;
+use wapid_core::clock::{At, Clock};
 use wapid_core::content::Content;
+use wapid_core::id::SessionKey;
 use wapid_core::message::new_wa_id;
+use wapid_core::store::{Durability, Store};
+use wapid_keystore::Keystores;
 use wapid_sandbox::{Fault, FaultKind, Sandbox, Storage};
 
 const BOOK: &str = "shop";
@@ -17,7 +20,7 @@ const ANA: &str = "5511900000002";
 const NOBODY: &str = "5511900009999";
 const DEADLINE: Duration = Duration::from_secs(30);
 
-async fn linked() -> (Sandbox, Link) {
+async fn linked() -> (Sandbox, Link, TempDir) {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
     for phone in [SHOP, ANA] {
         sandbox.create_phone(BOOK, phone, "Somebody").await.expect("a phone");
@@ -27,8 +30,11 @@ async fn linked() -> (Sandbox, Link) {
         http: sandbox.http(BOOK),
         static_key: sandbox.static_key(),
     };
-    let backend = Arc::new(InMemoryBackend::new());
-    let wiring = Wiring { backend, way, hides: Arc::default(), device_name: "Test".into() };
+    let home = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", home.path().join("wapid.db").display());
+    let store = Store::open(&url, Durability::Process, &[7; 32], Clock::System).await.expect("a store");
+    let keys = Keystores::new(store.db().clone(), store.seal().clone()).of(SessionKey::new());
+    let wiring = Wiring { keys, way, hides: Arc::default(), device_name: "Test".into() };
     let (told, mut signals) = mpsc::unbounded_channel();
     let tell = move |signal| {
         let _ = told.send(signal);
@@ -46,7 +52,7 @@ async fn linked() -> (Sandbox, Link) {
         }
     };
     tokio::time::timeout(DEADLINE, up).await.expect("the link comes up");
-    (sandbox, link)
+    (sandbox, link, home)
 }
 
 async fn restrict(sandbox: &Sandbox, kind: FaultKind) {
@@ -55,7 +61,7 @@ async fn restrict(sandbox: &Sandbox, kind: FaultKind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accounts_standing_is_what_whatsapp_says() {
-    let (sandbox, link) = linked().await;
+    let (sandbox, link, _home) = linked().await;
     let Health { timelock, new_chats } = link.health().await.expect("an answer");
     let healthy = new_chats.expect("a quota");
     assert_eq!((timelock, healthy.status.as_str()), (Timelock::Inactive, "NONE"));
@@ -75,7 +81,7 @@ async fn an_accounts_standing_is_what_whatsapp_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_question_asks_for_many_numbers() {
-    let (_sandbox, link) = linked().await;
+    let (_sandbox, link, _home) = linked().await;
     let answers = link.are_on_whatsapp(&[NOBODY, ANA, SHOP, "15550000009", ANA]).await.expect("answers");
     assert_eq!(answers, [false, true, true, false, true].map(Some));
     assert!(link.are_on_whatsapp(&[]).await.expect("nothing to ask").is_empty());
@@ -87,7 +93,7 @@ async fn one_question_asks_for_many_numbers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
-    let (sandbox, link) = linked().await;
+    let (sandbox, link, _home) = linked().await;
     let (asked, hello) = (Content::text("anybody there?"), Content::text("hello"));
     let made_at = At(1_700_000_000_000);
     let letter = |content, wa_id| Letter { content, file: None, thumbnail: None, wa_id, made_at };

@@ -33,6 +33,8 @@ on_both_engines!(
     a_row_copied_elsewhere_does_not_open,
     sessions_do_not_see_each_other,
     a_forgotten_session_leaves_nothing,
+    what_a_closed_link_still_writes_is_refused,
+    a_link_that_writes_to_its_end_brings_nothing_back,
     a_linked_device_comes_back_as_it_was,
     many_prekeys_are_one_commit,
     a_refused_write_fails_alone,
@@ -214,6 +216,48 @@ async fn a_forgotten_session_leaves_nothing(database: &Database) {
         assert_eq!(rows(&database.db, table, &keystore).await, 0, "{table}");
     }
     assert!(!keystore.exists().await.unwrap());
+}
+
+async fn what_a_closed_link_still_writes_is_refused(database: &Database) {
+    let keystores = database.keystores();
+    let (old, session) = (keystores.of(SessionKey::new()), "551@s.whatsapp.net");
+    let saver = old.clone();
+    old.put_session(session, b"first").await.unwrap();
+    old.end();
+    assert!(saver.put_session(session, b"late").await.is_err());
+    assert!(saver.save(&Device::new()).await.is_err());
+    assert!(saver.create().await.is_err());
+    let next = keystores.of(old.session().clone());
+    assert_eq!(next.get_session(session).await.unwrap().unwrap(), Bytes::from_static(b"first"));
+    assert!(!next.exists().await.unwrap());
+    next.put_session(session, b"second").await.unwrap();
+    assert_eq!(next.get_session(session).await.unwrap().unwrap(), Bytes::from_static(b"second"));
+}
+
+/// Its writers do not know that it is over; the session is forgotten in the midst of them.
+async fn a_link_that_writes_to_its_end_brings_nothing_back(database: &Database) {
+    let keystores = database.keystores();
+    for _ in 0..20 {
+        let old = keystores.of(SessionKey::new());
+        let writers: Vec<_> = (0..8)
+            .map(|n| {
+                let old = old.clone();
+                let to = format!("{n}@s.whatsapp.net");
+                tokio::spawn(async move { while old.put_session(&to, b"record").await.is_ok() {} })
+            })
+            .collect();
+        while !old.has_session("7@s.whatsapp.net").await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        old.end();
+        keystores.of(old.session().clone()).forget().await.unwrap();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        for table in TABLES {
+            assert_eq!(rows(&database.db, table, &old).await, 0, "{table}");
+        }
+    }
 }
 
 async fn a_linked_device_comes_back_as_it_was(database: &Database) {

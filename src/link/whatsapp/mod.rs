@@ -48,6 +48,7 @@ use wacore::types::events::EventHandler;
 use wacore::types::lid_pn::LearningSource;
 use wacore_binary::Jid;
 use wapid_core::session::{Account, Rest};
+use wapid_keystore::Keystore;
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
@@ -81,7 +82,8 @@ const PLACEHOLDER: &str = "0";
 
 /// What a link needs to open.
 pub struct Wiring {
-    pub backend: Arc<dyn Backend>,
+    /// Of its own: they end with the link.
+    pub keys: Keystore,
     pub way: Way,
     /// The owner does not want to be seen; kept from link to link.
     pub hides: Arc<AtomicBool>,
@@ -106,6 +108,7 @@ pub enum OpenError {
 /// A running client. [`Link::close`] it: dropping leaves it running.
 pub struct Link {
     client: Arc<Client>,
+    keys: Keystore,
     acks: Acks,
     /// `None` once closed.
     running: Mutex<Option<JoinHandle<()>>>,
@@ -149,9 +152,10 @@ impl Link {
                 (transport, http, Some(static_key), Some(FIXED_VERSION))
             }
         };
-        let backend = wiring.backend.clone();
+        let keys = wiring.keys;
+        let backend: Arc<dyn Backend> = Arc::new(keys.clone());
         let builder = Bot::builder()
-            .with_backend_arc(wiring.backend)
+            .with_backend_arc(backend.clone())
             .with_transport_factory(AnyTransport(transport))
             .with_http_client(AnyHttp(http.clone()))
             .with_runtime(TokioRuntime)
@@ -190,6 +194,7 @@ impl Link {
         });
         Ok(Self {
             client,
+            keys,
             acks,
             running: Mutex::new(Some(running)),
             unflushed,
@@ -324,13 +329,14 @@ impl Link {
         told
     }
 
-    /// Flushes what the client holds and ends it. Nothing of it runs on afterwards, so the same keys
-    /// may be opened again.
+    /// Flushes what the client holds and ends it. What of it still runs afterwards writes nothing, so the
+    /// same session may be opened again, or its keys be forgotten.
     pub async fn close(&self) {
         let Some(mut running) = self.running.lock().take() else { return };
         let polite = async {
             self.client.disconnect().await;
             let _ = (&mut running).await;
+            self.save_device().await;
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, polite).await.is_err() {
             warn!("A link did not close within {CLOSE_TIMEOUT:?} and was cut");
@@ -338,7 +344,18 @@ impl Link {
             let _ = tokio::time::timeout(CUT_TIMEOUT, &mut running).await;
             running.abort();
         }
+        self.keys.end();
         self.acks.lose_all();
+    }
+
+    /// Once more, whatever the client's own saver has just taken upon itself and will not be allowed to
+    /// write.
+    async fn save_device(&self) {
+        let device = self.client.persistence_manager();
+        device.modify_device(|_| ()).await;
+        if let Err(error) = device.flush().await {
+            warn!("A link's device was not saved at its close: {error}");
+        }
     }
 }
 
@@ -348,6 +365,7 @@ impl Drop for Link {
         if let Some(running) = self.running.lock().take() {
             self.client.signal_shutdown_sync();
             running.abort();
+            self.keys.end();
         }
     }
 }

@@ -438,7 +438,7 @@ impl Task {
             let _ = signals.send((link_no, signal));
         };
         let wiring = Wiring {
-            backend: Arc::new(parts.keystores.of(self.row.key.clone())),
+            keys: parts.keystores.of(self.row.key.clone()),
             way,
             hides: self.hides.clone(),
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
