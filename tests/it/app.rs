@@ -1,5 +1,6 @@
 //! A gateway with its sandbox, in this process, and a caller's view of it.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -242,19 +243,13 @@ impl Session<'_> {
     }
 
     pub async fn until_status(&self, word: &str) -> Value {
-        until(&format!("status {word}"), || async {
-            let status = self.status().await;
-            (status["status"] == word).then_some(status)
-        })
-        .await
+        let is = |status: &Value| status["status"] == word;
+        until_reads(DEADLINE, &format!("status {word}"), || self.status(), is).await
     }
 
     pub async fn until_reason(&self, word: &str) -> Value {
-        until(&format!("reason {word}"), || async {
-            let status = self.status().await;
-            (status["reason"] == word).then_some(status)
-        })
-        .await
+        let is = |status: &Value| status["reason"] == word;
+        until_reads(DEADLINE, &format!("reason {word}"), || self.status(), is).await
     }
 
     pub async fn until_ready(&self) -> Value {
@@ -458,19 +453,52 @@ where
 
 /// The same with a deadline of its own, for what the protocol itself makes slow.
 #[track_caller]
-pub fn until_within<T, F, Fut>(deadline: Duration, what: &str, mut ask: F) -> impl Future<Output = T>
+pub fn until_within<T, F, Fut>(deadline: Duration, what: &str, ask: F) -> impl Future<Output = T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Option<T>>,
+{
+    insist(deadline, what, ask, |answer| answer.ok_or("nothing"))
+}
+
+/// Reads until it is as wanted; giving up, says how it was last.
+#[track_caller]
+pub fn until_reads<F, Fut>(
+    deadline: Duration,
+    what: &str,
+    read: F,
+    is: impl Fn(&Value) -> bool,
+) -> impl Future<Output = Value>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Value>,
+{
+    insist(deadline, what, read, move |seen| if is(&seen) { Ok(seen) } else { Err(seen) })
+}
+
+#[track_caller]
+fn insist<A, T, E, F, Fut>(
+    deadline: Duration,
+    what: &str,
+    mut ask: F,
+    judge: impl Fn(A) -> Result<T, E>,
+) -> impl Future<Output = T>
+where
+    E: Display,
+    F: FnMut() -> Fut,
+    Fut: Future<Output = A>,
 {
     let (what, caller) = (what.to_owned(), std::panic::Location::caller());
     async move {
         let started = Instant::now();
         loop {
-            if let Some(answer) = ask().await {
-                return answer;
+            match judge(ask().await) {
+                Ok(answer) => return answer,
+                Err(seen) => assert!(
+                    started.elapsed() < deadline,
+                    "waited {deadline:?} for {what}, at {caller}; found last: {seen}"
+                ),
             }
-            assert!(started.elapsed() < deadline, "waited {deadline:?} for {what}, at {caller}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

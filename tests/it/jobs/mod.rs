@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::app::{Answer, Caller, Session, Tenant, until_within};
+use crate::app::{Answer, Caller, Session, Tenant, until_reads};
 
 mod contract;
 mod crash_points;
@@ -56,11 +56,7 @@ impl Job<'_> {
 
     pub async fn until(&self, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let deadline = if is_full() { CAMPAIGN_DEADLINE } else { JOB_DEADLINE };
-        until_within(deadline, &format!("the job is {what}"), || async {
-            let job = self.read().await;
-            is(&job).then_some(job)
-        })
-        .await
+        until_reads(deadline, &format!("the job is {what}"), || self.read(), is).await
     }
 
     pub async fn until_completed(&self) -> Value {
