@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+use wacore::store::traits::DeviceStore as _;
 use wapid::link::{ASKED_MAX, Health, Letter, Link, SendFailure, Signal, Timelock, Way, Wiring};
 use wapid_core::clock::{At, Clock};
 use wapid_core::content::Content;
 use wapid_core::id::SessionKey;
 use wapid_core::message::new_wa_id;
 use wapid_core::store::{Durability, Store};
-use wapid_keystore::Keystores;
+use wapid_keystore::{Keystore, Keystores};
 use wapid_sandbox::{Fault, FaultKind, Sandbox, Storage};
 
 const BOOK: &str = "shop";
@@ -20,7 +21,17 @@ const ANA: &str = "5511900000002";
 const NOBODY: &str = "5511900009999";
 const DEADLINE: Duration = Duration::from_secs(30);
 
-async fn linked() -> (Sandbox, Link, TempDir) {
+/// A link that is up, and what it stands on.
+struct Linked {
+    sandbox: Sandbox,
+    link: Link,
+    keystores: Keystores,
+    /// The link's own.
+    keys: Keystore,
+    _home: TempDir,
+}
+
+async fn linked() -> Linked {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
     for phone in [SHOP, ANA] {
         sandbox.create_phone(BOOK, phone, "Somebody").await.expect("a phone");
@@ -33,8 +44,9 @@ async fn linked() -> (Sandbox, Link, TempDir) {
     let home = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", home.path().join("wapid.db").display());
     let store = Store::open(&url, Durability::Process, &[7; 32], Clock::System).await.expect("a store");
-    let keys = Keystores::new(store.db().clone(), store.seal().clone()).of(SessionKey::new());
-    let wiring = Wiring { keys, way, hides: Arc::default(), device_name: "Test".into() };
+    let keystores = Keystores::new(store.db().clone(), store.seal().clone());
+    let keys = keystores.of(SessionKey::new());
+    let wiring = Wiring { keys: keys.clone(), way, hides: Arc::default(), device_name: "Test".into() };
     let (told, mut signals) = mpsc::unbounded_channel();
     let tell = move |signal| {
         let _ = told.send(signal);
@@ -52,7 +64,7 @@ async fn linked() -> (Sandbox, Link, TempDir) {
         }
     };
     tokio::time::timeout(DEADLINE, up).await.expect("the link comes up");
-    (sandbox, link, home)
+    Linked { sandbox, link, keystores, keys, _home: home }
 }
 
 async fn restrict(sandbox: &Sandbox, kind: FaultKind) {
@@ -61,14 +73,14 @@ async fn restrict(sandbox: &Sandbox, kind: FaultKind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_accounts_standing_is_what_whatsapp_says() {
-    let (sandbox, link, _home) = linked().await;
+    let Linked { sandbox, link, .. } = &linked().await;
     let Health { timelock, new_chats } = link.health().await.expect("an answer");
     let healthy = new_chats.expect("a quota");
     assert_eq!((timelock, healthy.status.as_str()), (Timelock::Inactive, "NONE"));
     assert!(healthy.used < healthy.quota && healthy.cycle_ends_ms.is_some(), "{healthy:?}");
 
-    restrict(&sandbox, FaultKind::ReachoutTimelock).await;
-    restrict(&sandbox, FaultKind::NewChatCapped).await;
+    restrict(sandbox, FaultKind::ReachoutTimelock).await;
+    restrict(sandbox, FaultKind::NewChatCapped).await;
     let Health { timelock, new_chats } = link.health().await.expect("an answer");
     let Timelock::Active { until_ms: Some(until_ms) } = timelock else { panic!("{timelock:?}") };
     let capped = new_chats.expect("a quota");
@@ -81,7 +93,7 @@ async fn an_accounts_standing_is_what_whatsapp_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_question_asks_for_many_numbers() {
-    let (_sandbox, link, _home) = linked().await;
+    let Linked { link, .. } = &linked().await;
     let answers = link.are_on_whatsapp(&[NOBODY, ANA, SHOP, "15550000009", ANA]).await.expect("answers");
     assert_eq!(answers, [false, true, true, false, true].map(Some));
     assert!(link.are_on_whatsapp(&[]).await.expect("nothing to ask").is_empty());
@@ -93,7 +105,7 @@ async fn one_question_asks_for_many_numbers() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
-    let (sandbox, link, _home) = linked().await;
+    let Linked { sandbox, link, .. } = &linked().await;
     let (asked, hello) = (Content::text("anybody there?"), Content::text("hello"));
     let made_at = At(1_700_000_000_000);
     let letter = |content, wa_id| Letter { content, file: None, thumbnail: None, wa_id, made_at };
@@ -108,4 +120,17 @@ async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
     let shown: Vec<&str> = shown.iter().map(|message| message.message.as_str()).collect();
     assert_eq!(shown, ["hello"]);
     link.close().await;
+}
+
+/// What the client changes last is kept, and what it would write afterwards brings nothing back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_link_has_written_its_last() {
+    let Linked { link, keystores, keys, .. } = &linked().await;
+    link.close().await;
+    let next = keystores.of(keys.session().clone());
+    let device = next.load().await.expect("it reads").expect("a device");
+    assert_eq!(device.pn.as_ref().map(|own| own.user.as_str()), Some(SHOP));
+    next.forget().await.expect("forgotten");
+    keys.save(&device).await.expect_err("its link is closed");
+    assert!(next.load().await.expect("it reads").is_none());
 }
