@@ -218,7 +218,7 @@ impl Outbox {
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
-                Ok(Ended::Again { outgoing, when }) => self.again(*outgoing, when),
+                Ok(Ended::Again { outgoing, when }) => self.again(context, *outgoing, when),
                 Err(_) => error!("A message's task ended by a panic"),
             },
             else => std::future::pending().await,
@@ -255,7 +255,7 @@ impl Outbox {
             }
             Err(SendFailure::Lost) => {
                 self.suspects_loss |= connection == self.connection;
-                self.again(outgoing, Again::After(connection));
+                self.again(context, outgoing, Again::After(connection));
             }
             Err(SendFailure::Internal(why)) => {
                 warn!(message.key = %outgoing.key, "A message did not leave");
@@ -314,14 +314,18 @@ impl Outbox {
         });
     }
 
-    fn again(&mut self, outgoing: Outgoing, when: Again) {
+    fn again(&mut self, context: &Context, outgoing: Outgoing, when: Again) {
         let chat = outgoing.to.jid();
-        self.waiting.entry(chat.clone()).or_default().insert(outgoing.key.clone(), outgoing);
+        // Else it was settled meanwhile, as by an unlink, or is taken up from its row.
+        if context.sessions.is_underway(&outgoing.wa_id) {
+            self.waiting.entry(chat.clone()).or_default().insert(outgoing.key.clone(), outgoing);
+        }
         let at_once = match when {
             Again::Now => true,
             Again::After(connection) => connection < self.connection,
         };
-        if at_once && !self.writing_to.contains(&chat) && !self.ready.contains(&chat) {
+        let is_free = !self.writing_to.contains(&chat) && !self.ready.contains(&chat);
+        if at_once && is_free && self.waiting.contains_key(&chat) {
             self.ready.push_back(chat);
         }
     }

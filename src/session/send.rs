@@ -350,6 +350,10 @@ impl Sessions {
         }
     }
 
+    pub(super) fn is_underway(&self, wa_id: &str) -> bool {
+        self.0.underway.lock().contains_key(wa_id)
+    }
+
     /// Nobody works on this message any more; its row says the rest.
     pub(super) fn abandon(&self, wa_id: &str) {
         self.0.underway.lock().remove(wa_id);

@@ -47,8 +47,11 @@ impl Link {
             .await
             .map_err(|_| FileFailure::Broken("encrypting a file panicked".to_owned()))?
             .map_err(|error| FileFailure::Broken(error.to_string()))?;
-        let stored = self.client.upload_stream(source, info, media_type(kind)).await;
-        let stored = stored.map_err(|error| self.file_failure(&error))?;
+        let uploading = async {
+            let stored = self.client.upload_stream(source, info, media_type(kind)).await;
+            stored.map_err(|error| self.file_failure(&error))
+        };
+        let stored = self.while_open(FileFailure::Unreachable, uploading).await?;
         Ok(Place {
             url: stored.url,
             direct_path: stored.direct_path,
@@ -74,8 +77,11 @@ impl Link {
             place.size,
             media_type(kind),
         );
-        let written = self.client.download_from_params_to_writer(&params, Writer(sink)).await;
-        written.map(|writer| writer.0).map_err(|error| self.file_failure(&error))
+        let downloading = async {
+            let written = self.client.download_from_params_to_writer(&params, Writer(sink)).await;
+            written.map(|writer| writer.0).map_err(|error| self.file_failure(&error))
+        };
+        self.while_open(FileFailure::Unreachable, downloading).await
     }
 
     /// Asks the phone that sent a file to put it on WhatsApp's servers again; where it is then.

@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
 use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
@@ -52,7 +53,7 @@ use wapid_keystore::Keystore;
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{Client, MexError, MexRequest, RawNodeLease, SendError, TokioRuntime};
+use whatsapp_rust::{Client, IqError, MexError, MexRequest, RawNodeLease, SendError, TokioRuntime};
 
 use self::inbound::Hook;
 use self::send::failure_of;
@@ -112,6 +113,7 @@ pub struct Link {
     acks: Acks,
     /// `None` once closed.
     running: Mutex<Option<JoinHandle<()>>>,
+    closed: CancellationToken,
     /// Something arrived since the Signal state was last known to be written down.
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
@@ -197,6 +199,7 @@ impl Link {
             keys,
             acks,
             running: Mutex::new(Some(running)),
+            closed: CancellationToken::new(),
             unflushed,
             probing: Arc::default(),
             known: Known::default(),
@@ -257,7 +260,8 @@ impl Link {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.client.query_usync(numbers::question(numbers)?).await;
+        let question = numbers::question(numbers)?;
+        let answer = self.while_open(IqError::NotConnected, self.client.query_usync(question)).await;
         let answer = answer.map_err(|error| failure_of(SendError::Iq(error)))?;
         for (lid, phone) in numbers::lids(&answer) {
             // Without it the client asks once more before it sends.
@@ -345,7 +349,20 @@ impl Link {
             running.abort();
         }
         self.keys.end();
+        self.closed.cancel();
         self.acks.lose_all();
+    }
+
+    /// What the client is asked for, and `lost` when the link is closed before: some of it never ends then,
+    /// as whatsapp-rust 0.7.0 was seen to do with a send.
+    fn while_open<'a, T, E: 'a>(
+        &'a self,
+        lost: E,
+        work: impl Future<Output = Result<T, E>> + 'a,
+    ) -> impl Future<Output = Result<T, E>> + 'a {
+        // The client's futures are deep, and take much room in ours.
+        let work = Box::pin(work);
+        async move { self.closed.run_until_cancelled(work).await.unwrap_or(Err(lost)) }
     }
 
     /// Once more, whatever the client's own saver has just taken upon itself and will not be allowed to

@@ -32,6 +32,10 @@ impl Link {
     /// # Errors
     /// [`SendFailure`]; only `Lost` may have reached WhatsApp.
     pub async fn transmit(&self, to: &str, letter: Letter<'_>) -> Result<InFlight, SendFailure> {
+        self.while_open(SendFailure::Lost, self.write(to, letter)).await
+    }
+
+    async fn write(&self, to: &str, letter: Letter<'_>) -> Result<InFlight, SendFailure> {
         let Letter { content, file, thumbnail, wa_id, made_at } = letter;
         let message = convert::to_wire(content, file, thumbnail, to, made_at.0)?;
         let to: Jid =
