@@ -297,7 +297,7 @@ impl Outbox {
 
     /// Sees a message to its end. One whose task meets a bug is nobody's from then on, so that
     /// `reconcile` finds it.
-    fn follow(
+    pub fn follow(
         &mut self,
         context: &Context,
         wa_id: String,

@@ -24,7 +24,7 @@ use wapid_core::store::sessions::SessionRow;
 
 use super::outbox::{Outgoing, Verdict};
 use super::people::{NotReady, TypingWish};
-use super::{Command, Handle, Sessions, Turn, Underway};
+use super::{Command, Handle, Sessions, Turn, Underway, View};
 use crate::link::{Link, SendFailure};
 
 /// How long a caller waits for WhatsApp's answer.
@@ -168,7 +168,7 @@ impl Sessions {
         if self.is_blocked(row, &request.to).await {
             return Err(SendRefusal::Blocked);
         }
-        self.check_number(row, &request.to, link.clone()).await?;
+        self.check_number(row, &request.to, handle.view.clone()).await?;
         self.carry_ahead(row, &request.content, link).await?;
         if let Some(wish) = request.typing {
             let what = if request.content.kind() == "voice" { Typing::Recording } else { Typing::Composing };
@@ -237,7 +237,11 @@ impl Sessions {
         match self.carried(&owner_of(row), content, &link).await {
             Ok(_) => Ok(()),
             Err(SendFailure::Invalid(_)) => Err(SendRefusal::FileGone),
-            Err(failure) => Err(SendRefusal::FileNotCarried(failure.to_string())),
+            // The session may have ended meanwhile, which says more.
+            Err(failure) => {
+                self.check_ready(row)?;
+                Err(SendRefusal::FileNotCarried(failure.to_string()))
+            }
         }
     }
 
@@ -255,11 +259,13 @@ impl Sessions {
         })
     }
 
+    /// A connection that is just being replaced is back within a second, and asked then; a session that ended
+    /// meanwhile is not ready.
     async fn check_number(
         &self,
         row: &SessionRow,
         to: &Recipient,
-        link: Option<Weak<Link>>,
+        mut view: watch::Receiver<View>,
     ) -> Result<(), SendRefusal> {
         let Recipient::Person(phone) = to else { return Ok(()) };
         let network = network_of(row);
@@ -267,24 +273,33 @@ impl Sessions {
         if self.0.numbers.is_known(network, phone, now) {
             return Ok(());
         }
-        let Some(link) = link.and_then(|link| link.upgrade()) else {
-            return Err(not_ready("connection_lost"));
-        };
-        // A connection that is just being replaced is back within a second.
         let asked = async {
             loop {
-                if let Ok(known) = link.is_on_whatsapp(phone.digits()).await {
-                    return known;
+                let link = {
+                    let View { state, link, .. } = &*view.borrow_and_update();
+                    if !matches!(state, State::Ready { .. } | State::Connecting { .. }) {
+                        return Err(NotReady { status: state.status(), reason: state.reason() }.into());
+                    }
+                    link.as_ref().and_then(Weak::upgrade)
+                };
+                if let Some(link) = link
+                    && let Ok(known) = link.is_on_whatsapp(phone.digits()).await
+                {
+                    return Ok(known);
                 }
-                tokio::time::sleep(CHECK_PAUSE).await;
+                tokio::select! {
+                    changed = view.changed() => changed.map_err(|_| not_ready("removed"))?,
+                    () = tokio::time::sleep(CHECK_PAUSE) => {}
+                }
             }
         };
         match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
-            Ok(true) => {
+            Ok(Ok(true)) => {
                 self.0.numbers.remember(network, phone, now);
                 Ok(())
             }
-            Ok(false) => Err(SendRefusal::NotOnWhatsApp),
+            Ok(Ok(false)) => Err(SendRefusal::NotOnWhatsApp),
+            Ok(Err(refusal)) => Err(refusal),
             Err(_) => Err(SendRefusal::CheckFailed),
         }
     }

@@ -89,6 +89,39 @@ async fn a_401_logs_out_and_a_new_scan_brings_it_back() {
     works(&shop, &session, "after the second scan").await;
 }
 
+/// Some are accepted in the moment in which the number is unlinked. Nobody is left to send those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_meets_an_unlink_hears_of_it_at_once() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let others: Vec<String> = (10..18).map(|n| format!("55119000000{n}")).collect();
+    for other in &others {
+        shop.phone(other).await;
+    }
+    for _ in 0..10 {
+        let session = shop.linked("main", SHOP).await;
+        let unlink = async {
+            session.send(&others[0], "first").await.ok();
+            let gone = json!({"sessionId": "main"});
+            shop.test.post(&format!("/api/sandbox/phones/{SHOP}/unlink"), gone).await.ok();
+        };
+        let refusals = others.iter().map(async |other| {
+            loop {
+                let answer = session.send(other, "next").await;
+                if !answer.status.is_success() {
+                    return answer.code();
+                }
+            }
+        });
+        let (refusals, ()) = tokio::join!(futures::future::join_all(refusals), unlink);
+        let known = ["LOGGED_OUT", "SESSION_NOT_READY"];
+        assert!(refusals.iter().all(|code| known.contains(&code.as_str())), "{refusals:?}");
+        session.until_reason("logged_out").await;
+    }
+    let left = shop.test.get("/api/whatsapp/messages?status=sending").await.ok();
+    assert_eq!(left["total"], json!(0), "{left}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_logins_end_the_session_until_its_owner_starts_it_again() {
     for (fault, reason) in

@@ -207,7 +207,7 @@ impl Task {
             }
             Command::Recover => self.recover().await,
             Command::Refresh(row) => self.row = *row,
-            Command::Transmit(outgoing) => self.outbox.push(*outgoing),
+            Command::Transmit(outgoing) => self.transmit(*outgoing),
             Command::FetchFiles => self.fetch_files(),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
                 warn!(session.key = %self.row.key, "Lost the lease on a session; closing its link");

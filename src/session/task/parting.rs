@@ -7,7 +7,7 @@ use wapid_core::store::StoreError;
 
 use super::Task;
 use crate::link::Signal;
-use crate::session::outbox::{self, Outgoing, Verdict};
+use crate::session::outbox::{self, Context, Ended, Outgoing, Verdict};
 
 /// How long a removal waits for a connection on which it can log the device out.
 const GOODBYE_PATIENCE_MS: i64 = 10_000;
@@ -17,17 +17,19 @@ impl Task {
     pub(super) async fn unlinked(&mut self) {
         self.forget().await;
         self.outbox.take_waiting();
-        let context = self.context();
         for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
-            // A job outlives the loss of its link: its message goes again, under the same id, when the
-            // number is linked again.
-            if row.job.is_some() {
-                self.sessions.abandon(&row.wa_id);
-                continue;
-            }
-            let error = "the number was unlinked before WhatsApp answered".to_owned();
-            outbox::give_up(context.clone(), Outgoing::of(row), "LOGGED_OUT", error).await;
+            strand(self.context(), Outgoing::of(row)).await;
         }
+    }
+
+    /// Takes a message that was accepted. One that was accepted while the number was being unlinked has nobody
+    /// left to send it.
+    pub(super) fn transmit(&mut self, outgoing: Outgoing) {
+        if self.state.account().is_some() {
+            return self.outbox.push(outgoing);
+        }
+        let (context, wa_id) = (self.context(), outgoing.wa_id.clone());
+        self.outbox.follow(&context, wa_id, strand(context.clone(), outgoing));
     }
 
     /// What another number has sent, and had no answer to, does not go again from this one: whoever got
@@ -111,4 +113,15 @@ impl Task {
             error!(session.key = %self.row.key, "A session's keys were not forgotten: {error}");
         }
     }
+}
+
+/// A job outlives the loss of its link: its message goes again, under the same id, when the number is linked
+/// again. Every other one has failed, and whoever waits for its verdict hears so at once.
+async fn strand(context: Context, outgoing: Outgoing) -> Ended {
+    if outgoing.is_of_job {
+        context.sessions.abandon(&outgoing.wa_id);
+        return Ended::Settled;
+    }
+    let error = "the number was unlinked before WhatsApp answered".to_owned();
+    outbox::give_up(context, outgoing, "LOGGED_OUT", error).await
 }
