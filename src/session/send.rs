@@ -217,9 +217,10 @@ impl Sessions {
             created_at,
             job: None,
         });
+        let key = outgoing.key.clone();
         let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
         drop(turn);
-        self.answer(wa_id, verdict, false).await
+        self.answer(row, &key, wa_id, verdict, false).await
     }
 
     /// Puts the message's file on WhatsApp's servers before there is a message: that may take long, and a
@@ -314,7 +315,7 @@ impl Sessions {
         }
         let underway = self.0.underway.lock().get(&message.wa_id).map(|m| m.verdict.subscribe());
         match underway {
-            Some(verdict) => self.answer(message.wa_id, verdict, true).await,
+            Some(verdict) => self.answer(row, key, message.wa_id, verdict, true).await,
             // Settled since we read it, or left by an earlier process for the next reconnect.
             None => answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?),
         }
@@ -322,6 +323,8 @@ impl Sessions {
 
     async fn answer(
         &self,
+        row: &SessionRow,
+        key: &MessageKey,
         wa_id: String,
         mut verdict: watch::Receiver<Option<Verdict>>,
         repeated: bool,
@@ -334,7 +337,11 @@ impl Sessions {
         match verdict {
             Some(Verdict::Sent { at }) => Ok(Sent { wa_id, at, repeated }),
             Some(Verdict::Failed { code, error }) => Err(SendRefusal::Failed { wa_id, code, error }),
-            None => Err(SendRefusal::OutcomeUnknown { wa_id }),
+            // Where nobody works on it any more, its row says the rest: a receipt may have told first.
+            None => match self.store().tenant(row.tenant.clone(), row.mode).message(key).await {
+                Ok(Some(message)) => answer_of(message).map(|sent| Sent { repeated, ..sent }),
+                _ => Err(SendRefusal::OutcomeUnknown { wa_id }),
+            },
         }
     }
 

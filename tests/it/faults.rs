@@ -1,6 +1,7 @@
 //! Every trouble that WhatsApp can make ends in the right status and reason, and back in ready where
 //! it can.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -87,6 +88,35 @@ async fn a_401_logs_out_and_a_new_scan_brings_it_back() {
     session.send(ANA, "x").await.refused(400, "SESSION_NOT_READY");
     let session = shop.linked("main", SHOP).await;
     works(&shop, &session, "after the second scan").await;
+}
+
+/// Some have left and are not acknowledged yet; when the session is back, their receipts say that they came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_that_meets_a_restart_of_its_session_is_answered() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", SHOP).await;
+    let others: Vec<String> = (10..18).map(|n| format!("55119000000{n}")).collect();
+    for other in &others {
+        shop.phone(other).await;
+    }
+    let is_over = AtomicBool::new(false);
+    let restarts = async {
+        for _ in 0..8 {
+            session.send(&others[0], "first").await.ok();
+            shop.test.post(&session.path("/stop"), json!({})).await.ok();
+            shop.test.post(&session.path("/start"), json!({})).await.ok();
+            session.until_ready().await;
+        }
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let sends = others.iter().map(async |other| {
+        while !is_over.load(Ordering::Relaxed) {
+            let answer = session.send(other, "next").await;
+            assert!(answer.status.is_success() || answer.code() == "SESSION_NOT_READY", "{}", answer.text);
+        }
+    });
+    tokio::join!(futures::future::join_all(sends), restarts);
 }
 
 /// Some are accepted in the moment in which the number is unlinked. Nobody is left to send those.
