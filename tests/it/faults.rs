@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wapid_core::clock::Clock;
 
 use crate::app::{Engine, Session, Tenant, TestApp, until, until_within};
+use crate::jobs::crowd;
 
 const SHOP: &str = "5511900000001";
 const ANA: &str = "5511900000002";
@@ -96,10 +97,7 @@ async fn a_send_that_meets_a_restart_of_its_session_is_answered() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", SHOP).await;
-    let others: Vec<String> = (10..18).map(|n| format!("55119000000{n}")).collect();
-    for other in &others {
-        shop.phone(other).await;
-    }
+    let others = crowd(&shop, 8).await;
     let is_over = AtomicBool::new(false);
     let restarts = async {
         for _ in 0..8 {
@@ -124,10 +122,7 @@ async fn a_send_that_meets_a_restart_of_its_session_is_answered() {
 async fn a_send_that_meets_an_unlink_hears_of_it_at_once() {
     let app = TestApp::new().await;
     let shop = app.tenant("shop").await;
-    let others: Vec<String> = (10..18).map(|n| format!("55119000000{n}")).collect();
-    for other in &others {
-        shop.phone(other).await;
-    }
+    let others = crowd(&shop, 8).await;
     for _ in 0..10 {
         let session = shop.linked("main", SHOP).await;
         let unlink = async {
