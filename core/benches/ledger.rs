@@ -102,7 +102,7 @@ async fn send(store: &Store, owner: &Owner) {
     let wa_id = new_wa_id();
     let intent = Intent {
         owner: owner.clone(),
-        to: Recipient::Person(Phone::parse("5511900000001").expect("a good number")),
+        to: Recipient::Person(Phone::parse("5511900000001", None).expect("a good number")),
         content: Content::text("Your order has shipped and will arrive on Friday."),
         wa_id: wa_id.clone(),
         epoch: 1,

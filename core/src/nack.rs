@@ -108,7 +108,7 @@ mod tests {
             "WhatsApp does not let this number start a chat with this recipient now (463)"
         );
         assert_eq!(Nack::new("404").code(), NOT_ON_WHATSAPP);
-        let group = Recipient::parse("120363041234567890@g.us").expect("a group");
+        let group = Recipient::parse("120363041234567890@g.us", None).expect("a group");
         assert_eq!(Nack::to(&group, "404").code(), GROUP_NOT_FOUND);
         assert_eq!(Nack::to(&group, "463").code(), BLOCKED);
         assert_eq!(Nack::new("421").words().split_once(' ').expect("words").0, "The");

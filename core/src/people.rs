@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     fn who(phone: Option<&str>, lid: Option<&str>) -> Who {
-        Who { phone: phone.map(|digits| Phone::parse(digits).unwrap()), lid: lid.map(str::to_owned) }
+        Who { phone: phone.map(|digits| Phone::parse(digits, None).unwrap()), lid: lid.map(str::to_owned) }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl ListBuilder {
         phone: &str,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), RowError> {
-        let parsed = match Phone::parse_in(phone, self.rules.country) {
+        let parsed = match Phone::parse(phone, self.rules.country) {
             Ok(parsed) => parsed,
             Err(why) => return self.leave_out(row, phone, Why::Invalid(why)),
         };

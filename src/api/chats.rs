@@ -143,7 +143,7 @@ pub async fn messages(
 ) -> Result<Json<ChatLog>, ApiError> {
     let (limit, before) = query.read()?;
     let (store, key) = (&session.caller.store, &session.row.key);
-    let chat = store.chat(key, &Recipient::parse(&path.chat_id)?).await?.ok_or(AskRefusal::NoChat)?;
+    let chat = store.chat(key, &Recipient::parse(&path.chat_id, None)?).await?.ok_or(AskRefusal::NoChat)?;
     let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let next_cursor = next_of(&rows, limit, |row| row.key.0.clone());
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
@@ -157,7 +157,7 @@ async fn change(
     path: &ChatPath,
     change: ChatChange,
 ) -> Result<Json<ChatShown>, ApiError> {
-    let chat = Recipient::parse(&path.chat_id)?;
+    let chat = Recipient::parse(&path.chat_id, None)?;
     let row = api.sessions.change_chat(&session.row, &chat, change).await?;
     one(api, session, row).await
 }
@@ -218,7 +218,7 @@ pub async fn mark_read(
     session: OwnSession,
     PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
-    let row = api.sessions.read_chat(&session.row, &Recipient::parse(&path.chat_id)?).await?;
+    let row = api.sessions.read_chat(&session.row, &Recipient::parse(&path.chat_id, None)?).await?;
     one(&api, &session, row).await
 }
 

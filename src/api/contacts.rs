@@ -42,7 +42,7 @@ pub fn named(text: &str) -> Result<Named, ApiError> {
     if text.starts_with("con_") {
         return ContactId::parse(text).map(Named::Id).ok_or_else(|| AskRefusal::NoContact.into());
     }
-    match Recipient::parse(text)? {
+    match Recipient::parse(text, None)? {
         Recipient::Group(_) => Err(ApiError::bad("INVALID_RECIPIENT", "A group is nobody's contact")),
         person => Ok(Named::Address(person)),
     }

@@ -74,7 +74,7 @@ pub async fn check(
     }
     let phones = asked.iter().enumerate().map(|(place, text)| {
         let invalid = |problem| ApiError::bad("INVALID_RECIPIENT", format!("phones[{place}]: {problem}"));
-        Phone::parse(text).map_err(invalid)
+        Phone::parse(text, None).map_err(invalid)
     });
     let phones: Vec<Phone> = phones.collect::<Result<_, _>>()?;
     let checked = api.sessions.check_numbers(&session.row, &phones).await?;

@@ -92,7 +92,7 @@ async fn number(caller: &Caller, text: &str) -> Result<Phone, ApiError> {
     let code = caller.store.settings().await?.default_country;
     // It was checked when it was saved.
     let country = code.and_then(|code| Country::parse(&code).ok());
-    Ok(Phone::parse_in(text, country)?)
+    Ok(Phone::parse(text, country)?)
 }
 
 /// Put a number on the list

@@ -48,7 +48,7 @@ pub async fn show_typing(
     session: OwnSession,
     body: Body<ShowTyping>,
 ) -> Result<Json<Done>, ApiError> {
-    let to = Recipient::parse(&body.value.to)?;
+    let to = Recipient::parse(&body.value.to, None)?;
     let invalid = || ApiError::bad("INVALID_REQUEST", "state: composing, recording or paused");
     let typing = Typing::parse(&body.value.state).ok_or_else(invalid)?;
     api.sessions.show_typing(&session.row, &to, typing).await?;

@@ -50,7 +50,7 @@ pub async fn read(
 ) -> Result<Json<ReadShown>, ApiError> {
     let which = match (body.value.message_ids, body.value.chat) {
         (Some(ids), None) => ToRead::Messages(checked(ids)?),
-        (None, Some(chat)) => ToRead::Chat(Recipient::parse(&chat)?),
+        (None, Some(chat)) => ToRead::Chat(Recipient::parse(&chat, None)?),
         _ => return Err(ApiError::bad("INVALID_REQUEST", "Give messageIds, or chat: one of the two")),
     };
     let message_ids = api.sessions.mark_read(&session.row, which).await?;

@@ -79,7 +79,7 @@ pub async fn create(
     let new = body.value;
     let id = SessionId::parse(&new.session_id)
         .map_err(|problem| ApiError::bad("INVALID_SESSION_ID", problem.to_string()))?;
-    let phone = new.phone_number.as_deref().map(Phone::parse).transpose()?;
+    let phone = new.phone_number.as_deref().map(|text| Phone::parse(text, None)).transpose()?;
     if let Some(proxy) = new.proxy.as_deref().filter(|proxy| !proxy.is_empty()) {
         Proxy::parse(proxy).map_err(|problem| ApiError::bad("INVALID_PROXY", problem.to_string()))?;
     }

@@ -105,8 +105,7 @@ impl Columns {
         }
         let filled: Vec<&String> = first.iter().filter(|cell| !cell.trim().is_empty()).collect();
         let is_number = |cell: &String| {
-            Phone::parse_in(cell, country).is_ok()
-                || cell.chars().filter(char::is_ascii_digit).count() >= DIGITS
+            Phone::parse(cell, country).is_ok() || cell.chars().filter(char::is_ascii_digit).count() >= DIGITS
         };
         // One column needs no name.
         if filled.len() > 1 && !first.first().is_some_and(is_number) {

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn who_is_there_is_known_for_a_day_and_who_is_not_for_ten_minutes() {
         let (checks, row) = (Checks::default(), row("a"));
-        let (here, away) = (Phone::parse("15550001").unwrap(), Phone::parse("15550002").unwrap());
+        let (here, away) = (Phone::parse("15550001", None).unwrap(), Phone::parse("15550002", None).unwrap());
         let looked = |exists| Looked { exists: Some(exists), ..Looked::default() };
         checks.keep(&row, &here, &looked(true), At(0));
         checks.keep(&row, &away, &looked(false), At(0));

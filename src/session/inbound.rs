@@ -109,7 +109,7 @@ fn row_of(
         wa_id: message.wa_id,
         chat: message.chat,
         sender: message.sender,
-        phone: message.phone.and_then(|digits| Phone::parse(&digits).ok()),
+        phone: message.phone.and_then(|digits| Phone::from_whatsapp(&digits).ok()),
         lid: message.lid,
         sender_name: message.sender_name,
         from_me: message.from_me,

@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_number_is_known_for_a_day_and_on_one_network() {
         let numbers = Numbers::default();
-        let phone = Phone::parse("15550001").unwrap();
+        let phone = Phone::parse("15550001", None).unwrap();
         numbers.remember("live", &phone, At(0));
         assert!(numbers.is_known("live", &phone, At(KNOWN_MS - 1)));
         assert!(!numbers.is_known("live", &phone, At(KNOWN_MS)));

@@ -272,7 +272,9 @@ impl Sessions {
         if let Some(id) = &id {
             for alias in tenant.aliases(id).await? {
                 match alias.split_once(':') {
-                    Some(("p", digits)) => who.phone = who.phone.or_else(|| Phone::parse(digits).ok()),
+                    Some(("p", digits)) => {
+                        who.phone = who.phone.or_else(|| Phone::from_whatsapp(digits).ok())
+                    }
                     Some((_, lid)) => drop(who.lid.get_or_insert_with(|| lid.to_owned())),
                     None => {}
                 }

@@ -48,7 +48,7 @@ impl Timers {
         let all = self.0.lock();
         let chats = all.get(session).filter(|chats| !chats.is_empty())?;
         let in_other_spelling = || {
-            let phone = Phone::parse(chat.strip_suffix("@s.whatsapp.net")?).ok()?;
+            let phone = Phone::from_whatsapp(chat.strip_suffix("@s.whatsapp.net")?).ok()?;
             let spellings = phone.spellings().into_iter();
             spellings.map(|phone| Recipient::Person(phone).jid()).find_map(|jid| chats.get(&jid))
         };

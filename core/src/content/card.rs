@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_card_names_its_number_and_nobody_writes_a_second_line_into_it() {
-        let phone = Phone::parse("5511900000001").unwrap();
+        let phone = Phone::parse("5511900000001", None).unwrap();
         let card = Card::of("Ana; \"the\nTEL:1\" Shop", &phone);
         assert_eq!(card.numbers(), ["5511900000001"]);
         assert_eq!(card.vcard.lines().count(), 6);

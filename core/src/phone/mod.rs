@@ -67,9 +67,73 @@ pub enum PhoneError {
 }
 
 impl Phone {
+    /// A number as people and programs write them: perhaps in the national form of `home`, perhaps with what
+    /// a spreadsheet has made of it.
+    ///
     /// # Errors
     /// Says which rule the number breaks.
-    pub fn parse(text: &str) -> Result<Self, PhoneError> {
+    pub fn parse(text: &str, home: Option<Country>) -> Result<Self, PhoneError> {
+        let text = tidy(text);
+        let text = text.trim().trim_start_matches('\'').trim();
+        let text = text.strip_suffix(".0").unwrap_or(text);
+        let exponent = |c: char| matches!(c, 'e' | 'E');
+        if text.split_once(exponent).is_some_and(|(number, power)| {
+            let numeric = |part: &str| {
+                part.chars().any(|c| c.is_ascii_digit())
+                    && part.chars().all(|c| c.is_ascii_digit() || "+.,".contains(c))
+            };
+            numeric(number) && numeric(power)
+        }) {
+            return Err(PhoneError::Rounded);
+        }
+        let text = text.strip_suffix("@s.whatsapp.net").or(text.strip_suffix("@c.us")).unwrap_or(text);
+        if let Some(rest) = text.strip_prefix("00") {
+            return Self::parse_international(rest);
+        }
+        let Some(Country(country)) = home.filter(|_| !text.starts_with('+')) else {
+            return Self::parse_international(text);
+        };
+        // Digits and separators only, as `parse` wants them; whether the length fits is judged below.
+        if let Err(why @ (PhoneError::Empty | PhoneError::NotDigits)) = Self::parse_international(text) {
+            return Err(why);
+        }
+        let national = phonenumber::parse(Some(country), text).ok().filter(phonenumber::is_valid);
+        let international = Self::parse_international(text).ok();
+        let is_valid = |phone: &Self| {
+            phonenumber::parse(None, format!("+{}", phone.digits())).is_ok_and(|n| phonenumber::is_valid(&n))
+        };
+        match (national, international) {
+            // 919876543210 is no Indian subscriber but a whole number; the library reads it as the latter.
+            (Some(number), _) => {
+                let text = number.format().mode(phonenumber::Mode::E164).to_string();
+                Self::parse_international(&text)
+            }
+            (None, Some(phone)) if is_valid(&phone) => Ok(phone),
+            // Numbering plans change faster than any table: where neither reading is known to be right, a
+            // number of a whole one's length is one.
+            (None, Some(phone)) if phone.digits().len() >= 11 => Ok(phone),
+            (None, _) => match phonenumber::parse(Some(country), text) {
+                Ok(number) => {
+                    Self::parse_international(&number.format().mode(phonenumber::Mode::E164).to_string())
+                }
+                Err(_) => Self::parse_international(text),
+            },
+        }
+    }
+
+    /// A number as WhatsApp itself writes it, in a JID or a notification: digits alone, taken as they stand.
+    ///
+    /// # Errors
+    /// For what is no number of 7 to 15 digits with a country code.
+    pub fn from_whatsapp(digits: &str) -> Result<Self, PhoneError> {
+        if !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(PhoneError::NotDigits);
+        }
+        Self::parse_international(digits)
+    }
+
+    /// A number with its country code.
+    fn parse_international(text: &str) -> Result<Self, PhoneError> {
         let text = tidy(text);
         let text = text.trim();
         let rest = text.strip_prefix('+').unwrap_or(text);
@@ -95,58 +159,6 @@ impl Phone {
             return Err(PhoneError::UnknownCountry);
         }
         Ok(Self(digits))
-    }
-
-    /// A number as lists hold them: perhaps in the national form of `country`, perhaps with what a
-    /// spreadsheet has made of it.
-    ///
-    /// # Errors
-    /// Says which rule the number breaks.
-    pub fn parse_in(text: &str, country: Option<Country>) -> Result<Self, PhoneError> {
-        let text = tidy(text);
-        let text = text.trim().trim_start_matches('\'').trim();
-        let text = text.strip_suffix(".0").unwrap_or(text);
-        let exponent = |c: char| matches!(c, 'e' | 'E');
-        if text.split_once(exponent).is_some_and(|(number, power)| {
-            let numeric = |part: &str| {
-                part.chars().any(|c| c.is_ascii_digit())
-                    && part.chars().all(|c| c.is_ascii_digit() || "+.,".contains(c))
-            };
-            numeric(number) && numeric(power)
-        }) {
-            return Err(PhoneError::Rounded);
-        }
-        let text = text.strip_suffix("@s.whatsapp.net").or(text.strip_suffix("@c.us")).unwrap_or(text);
-        if let Some(rest) = text.strip_prefix("00") {
-            return Self::parse(rest);
-        }
-        let Some(Country(country)) = country.filter(|_| !text.starts_with('+')) else {
-            return Self::parse(text);
-        };
-        // Digits and separators only, as `parse` wants them; whether the length fits is judged below.
-        if let Err(why @ (PhoneError::Empty | PhoneError::NotDigits)) = Self::parse(text) {
-            return Err(why);
-        }
-        let national = phonenumber::parse(Some(country), text).ok().filter(phonenumber::is_valid);
-        let international = Self::parse(text).ok();
-        let is_valid = |phone: &Self| {
-            phonenumber::parse(None, format!("+{}", phone.digits())).is_ok_and(|n| phonenumber::is_valid(&n))
-        };
-        match (national, international) {
-            // 919876543210 is no Indian subscriber but a whole number; the library reads it as the latter.
-            (Some(number), _) => {
-                let text = number.format().mode(phonenumber::Mode::E164).to_string();
-                Self::parse(&text)
-            }
-            (None, Some(phone)) if is_valid(&phone) => Ok(phone),
-            // Numbering plans change faster than any table: where neither reading is known to be right, a
-            // number of a whole one's length is one.
-            (None, Some(phone)) if phone.digits().len() >= 11 => Ok(phone),
-            (None, _) => match phonenumber::parse(Some(country), text) {
-                Ok(number) => Self::parse(&number.format().mode(phonenumber::Mode::E164).to_string()),
-                Err(_) => Self::parse(text),
-            },
-        }
     }
 
     pub fn digits(&self) -> &str {
@@ -249,12 +261,14 @@ fn has_country_code(digits: &str) -> bool {
 impl Recipient {
     /// # Errors
     /// Says what is wrong with `to`.
-    pub fn parse(to: &str) -> Result<Self, PhoneError> {
+    pub fn parse(to: &str, home: Option<Country>) -> Result<Self, PhoneError> {
         let to = to.trim();
-        let Some((user, server)) = to.split_once('@') else { return Phone::parse(to).map(Self::Person) };
+        let Some((user, server)) = to.split_once('@') else {
+            return Phone::parse(to, home).map(Self::Person);
+        };
         let plain = |s: &str| !s.is_empty() && s.len() <= 20 && s.bytes().all(|b| b.is_ascii_digit());
         match server {
-            "s.whatsapp.net" | "c.us" => Phone::parse(user).map(Self::Person),
+            "s.whatsapp.net" | "c.us" => Phone::parse(user, None).map(Self::Person),
             "lid" if plain(user) => Ok(Self::Hidden(user.to_owned())),
             "g.us" if is_group_id(user) => Ok(Self::Group(user.to_owned())),
             "broadcast" | "newsletter" | "bot" => Err(PhoneError::UnsupportedJid),
@@ -303,10 +317,10 @@ mod tests {
         for text in
             ["919876543210", "+919876543210", "+91 98765 43210", "91-98765-43210", " +91 (98765) 432.10 "]
         {
-            assert_eq!(Phone::parse(text).unwrap().digits(), "919876543210", "{text}");
+            assert_eq!(Phone::parse(text, None).unwrap().digits(), "919876543210", "{text}");
         }
         for jid in ["919876543210@s.whatsapp.net", "919876543210@c.us"] {
-            assert_eq!(Recipient::parse(jid).unwrap().jid(), "919876543210@s.whatsapp.net");
+            assert_eq!(Recipient::parse(jid, None).unwrap().jid(), "919876543210@s.whatsapp.net");
         }
     }
 
@@ -319,26 +333,26 @@ mod tests {
             "+91\u{3000}98765\u{2009}43210\u{200e}",
             "91\u{2013}98765\u{2212}432\u{2060}10",
         ] {
-            assert_eq!(Phone::parse(text).unwrap().digits(), "919876543210", "{text:?}");
-            assert_eq!(Phone::parse_in(text, Country::parse("BR").ok()).unwrap().digits(), "919876543210");
+            assert_eq!(Phone::parse(text, None).unwrap().digits(), "919876543210", "{text:?}");
+            assert_eq!(Phone::parse(text, Country::parse("BR").ok()).unwrap().digits(), "919876543210");
         }
-        assert_eq!(Phone::parse("\u{200b}"), Err(PhoneError::Empty));
+        assert_eq!(Phone::parse("\u{200b}", None), Err(PhoneError::Empty));
     }
 
     #[test]
     fn the_zero_for_callers_from_within_is_left_out() {
         for text in ["+44 (0)7911 123456", "+44(0) 7911-123456", "44 (0)7911 123456", "+44 (0) 7911 (123456)"]
         {
-            assert_eq!(Phone::parse(text).unwrap().digits(), "447911123456", "{text}");
+            assert_eq!(Phone::parse(text, None).unwrap().digits(), "447911123456", "{text}");
             for country in ["GB", "BR"] {
-                let parsed = Phone::parse_in(text, Country::parse(country).ok());
+                let parsed = Phone::parse(text, Country::parse(country).ok());
                 assert_eq!(parsed.unwrap().digits(), "447911123456", "{text} {country}");
             }
         }
-        assert_eq!(Phone::parse_in("0044 (0)7911 123456", None).unwrap().digits(), "447911123456");
+        assert_eq!(Phone::parse("0044 (0)7911 123456", None).unwrap().digits(), "447911123456");
         // Part of the number there, and here it follows no country code.
-        assert_eq!(Phone::parse("+39 (0)6 1234 5678").unwrap().digits(), "390612345678");
-        assert_eq!(Phone::parse("+91 98765 (0)4321").unwrap().digits(), "919876504321");
+        assert_eq!(Phone::parse("+39 (0)6 1234 5678", None).unwrap().digits(), "390612345678");
+        assert_eq!(Phone::parse("+91 98765 (0)4321", None).unwrap().digits(), "919876504321");
     }
 
     #[test]
@@ -349,7 +363,7 @@ mod tests {
             ("5215512345678", "525512345678"),
             ("5491112345678", "541112345678"),
         ] {
-            let [one, other] = [one, other].map(|text| Phone::parse(text).unwrap());
+            let [one, other] = [one, other].map(|text| Phone::parse(text, None).unwrap());
             assert_eq!(one.other_spelling().as_ref(), Some(&other));
             assert_eq!(other.other_spelling().as_ref(), Some(&one));
             assert_eq!(one.identity(), other.identity());
@@ -372,7 +386,7 @@ mod tests {
             "919876543210",
             "447911123456",
         ] {
-            let phone = Phone::parse(text).unwrap();
+            let phone = Phone::parse(text, None).unwrap();
             assert_eq!(phone.other_spelling(), None, "{text}");
             assert_eq!((phone.identity().to_string().as_str(), phone.spellings().len()), (text, 1));
         }
@@ -396,7 +410,7 @@ mod tests {
             ("123@newsletter", PhoneError::UnsupportedJid),
         ];
         for (text, why) in cases {
-            assert_eq!(Recipient::parse(text), Err(why), "{text}");
+            assert_eq!(Recipient::parse(text, None), Err(why), "{text}");
         }
     }
 
@@ -416,46 +430,46 @@ mod tests {
             ("919876543210.0", "IN", "919876543210"),
         ] {
             let country = Some(Country::parse(country).unwrap());
-            assert_eq!(Phone::parse_in(text, country).unwrap().digits(), digits, "{text}");
+            assert_eq!(Phone::parse(text, country).unwrap().digits(), digits, "{text}");
         }
-        let none = Phone::parse_in("09876543210", None);
+        let none = Phone::parse("09876543210", None);
         assert_eq!(none, Err(PhoneError::LeadingZero));
-        assert_eq!(Phone::parse_in("hello", Country::parse("BR").ok()), Err(PhoneError::NotDigits));
-        assert_eq!(Phone::parse_in("12", Country::parse("BR").ok()), Err(PhoneError::Length));
+        assert_eq!(Phone::parse("hello", Country::parse("BR").ok()), Err(PhoneError::NotDigits));
+        assert_eq!(Phone::parse("12", Country::parse("BR").ok()), Err(PhoneError::Length));
         assert!(Country::parse("XX").is_err() && Country::parse("").is_err());
     }
 
     #[test]
     fn what_a_spreadsheet_has_rounded_is_not_a_number() {
         for text in ["9.19877E+11", "9,19877E+11", "9.19877e11"] {
-            assert_eq!(Phone::parse_in(text, None), Err(PhoneError::Rounded), "{text}");
+            assert_eq!(Phone::parse(text, None), Err(PhoneError::Rounded), "{text}");
         }
     }
 
     #[test]
     fn groups_old_and_new_are_recipients() {
         for jid in ["120363041234567890@g.us", "491700000000-1500000000@g.us"] {
-            assert_eq!(Recipient::parse(jid).unwrap().jid(), jid);
+            assert_eq!(Recipient::parse(jid, None).unwrap().jid(), jid);
         }
     }
 
     proptest! {
         #[test]
         fn parsing_never_panics(text in "\\PC{0,40}") {
-            let _ = Recipient::parse(&text);
+            let _ = Recipient::parse(&text, None);
         }
 
         #[test]
         fn a_lists_number_never_panics(text in "\\PC{0,40}") {
-            let _ = Phone::parse_in(&text, None);
-            let _ = Phone::parse_in(&text, Country::parse("BR").ok());
+            let _ = Phone::parse(&text, None);
+            let _ = Phone::parse(&text, Country::parse("BR").ok());
         }
 
         #[test]
         fn a_spellings_other_spelling_is_itself(text in "5[245][0-9]{8,12}") {
-            let phone = Phone::parse(&text).unwrap();
+            let phone = Phone::parse(&text, None).unwrap();
             if let Some(other) = phone.other_spelling() {
-                prop_assert_eq!(Phone::parse(other.digits()).unwrap(), other.clone());
+                prop_assert_eq!(Phone::parse(other.digits(), None).unwrap(), other.clone());
                 prop_assert_eq!(other.identity(), phone.identity());
                 prop_assert_eq!(other.other_spelling(), Some(phone));
             }
@@ -463,8 +477,8 @@ mod tests {
 
         #[test]
         fn what_parses_parses_again_to_itself(text in "\\+?[1-9][0-9 ().-]{6,20}") {
-            if let Ok(phone) = Phone::parse(&text) {
-                prop_assert_eq!(Phone::parse(phone.digits()).unwrap(), phone);
+            if let Ok(phone) = Phone::parse(&text, None) {
+                prop_assert_eq!(Phone::parse(phone.digits(), None).unwrap(), phone);
             }
         }
     }

@@ -182,7 +182,7 @@ impl TenantStore {
     ) -> Result<Vec<MessageRow>> {
         let mut rows = Vec::new();
         for jid in chat.jids() {
-            let Ok(chat) = Recipient::parse(&jid) else { continue };
+            let Ok(chat) = Recipient::parse(&jid, None) else { continue };
             let filter =
                 MessageFilter { session: Some(session.clone()), chat: Some(chat), ..Default::default() };
             rows.extend(self.messages_before(&filter, before, limit).await?);

@@ -41,7 +41,7 @@ async fn hear(shop: &Shop, news: News) {
 }
 
 fn who(phone: Option<&str>, lid: Option<&str>) -> Who {
-    Who { phone: phone.map(|digits| Phone::parse(digits).unwrap()), lid: lid.map(str::to_owned) }
+    Who { phone: phone.map(|digits| Phone::parse(digits, None).unwrap()), lid: lid.map(str::to_owned) }
 }
 
 /// A message from somebody who hides their number.
@@ -259,7 +259,7 @@ async fn chats_of_a_gone_session_are_tidied_away(db: TestDb) {
     let shop = Shop::new(&store, "shop").await;
     let other = shop.add_session("other").await;
     let all = (0..1_200).map(|n| {
-        let number = Phone::parse(&format!("55119{n:08}")).unwrap();
+        let number = Phone::parse(&format!("55119{n:08}"), None).unwrap();
         Inbound { phone: Some(number), lid: None, ..inbound(&other, &format!("A{n}")) }
     });
     store.receive(all.collect()).await.unwrap();

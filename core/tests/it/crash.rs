@@ -160,7 +160,7 @@ async fn one_of_many(shop: &Shop, answered: &Mutex<Answered>, writer: usize) {
             }
             1 => assert!(store.claim(&session.session, "a").await.unwrap().is_some()),
             2 => {
-                let phone = Phone::parse(&format!("55118{writer:04}{turn:04}")).unwrap();
+                let phone = Phone::parse(&format!("55118{writer:04}{turn:04}"), None).unwrap();
                 assert!(live.opt_out(&phone).await.unwrap());
                 answered.lock().opt_outs.push(phone);
             }

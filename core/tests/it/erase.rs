@@ -81,7 +81,7 @@ async fn nobody_erases_what_another_has(db: TestDb) {
 async fn a_number_is_forgotten_in_every_spelling(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let of = |digits: &str, id: &str| Inbound {
-        phone: Some(Phone::parse(digits).unwrap()),
+        phone: Some(Phone::parse(digits, None).unwrap()),
         content: text(format!("words of {id}")),
         ..inbound(&shop.owner, id)
     };
@@ -95,7 +95,7 @@ async fn a_number_is_forgotten_in_every_spelling(db: TestDb) {
     };
     all.push(stranger);
     shop.store.receive(all).await.unwrap();
-    let phone = Phone::parse("+55 11 98765-4321").unwrap();
+    let phone = Phone::parse("+55 11 98765-4321", None).unwrap();
     let forgotten = shop.live().forget(&phone).await.unwrap().expect("its messages are in the log");
     assert_eq!((forgotten.messages, forgotten.has_more), (251, false));
     assert_eq!(found(&shop.live(), "words").await, ["words of C"]);

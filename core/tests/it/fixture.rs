@@ -215,7 +215,7 @@ pub async fn accept(store: &Store, intent: Intent) -> (MessageKey, String) {
 }
 
 pub fn phone() -> Phone {
-    Phone::parse("5511900000001").unwrap()
+    Phone::parse("5511900000001", None).unwrap()
 }
 
 pub fn text(message: impl Into<String>) -> Content {

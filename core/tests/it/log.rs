@@ -112,7 +112,7 @@ async fn rows_are_found_by_chat_type_origin_and_job(db: TestDb) {
         page.total.count
     };
     let all = MessageFilter::default;
-    let chat = |jid: &str| Some(Recipient::parse(jid).unwrap());
+    let chat = |jid: &str| Some(Recipient::parse(jid, None).unwrap());
     assert_eq!(count(MessageFilter { chat: chat(group), ..all() }).await, 10);
     assert_eq!(count(MessageFilter { chat: chat("987@lid"), ..all() }).await, 10);
     assert_eq!(count(MessageFilter { chat: chat("5511900000001"), ..all() }).await, 10);

@@ -30,7 +30,7 @@ async fn shop_with_a_log(db: &TestDb) -> Shop {
         db.advance(Duration::from_secs(60));
     }
     let two = shop.add_session("two").await;
-    let other = Phone::parse("447700900123").unwrap();
+    let other = Phone::parse("447700900123", None).unwrap();
     for i in 0..10 {
         let message = Inbound { phone: Some(other.clone()), ..inbound(&two, &format!("M{i}")) };
         shop.store.receive(vec![message]).await.unwrap();
@@ -64,7 +64,7 @@ async fn each_filter_finds_its_rows(db: TestDb) {
     assert_eq!(count(MessageFilter { direction: Some(Direction::Out), ..all() }).await, 30);
     assert_eq!(count(MessageFilter { status: Some(Status::Sent), ..all() }).await, 20);
     assert_eq!(
-        count(MessageFilter { phone: Some(Phone::parse("447700900123").unwrap()), ..all() }).await,
+        count(MessageFilter { phone: Some(Phone::parse("447700900123", None).unwrap()), ..all() }).await,
         10
     );
     // From inclusive, to exclusive, to the millisecond.

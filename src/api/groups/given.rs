@@ -155,7 +155,7 @@ fn people(given: &[String]) -> Result<Vec<String>, ApiError> {
     let mut seen = HashSet::new();
     let mut people = Vec::with_capacity(given.len());
     for (place, text) in given.iter().enumerate() {
-        let jid = match Recipient::parse(text) {
+        let jid = match Recipient::parse(text, None) {
             Ok(Recipient::Group(_)) => {
                 let why = format!("participants[{place}]: a person, not a group");
                 return Err(ApiError::bad("INVALID_RECIPIENT", why));

@@ -43,7 +43,7 @@ impl FromRequestParts<Api> for OfGroup {
         let Path(named) = named.map_err(|_| ApiError::no_group())?;
         let id = named.into_iter().find(|(name, _)| name == "groupId").map(|(_, id)| id).unwrap_or_default();
         let id = if id.contains('@') { id } else { format!("{id}@g.us") };
-        match Recipient::parse(&id) {
+        match Recipient::parse(&id, None) {
             Ok(group @ Recipient::Group(_)) => Ok(Self { session, jid: group.jid() }),
             _ => Err(ApiError::no_group()),
         }

@@ -193,7 +193,7 @@ pub async fn forget(
     phone: Result<Path<String>, PathRejection>,
 ) -> Result<Json<NumberForgotten>, ApiError> {
     let Path(phone) = phone.map_err(|_| ApiError::no_message())?;
-    let phone = Phone::parse(&phone)?;
+    let phone = Phone::parse(&phone, None)?;
     loop {
         let files = caller.store.files_of(&phone).await?;
         if files.is_empty() {

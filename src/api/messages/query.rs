@@ -64,7 +64,7 @@ impl Filters {
                 Status::parse(word).ok_or_else(|| words.to_owned())
             })?,
             phone: given(self.phone.as_deref(), |text| {
-                Phone::parse(text).map_err(|problem| format!("phone: {problem}"))
+                Phone::parse(text, None).map_err(|problem| format!("phone: {problem}"))
             })?,
             from: given(self.from.as_deref(), |text| time("from", text))?,
             to: given(self.to.as_deref(), |text| time("to", text))?,
@@ -77,7 +77,7 @@ impl Filters {
                 }
             })?,
             chat: given(self.chat.as_deref(), |text| {
-                Recipient::parse(text).map_err(|problem| format!("chat: {problem}"))
+                Recipient::parse(text, None).map_err(|problem| format!("chat: {problem}"))
             })?,
             origin: given(self.origin.as_deref(), |word| {
                 Origin::parse(word).ok_or_else(|| "origin: api, phone or contact".to_owned())

@@ -239,7 +239,7 @@ pub struct PhoneSends {
 
 impl PhoneSends {
     fn into_message(self) -> Result<PhoneMessage, ApiError> {
-        let to = match Recipient::parse(&self.to)? {
+        let to = match Recipient::parse(&self.to, None)? {
             Recipient::Person(phone) => phone.digits().to_owned(),
             other => other.jid(),
         };

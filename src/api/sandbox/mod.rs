@@ -65,7 +65,7 @@ pub async fn create_phone(
     tester: Tester,
     body: Body<NewPhone>,
 ) -> Result<Json<PhoneShown>, ApiError> {
-    let phone = Phone::parse(&body.value.phone)?;
+    let phone = Phone::parse(&body.value.phone, None)?;
     let name = body.value.name.unwrap_or_else(|| phone.digits().to_owned());
     if name.chars().count() > NAME_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("name: at most {NAME_MAX} characters")));
@@ -103,7 +103,7 @@ impl FromRequestParts<Api> for Number {
 
 /// A phone in any spelling.
 fn phone(text: &str) -> Result<String, ApiError> {
-    Ok(Phone::parse(text)?.digits().to_owned())
+    Ok(Phone::parse(text, None)?.digits().to_owned())
 }
 
 #[derive(Deserialize, ToSchema)]

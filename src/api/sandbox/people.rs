@@ -25,7 +25,7 @@ pub struct PhonePath {
 
 /// A phone in any spelling.
 fn digits(text: &str) -> Result<String, ApiError> {
-    Ok(Phone::parse(text)?.digits().to_owned())
+    Ok(Phone::parse(text, None)?.digits().to_owned())
 }
 
 async fn act(api: &Api, tester: &Tester, path: &PhonePath, act: PhoneAct) -> Result<Json<Done>, ApiError> {
@@ -76,7 +76,7 @@ pub async fn typing(
     PathParams(path): PathParams<PhonePath>,
     body: Body<PhoneTypes>,
 ) -> Result<Json<Done>, ApiError> {
-    let to = match Recipient::parse(&body.value.to)? {
+    let to = match Recipient::parse(&body.value.to, None)? {
         Recipient::Person(phone) => phone.digits().to_owned(),
         other => other.jid(),
     };

@@ -123,7 +123,7 @@ impl Asked {
     pub(super) async fn letter(self, api: &Api, session: &OwnSession) -> Result<Letter, ApiError> {
         let Self { new, file, .. } = self;
         let now = api.sessions.store().clock().now();
-        let to = new.to.as_deref().map(Recipient::parse).transpose()?;
+        let to = new.to.as_deref().map(|text| Recipient::parse(text, None)).transpose()?;
         let id = new.message_id.as_deref();
         let kind = new.kind.as_deref().unwrap_or("text");
         let changes = matches!(kind, "reaction" | "edit" | "delete" | "forward");

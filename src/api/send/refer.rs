@@ -53,7 +53,7 @@ impl Named {
 
     /// The chat it is in.
     pub fn chat(&self) -> Result<Recipient, ApiError> {
-        Recipient::parse(&self.row.chat).map_err(|_| ApiError::no_message())
+        Recipient::parse(&self.row.chat, None).map_err(|_| ApiError::no_message())
     }
 
     fn target(&self) -> Target {
@@ -199,7 +199,7 @@ pub async fn context(
     let mut mentions = mentions
         .iter()
         .filter(|text| *text != EVERYBODY)
-        .map(|text| match Recipient::parse(text) {
+        .map(|text| match Recipient::parse(text, None) {
             Ok(Recipient::Group(_)) => {
                 Err(ApiError::bad("INVALID_RECIPIENT", "mentions: people, not groups"))
             }

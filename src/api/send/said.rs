@@ -294,7 +294,7 @@ fn card(new: NewCard) -> Result<Card, ApiError> {
     let name = clean("contacts: name", new.name.as_deref(), NAME_MAX)?.map(str::trim);
     match (new.phone, new.vcard) {
         (Some(phone), None) => {
-            let phone = Phone::parse(&phone).map_err(|problem| {
+            let phone = Phone::parse(&phone, None).map_err(|problem| {
                 ApiError::bad("INVALID_RECIPIENT", format!("contacts: phone: {problem}"))
             })?;
             let digits = format!("+{}", phone.digits());

@@ -306,7 +306,7 @@ async fn call_of(client: &Client, call: &IncomingCall) -> Option<Call> {
     let caller = call.participant.as_ref().unwrap_or(&call.from);
     let mut who = who_of(client, caller).await;
     if who.phone.is_none() {
-        who.phone = number.and_then(|number| Phone::parse(number.user_base()).ok());
+        who.phone = number.and_then(|number| Phone::from_whatsapp(number.user_base()).ok());
     }
     Some(Call {
         id: call.action.call_id().to_owned(),

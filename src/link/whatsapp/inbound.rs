@@ -127,7 +127,7 @@ async fn timer_news(client: &Client, message: &InboundMessage, seconds: u32) -> 
         None
     } else {
         let Names { phone, lid } = names(client, message).await;
-        Some(Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid })
+        Some(Who { phone: phone.and_then(|digits| Phone::from_whatsapp(&digits).ok()), lid })
     };
     let chat = source.chat.to_non_ad().to_string();
     News::Disappears { who, chat, seconds }

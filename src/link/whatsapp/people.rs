@@ -341,7 +341,7 @@ pub(super) async fn who_of(client: &Client, jid: &Jid) -> Who {
         phone.get_or_insert_with(|| entry.phone_number.to_string());
         lid.get_or_insert_with(|| entry.lid.to_string());
     }
-    Who { phone: phone.and_then(|digits| Phone::parse(&digits).ok()), lid }
+    Who { phone: phone.and_then(|digits| Phone::from_whatsapp(&digits).ok()), lid }
 }
 
 fn jid(text: &str) -> Result<Jid> {

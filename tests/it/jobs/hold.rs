@@ -354,7 +354,7 @@ async fn a_message_that_everybody_forgot_is_found_within_two_minutes() {
     let owner = Owner { tenant: tenant.id, mode: Mode::Test, session: row.key, session_id: row.id };
     let intent = Intent {
         owner,
-        to: Recipient::parse(&phones[0]).unwrap(),
+        to: Recipient::parse(&phones[0], None).unwrap(),
         content: Content::text("forgotten"),
         wa_id: new_wa_id(),
         epoch: 1,

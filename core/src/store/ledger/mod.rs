@@ -471,7 +471,7 @@ impl UnsettledRow {
     fn read(self) -> Result<Unsettled> {
         use serde::de::Error;
         Ok(Unsettled {
-            to: Recipient::parse(&self.chat).map_err(serde_json::Error::custom)?,
+            to: Recipient::parse(&self.chat, None).map_err(serde_json::Error::custom)?,
             content: serde_json::from_str(&self.content)?,
             key: self.key,
             wa_id: self.wa_id,

@@ -269,8 +269,8 @@ mod tests {
         let clock = Clock::manual(At(0));
         let store = Store::open(&url, Durability::Process, &[0; 32], clock).await.expect("a store");
         let store = store.tenant(TenantId("ten_1".into()), Mode::Live);
-        let phone = Phone::parse("5511900000001").expect("a number");
-        let group = Recipient::parse("120363041234567890@g.us").expect("a group");
+        let phone = Phone::parse("5511900000001", None).expect("a number");
+        let group = Recipient::parse("120363041234567890@g.us", None).expect("a group");
         let all = MessageFilter::default;
         let by_person = "messages_by_phone (phone=? AND tenant_id=? AND mode=? AND key<?)";
         let mut wide = Vec::new();

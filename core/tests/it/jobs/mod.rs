@@ -197,7 +197,7 @@ pub fn phones(count: i64) -> Vec<String> {
 }
 
 fn phone_of(seq: i64) -> Phone {
-    Phone::parse(&format!("55119{seq:08}")).unwrap()
+    Phone::parse(&format!("55119{seq:08}"), None).unwrap()
 }
 
 pub fn listed(phones: &[String]) -> impl Iterator<Item = Listed<'_>> + Send {

@@ -214,7 +214,7 @@ async fn a_confirmation_is_told_once_however_many_words_arrive_at_once(db: TestD
 }
 
 fn number(digits: &str) -> Phone {
-    Phone::parse(digits).unwrap()
+    Phone::parse(digits, None).unwrap()
 }
 
 async fn listed(shop: &Shop) -> Vec<String> {

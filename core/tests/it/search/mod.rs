@@ -172,7 +172,7 @@ async fn nobody_finds_what_another_has(db: TestDb) {
 
 async fn a_search_goes_with_every_other_filter(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
-    let other = Phone::parse("447700900123").unwrap();
+    let other = Phone::parse("447700900123", None).unwrap();
     let two = shop.add_session("two").await;
     for i in 0..30 {
         let offer = format!("offer {i}");
