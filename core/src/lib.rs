@@ -17,6 +17,7 @@
 //! | [`content`] | what a message says, both ways |
 //! | [`media`] | what a file must be to travel as an image, a voice note and so on |
 //! | [`message`] | the status of a message, which only moves forward |
+//! | [`moment`] | a time as a caller writes it |
 //! | [`nack`] | WhatsApp's refusals of a message, in our words |
 //! | [`event`] | what happened, said once |
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
@@ -41,6 +42,7 @@ pub mod job;
 pub mod key;
 pub mod media;
 pub mod message;
+pub mod moment;
 pub mod nack;
 pub mod opt_out;
 pub mod pacing;

@@ -17,8 +17,8 @@ use super::Api;
 use super::body::OptionalBody;
 use super::caller::OwnSession;
 use super::error::ApiError;
-use super::messages::query::time;
 use super::messages::row::Logged;
+use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, next_of, within};
 use crate::session::AskRefusal;
@@ -297,8 +297,8 @@ pub async fn unpin(
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mute {
-    /// ISO 8601, or milliseconds since the epoch; for good by default
-    until: Option<String>,
+    /// For good by default; a day ends with it
+    until: Option<WrittenMoment>,
 }
 
 /// Mute a conversation, on all the owner's devices
@@ -319,8 +319,8 @@ pub async fn mute(
 ) -> Result<Json<ChatShown>, ApiError> {
     let until = match until {
         None => -1,
-        Some(text) => {
-            let until = time("until", &text).map_err(ApiError::parameter)?;
+        Some(written) => {
+            let until = written.of_field("until", &session.caller.store).await?.ends();
             if until <= session.caller.store.now() {
                 return Err(ApiError::bad("INVALID_REQUEST", "until: a time to come"));
             }

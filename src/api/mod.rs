@@ -37,6 +37,7 @@ mod health;
 mod jobs;
 mod media;
 mod messages;
+mod moments;
 mod numbers;
 mod openapi;
 mod opt_outs;

@@ -225,6 +225,14 @@ impl TenantStore {
         self.store.clock.now()
     }
 
+    /// By which the tenant's days and its times without an offset go.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn time_zone(&self) -> Result<String> {
+        self.store.time_zone_of(&self.tenant).await
+    }
+
     pub fn mode(&self) -> Mode {
         self.mode
     }

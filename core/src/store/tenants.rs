@@ -212,6 +212,15 @@ impl Store {
         Ok(self.db.rows(FIND_TENANT, values![id_or_name]).await?.pop())
     }
 
+    /// The zone of the tenant's days; UTC where the tenant is no more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn time_zone_of(&self, id: &TenantId) -> Result<String> {
+        let found = self.find_tenant(id.as_str()).await?;
+        Ok(found.map_or_else(|| "UTC".to_owned(), |tenant| tenant.time_zone))
+    }
+
     /// Changes limits and time zone; `false` if there is no such tenant. The caller has checked them
     /// ([`check_time_zone`]).
     pub async fn update_tenant(&self, tenant: &Tenant) -> Result<bool> {

@@ -82,7 +82,7 @@ pub async fn export(
         Some("jsonl") => Format::Jsonl,
         Some(_) => return Err(ApiError::parameter("format: csv or jsonl")),
     };
-    let filter = filters.read()?;
+    let filter = filters.read(&caller.store).await?;
     let place = api.exports.enter(caller.store.tenant_id(), AT_ONCE);
     let place = place.ok_or_else(|| ApiError::too_many_exports(AT_ONCE))?;
     let walk = caller.store.walk(&filter, None).await?;

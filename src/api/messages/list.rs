@@ -91,7 +91,7 @@ pub async fn list(
 ) -> Result<Json<Log>, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let page = within("page", query.page.unwrap_or(1), DEEPEST_PAGE)?;
-    let filter = filters.read()?;
+    let filter = filters.read(&caller.store).await?;
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
     if let Some(cursor) = query.cursor {
         let before = MessageKey::parse(&cursor)

@@ -2,15 +2,16 @@
 
 use serde::Deserialize;
 use utoipa::IntoParams;
-use wapid_core::clock::At;
 use wapid_core::id::SessionId;
 use wapid_core::job::JobId;
 use wapid_core::message::{Direction, Origin, Status};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::search::Query;
+use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageFilter;
 
 use crate::api::error::ApiError;
+use crate::api::moments;
 
 /// Longer than the name of any type.
 const TYPE_MAX: usize = 20;
@@ -42,14 +43,25 @@ pub struct Filters {
     phone: Option<String>,
     /// Of a bulk job
     job_id: Option<String>,
-    /// From this time on: ISO 8601, or milliseconds since the epoch
+    /// From this time on: ISO 8601 (without an offset it goes by the tenant's clock), a day such as
+    /// `2026-03-08`, or milliseconds since the epoch
+    #[param(example = "2026-03-08")]
     from: Option<String>,
-    /// Before this time
+    /// Before this time, or up to the end of this day
+    #[param(example = "2026-03-08T18:00:00Z")]
     to: Option<String>,
 }
 
 impl Filters {
-    pub fn read(&self) -> Result<MessageFilter, ApiError> {
+    pub async fn read(&self, store: &TenantStore) -> Result<MessageFilter, ApiError> {
+        let from = match &self.from {
+            Some(text) => Some(moments::of_parameter("from", text, store).await?.begins()),
+            None => None,
+        };
+        let to = match &self.to {
+            Some(text) => Some(moments::of_parameter("to", text, store).await?.ends()),
+            None => None,
+        };
         Ok(MessageFilter {
             session: given(self.session_id.as_deref(), |text| {
                 SessionId::parse(text).map_err(|problem| problem.to_string())
@@ -66,8 +78,8 @@ impl Filters {
             phone: given(self.phone.as_deref(), |text| {
                 Phone::parse(text, None).map_err(|problem| format!("phone: {problem}"))
             })?,
-            from: given(self.from.as_deref(), |text| time("from", text))?,
-            to: given(self.to.as_deref(), |text| time("to", text))?,
+            from,
+            to,
             kind: given(self.kind.as_deref(), |word| {
                 let is_word = word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
                 if is_word && (1..=TYPE_MAX).contains(&word.len()) {
@@ -106,10 +118,4 @@ fn given<T>(
     read: impl FnOnce(&str) -> Result<T, String>,
 ) -> Result<Option<T>, ApiError> {
     parameter.map(read).transpose().map_err(ApiError::parameter)
-}
-
-pub fn time(name: &str, text: &str) -> Result<At, String> {
-    At::parse(text).ok_or_else(|| {
-        format!("{name}: ISO 8601 such as 2026-03-08T10:30:00Z, or milliseconds since the epoch")
-    })
 }

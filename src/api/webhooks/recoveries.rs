@@ -5,7 +5,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wapid_core::clock::At;
 use wapid_core::id::RecoveryId;
 use wapid_core::store::deliveries::Recovery as Stored;
 
@@ -15,20 +14,17 @@ use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
-
-/// The end of the year 9999.
-const TIME_MAX_MS: i64 = 253_402_300_799_999;
 
 /// Which time is to be recovered.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryWish {
-    /// From here on: ISO 8601, or milliseconds since the epoch
-    #[schema(example = "2026-03-08T10:00:00Z")]
-    since: String,
-    /// Before this; now by default
-    until: Option<String>,
+    /// From here on
+    since: WrittenMoment,
+    /// Before this, or up to the end of this day; now by default
+    until: Option<WrittenMoment>,
 }
 
 /// A recovery and how far it is
@@ -91,9 +87,11 @@ pub async fn begin(
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
     let now = caller.store.now();
-    let since = time("since", &body.value.since)?;
-    let until = body.value.until.as_deref().map(|text| time("until", text)).transpose()?;
-    let until = until.unwrap_or(now.plus_ms(1));
+    let since = body.value.since.of_field("since", &caller.store).await?.begins();
+    let until = match &body.value.until {
+        Some(written) => written.of_field("until", &caller.store).await?.ends(),
+        None => now.plus_ms(1),
+    };
     if since >= until {
         return Err(ApiError::bad("INVALID_REQUEST", "since: must be before until"));
     }
@@ -160,10 +158,4 @@ pub async fn cancel(
     caller.store.cancel_recovery(&id, &recovery).await?;
     let stored = caller.store.recovery(&id, &recovery).await?;
     Ok(Json(Recovery::of(stored.ok_or_else(ApiError::no_recovery)?)))
-}
-
-fn time(name: &str, text: &str) -> Result<At, ApiError> {
-    At::parse(text).filter(|at| (0..=TIME_MAX_MS).contains(&at.0)).ok_or_else(|| {
-        ApiError::bad("INVALID_REQUEST", format!("{name}: ISO 8601, or milliseconds since the epoch"))
-    })
 }

@@ -70,6 +70,15 @@ on_both_engines! {
         let middle = by_page[20]["createdAt"].as_str().unwrap();
         let (newer, older) = (log(&format!("?from={middle}")).await, log(&format!("?to={middle}")).await);
         assert_eq!(newer["total"].as_i64().unwrap() + older["total"].as_i64().unwrap(), 44);
+        // A day is all of it, at either end.
+        let day = |row: &Value| row["createdAt"].as_str().unwrap()[..10].to_owned();
+        let (first, last) = (day(by_page.last().unwrap()), day(&by_page[0]));
+        assert_eq!(log(&format!("?from={first}&to={last}")).await["total"], 44);
+        assert_eq!(log("?from=2020-01-01&to=2020-01-01").await["total"], 0);
+        assert_eq!(log("?from=2020-01-01T00:00:00+05:30").await["total"], 44);
+        let seconds = shop.test.get("/api/whatsapp/messages?to=1796016600").await;
+        let said = seconds.refused(400, "INVALID_PARAMETER");
+        assert!(said["error"].as_str().unwrap().contains("1796016600000"), "{said}");
         assert_eq!(log("?page=99").await["messages"], json!([]));
         for bad in ["?page=0", "?limit=101", "?limit=x", "?direction=up", "?status=lost", "?phone=x", "?from=yesterday",
             "?cursor=abc", "?type=Image%20x", "?chat=x@y", "?origin=web", "?jobId=1"] {

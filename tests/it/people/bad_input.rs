@@ -68,8 +68,9 @@ async fn rubbish_is_refused_with_its_reason() {
         ("/contacts/123456789@g.us/block", json!({}), "INVALID_RECIPIENT"),
         ("/contacts/0123/unblock", json!({}), "INVALID_RECIPIENT"),
         ("/chats/nobody/pin", json!({}), "INVALID_RECIPIENT"),
-        ("/chats/5511900000002/mute", json!({"until": "tomorrow"}), "INVALID_PARAMETER"),
+        ("/chats/5511900000002/mute", json!({"until": "tomorrow"}), "INVALID_REQUEST"),
         ("/chats/5511900000002/mute", json!({"until": "2020-01-01T00:00:00Z"}), "INVALID_REQUEST"),
+        ("/chats/5511900000002/mute", json!({"until": 1_999_999_999}), "INVALID_REQUEST"),
         ("/chats/5511900000002/mute", json!({"for": 7}), "INVALID_REQUEST"),
         ("/chats/5511900000002/mute", json!([]), "INVALID_REQUEST"),
     ] {
