@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize as _;
 
 use crate::phone::{Country, Phone, PhoneError};
-use crate::template::FIELD_MAX;
+use crate::template::{FIELD_MAX, field_key};
 
 /// The longest value of a field, in bytes.
 pub const VALUE_MAX: usize = 1_024;
@@ -222,7 +222,7 @@ fn fields_of<'a>(
         if value.len() > VALUE_MAX {
             return Err(Why::ValueTooLong(shown(&name)));
         }
-        match places.entry(name.to_lowercase()) {
+        match places.entry(field_key(&name)) {
             Entry::Occupied(there) if *there.get() == value => continue,
             Entry::Occupied(_) => return Err(Why::Twice(shown(&name))),
             Entry::Vacant(place) => drop(place.insert(value.clone())),
@@ -244,7 +244,7 @@ fn storable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A recipient's fields, by their names in any case. [`ListBuilder`] takes care that no two differ by it.
+/// A recipient's fields, by their names in any spelling that looks the same ([`field_key`]).
 #[derive(Debug, Clone, Default)]
 pub struct Fields(HashMap<String, String>);
 
@@ -253,11 +253,11 @@ impl Fields {
     pub fn parse(json: &str) -> Self {
         let mut reader = serde_json::Deserializer::from_str(json);
         let fields = HashMap::<String, String>::deserialize(&mut reader).unwrap_or_default();
-        Self(fields.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect())
+        Self(fields.into_iter().map(|(name, value)| (field_key(&name), value)).collect())
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(&name.to_lowercase()).map(String::as_str)
+        self.0.get(&field_key(name)).map(String::as_str)
     }
 }
 

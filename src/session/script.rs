@@ -6,7 +6,7 @@ use wapid_core::content::{Body, Content, Words};
 use wapid_core::job::Plan;
 use wapid_core::phone::Phone;
 use wapid_core::recipient::Fields;
-use wapid_core::template::Template;
+use wapid_core::template::{Template, field_key};
 
 /// The variants of a job, ready to be filled in.
 pub struct Script(Vec<Lines>);
@@ -33,7 +33,7 @@ impl Script {
         let lines = self.0.get(variant).or(self.0.first()).expect("a job has a variant");
         let mut content = lines.content.clone();
         let lookup = |name: &str| {
-            if name.eq_ignore_ascii_case("phone") { Some(phone.digits()) } else { fields.get(name) }
+            if field_key(name) == "phone" { Some(phone.digits()) } else { fields.get(name) }
         };
         let fill = |template: &Template| template.render(lookup);
         let edge =

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 
 /// Lower case, without accents, in one spelling of each letter.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     // By way of capitals: some small letters have the same one.
     let one_case = text.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let plain = one_case.filter(|letter| !is_dropped(*letter));

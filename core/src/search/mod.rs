@@ -25,6 +25,7 @@ mod query;
 mod token;
 
 pub use document::{Document, Searchable};
+pub(crate) use fold::fold;
 pub use query::{Clause, Phrase, Query, QueryError, TYPED_MAX};
 
 /// The letters by which a word is told from others; Postgres and our statements have limits.

@@ -2,10 +2,23 @@
 //!
 //! `{{field}}` is replaced by the recipient's value, `{{field|default}}` by the default where there is
 //! none, and `\{{` is a literal `{{`. What a value holds is never read as a template again.
+//!
+//! | file | what |
+//! |---|---|
+//! | `name` | which names are the same field, and what people call a name |
+//! | `foreign` | places as other senders write them, told before anybody reads them |
+//! | `filter` | filters of other template languages |
+//! | `meant` | what to write instead |
 
 use std::borrow::Cow;
 
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+mod filter;
+mod foreign;
+mod meant;
+mod name;
+
+pub use foreign::{Finding, look};
+pub use name::{FieldNames, field_key};
 
 /// The longest field name, in bytes.
 pub const FIELD_MAX: usize = 64;
@@ -41,12 +54,12 @@ impl Template {
         while let Some(open) = rest.find("{{") {
             let place = text[..text.len() - rest.len() + open].chars().count() + 1;
             if let Some(before) = rest[..open].strip_suffix('\\') {
-                plain.push_str(before);
+                plain.push_str(&foreign::unescaped(before));
                 plain.push_str("{{");
                 rest = &rest[open + 2..];
                 continue;
             }
-            plain.push_str(&rest[..open]);
+            plain.push_str(&foreign::unescaped(&rest[..open]));
             let inside = &rest[open + 2..];
             let close = inside.find("}}").ok_or(TemplateError::Unclosed(place))?;
             let field = &inside[..close];
@@ -54,22 +67,22 @@ impl Template {
                 return Err(TemplateError::Unclosed(place));
             }
             let (name, default) = match field.split_once('|') {
-                Some((name, default)) => (name.trim(), Some(default.trim().to_owned())),
-                None => (field.trim(), None),
+                Some((name, default)) => (name::tidy(name), Some(default_of(default))),
+                None => (name::tidy(field), None),
             };
             if name.is_empty() {
                 return Err(TemplateError::Nameless(place));
             }
-            if name.len() > FIELD_MAX || !name.chars().all(is_of_a_name) {
+            if name.len() > FIELD_MAX || !name.chars().all(name::is_of_a_name) {
                 return Err(TemplateError::BadName(place));
             }
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
-            parts.push(Part::Field { name: name.to_owned(), default });
+            parts.push(Part::Field { name, default });
             rest = &inside[close + 2..];
         }
-        plain.push_str(rest);
+        plain.push_str(&foreign::unescaped(rest));
         if !plain.is_empty() || parts.is_empty() {
             parts.push(Part::Text(plain));
         }
@@ -81,11 +94,11 @@ impl Template {
         Self(vec![Part::Text(text.into_owned())])
     }
 
-    /// The fields it names, and whether each has a default.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, bool)> {
+    /// The fields it names, each with its default.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
-            Part::Field { name, default } => Some((name.as_str(), default.is_some())),
+            Part::Field { name, default } => Some((name.as_str(), default.as_deref())),
         })
     }
 
@@ -105,10 +118,11 @@ impl Template {
     }
 }
 
-/// Many scripts write vowels as marks on letters, and some need joiners between them: `नाम`, `ชื่อ`.
-fn is_of_a_name(c: char) -> bool {
-    let is_mark = || c.general_category_group() == GeneralCategoryGroup::Mark;
-    c.is_alphanumeric() || " ._-\u{200c}\u{200d}".contains(c) || is_mark()
+/// A backslash before the call of a filter says that these words are the default.
+fn default_of(text: &str) -> String {
+    let text = text.trim();
+    let literal = text.strip_prefix('\\').filter(|rest| filter::is_filter(rest));
+    literal.unwrap_or(text).to_owned()
 }
 
 #[cfg(test)]
@@ -142,9 +156,9 @@ mod tests {
             ["नाम", "ชื่อ", "имя", "姓名", "الاسم", "nom de l\u{65}\u{301}te\u{301}", "می\u{200c}خواهم", "tên"]
         {
             let template = Template::parse(&format!("{{{{{name}|x}}}}!")).unwrap();
-            assert_eq!(template.fields().collect::<Vec<_>>(), [(name, true)]);
+            assert_eq!(template.fields().collect::<Vec<_>>(), [(name, Some("x"))]);
         }
-        for name in ["a{b", "a/b", "a\nb", "a\u{202e}b", "a\u{0}b"] {
+        for name in ["a{b", "a/b", "a\u{0}b"] {
             assert!(Template::parse(&format!("{{{{{name}}}}}")).is_err(), "{name:?}");
         }
     }
@@ -157,6 +171,30 @@ mod tests {
     #[test]
     fn brackets_can_be_written() {
         assert_eq!(render(r"\{{name}} {one} }} {{name}}"), "{{name}} {one} }} Ana");
+    }
+
+    #[test]
+    fn what_other_senders_fill_in_can_be_written_too() {
+        assert_eq!(
+            render(r"\{name} {{name}} \${name} \%name% \[[name]]"),
+            "{name} Ana ${name} %name% [[name]]"
+        );
+        assert_eq!(render(r"{{nick|\upper}} {{nick|\default('x')}} {{nick|\o/}}"), r"upper default('x') \o/");
+        assert_eq!(render(r"C:\{name}\x \d{2} a\[b] \o/"), r"C:\{name}\x \d{2} a\[b] \o/");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_not_of_a_name() {
+        let names = |text: &str| {
+            let template = Template::parse(text).unwrap();
+            template.fields().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("{{\u{a0}first\u{a0}name\u{200b}}} {{\u{200e}nom\u{200f}|x}}"),
+            ["first name", "nom"]
+        );
+        assert_eq!(names("{{می\u{200c}خواهم\u{200c}}}"), ["می\u{200c}خواهم"]);
+        assert_eq!(Template::parse("{{\u{200b}}}"), Err(TemplateError::Nameless(1)));
     }
 
     #[test]
@@ -177,7 +215,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_without_fields_is_itself(text in "[^{]{0,60}") {
+        fn a_text_without_fields_is_itself(text in "[^{\\\\]{0,60}") {
             prop_assert_eq!(Template::parse(&text).unwrap().render(|_| None), text);
         }
     }

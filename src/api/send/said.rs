@@ -335,6 +335,14 @@ impl Draft {
         }
     }
 
+    /// What it says where it has no file.
+    pub fn ready(&self) -> Option<&Body> {
+        match self {
+            Self::Ready(body) => Some(body),
+            Self::Medium(_) => None,
+        }
+    }
+
     /// Puts its file into the store, where it has one. It is checked by its content there.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ mod pace;
 mod queue;
 mod respect;
 mod steer;
+mod words;
 
 /// Generous: a kill in the middle costs seconds, and the machine is busy.
 const JOB_DEADLINE: Duration = Duration::from_secs(120);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `arrival` | a request as JSON or as a form, on its way in |
 //! | `order` | its checks, and what it comes to |
+//! | `texts` | what its texts ask of its list |
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -31,6 +32,7 @@ use crate::session::Script;
 
 mod arrival;
 mod order;
+mod texts;
 
 use arrival::Asked;
 use order::{Files, Lots, Order, take};
@@ -54,7 +56,8 @@ pub struct NewBulk {
     #[schema(value_type = Option<Vec<Object>>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
     recipients: Option<Box<RawValue>>,
     /// `{{name}}` is replaced by the recipient's name, `{{name|there}}` by `there` where it has none, and so
-    /// is any other field. `\{{` writes `{{`
+    /// is any other field. `\{{` writes `{{`. Places as other programs write them (`{name}`, `%name%`, filters)
+    /// are refused, or told in `warnings` where an honest text may hold them
     #[schema(example = "Hello {{name|there}}, 30% off today!")]
     message: Option<String>,
     /// As of a single send: `text` (default), `image`, `video`, `audio`, `voice`, `document`, `sticker`, `poll`,
@@ -148,6 +151,9 @@ pub struct MadeBulk {
     /// Template fields that some recipients lack, without a default: they read nothing there
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<Missing>,
+    /// What in the texts is sent as it stands although it looks like a place for a field
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<TextWarning>,
     /// What of the request was left out, because WhatsApp shows no such thing
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<&'static str>,
@@ -165,6 +171,19 @@ pub struct RowProblem {
 pub struct Missing {
     field: String,
     recipients: usize,
+}
+
+/// A text that is sent, and that perhaps does not say what was meant
+#[derive(Serialize, ToSchema)]
+pub struct TextWarning {
+    /// `message`, `header`, `footer` or `options`, behind its variant where there are several
+    #[schema(example = "message")]
+    place: String,
+    /// `PLACE_NOT_FILLED`: as other programs write places. `FIELD_OF_NOBODY`: everybody reads the default
+    #[schema(example = "PLACE_NOT_FILLED")]
+    code: &'static str,
+    #[schema(example = "character 4: [name] is sent as it stands; write {{name}}")]
+    warning: String,
 }
 
 impl RowProblem {
@@ -227,6 +246,7 @@ pub async fn create(
             invalid: row.invalid,
             problems: vec![],
             missing: vec![],
+            warnings: vec![],
             notice: None,
         };
         return Ok(answered(answer, true));
@@ -253,7 +273,8 @@ pub async fn create(
         duplicates: count(duplicates),
         invalid: count(invalid),
         problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
-        missing: order.missing,
+        missing: order.remarks.missing,
+        warnings: order.remarks.warnings,
         notice: order.notice,
     };
     Ok(answered(answer, made.repeated))
@@ -277,6 +298,8 @@ pub struct Preview {
     problems: Vec<RowProblem>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<Missing>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<TextWarning>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -317,7 +340,7 @@ pub async fn preview(
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
     }
     let now = api.sessions.store().clock().now();
-    let Order { plan, list, missing, .. } = take(&api, &session, asked, Files::Left, now).await?;
+    let Order { plan, list, remarks, .. } = take(&api, &session, asked, Files::Left, now).await?;
     let script = Script::of(&plan);
     let several = plan.variants.len() > 1;
     let lots = Lots::of(&plan);
@@ -341,7 +364,8 @@ pub async fn preview(
         duplicates: list.duplicates,
         invalid: list.invalid,
         problems: list.problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
-        missing,
+        missing: remarks.missing,
+        warnings: remarks.warnings,
     }))
 }
 

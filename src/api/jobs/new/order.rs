@@ -1,6 +1,6 @@
 //! What a request asks for, checked; nothing is changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -12,10 +12,10 @@ use wapid_core::job::{Plan, RECIPIENTS_MAX, VARIANTS_MAX, Variant};
 use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay};
 use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::List;
-use wapid_core::template::Template;
 
 use super::arrival::{Asked, Turn, off_thread};
-use super::{Missing, NewBulk, NewVariant};
+use super::texts::{self, Remarks};
+use super::{NewBulk, NewVariant};
 use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
@@ -34,7 +34,7 @@ pub(super) struct Order {
     pub(super) list: List,
     /// What of the request is left out.
     pub notice: Option<&'static str>,
-    pub(super) missing: Vec<Missing>,
+    pub(super) remarks: Remarks,
     pub(super) name: Option<String>,
     pub(super) schedule_at: Option<At>,
     /// Until the list is stored.
@@ -50,10 +50,10 @@ pub(super) enum Files {
 }
 
 /// A variant whose file may still be elsewhere.
-struct Drafted {
-    label: String,
+pub(super) struct Drafted {
+    pub(super) label: String,
     weight: u32,
-    draft: Draft,
+    pub(super) draft: Draft,
 }
 
 /// Checks everything. The only thing it may change is to store the job's file, once all else is right.
@@ -101,13 +101,13 @@ pub(super) async fn take(
     let (windows, check_numbers) = (new.windows, new.check_numbers.unwrap_or(true));
     let work = move || {
         let list = list_of(new.recipients, file, rules)?;
-        let missing = check_templates(&drafts, &list)?;
-        Ok((list, missing, drafts, turn))
+        let remarks = texts::check(&drafts, &list)?;
+        Ok((list, remarks, drafts, turn))
     };
-    let (list, missing, drafts, turn) = off_thread(code, work).await?;
+    let (list, remarks, drafts, turn) = off_thread(code, work).await?;
     let variants = with_file(api, session, drafts, preview, files).await?;
     let plan = Plan { variants, delay, windows, check_numbers };
-    Ok(Order { plan, list, missing, notice, name, schedule_at, _turn: turn })
+    Ok(Order { plan, list, remarks, notice, name, schedule_at, _turn: turn })
 }
 
 fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
@@ -266,49 +266,6 @@ impl From<ListError> for ApiError {
     fn from(problem: ListError) -> Self {
         Self::bad(problem.code(), format!("recipients: {problem}"))
     }
-}
-
-/// Every template reads, and names fields that somebody has. Answers the fields that somebody lacks.
-fn check_templates(variants: &[Drafted], list: &List) -> Result<Vec<Missing>, ApiError> {
-    // A list and its templates may have thousands of fields each.
-    let mut has: HashMap<String, usize> = HashMap::new();
-    for (name, count) in &list.fields {
-        *has.entry(name.to_lowercase()).or_default() += *count;
-    }
-    let mut missing = BTreeMap::new();
-    for variant in variants {
-        let Some(Words { message, header, footer }) = variant.draft.words() else { continue };
-        for (place, text) in
-            [("message", Some(message)), ("header", header.as_ref()), ("footer", footer.as_ref())]
-        {
-            let Some(text) = text else { continue };
-            let template = Template::parse(text)
-                .map_err(|problem| ApiError::bad("INVALID_TEMPLATE", format!("{place}: {problem}")))?;
-            for (field, has_default) in template.fields() {
-                if field.eq_ignore_ascii_case("phone") {
-                    continue;
-                }
-                let count = has.get(&field.to_lowercase()).copied().unwrap_or(0);
-                if count == 0 {
-                    let known: Vec<&str> = list.fields.keys().map(String::as_str).take(20).collect();
-                    let why = if known.is_empty() {
-                        format!("{place}: no recipient has a field \"{field}\"; none has any field at all")
-                    } else {
-                        format!(
-                            "{place}: no recipient has a field \"{field}\"; there are: {}",
-                            known.join(", ")
-                        )
-                    };
-                    return Err(ApiError::bad("UNKNOWN_FIELD", why));
-                }
-                let lack = list.recipients.len().saturating_sub(count);
-                if lack > 0 && !has_default {
-                    missing.insert(field.to_owned(), lack);
-                }
-            }
-        }
-    }
-    Ok(missing.into_iter().map(|(field, recipients)| Missing { field, recipients }).collect())
 }
 
 /// Which variant each recipient gets: the same in a preview as in the job, and the same when it is made again.
