@@ -19,7 +19,7 @@ use super::openapi::Refusals;
 
 /// A confirmation is one line.
 const CONFIRMATION_MAX: usize = 500;
-const WORD_MAX: usize = 50;
+const WORD_MAX: usize = 100;
 
 /// Settings of one tenant and mode. A field that is left out or `null` takes its default.
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -32,7 +32,9 @@ pub struct Settings {
     #[serde(default)]
     #[schema(value_type = Vec<Object>, example = json!([{"days": ["mon", "tue"], "from": "09:00", "to": "18:00"}]))]
     windows: Option<Windows>,
-    /// A message that is one of these words puts its sender on the list of opt-outs. `[]`: none does
+    /// A message that is one of these words puts its sender on the list of opt-outs, however it is typed and
+    /// whatever courtesy stands beside it. Without any, our own words count, and sentences that say the same;
+    /// given, these take their place. `[]`: none does
     stop_words: Option<Vec<String>>,
     /// And one of these takes it off
     start_words: Option<Vec<String>>,
@@ -121,11 +123,13 @@ impl Settings {
             Some("all") => true,
             Some(_) => return Err(invalid("optOutScope: jobs or all".to_owned())),
         };
+        // Who gives back what we showed has not chosen: then our sentences count as well.
+        let own = |words: Option<Vec<String>>, ours: Vec<String>| words.filter(|words| *words != ours);
         Ok(Stored {
             default_country: self.default_country.map(|code| code.to_uppercase()),
             windows,
-            stop_words: self.stop_words,
-            start_words: self.start_words,
+            stop_words: own(self.stop_words, opt_out::stop_words()),
+            start_words: own(self.start_words, opt_out::start_words()),
             confirmation,
             applies_to_all,
         })

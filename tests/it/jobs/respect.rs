@@ -176,3 +176,51 @@ async fn settings_that_make_no_sense_change_nothing() {
         .await
         .refused(400, "INVALID_RECIPIENT");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentence_in_any_language_of_the_field_is_understood() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let wishes = [
+        "please stop sending me messages",
+        "Não quero mais receber mensagens",
+        "停止",
+        "إيقاف",
+        "ＳＴＯＰ",
+        "berhenti",
+    ];
+    let phones = crowd(&shop, wishes.len() + 2).await;
+    let ordinary = ["where is the bus stop?", "cancel my order 12"];
+    for (phone, text) in phones.iter().zip(ordinary.iter().chain(&wishes)) {
+        shop.phone(phone).await.send(&session.phone, text).await;
+    }
+    for phone in &phones[ordinary.len()..] {
+        until_opted_out(&shop, phone, true).await;
+    }
+    for phone in &phones[..ordinary.len()] {
+        until_opted_out(&shop, phone, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_words_are_shown_and_can_be_given_back() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    let shown = shop.test.get("/api/whatsapp/settings").await.ok();
+    let words: Vec<&str> =
+        shown["stopWords"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+    assert!(["stop", "cancel", "arret", "退订"].iter().all(|word| words.contains(word)), "{words:?}");
+    assert_eq!(settings(&shop, shown.clone()).await.ok(), shown);
+    let phones = crowd(&shop, 2).await;
+    // They are still ours, with their sentences.
+    shop.phone(&phones[0]).await.send(&session.phone, "stop texting me").await;
+    until_opted_out(&shop, &phones[0], true).await;
+    // Ours and one more are a tenant's own.
+    let mut more = shown.clone();
+    more["stopWords"].as_array_mut().unwrap().push(json!("basta já"));
+    settings(&shop, more).await.ok();
+    shop.phone(&phones[1]).await.send(&session.phone, "Basta já!!").await;
+    until_opted_out(&shop, &phones[1], true).await;
+}
