@@ -28,14 +28,16 @@ impl Text {
     /// # Errors
     /// When it is a `data:` URL of something else.
     pub fn new(text: String) -> Result<Self, Refusal> {
-        let is_data = text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"));
-        if !is_data {
+        if !is_data_url(&text) {
             return Ok(Self { text, start: 0, mime: None });
         }
         let comma = text.find(',').ok_or(Refusal::NotBase64)?;
-        let head = &text[5..comma];
-        let mime = head.strip_suffix(";base64").ok_or(Refusal::NotBase64)?;
-        let mime = (!mime.is_empty()).then(|| mime.to_owned());
+        let (_, head) = text[..comma].split_once(':').ok_or(Refusal::NotBase64)?;
+        let (mime, end) = head.rsplit_once(';').ok_or(Refusal::NotBase64)?;
+        if !end.trim().eq_ignore_ascii_case("base64") {
+            return Err(Refusal::NotBase64);
+        }
+        let mime = (!mime.trim().is_empty()).then(|| mime.trim().to_owned());
         Ok(Self { start: comma + 1, mime, text })
     }
 
@@ -75,6 +77,11 @@ impl Text {
             Some(ANY_PADDING.decode(&piece).map(Bytes::from).map_err(|_| Refusal::NotBase64))
         })
     }
+}
+
+/// A file in a URL. Schemes have no case.
+pub fn is_data_url(text: &str) -> bool {
+    text.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
 }
 
 #[cfg(test)]

@@ -84,7 +84,9 @@ impl Media {
         url: &str,
         declared: Declared,
     ) -> Result<MediaRow, Refusal> {
-        let target = self.0.outgoing.check(url, tenant.mode()).map_err(Refusal::Url)?;
+        // As an address bar takes it: spaces around it are nobody's, and one within is `%20`.
+        let url = url.trim().replace(' ', "%20");
+        let target = self.0.outgoing.check(&url, tenant.mode()).map_err(Refusal::Url)?;
         let _turn = self.0.transfers.take(tenant.tenant_id()).await?;
         let room = self.room_left(tenant).await?;
         let most = self.limit(declared.kind);

@@ -56,6 +56,7 @@ mod tidy;
 mod turns;
 mod waveform;
 
+pub use base64::is_data_url;
 pub use draft::Draft;
 pub use inspect::{Shape, shape};
 pub use intake::Declared;

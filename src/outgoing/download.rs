@@ -128,7 +128,9 @@ fn is_redirect(status: StatusCode) -> bool {
 impl Download {
     fn of(answer: reqwest::Response, wish: Wish, deadline: Instant) -> Result<Self, DownloadError> {
         match answer.status() {
-            StatusCode::OK => {}
+            // All of it, whichever word the server has for that.
+            StatusCode::OK | StatusCode::CREATED | StatusCode::NON_AUTHORITATIVE_INFORMATION => {}
+            StatusCode::PARTIAL_CONTENT if is_whole(answer.headers()) => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(DownloadError::NotFound),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(DownloadError::Forbidden),
             status if status.is_client_error() => return Err(DownloadError::Refused),
@@ -184,10 +186,20 @@ impl Download {
     }
 }
 
+/// A part that nobody asked for, and that is everything: `bytes 0-9/10`.
+fn is_whole(headers: &http::HeaderMap) -> bool {
+    let range = headers.get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+    let parts = range.and_then(|range| range.strip_prefix("bytes 0-")?.split_once('/'));
+    parts.is_some_and(|(last, size)| {
+        let (last, size) = (last.trim().parse::<u64>(), size.trim().parse::<u64>());
+        matches!((last, size), (Ok(last), Ok(size)) if last.checked_add(1) == Some(size))
+    })
+}
+
 /// `attachment; filename="a.pdf"; filename*=UTF-8''%c3%a4.pdf`: the latter, where it is there.
 fn name_in(disposition: &str) -> Option<String> {
     let mut plain = None;
-    for part in disposition.split(';').skip(1) {
+    for part in parts_of(disposition).skip(1) {
         let Some((name, value)) = part.split_once('=') else { continue };
         let value = value.trim();
         match name.trim().to_ascii_lowercase().as_str() {
@@ -203,6 +215,19 @@ fn name_in(disposition: &str) -> Option<String> {
         }
     }
     plain.filter(|name| !name.is_empty())
+}
+
+/// Between semicolons that stand outside of quotes.
+fn parts_of(disposition: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    disposition.split(move |c: char| {
+        match c {
+            '"' if !is_escaped => is_quoted = !is_quoted,
+            _ => {}
+        }
+        is_escaped = is_quoted && c == '\\' && !is_escaped;
+        c == ';' && !is_quoted
+    })
 }
 
 fn name_of(url: &Url) -> Option<String> {
@@ -226,12 +251,29 @@ mod tests {
             ("inline; filename=\"x.pdf\"; filename*=UTF-8''%C3%A4.pdf", Some("ä.pdf")),
             ("attachment; FILENAME*=utf-8'de'%E2%82%AC.txt; filename=y", Some("€.txt")),
             ("attachment; filename*=ISO-8859-1''%e4; filename=\"z\"", Some("z")),
+            ("attachment; filename=\"a; b.pdf\"", Some("a; b.pdf")),
+            ("attachment; filename=\"a \\\"b\\\".pdf\"", Some("a \"b\".pdf")),
             ("attachment", None),
             ("attachment; filename=\"\"", None),
             ("; = ;;", None),
         ] {
             assert_eq!(name_in(header).as_deref(), name, "{header}");
         }
+    }
+
+    #[test]
+    fn a_part_that_is_everything_is_whole() {
+        for (range, is) in [
+            ("bytes 0-9/10", true),
+            ("bytes 0-8/10", false),
+            ("bytes 1-9/10", false),
+            ("bytes 0-9/*", false),
+            ("", false),
+        ] {
+            let headers = http::HeaderMap::from_iter([(header::CONTENT_RANGE, range.parse().unwrap())]);
+            assert_eq!(is_whole(&headers), is, "{range}");
+        }
+        assert!(!is_whole(&http::HeaderMap::new()));
     }
 
     #[test]

@@ -47,6 +47,9 @@ const GENERIC: &[&str] = &[
     "application/x-www-form-urlencoded",
     "multipart/form-data",
     "text/plain",
+    // PHP says so of whatever a script writes.
+    "text/html",
+    "application/xhtml+xml",
     "application/unknown",
     "*/*",
 ];
@@ -289,7 +292,7 @@ fn normal(given: &str) -> Option<String> {
     Some(known.unwrap_or(essence).to_owned())
 }
 
-fn by_name(name: &str) -> Option<&'static str> {
+pub(super) fn by_name(name: &str) -> Option<&'static str> {
     let (_, end) = name.rsplit_once('.')?;
     EXTENSIONS.iter().find_map(|(ext, mime)| ext.eq_ignore_ascii_case(end).then_some(*mime))
 }
@@ -462,7 +465,11 @@ mod tests {
         is("", "image/jpg; charset=binary", "", JPEG, "image image/jpeg");
         is("document", "", "photo.jpg", PNG, "document image/png");
         is("", "application/octet-stream", "", PNG, "image image/png");
-        is("", "text/plain", "", PDF, "document application/pdf");
+        for generic in ["text/plain", "text/html; charset=UTF-8", "TEXT/HTML", "application/xhtml+xml", ""] {
+            is("", generic, "", PDF, "document application/pdf");
+            is("image", generic, "", PNG, "image image/png");
+            is("document", generic, "a.csv", b"a,b\n1,2\n", "document text/csv");
+        }
         is("audio", "audio/mpeg", "", M4A, "audio audio/mp4");
         is("audio", "", "", MP4, "audio audio/mp4");
         is("voice", "audio/mp4", "", MP4, "voice audio/mp4");

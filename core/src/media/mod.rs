@@ -6,16 +6,19 @@
 //! | file | what |
 //! |---|---|
 //! | `content` | a type by content, and whether a declared one agrees |
+//! | `name` | what a file may be called, and what a document is |
 //! | `picture` | how large a picture may be |
 //! | `schedule` | when a download is tried again, and how long a file is kept |
 
 use serde::{Deserialize, Serialize};
 
 mod content;
+mod name;
 mod picture;
 mod schedule;
 
 pub use content::{HEAD, TypeRefusal, VOICE, Verdict, extension, judge, sniff};
+pub use name::{document_name, file_name};
 pub use picture::{FRAMES_MAX, PICTURE_SIDE_MAX, PictureRefusal, STICKER_SIDE, check_picture};
 pub use schedule::{KEPT_DAYS, KEPT_DAYS_RANGE, retry_after};
 
@@ -36,9 +39,6 @@ const ANIMATED_STICKER_MAX: u64 = 500 * KB;
 pub const DOCUMENT_MAX: u64 = 100 * MIB;
 /// WhatsApp's own.
 pub const DOCUMENT_LIMIT_MAX: u64 = 2 << 30;
-
-/// File names longer than this are cut; in bytes, as file systems count them.
-const FILE_NAME_MAX: usize = 255;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal,)* }) => {
@@ -144,33 +144,6 @@ impl Limits {
     }
 }
 
-/// A file name as it is shown to people: its last part, without what would hide its end or leave its
-/// folder; `None` where nothing is left.
-pub fn file_name(given: &str) -> Option<String> {
-    let last = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    // Besides controls what turns the direction of writing: `exe.fdp` must not read as `pdf.exe`.
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let shown: String = last.chars().filter(|c| !is_hidden(*c)).collect();
-    let shown = shown.trim().trim_start_matches('.').trim();
-    if shown.is_empty() {
-        return None;
-    }
-    if shown.len() <= FILE_NAME_MAX {
-        return Some(shown.to_owned());
-    }
-    // The end says what it is.
-    let (stem, end) = match shown.rsplit_once('.') {
-        Some((stem, end)) if end.len() <= 16 => (stem, format!(".{end}")),
-        _ => (shown, String::new()),
-    };
-    let room = FILE_NAME_MAX - end.len();
-    let cut = stem.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|to| *to <= room).last();
-    Some(format!("{}{end}", &stem[..cut.unwrap_or(0)]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,20 +166,5 @@ mod tests {
         assert_eq!(limits.largest(), 64 << 20);
         assert_eq!(Limits::default().largest(), 100 << 20);
         assert!(Limits::of_sticker(false) < Limits::of_sticker(true));
-    }
-
-    #[test]
-    fn a_file_name_is_a_name_and_nothing_else() {
-        assert_eq!(file_name("invoice.pdf").as_deref(), Some("invoice.pdf"));
-        assert_eq!(file_name("../../etc/passwd").as_deref(), Some("passwd"));
-        assert_eq!(file_name("C:\\Users\\me\\preço.xlsx").as_deref(), Some("preço.xlsx"));
-        assert_eq!(file_name("a\u{202e}fdp.exe\r\n").as_deref(), Some("afdp.exe"));
-        assert_eq!(file_name(".htaccess").as_deref(), Some("htaccess"));
-        for nothing in ["", "/", "..", " . ", "a/", "\u{200f}"] {
-            assert_eq!(file_name(nothing), None, "{nothing:?}");
-        }
-        let long = file_name(&format!("{}.pdf", "ü".repeat(200))).unwrap();
-        assert!(long.len() <= FILE_NAME_MAX && long.ends_with("ü.pdf"), "{long}");
-        assert!(file_name(&"x".repeat(400)).unwrap().len() == FILE_NAME_MAX);
     }
 }

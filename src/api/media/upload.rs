@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
 use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
-use wapid_core::media::{Kind, Origin};
+use wapid_core::media::{Kind, Origin, file_name};
 use wapid_core::store::media::MediaRow;
 
 use super::MediaView;
@@ -23,7 +23,7 @@ use crate::api::error::{ApiError, ErrorBody};
 use crate::api::jobs::upload::{broken, text};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
-use crate::media::{Declared, Refusal};
+use crate::media::{Declared, Refusal, is_data_url};
 
 /// 16 MiB as base64, and the fields beside it. A larger file is uploaded, or fetched from a URL.
 const JSON_MAX: usize = 23 << 20;
@@ -107,7 +107,8 @@ pub async fn create(
     QueryParams(query): QueryParams<UploadQuery>,
     request: Request,
 ) -> Result<Json<MediaView>, ApiError> {
-    let given = Given { kind: kind_of(query.kind.as_deref())?, file_name: query.file_name };
+    let named = query.file_name.as_deref().and_then(file_name);
+    let given = Given { kind: kind_of(query.kind.as_deref())?, file_name: named };
     let content_type = content_type(request.headers());
     let row = if content_type.as_deref().is_some_and(|kind| kind.starts_with("multipart/form-data")) {
         let form = Multipart::from_request(request, &api)
@@ -169,7 +170,7 @@ async fn from_form(
     given: Given,
     mut form: Multipart,
 ) -> Result<MediaRow, ApiError> {
-    let Given { mut kind, mut file_name } = given;
+    let Given { mut kind, file_name: mut named } = given;
     while let Some(field) = form.next_field().await.map_err(|problem| broken(&problem))? {
         match field.name().unwrap_or_default() {
             // A form sends the fields that nobody filled in as well.
@@ -179,12 +180,11 @@ async fn from_form(
             }
             "fileName" => {
                 let name = text(field, PART_MAX).await?;
-                file_name = Some(name).filter(|name| !name.is_empty()).or(file_name);
+                named = file_name(&name).or(named);
             }
             "file" => {
-                let named = field.file_name().map(str::to_owned);
                 let mime = field.content_type().map(str::to_owned);
-                let file_name = file_name.or(named);
+                let file_name = named.or_else(|| field.file_name().and_then(file_name));
                 let declared = Declared { kind, mime, file_name, origin: Origin::Upload };
                 let row = api.media.take(&caller.store, declared, pieces(field)).await?;
                 if let Some(late) = part_behind(&mut form).await {
@@ -225,11 +225,17 @@ async fn from_json(api: &Api, caller: &Caller, given: Given, request: Request) -
         Ok::<_, ApiError>(Declared {
             kind: kind_of(new.kind.as_deref())?.or(given.kind),
             mime: new.media_mime_type.clone(),
-            file_name: new.file_name.clone().or(given.file_name.clone()),
+            file_name: new.file_name.as_deref().and_then(file_name).or(given.file_name.clone()),
             origin,
         })
     };
-    match (&new.media_url, &new.media_base64) {
+    let is_given = |text: &&String| !text.trim().is_empty();
+    match (new.media_url.as_ref().filter(is_given), new.media_base64.as_ref().filter(is_given)) {
+        // It holds its file, wherever it stands.
+        (Some(url), None) if is_data_url(url) => {
+            let text = url.clone();
+            Ok(api.media.from_base64(&caller.store, text, declared(Origin::Base64)?).await?)
+        }
         (Some(url), None) => Ok(api.media.fetch_url(&caller.store, url, declared(Origin::Url)?).await?),
         (None, Some(_)) => {
             let declared = declared(Origin::Base64)?;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::extract::multipart::Field;
+use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::header;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use wapid_core::content::{Content, Words};
-use wapid_core::media::{Kind, Origin};
+use wapid_core::media::{Kind, Origin, file_name};
 use wapid_core::phone::Recipient;
 use wapid_core::store::media::MediaRow;
 
@@ -94,7 +94,7 @@ impl Asked {
                 return Err(ApiError::bad("INVALID_FORM", format!("{name}: one part, not two")));
             }
             if name == "file" {
-                file = Some(store(api, &session, part, &fields).await?);
+                file = store(api, &session, part, &fields).await?;
                 continue;
             }
             let text = text(part, &name).await?;
@@ -173,7 +173,7 @@ impl Asked {
 
 impl NewMessage {
     fn said(self, file: Option<&MediaRow>) -> Result<Said, ApiError> {
-        if file.is_some() && self.media_id.is_some() {
+        if file.is_some() && self.media_id.as_deref().is_some_and(|id| !id.trim().is_empty()) {
             return Err(ApiError::bad(
                 "INVALID_REQUEST",
                 "mediaUrl, mediaBase64, mediaId, file: one of them, not several",
@@ -204,26 +204,36 @@ impl NewMessage {
     }
 }
 
-/// A form's file goes to the store as it comes.
+/// A form's file goes to the store as it comes. A browser sends an empty part without a name where nobody
+/// chose a file: that is none.
 async fn store(
     api: &Api,
     session: &OwnSession,
-    part: Field<'_>,
+    mut part: Field<'_>,
     fields: &BTreeMap<String, Value>,
-) -> Result<MediaRow, ApiError> {
+) -> Result<Option<MediaRow>, ApiError> {
     let said = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let declared = Declared {
         kind: said("type").and_then(|kind| Kind::parse(&kind)),
         mime: part.content_type().map(str::to_owned),
-        file_name: said("fileName").or_else(|| part.file_name().map(str::to_owned)),
+        file_name: said("fileName")
+            .or_else(|| part.file_name().map(str::to_owned))
+            .as_deref()
+            .and_then(file_name),
         origin: Origin::Upload,
     };
-    let bytes = part.map_err(|problem| match problem.status() {
+    let broken = |problem: MultipartError| match problem.status() {
         // The connection's, not the form's.
         status if status.is_server_error() => Refusal::TooSlow,
         _ => Refusal::BrokenOff,
-    });
-    Ok(api.media.take(&session.caller.store, declared, bytes).await?)
+    };
+    let is_named = part.file_name().is_some_and(|name| !name.is_empty());
+    let first = part.chunk().await.map_err(broken)?;
+    if first.is_none() && !is_named {
+        return Ok(None);
+    }
+    let bytes = stream::iter(first.map(Ok)).chain(part.map_err(broken));
+    Ok(Some(api.media.take(&session.caller.store, declared, bytes).await?))
 }
 
 async fn text(mut part: Field<'_>, name: &str) -> Result<String, ApiError> {

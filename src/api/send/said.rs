@@ -7,18 +7,20 @@ use wapid_core::content::{
     TEXT_MAX, Words,
 };
 use wapid_core::id::MediaId;
-use wapid_core::media::{Kind, Origin, State};
+use wapid_core::media::{Kind, Origin, State, document_name, file_name};
 use wapid_core::phone::Phone;
 use wapid_core::store::TenantStore;
 use wapid_core::store::media::MediaRow;
 
 use crate::api::Api;
 use crate::api::error::ApiError;
-use crate::media::{Declared, Unreadable};
+use crate::media::{Declared, Unreadable, is_data_url};
 
 /// Header and footer are one line of a bubble, not a second message.
 const EDGE_MAX: usize = 1_024;
 const NAME_MAX: usize = 255;
+/// A whole path, of which the last part is taken.
+const FILE_NAME_MAX: usize = 4_096;
 /// With a picture it may be larger than its lines.
 const VCARD_MAX: usize = 32 << 10;
 
@@ -108,19 +110,33 @@ impl Said {
         }
     }
 
+    /// Without the fields that are there and say nothing, and with the name as people may see it: many a
+    /// client sends all of its fields, filled in or not.
+    fn tidied(mut self) -> Self {
+        let is_given = |text: &String| !text.trim().is_empty();
+        self.media_url = self.media_url.filter(is_given);
+        self.media_base64 = self.media_base64.filter(is_given);
+        self.media_id = self.media_id.filter(is_given);
+        self.media_mime_type = self.media_mime_type.filter(is_given);
+        self.file_name = self.file_name.as_deref().and_then(file_name);
+        self
+    }
+
     /// # Errors
     /// Says which field to fix.
     pub fn draft(self) -> Result<Draft, ApiError> {
-        let kind = self.kind.as_deref().unwrap_or("text");
-        self.check_fields(kind)?;
+        clean("fileName", self.file_name.as_deref(), FILE_NAME_MAX)?;
+        let this = self.tidied();
+        let kind = this.kind.as_deref().unwrap_or("text");
+        this.check_fields(kind)?;
         if let Some(kind) = Kind::parse(kind) {
-            return self.medium(kind).map(|medium| Draft::Medium(Box::new(medium)));
+            return this.medium(kind).map(|medium| Draft::Medium(Box::new(medium)));
         }
         match kind {
-            "text" => self.text(),
-            "poll" => self.poll(),
-            "location" => self.location(),
-            "contact" => self.cards(),
+            "text" => this.text(),
+            "poll" => this.poll(),
+            "location" => this.location(),
+            "contact" => this.cards(),
             _ => Err(invalid(
                 "type: text, image, video, audio, voice, document, sticker, poll, location or contact",
             )),
@@ -206,8 +222,9 @@ impl Said {
         if gif && kind != Kind::Video {
             return Err(invalid("gif: for videos"));
         }
-        let file_name = clean("fileName", self.file_name.as_deref(), NAME_MAX)?.map(str::to_owned);
         let from = match (self.media_url, self.media_base64, self.media_id) {
+            // It holds its file, wherever it stands.
+            (Some(url), None, None) if is_data_url(&url) => Some(From::Base64(url)),
             (Some(url), None, None) => Some(From::Url(url)),
             (None, Some(text), None) => Some(From::Base64(text)),
             (None, None, Some(id)) => Some(From::Given(MediaId::parse(&id).ok_or_else(ApiError::no_media)?)),
@@ -220,7 +237,15 @@ impl Said {
             }
             _ => return Err(invalid("mediaUrl, mediaBase64, mediaId, file: one of them, not several")),
         };
-        Ok(NewMedium { kind, words, from, mime: self.media_mime_type, file_name, view_once, gif })
+        Ok(NewMedium {
+            kind,
+            words,
+            from,
+            mime: self.media_mime_type,
+            file_name: self.file_name,
+            view_once,
+            gif,
+        })
     }
 
     fn poll(self) -> Result<Body, ApiError> {
@@ -371,7 +396,11 @@ impl Draft {
             Self::Medium(medium) => {
                 let NewMedium { kind, words, file_name, view_once, gif, .. } = *medium;
                 let media = file.map_or_else(MediaId::new, |file| file.id.clone());
-                let file_name = file_name.or_else(|| file.and_then(|file| file.file_name.clone()));
+                let named = file_name.or_else(|| file.and_then(|file| file.file_name.clone()));
+                let file_name = match (kind, file) {
+                    (Kind::Document, Some(file)) => Some(document_name(named.as_deref(), &file.mime)),
+                    _ => named,
+                };
                 Body::of_medium(kind, Medium { words, media, file_name, view_once, gif })
             }
         }

@@ -14,6 +14,7 @@ mod changes;
 mod files;
 mod hidden;
 mod memory;
+mod names;
 mod previews;
 mod recovery;
 mod refusals;

@@ -76,7 +76,11 @@ impl Arrived {
                 if file.is_some() {
                     return Err(twice(&name));
                 }
-                file = Some(upload::save(field, &api.uploads).await?);
+                let is_named = field.file_name().is_some_and(|name| !name.is_empty());
+                let saved = upload::save(field, &api.uploads).await?;
+                // A browser sends an empty part without a name where nobody chose a file.
+                let is_empty = saved.as_file().metadata().map_err(anyhow::Error::from)?.len() == 0;
+                file = (is_named || !is_empty).then_some(saved);
                 continue;
             }
             let is_list = matches!(name.as_str(), "recipients" | "variants");
