@@ -11,15 +11,20 @@ use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
 use wapid_core::store::Durability;
 use wapid_workers::Queue;
 
-use crate::media;
 use crate::outgoing::Allow;
+use crate::{listen, media};
 
 /// The settings of a gateway.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Where to listen for HTTP
-    #[arg(long, global = true, env = "WAPID_LISTEN", default_value = "127.0.0.1:8080")]
+    /// Where to listen for HTTP: `127.0.0.1:8080`, `localhost:8080`, or `:8080` for every machine
+    #[arg(long, global = true, env = "WAPID_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen::parse)]
     pub listen: SocketAddr,
+
+    /// Where the world finds this gateway, as in `https://chat.shop.example/wapid`: links to files begin with it; unset:
+    /// they are paths
+    #[arg(long, global = true, env = "WAPID_PUBLIC_URL")]
+    pub public_url: Option<PublicUrl>,
 
     /// Everything that wapid keeps on disk
     #[arg(long, global = true, env = "WAPID_DATA_DIR", default_value = "./data")]
@@ -66,11 +71,11 @@ pub struct Config {
     pub media_transfers: u16,
 
     /// What the files of one tenant may take, in each mode: bytes, or as in `10GiB`
-    #[arg(long, global = true, env = "WAPID_MEDIA_TENANT_MAX", default_value = "10GiB")]
+    #[arg(long, global = true, env = "WAPID_MEDIA_TENANT_MAX", default_value = "10GiB", value_parser = some)]
     pub media_tenant_max: Size,
 
     /// How large a document may be, up to 2GiB
-    #[arg(long, global = true, env = "WAPID_MEDIA_DOCUMENT_MAX", default_value = "100MiB")]
+    #[arg(long, global = true, env = "WAPID_MEDIA_DOCUMENT_MAX", default_value = "100MiB", value_parser = document)]
     pub media_document_max: Size,
 
     /// Files of messages that arrive are fetched by themselves up to this size; larger ones when somebody asks
@@ -96,13 +101,53 @@ pub struct Config {
     pub whatsapp_url: String,
 }
 
+/// Where a proxy takes requests for us, without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(pub String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no address of a site; write one such as https://chat.shop.example, or with a path")]
+pub struct PublicUrlError(String);
+
+impl FromStr for PublicUrl {
+    type Err = PublicUrlError;
+
+    fn from_str(text: &str) -> Result<Self, PublicUrlError> {
+        let no_site = || PublicUrlError(text.to_owned());
+        let url = url::Url::parse(text.trim()).map_err(|_| no_site())?;
+        let is_site = matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if is_site { Ok(Self(url.as_str().trim_end_matches('/').to_owned())) } else { Err(no_site()) }
+    }
+}
+
 /// A number of bytes: `1048576`, `64KiB`, `100MiB`, `10GiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no size: write a number of bytes, or one with KiB, MiB or GiB")]
-pub struct SizeError(String);
+pub enum SizeError {
+    #[error("`{0}` is no size: write a number of bytes, or one with KiB, MiB or GiB")]
+    NotASize(String),
+    #[error("at least 1 byte: with 0 no file could be stored")]
+    Nothing,
+    #[error("at most 2GiB, which is what WhatsApp takes")]
+    TooMuch,
+}
+
+/// A size that lets a file through.
+fn some(text: &str) -> Result<Size, SizeError> {
+    text.parse().and_then(|size: Size| if size.0 > 0 { Ok(size) } else { Err(SizeError::Nothing) })
+}
+
+/// One that WhatsApp takes.
+fn document(text: &str) -> Result<Size, SizeError> {
+    some(text).and_then(|size| if size.0 <= DOCUMENT_LIMIT_MAX { Ok(size) } else { Err(SizeError::TooMuch) })
+}
 
 impl FromStr for Size {
     type Err = SizeError;
@@ -114,7 +159,7 @@ impl FromStr for Size {
             .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim(), shift)))
             .unwrap_or((text, 0));
         let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-        bytes.map(Self).ok_or_else(|| SizeError(text.to_owned()))
+        bytes.map(Self).ok_or_else(|| SizeError::NotASize(text.to_owned()))
     }
 }
 
@@ -157,7 +202,7 @@ impl Config {
             url: self.media_url.clone(),
             transfers: self.media_transfers.into(),
             tenant_max: self.media_tenant_max.0,
-            limits: Limits { document: self.media_document_max.0.min(DOCUMENT_LIMIT_MAX) },
+            limits: Limits { document: self.media_document_max.0 },
             ffmpeg: self.ffmpeg.clone(),
         }
     }
@@ -168,8 +213,18 @@ impl Config {
     /// When it cannot be made or written.
     pub fn prepare_data_dir(&self) -> anyhow::Result<()> {
         let dir = &self.data_dir;
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        restrict(dir, 0o700).with_context(|| format!("cannot write {}", dir.display()))
+        let hint = || format!("cannot make the data folder {}; set WAPID_DATA_DIR", dir.display());
+        std::fs::create_dir_all(dir).with_context(hint)?;
+        // A folder of somebody else's may be ours to write and not ours to close.
+        let restricted = restrict(dir, 0o700);
+        let writable = tempfile::tempfile_in(dir).map(drop);
+        let hint = || {
+            format!(
+                "cannot write the data folder {}; let this user own it, or set WAPID_DATA_DIR",
+                dir.display()
+            )
+        };
+        writable.and(restricted).with_context(hint)
     }
 
     /// The key that seals secrets: from the environment, or from `master.key`, made on the first
@@ -211,7 +266,9 @@ impl Config {
 
 fn parse_key(text: &str) -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut key).context("a master key is 64 hex digits")?;
+    hex::decode_to_slice(text.trim(), &mut key).map_err(|_| {
+        anyhow::anyhow!("a master key is 64 hex digits, such as `openssl rand -hex 32` makes")
+    })?;
     Ok(key)
 }
 
@@ -288,7 +345,32 @@ mod tests {
             assert_eq!(text.parse(), Ok(Size(bytes)), "{text}");
         }
         for wrong in ["", "MiB", "1.5GiB", "10GB", "-1", "99999999999GiB"] {
-            assert_eq!(wrong.parse::<Size>(), Err(SizeError(wrong.to_owned())));
+            assert_eq!(wrong.parse::<Size>(), Err(SizeError::NotASize(wrong.to_owned())));
+        }
+        assert_eq!((some("0"), some("1")), (Err(SizeError::Nothing), Ok(Size(1))));
+        assert_eq!((document("2GiB"), document("3GiB")), (Ok(Size(2 << 30)), Err(SizeError::TooMuch)));
+        assert_eq!(document("0"), Err(SizeError::Nothing));
+    }
+
+    #[test]
+    fn a_public_url_is_a_site() {
+        for (text, url) in [
+            ("https://chat.shop.example", "https://chat.shop.example"),
+            (" https://chat.shop.example/ ", "https://chat.shop.example"),
+            ("https://shop.example:8443/wapid/", "https://shop.example:8443/wapid"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ] {
+            assert_eq!(text.parse(), Ok(PublicUrl(url.to_owned())), "{text}");
+        }
+        for wrong in [
+            "",
+            "shop.example",
+            "ftp://shop.example",
+            "https://u:p@shop.example",
+            "https://shop.example/?a=b",
+            "/wapid",
+        ] {
+            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
         }
     }
 

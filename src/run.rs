@@ -101,9 +101,8 @@ impl Gateway {
                 deliveries.heed(key);
             }
         });
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}; set WAPID_LISTEN", config.listen))?;
+        let listener =
+            TcpListener::bind(config.listen).await.map_err(|error| no_place(config.listen, error))?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let restored = Arc::new(AtomicBool::new(false));
@@ -113,6 +112,7 @@ impl Gateway {
             media: media.clone(),
             tests: Default::default(),
             exports: Default::default(),
+            public_url: config.public_url.as_ref().map(|url| url.0.as_str().into()),
             stop: stop.clone(),
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
@@ -148,6 +148,16 @@ impl Gateway {
             warn!("The database did not close in time");
         }
     }
+}
+
+fn no_place(listen: SocketAddr, error: std::io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there already",
+        std::io::ErrorKind::PermissionDenied => "this user may not take a port so low",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+        _ => "the system does not let us",
+    };
+    anyhow::Error::new(error).context(format!("cannot listen on {listen}: {why}; set WAPID_LISTEN"))
 }
 
 /// Opens the store as the settings say. The CLI uses it too, beside a running gateway.
@@ -200,7 +210,8 @@ fn forget_uploads(folder: &Path) -> anyhow::Result<()> {
 
 /// One gateway per data folder: two would run the same sessions under one name.
 fn lock_data_dir(dir: &Path) -> anyhow::Result<Option<std::fs::File>> {
-    let file = std::fs::File::create(dir.join("lock"))?;
+    let path = dir.join("lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => {

@@ -46,10 +46,10 @@ pub struct Limits {
     #[arg(long)]
     time_zone: Option<String>,
     /// Messages a day and mode; -1 for no limit
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     daily_limit: Option<i64>,
     /// Sessions per mode; -1 for no limit
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-1..))]
     session_limit: Option<i64>,
 }
 

@@ -74,7 +74,7 @@ enum Command {
     /// The sandbox network alone, over WebSocket, for any client
     Sandbox {
         // Hides the gateway's global argument of this name: its id must be the same.
-        #[arg(long, default_value = "127.0.0.1:7810")]
+        #[arg(long, default_value = "127.0.0.1:7810", value_parser = crate::listen::parse)]
         listen: SocketAddr,
         /// Keep state here across restarts; without it, in memory
         #[arg(long)]
@@ -83,7 +83,7 @@ enum Command {
         ///
         /// The certificate is the sandbox's own: trust the authority whose PEM file it prints, for Node with
         /// NODE_EXTRA_CA_CERTS.
-        #[arg(long)]
+        #[arg(long, value_parser = crate::listen::parse)]
         media: Option<SocketAddr>,
         /// Print one line of JSON
         #[arg(long)]

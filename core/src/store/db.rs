@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, PgPool, SqliteConnection, SqlitePool};
 
-use super::{Result, StoreError};
+use super::{Result, StoreError, away};
 use crate::seal::Seal;
 
 /// What a power cut may take. Killing the process never takes anything.
@@ -98,7 +98,12 @@ impl Db {
     pub async fn connect(url: &str, durability: Durability) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let sync = if durability == Durability::Power { "on" } else { "off" };
-            let options = PgConnectOptions::from_str(url)?.options([
+            // The error names a part of the URL and never all of it.
+            let options = PgConnectOptions::from_str(url).map_err(|problem| {
+                StoreError::Away(format!("WAPID_DATABASE_URL does not read: {problem}"))
+            })?;
+            away::knock(&options).await?;
+            let options = options.options([
                 ("synchronous_commit", sync),
                 ("idle_in_transaction_session_timeout", FROZEN_AFTER_MS),
             ]);

@@ -40,6 +40,7 @@ use crate::key::Mode;
 use crate::read;
 use crate::seal::{Seal, SealError};
 
+mod away;
 pub mod chats;
 pub mod db;
 pub mod deliveries;
@@ -72,6 +73,9 @@ pub use db::{Db, Durability, is_clean};
 pub enum StoreError {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
+    /// At the start, in words for whoever starts it.
+    #[error("{0}")]
+    Away(String),
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error(transparent)]
