@@ -1,0 +1,180 @@
+//! The number that some digits mean, by the rules that stand at the head of the room.
+
+use super::plan::{self, Dialled, Line, Planned};
+use super::written::{Form, Written};
+use super::{Country, PhoneError, spellings};
+
+/// From so many digits on, a number that no plan knows is one with its country code.
+const WHOLE_MIN: usize = 11;
+
+/// A reading of digits with their country code.
+#[derive(Debug)]
+struct Reading {
+    digits: String,
+    /// `None` of a number that no plan knows, under no spelling.
+    line: Option<Line>,
+    is_possible: bool,
+}
+
+/// # Errors
+/// Says what to write instead.
+pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, PhoneError> {
+    let Written { form, digits, without_zero } = written;
+    match form {
+        Form::International => behind_plus(digits, without_zero.as_deref()),
+        Form::DoubleZero => behind_zeros(digits, without_zero.as_deref(), home),
+        Form::Bare if digits.starts_with('0') && home.is_none() => Err(PhoneError::LeadingZero),
+        Form::Bare => match home {
+            Some(home) => bare(digits, home),
+            None => Ok(international(digits).digits),
+        },
+    }
+}
+
+fn behind_plus(digits: &str, without_zero: Option<&str>) -> Result<String, PhoneError> {
+    if digits.starts_with('0') {
+        return Err(PhoneError::LeadingZero);
+    }
+    let reading = international(digits);
+    match without_zero {
+        // With its 0 it is a number in Italy and elsewhere; where it is none, the 0 was for others.
+        Some(digits) if reading.line.is_none() => Ok(international(digits).digits),
+        _ => Ok(reading.digits),
+    }
+}
+
+/// `00` is a plus, but in some countries only the beginning of what one dials for abroad.
+fn behind_zeros(
+    digits: &str,
+    without_zero: Option<&str>,
+    home: Option<Country>,
+) -> Result<String, PhoneError> {
+    let dialled = home.and_then(|home| match plan::dialled(&format!("00{digits}"), home.region())? {
+        Dialled::Abroad(planned) => planned.line.map(|_| planned.digits),
+        Dialled::Within(_) => None,
+    });
+    let Some(dialled) = dialled else { return behind_plus(digits, without_zero) };
+    if digits.starts_with('0') {
+        return Ok(dialled);
+    }
+    let reading = international(digits);
+    match reading.line {
+        None => Ok(dialled),
+        Some(_) if reading.digits == dialled => Ok(dialled),
+        Some(_) => Err(PhoneError::Ambiguous),
+    }
+}
+
+/// Digits of which nothing says that they have a country code.
+fn bare(digits: &str, home: Country) -> Result<String, PhoneError> {
+    let code = plan::code_of_region(home.region());
+    let whole = format!("{code}{digits}");
+    let mut national = international(&whole);
+    let mut abroad = None;
+    if national.line.is_none() {
+        match plan::dialled(digits, home.region()) {
+            // A number of the caller's own area, in countries that have one area or a few.
+            Some(Dialled::Within(planned)) if planned.line.is_some() => national = planned.into(),
+            Some(Dialled::Abroad(planned)) if planned.line.is_some() => abroad = Some(planned.digits),
+            _ => {}
+        }
+    }
+    let as_it_stands = || Some(international(digits)).filter(|_| !digits.starts_with('0'));
+    let is_of_home = digits.starts_with(&code);
+    if let Some(line) = national.line {
+        // What is dialled before numbers within the country tells that it is one.
+        let is_told = national.digits != whole;
+        if is_told || (line == Line::Mobile && !is_of_home) {
+            return Ok(national.digits);
+        }
+        let mobile = as_it_stands().filter(|reading| reading.line == Some(Line::Mobile));
+        return match (mobile, line) {
+            (None, _) => Ok(national.digits),
+            (Some(mobile), _) if mobile.digits == national.digits => Ok(national.digits),
+            // A landline of the home country would have its 0.
+            (Some(mobile), Line::Other) if is_of_home => Ok(mobile.digits),
+            (Some(_), _) => Err(PhoneError::Ambiguous),
+        };
+    }
+    let standing = as_it_stands();
+    if let Some(known) = standing.as_ref().filter(|reading| reading.line.is_some()) {
+        return Ok(known.digits.clone());
+    }
+    if let Some(abroad) = abroad {
+        return Ok(abroad);
+    }
+    // No plan knows it.
+    match standing {
+        None if national.is_possible && national.digits != whole => Ok(national.digits),
+        None => Err(PhoneError::LeadingZero),
+        Some(standing) if national.is_possible == standing.is_possible => {
+            Ok(if digits.len() >= WHOLE_MIN { standing.digits } else { national.digits })
+        }
+        Some(standing) if standing.is_possible => Ok(standing.digits),
+        Some(_) => Ok(national.digits),
+    }
+}
+
+/// Digits with a country code, without what is dialled between it and the number where that makes it one.
+fn international(digits: &str) -> Reading {
+    let Some(planned) = plan::international(digits) else {
+        return Reading { digits: digits.to_owned(), line: line_of_others(digits), is_possible: false };
+    };
+    if planned.digits == digits {
+        let line = known(digits, planned.line);
+        if line.is_some() {
+            return Reading { digits: digits.to_owned(), line, is_possible: true };
+        }
+    } else if let Some(line) = line_of_others(digits) {
+        return Reading { digits: digits.to_owned(), line: Some(line), is_possible: true };
+    } else if let Some(line) = known(&planned.digits, planned.line) {
+        return Reading { digits: planned.digits, line: Some(line), is_possible: true };
+    }
+    if let Some(reading) = without_given_up(digits) {
+        return reading;
+    }
+    // A 0 that stands before no number of the country is left out, whether or not a plan knows the rest.
+    let digits = if planned.is_possible { planned.digits } else { digits.to_owned() };
+    Reading { digits, line: None, is_possible: planned.is_possible }
+}
+
+/// The line of a number that a plan knows, or knows under another spelling. Where one of them is a mobile, the
+/// line is one.
+fn known(digits: &str, line: Option<Line>) -> Option<Line> {
+    match line {
+        Some(Line::Mobile) => line,
+        _ => line_of_others(digits).or(line),
+    }
+}
+
+fn line_of_others(digits: &str) -> Option<Line> {
+    let others = spellings::others(digits);
+    let lines = others.iter().filter_map(|other| {
+        plan::international(other).filter(|planned| planned.digits == *other).and_then(|planned| planned.line)
+    });
+    lines.max_by_key(|line| *line == Line::Mobile)
+}
+
+/// What was dialled behind a country code and is given up, so that no plan has it any more, while lists do:
+/// Mexico's 01, 044 and 045, until 2019; and both signs of an Argentine mobile at once, the 9 for who calls
+/// from abroad and the 15 for who calls from within.
+fn without_given_up(digits: &str) -> Option<Reading> {
+    let known = |shorter: &str| plan::international(shorter).filter(|planned| planned.line.is_some());
+    let mexico = || {
+        ["5201", "52044", "52045"].iter().find_map(|before| {
+            let shorter = format!("52{}", digits.strip_prefix(before)?);
+            known(&shorter).filter(|planned| planned.digits == shorter)
+        })
+    };
+    let argentina = || {
+        let shorter = format!("54{}", digits.strip_prefix("549")?);
+        known(&shorter).filter(|planned| planned.digits.starts_with("549"))
+    };
+    mexico().or_else(argentina).map(Reading::from)
+}
+
+impl From<Planned> for Reading {
+    fn from(planned: Planned) -> Self {
+        Self { digits: planned.digits, line: planned.line, is_possible: planned.is_possible }
+    }
+}
