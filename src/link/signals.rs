@@ -9,7 +9,7 @@ use wapid_core::message::Status;
 use wapid_core::session::{Account, End, Rest};
 
 use super::acks::Acks;
-use super::{Answer, Signal, groups};
+use super::{Answer, Signal};
 
 /// Turns events into signals on the client's own dispatch path: cheap, and never blocks.
 pub struct Ear<F> {
@@ -63,7 +63,6 @@ impl<F: Fn(Signal) + Send + Sync> EventHandler for Ear<F> {
             EventKind::ConnectFailure,
             EventKind::Receipt,
             EventKind::ServerAck,
-            EventKind::GroupUpdate,
         ])
     }
 }
@@ -107,7 +106,6 @@ fn signal_of(event: &Event) -> Option<Signal> {
             },
             at_ms: receipt.timestamp.timestamp_millis(),
         },
-        Event::GroupUpdate(update) => Signal::Group(groups::news_of(update)?),
         _ => return None,
     })
 }

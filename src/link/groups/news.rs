@@ -1,43 +1,44 @@
-//! The client's news of groups in our words.
+//! WhatsApp's news of groups in our words.
 //!
-//! A notification of WhatsApp is an event of the client for each thing that changed (whatsapp-rust 0.7.0,
-//! src/handlers/notification/groups.rs). Who comes into a group, of a new one as well, gets the whole group
-//! as a `create` (whatsmeow: `JoinedGroup`); the others hear an `add`.
+//! One notification may tell of several changes, in their order. Who comes into a group, of a new one as well,
+//! gets the whole group as a `create` (whatsmeow: `JoinedGroup`); the others hear an `add`.
 
 use wacore::iq::groups::GroupInfoResponse;
 use wacore::protocol::ProtocolNode as _;
-use wacore::stanza::groups::{GroupNotificationAction as Act, GroupParticipantInfo};
-use wacore::types::events::GroupUpdate;
+use wacore::stanza::groups::{GroupNotification, GroupNotificationAction as Act, GroupParticipantInfo};
 use wacore_binary::{Jid, Node};
 
 use super::{Action, GroupNews, Person, Setting, What};
 
-/// `None` for what changes nothing that we tell of.
-pub fn news_of(update: &GroupUpdate) -> Option<GroupNews> {
-    let by = [update.participant.as_ref(), update.participant_pn.as_ref()];
-    let at_ms = update.timestamp.timestamp_millis();
-    Some(GroupNews {
-        jid: update.group_jid.to_string(),
-        at_ms,
-        by: update.participant.is_some().then(|| person(by)),
-        what: match &update.action {
-            Act::Create { raw } => came(raw)?,
-            Act::Add { participants, reason } => people(Action::Add, participants, reason.as_deref()),
-            Act::Remove { participants, .. } => people(Action::Remove, participants, None),
-            Act::Promote { participants } => people(Action::Promote, participants, None),
-            Act::Demote { participants } => people(Action::Demote, participants, None),
-            Act::Subject { subject, .. } => What::Changed(Setting::Subject(subject.clone())),
-            Act::Description { description, .. } => {
-                What::Changed(Setting::Description(description.clone().filter(|text| !text.is_empty())))
-            }
-            Act::Announce => What::Changed(Setting::Announce(true)),
-            Act::NotAnnounce => What::Changed(Setting::Announce(false)),
-            Act::Locked { .. } => What::Changed(Setting::Locked(true)),
-            Act::Unlocked => What::Changed(Setting::Locked(false)),
-            Act::Ephemeral { expiration, .. } => What::Changed(Setting::EphemeralSeconds(*expiration)),
-            Act::Delete { .. } => What::Ended,
-            _ => return None,
-        },
+/// Without what changes nothing that we tell of.
+pub fn news_of(notification: GroupNotification) -> Vec<GroupNews> {
+    let GroupNotification { group_jid, participant, participant_pn, timestamp, actions, .. } = notification;
+    let jid = group_jid.to_string();
+    let by = participant.as_ref().map(|by| person([Some(by), participant_pn.as_ref()]));
+    let at = i64::try_from(timestamp).ok().and_then(wacore::time::from_secs);
+    let at_ms = at.unwrap_or_else(wacore::time::now_utc).timestamp_millis();
+    let told = actions.iter().filter_map(what_of);
+    told.map(|what| GroupNews { jid: jid.clone(), at_ms, by: by.clone(), what }).collect()
+}
+
+fn what_of(action: &Act) -> Option<What> {
+    Some(match action {
+        Act::Create { raw } => came(raw)?,
+        Act::Add { participants, reason } => people(Action::Add, participants, reason.as_deref()),
+        Act::Remove { participants, .. } => people(Action::Remove, participants, None),
+        Act::Promote { participants } => people(Action::Promote, participants, None),
+        Act::Demote { participants } => people(Action::Demote, participants, None),
+        Act::Subject { subject, .. } => What::Changed(Setting::Subject(subject.clone())),
+        Act::Description { description, .. } => {
+            What::Changed(Setting::Description(description.clone().filter(|text| !text.is_empty())))
+        }
+        Act::Announce => What::Changed(Setting::Announce(true)),
+        Act::NotAnnounce => What::Changed(Setting::Announce(false)),
+        Act::Locked { .. } => What::Changed(Setting::Locked(true)),
+        Act::Unlocked => What::Changed(Setting::Locked(false)),
+        Act::Ephemeral { expiration, .. } => What::Changed(Setting::EphemeralSeconds(*expiration)),
+        Act::Delete { .. } => What::Ended,
+        _ => return None,
     })
 }
 

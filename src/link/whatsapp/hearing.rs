@@ -2,7 +2,8 @@
 //!
 //! Names are looked up in the client's own store, which waits; so events queue here, in order, and the
 //! client's dispatch goes on. The client's block list has no event of its own: its change is read off the
-//! raw notification (`<notification type="account_sync"><blocklist/>`).
+//! raw notification (`<notification type="account_sync"><blocklist/>`). News of groups are read off theirs, see
+//! `group_line`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, RawNodeLease};
 
 use super::catch_up::CatchUp;
+use super::group_line::GroupLine;
 use super::people::{set_presence, who_of};
 use crate::link::Signal;
 use crate::link::people::{AskFailure, Blocked, Sightings};
@@ -116,6 +118,7 @@ impl Blocks {
 pub(super) fn listen(
     client: &Arc<Client>,
     people: Arc<People>,
+    groups: GroupLine,
     backend: Arc<dyn Backend>,
     tell: impl Fn(Signal) + Send + Sync + 'static,
 ) -> RawNodeLease {
@@ -124,6 +127,7 @@ pub(super) fn listen(
         .subscribe_handler(Arc::new(Ear {
             events,
             people: people.clone(),
+            groups,
             catch_up: CatchUp::start(client, backend),
         }))
         .detach();
@@ -143,6 +147,7 @@ pub(super) fn listen(
 struct Ear {
     events: mpsc::UnboundedSender<Arc<Event>>,
     people: Arc<People>,
+    groups: GroupLine,
     catch_up: CatchUp,
 }
 
@@ -154,8 +159,10 @@ impl EventHandler for Ear {
                     self.people.blocks.forget();
                 }
                 self.catch_up.note(node.get());
+                self.groups.note(node);
                 return;
             }
+            Event::Notification(node) => return self.groups.client_is_done_with(node),
             // Whoever changed the list while we were away is not told of.
             Event::Connected(_) => self.people.blocks.forget(),
             Event::Receipt(receipt) if !is_read(&receipt.r#type) => return,
@@ -169,6 +176,7 @@ impl EventHandler for Ear {
         EventInterest::of(&[
             EventKind::Connected,
             EventKind::RawNode,
+            EventKind::Notification,
             EventKind::Receipt,
             EventKind::Presence,
             EventKind::ChatPresence,

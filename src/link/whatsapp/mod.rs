@@ -14,14 +14,18 @@
 //! | `groups` | groups: asked for and changed |
 //! | `people` | what is asked and told of people |
 //! | `hearing` | what is heard of people |
+//! | `group_line` | news of groups, in the order of the wire |
 //! | `catch_up` | changes of the phone that the client would miss |
+//! | `runtime` | in which order the client's tasks begin |
 
 mod catch_up;
 mod files;
+mod group_line;
 mod groups;
 mod hearing;
 mod inbound;
 mod people;
+mod runtime;
 mod send;
 
 pub use files::FileFailure;
@@ -53,9 +57,11 @@ use wapid_keystore::Keystore;
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{Client, IqError, MexError, MexRequest, RawNodeLease, SendError, TokioRuntime};
+use whatsapp_rust::{Client, IqError, MexError, MexRequest, RawNodeLease, SendError};
 
+use self::group_line::GroupLine;
 use self::inbound::Hook;
+use self::runtime::OrderedRuntime;
 use self::send::failure_of;
 use super::acks::Acks;
 use super::dial::{Dial, Proxy};
@@ -119,6 +125,7 @@ pub struct Link {
     probing: Arc<AtomicBool>,
     known: Known,
     people: Arc<hearing::People>,
+    groups: GroupLine,
     http: Arc<dyn HttpClient>,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
     _hearing: RawNodeLease,
@@ -160,7 +167,7 @@ impl Link {
             .with_backend_arc(backend.clone())
             .with_transport_factory(AnyTransport(transport))
             .with_http_client(AnyHttp(http.clone()))
-            .with_runtime(TokioRuntime)
+            .with_runtime(OrderedRuntime::default())
             .with_device_props(
                 DevicePropsOverride::new()
                     .with_os(wiring.device_name)
@@ -184,7 +191,9 @@ impl Link {
         let ear: Arc<dyn EventHandler> = Arc::new(Ear { acks: acks.clone(), tell: tell.clone() });
         client.subscribe_handler(ear).detach();
         let people = Arc::new(hearing::People::new(wiring.hides));
-        let hearing = hearing::listen(&client, people.clone(), backend, tell.clone());
+        let tell_groups = tell.clone();
+        let groups = GroupLine::start(move |news| tell_groups(Signal::Group(news)));
+        let hearing = hearing::listen(&client, people.clone(), groups.clone(), backend, tell.clone());
         let handle = bot.spawn();
         let acks_at_end = acks.clone();
         let tell: Arc<dyn Fn(Signal) + Send + Sync> = Arc::new(tell);
@@ -204,6 +213,7 @@ impl Link {
             probing: Arc::default(),
             known: Known::default(),
             people,
+            groups,
             http,
             tell,
             _hearing: hearing,
@@ -348,6 +358,7 @@ impl Link {
             let _ = tokio::time::timeout(CUT_TIMEOUT, &mut running).await;
             running.abort();
         }
+        self.groups.flush();
         self.keys.end();
         self.closed.cancel();
         self.acks.lose_all();

@@ -3,8 +3,10 @@
 //! | file | what |
 //! |---|---|
 //! | `kill` | the gateway and its sandbox die at any instant |
+//! | `order` | what happens in groups is told in the order of the wire |
 
 mod kill;
+mod order;
 
 use serde_json::{Value, json};
 
