@@ -84,6 +84,8 @@ pub enum End {
     AccountBlocked,
     /// Pairing failed on the way.
     PairingFailed,
+    /// Another number was linked than the session's own, and nobody had asked for that.
+    OtherNumber,
 }
 
 /// Why a linked session is connecting.
@@ -175,7 +177,11 @@ pub enum Input {
     OfferedCode(Offer),
     /// WhatsApp gates this linking by a passkey.
     PasskeyAsked(String),
-    Linked(Account),
+    /// `expected` is the number that the session belongs to; `None` where any may be linked.
+    Linked {
+        account: Account,
+        expected: Option<String>,
+    },
     Up,
     Down,
     /// The link gave up. `jitter` is 0 to 1000 per mille, drawn by the caller, so that many sessions
@@ -196,6 +202,8 @@ pub enum Input {
 pub enum Effect {
     /// Build a link and let it run.
     Open,
+    /// Log the device out at WhatsApp, and keep nothing of what its link tells.
+    TurnAway,
     /// Tear the link down; the number stays linked.
     Close,
     /// Write down what must survive a restart: wanted, account, end.
@@ -283,7 +291,14 @@ impl State {
                 offers.passkey = Some(request);
                 (Self::Linking { offers, since, failures }, vec![Announce])
             }
-            (Self::Linking { .. }, Input::Linked(account)) => {
+            (Self::Linking { .. }, Input::Linked { account, expected })
+                if expected.as_ref().is_some_and(|expected| *expected != account.phone) =>
+            {
+                let (ended, mut effects) = Self::end(End::OtherNumber, None, now);
+                effects.insert(0, Effect::TurnAway);
+                (ended, effects)
+            }
+            (Self::Linking { .. }, Input::Linked { account, .. }) => {
                 let next =
                     Self::Connecting { account, trying: Trying::AfterLinking, since: now, failures: 0 };
                 (next, vec![Save, long_patience, Announce])
@@ -466,13 +481,14 @@ impl End {
             Self::ClientOutdated => "client_outdated",
             Self::AccountBlocked => "account_blocked",
             Self::PairingFailed => "pairing_failed",
+            Self::OtherNumber => "other_number",
         }
     }
 
-    /// Does WhatsApp no longer know this device? Then its keys are worthless.
+    /// Does WhatsApp no longer know this device, or is it to forget it? Then its keys are worthless.
     pub fn unlinks(self) -> bool {
         match self {
-            Self::LoggedOut | Self::QrExpired | Self::PairingFailed => true,
+            Self::LoggedOut | Self::QrExpired | Self::PairingFailed | Self::OtherNumber => true,
             Self::Replaced | Self::ClientOutdated | Self::AccountBlocked => false,
         }
     }
@@ -485,6 +501,10 @@ mod tests {
 
     fn account() -> Account {
         Account { phone: "15550001".into(), jid: "15550001:1@s.whatsapp.net".into(), lid: None }
+    }
+
+    fn linked(expected: Option<&str>) -> Input {
+        Input::Linked { account: account(), expected: expected.map(str::to_owned) }
     }
 
     fn ready() -> State {
@@ -507,7 +527,7 @@ mod tests {
     fn a_number_is_linked_in_the_words_of_the_seed() {
         let mut state = State::Stopped { account: None, since: At(0) };
         let mut words = vec![];
-        for input in [Input::Start, qr(), Input::Linked(account()), Input::Up, Input::Down] {
+        for input in [Input::Start, qr(), linked(None), Input::Up, Input::Down] {
             state = state.step(input, At(1)).0;
             words.push(state.status().as_str());
         }
@@ -572,6 +592,21 @@ mod tests {
     }
 
     #[test]
+    fn another_number_is_turned_away_unless_any_may_be_linked() {
+        let linking = State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0;
+        for expected in [None, Some("15550001")] {
+            let (next, _) = linking.clone().step(linked(expected), At(1));
+            assert_eq!(next.status(), Status::Authenticated, "{expected:?}");
+        }
+        let (ended, effects) = linking.step(linked(Some("15550002")), At(1));
+        assert_eq!((ended.status(), ended.reason()), (Status::Disconnected, "other_number"));
+        assert_eq!(ended.account(), None);
+        use Effect::{Announce, Close, Forget, Save, TurnAway};
+        assert_eq!(effects, [TurnAway, Close, Forget, Save, Announce]);
+        assert!(matches!(ended.step(Input::Start, At(2)).0, State::Linking { .. }));
+    }
+
+    #[test]
     fn only_the_first_qr_is_news() {
         let linking = State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0;
         let (linking, first) = linking.step(qr(), At(1));
@@ -606,7 +641,9 @@ mod tests {
             Just(Input::Stop),
             Just(qr()),
             Just(Input::PasskeyAsked("{}".into())),
-            Just(Input::Linked(account())),
+            Just(linked(None)),
+            Just(linked(Some("15550001"))),
+            Just(linked(Some("15550002"))),
             Just(Input::Up),
             Just(Input::Down),
             (0u16..=1000).prop_map(|jitter| Input::Gone { why: Rest::Refused, until: None, jitter }),

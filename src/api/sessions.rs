@@ -13,7 +13,7 @@ use wapid_core::session::{Offer, State as Standing};
 use wapid_core::store::sessions::{SessionRow, SessionSettings};
 
 use super::Api;
-use super::body::Body;
+use super::body::{Body, OptionalBody};
 use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
@@ -44,6 +44,10 @@ pub struct NewSession {
     proxy: Option<String>,
     /// Messages a day from this number, in the tenant's time zone; -1 for no limit of its own
     daily_limit: Option<i64>,
+    /// A session stays its number's: after an unlink only that one may be linked again, and any other is logged
+    /// out at once. `true` lets the next scan or code be another number's; the log of the old one stays under this
+    /// session
+    allow_other_number: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -88,7 +92,11 @@ pub async fn create(
         device_name: short("deviceName", new.device_name)?,
         proxy: new.proxy,
         daily_limit: new.daily_limit,
+        any_number: new.allow_other_number,
     };
+    if let Some(phone) = phone.as_ref().filter(|_| new.allow_other_number != Some(true)) {
+        check_number(&caller, &id, phone).await?;
+    }
     let (row, is_new) = caller.store.ensure_session(&id, settings).await?;
     let key = row.key.clone();
     if new.daily_limit.is_some() {
@@ -100,6 +108,25 @@ pub async fn create(
         _ => "initializing",
     };
     Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code }))
+}
+
+/// Whoever wants a code for another number than the session's hears so before anybody types it.
+async fn check_number(caller: &Caller, id: &SessionId, phone: &Phone) -> Result<(), ApiError> {
+    let row = caller.store.session(id).await?.filter(|row| row.account.is_none());
+    let Some(row) = row else { return Ok(()) };
+    let expected = caller.store.expected_phone(&row.key).await?;
+    let is_other =
+        |expected: &String| !phone.spellings().iter().any(|spelling| spelling.digits() == expected);
+    match expected.filter(is_other) {
+        Some(expected) => Err(ApiError::bad(
+            "OTHER_NUMBER",
+            format!(
+                "phoneNumber: this session belongs to {expected}; with \"allowOtherNumber\": true another number \
+                 may be linked"
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn short(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
@@ -122,7 +149,8 @@ pub struct Status {
     status: &'static str,
     session_id: SessionIdText,
     connected: bool,
-    /// Why the status is what it is, such as `waiting_for_scan`, `logged_out` or `temporary_ban`
+    /// Why the status is what it is, such as `waiting_for_scan`, `logged_out`, `temporary_ban` or `other_number`:
+    /// another number was scanned than `expectedPhoneNumber`, and logged out again
     #[schema(example = "waiting_for_scan")]
     reason: &'static str,
     /// Since when
@@ -134,6 +162,15 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "919876543210")]
     phone_number: Option<String>,
+    /// WhatsApp's hidden id of the linked number, by which groups know it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "123456789012345")]
+    lid: Option<String>,
+    /// While no number is linked: the one that alone may be, because the session was linked with it before. Absent
+    /// where any may
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "919876543210")]
+    expected_phone_number: Option<String>,
     /// When a resting session tries again by itself
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_at: Option<String>,
@@ -155,7 +192,7 @@ pub struct Status {
 }
 
 impl Status {
-    fn of(row: &SessionRow, view: &View, now: At) -> Self {
+    fn of(row: &SessionRow, view: &View, expected: Option<String>, now: At) -> Self {
         let state = &view.state;
         let offers = match state {
             Standing::Linking { offers, .. } => Some(offers),
@@ -172,6 +209,8 @@ impl Status {
             since: state.since().iso(),
             name: row.name.clone(),
             phone_number: state.account().map(|account| account.phone.clone()),
+            lid: state.account().and_then(|account| account.lid.clone()),
+            expected_phone_number: expected,
             retry_at: match state {
                 Standing::Resting { until, .. } => Some(until.iso()),
                 _ => None,
@@ -197,7 +236,11 @@ impl Status {
 )]
 pub async fn status(State(api): State<Api>, session: OwnSession) -> Result<Json<Status>, ApiError> {
     let view = api.sessions.view_of(&session.row);
-    Ok(Json(Status::of(&session.row, &view, api.sessions.store().clock().now())))
+    let expected = match view.state.account() {
+        Some(_) => None,
+        None => session.caller.store.expected_phone(&session.row.key).await?,
+    };
+    Ok(Json(Status::of(&session.row, &view, expected, session.caller.store.now())))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -212,6 +255,9 @@ pub struct Listed {
     since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<String>,
+    /// WhatsApp's hidden id of the linked number
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lid: Option<String>,
     created_at: String,
 }
 
@@ -235,6 +281,7 @@ pub async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Session
             reason: state.reason(),
             since: state.since().iso(),
             phone_number: state.account().map(|account| account.phone.clone()),
+            lid: state.account().and_then(|account| account.lid.clone()),
             session_id: row.id.0,
             name: row.name,
             created_at: row.created_at.iso(),
@@ -370,17 +417,31 @@ pub async fn health(State(api): State<Api>, session: OwnSession) -> Result<Json<
     Ok(Json(Health { restriction, timelock, new_chats }))
 }
 
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartWish {
+    /// The next scan may be another number's than the one that was linked before
+    allow_other_number: Option<bool>,
+}
+
 /// Bring a session back up
 ///
-/// After a stop, or after another client took it over. The same as posting its id to `session`.
+/// After a stop, after another client took it over, or to link its number again. The same as posting its id to
+/// `session`.
 #[utoipa::path(
     operation_id = "start_session",
     post, path = "/api/whatsapp/session/{id}/start", tag = "sessions",
+    request_body(content = Option<StartWish>),
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, body = Changed), Refusals)
 )]
-pub async fn start(State(api): State<Api>, session: OwnSession) -> Result<Json<Changed>, ApiError> {
-    let (row, _) = session.caller.store.ensure_session(&session.row.id, SessionSettings::default()).await?;
+pub async fn start(
+    State(api): State<Api>,
+    session: OwnSession,
+    OptionalBody(wish): OptionalBody<StartWish>,
+) -> Result<Json<Changed>, ApiError> {
+    let settings = SessionSettings { any_number: wish.allow_other_number, ..SessionSettings::default() };
+    let (row, _) = session.caller.store.ensure_session(&session.row.id, settings).await?;
     api.sessions.start(row, None).await?;
     Ok(Json(Changed::now(&api, &session.row)))
 }

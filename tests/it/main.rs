@@ -35,4 +35,5 @@ mod receiver;
 #[path = "../support/redis.rs"]
 mod redis;
 mod sending;
+mod relinking;
 mod trust;

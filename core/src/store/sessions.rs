@@ -41,6 +41,8 @@ pub struct SessionSettings {
     pub proxy: Option<String>,
     /// Messages per local day; below zero is no limit.
     pub daily_limit: Option<i64>,
+    /// May the next pairing be another number's than the session's own? Nothing while a number is linked.
+    pub any_number: Option<bool>,
 }
 
 /// What must survive a restart.
@@ -146,14 +148,17 @@ const ALL_OF_TENANT: &str = concat!(
 const CHANGE: &str = concat!(
     "UPDATE sessions SET wanted = TRUE, name = COALESCE($4, name), device_name = COALESCE($5, device_name),
          proxy = COALESCE($6, proxy),
-         daily_limit = CASE WHEN $7 IS NULL THEN daily_limit WHEN $7 < 0 THEN NULL ELSE $7 END
+         daily_limit = CASE WHEN $7 IS NULL THEN daily_limit WHEN $7 < 0 THEN NULL ELSE $7 END,
+         any_number = CASE WHEN account IS NULL THEN COALESCE($8, any_number) ELSE any_number END
      WHERE tenant_id = $1 AND mode = $2 AND session_id = $3 AND NOT removing RETURNING ",
     columns!()
 );
 
 const INSERT: &str = concat!(
-    "INSERT INTO sessions (tenant_id, mode, session_id, name, device_name, proxy, daily_limit, key, wanted, created_at)
-     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 < 0 THEN NULL ELSE $7 END, $8, TRUE, $9) RETURNING ",
+    "INSERT INTO sessions (tenant_id, mode, session_id, name, device_name, proxy, daily_limit, any_number, key,
+         wanted, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 < 0 THEN NULL ELSE $7 END, COALESCE($8, FALSE), $9, TRUE, $10)
+     RETURNING ",
     columns!()
 );
 
@@ -161,13 +166,20 @@ const ALL: &str = concat!("SELECT ", columns!(), " FROM sessions ORDER BY tenant
 
 const BY_KEY: &str = concat!("SELECT ", columns!(), " FROM sessions WHERE key = $1");
 
-/// `linked_at` is when this account was linked, whatever else is saved later.
+/// `linked_at` is when this account was linked, whatever else is saved later. A permission to link another
+/// number is used up by linking one.
 const SAVE: &str = "UPDATE sessions SET wanted = $2, ended = $4, account = $3,
          linked_at = CASE WHEN $3 IS NULL THEN NULL WHEN account = $3 THEN linked_at ELSE $5 END,
-         last_phone = COALESCE($6, last_phone)
+         last_phone = COALESCE($6, last_phone),
+         any_number = CASE WHEN $3 IS NULL THEN any_number ELSE FALSE END
      WHERE key = $1";
 
 const LAST_PHONE: &str = "SELECT last_phone FROM sessions WHERE key = $1";
+
+const EXPECTED: &str = "SELECT last_phone FROM sessions WHERE key = $1 AND NOT any_number";
+
+const EXPECTED_OF_TENANT: &str = "SELECT last_phone FROM sessions
+     WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND NOT any_number";
 
 const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
      WHERE session_key = $1 AND hold = 'daily_limit' AND not_before > $2";
@@ -193,7 +205,7 @@ impl TenantStore {
         settings: SessionSettings,
     ) -> Result<(SessionRow, bool), NewSessionError> {
         let store = &self.store;
-        let SessionSettings { name, device_name, proxy, daily_limit } = settings;
+        let SessionSettings { name, device_name, proxy, daily_limit, any_number } = settings;
         let seal = |key: &SessionKey| {
             proxy.as_ref().map(|proxy| store.seal.seal(&proxy_place(key), proxy.as_bytes()))
         };
@@ -214,7 +226,7 @@ impl TenantStore {
                 return Err(NewSessionError::LimitReached { limit: *limit, used });
             }
         }
-        place.extend(values![name, device_name, seal(&key), daily_limit]);
+        place.extend(values![name, device_name, seal(&key), daily_limit, any_number]);
         if is_new {
             place.extend(values![key.as_str(), store.clock.now()]);
         }
@@ -234,6 +246,13 @@ impl TenantStore {
             sqlx::query_as(ONE).bind(&self.tenant).bind(self.mode).bind(id).fetch_optional(pool).await?
         });
         row.map(|row| row.open(&self.store)).transpose()
+    }
+
+    /// [`Store::expected_phone`], of a session of this tenant.
+    pub async fn expected_phone(&self, key: &SessionKey) -> Result<Option<String>> {
+        let place = values![self.tenant.as_str(), self.mode.as_str(), key.as_str()];
+        let row: Option<(Option<String>,)> = self.store.db.rows(EXPECTED_OF_TENANT, place).await?.pop();
+        Ok(row.and_then(|(phone,)| phone))
     }
 
     /// By `session_id`, those being removed left out.
@@ -261,6 +280,12 @@ impl Store {
     /// The number that the session is linked with, or was last.
     pub async fn last_phone(&self, key: &SessionKey) -> Result<Option<String>> {
         let row: Option<(Option<String>,)> = self.db.rows(LAST_PHONE, values![key.as_str()]).await?.pop();
+        Ok(row.and_then(|(phone,)| phone))
+    }
+
+    /// The number that alone may be linked with this session: that of before. `None` where any may.
+    pub async fn expected_phone(&self, key: &SessionKey) -> Result<Option<String>> {
+        let row: Option<(Option<String>,)> = self.db.rows(EXPECTED, values![key.as_str()]).await?.pop();
         Ok(row.and_then(|(phone,)| phone))
     }
 

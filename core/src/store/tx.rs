@@ -63,6 +63,7 @@ value_from! {
     At => |it| Self::Int(Some(it.0));
     Option<At> => |it| Self::Int(it.map(|at| at.0));
     bool => |it| Self::Bool(Some(it));
+    Option<bool> => |it| Self::Bool(it);
     Option<Vec<u8>> => |it| Self::Bytes(it);
 }
 

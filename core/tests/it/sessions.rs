@@ -79,6 +79,7 @@ async fn settings_change_what_they_name_and_keep_the_rest(db: TestDb) {
         device_name: Some("Shop".into()),
         proxy: Some("socks5://u:p@127.0.0.1:1".into()),
         daily_limit: None,
+        any_number: None,
     };
     shop.live().ensure_session(&id("main"), all).await.unwrap();
     let one = SessionSettings { name: Some("Care".into()), ..SessionSettings::default() };

@@ -70,6 +70,8 @@ pub struct SessionEvent {
     reason: Option<String>,
     /// The linked number, where known
     phone_number: Option<String>,
+    /// With the reason `other_number`: the number that the session belongs to
+    expected_phone_number: Option<String>,
     /// Unix milliseconds
     since: i64,
 }

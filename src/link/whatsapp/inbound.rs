@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 use tracing::warn;
 use wacore::poll::{PollVoteCiphertext, compute_option_hash};
 use wacore::types::events::InboundMessage;
@@ -20,8 +21,17 @@ use crate::link::{Arrived, Commit, Recall};
 /// A commit of what arrived is tried this often, with a pause that doubles: 3 s in all.
 const COMMIT_TRIES: u32 = 5;
 const COMMIT_PAUSE: Duration = Duration::from_millis(200);
+/// Whether the number that a link is linked with is the session's. Until that is known nothing of it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Unknown,
+    Admitted,
+    TurnedAway,
+}
+
 /// Commits what arrived before the client acknowledges it.
 pub(super) struct Hook {
+    pub(super) standing: watch::Receiver<Standing>,
     pub(super) commit: Commit,
     pub(super) recall: Recall,
     pub(super) unflushed: Arc<AtomicBool>,
@@ -30,6 +40,10 @@ pub(super) struct Hook {
 #[async_trait]
 impl InboundDurabilityHook for Hook {
     async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        let mut standing = self.standing.clone();
+        let known = standing.wait_for(|standing| *standing != Standing::Unknown).await;
+        // What a number that is turned away was sent is not ours to keep, nor to acknowledge; its phone has it.
+        anyhow::ensure!(known.is_ok_and(|known| *known == Standing::Admitted), "the number was turned away");
         self.unflushed.store(true, Ordering::Release);
         // WhatsApp delivers again only on the next connection, so a passing fault is waited out here.
         let mut pause = COMMIT_PAUSE;

@@ -38,6 +38,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -60,7 +61,7 @@ use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::{Client, IqError, MexError, MexRequest, RawNodeLease, SendError};
 
 use self::group_line::GroupLine;
-use self::inbound::Hook;
+use self::inbound::{Hook, Standing};
 use self::runtime::OrderedRuntime;
 use self::send::failure_of;
 use super::acks::Acks;
@@ -120,6 +121,7 @@ pub struct Link {
     /// `None` once closed.
     running: Mutex<Option<JoinHandle<()>>>,
     closed: CancellationToken,
+    standing: watch::Sender<Standing>,
     /// Something arrived since the Signal state was last known to be written down.
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
@@ -144,6 +146,7 @@ impl Link {
     ) -> Result<Self, OpenError> {
         let acks = Acks::default();
         let unflushed = Arc::new(AtomicBool::new(false));
+        let (standing, admission) = watch::channel(Standing::Unknown);
         let (transport, http, pin, version) = match wiring.way {
             Way::Live { url, proxy } => {
                 let real = url == wacore::net::WHATSAPP_WEB_WS_URL;
@@ -173,7 +176,12 @@ impl Link {
                     .with_os(wiring.device_name)
                     .with_platform_type(PlatformType::CHROME),
             )
-            .with_inbound_durability_hook(Hook { commit, recall, unflushed: unflushed.clone() })
+            .with_inbound_durability_hook(Hook {
+                standing: admission,
+                commit,
+                recall,
+                unflushed: unflushed.clone(),
+            })
             .skip_history_sync();
         let builder = match version {
             Some(version) => builder.with_version(version),
@@ -209,6 +217,7 @@ impl Link {
             acks,
             running: Mutex::new(Some(running)),
             closed: CancellationToken::new(),
+            standing,
             unflushed,
             probing: Arc::default(),
             known: Known::default(),
@@ -223,6 +232,21 @@ impl Link {
     /// What the client believes of its socket. It may be wrong for 30 to 60 s; see [`Self::probe`].
     pub fn is_connected(&self) -> bool {
         self.client.is_connected() && self.client.is_logged_in()
+    }
+
+    /// What arrives is the session's from here on: the linked number is its own.
+    pub fn admit(&self) {
+        self.standing.send_replace(Standing::Admitted);
+    }
+
+    /// Nothing that arrives is taken: the linked number is not the session's.
+    pub fn turn_away(&self) {
+        self.standing.send_replace(Standing::TurnedAway);
+    }
+
+    /// The number this device is linked to, by its own keys.
+    pub fn account(&self) -> Option<Account> {
+        account_of(&self.client)
     }
 
     /// Is anybody there? One cheap question; a socket that does not answer it is dead, and is
@@ -347,6 +371,10 @@ impl Link {
     /// same session may be opened again, or its keys be forgotten.
     pub async fn close(&self) {
         let Some(mut running) = self.running.lock().take() else { return };
+        if *self.standing.borrow() == Standing::Unknown {
+            // Whoever waits to be admitted would be waited for.
+            self.turn_away();
+        }
         let polite = async {
             self.client.disconnect().await;
             let _ = (&mut running).await;

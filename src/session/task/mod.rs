@@ -45,6 +45,8 @@ pub struct Task {
     link: Option<Arc<Link>>,
     /// Counts the links this task opened.
     link_no: u64,
+    /// The link that another number than the session's was linked with: nothing that it tells is heard.
+    turned_away: Option<u64>,
     /// Of the lease under which the link was opened.
     epoch: i64,
     wake: Option<At>,
@@ -96,6 +98,7 @@ impl Task {
             signal_tx,
             link: None,
             link_no: 0,
+            turned_away: None,
             epoch: 0,
             wake: None,
             code_for: None,
@@ -147,7 +150,7 @@ impl Task {
                     }
                 },
                 Some((link_no, signal)) = self.signals.recv() => {
-                    if signal.lasts() || (link_no == self.link_no && self.link.is_some()) {
+                    if self.is_heard(link_no, &signal) {
                         self.hear(signal).await;
                     }
                 }
@@ -165,10 +168,16 @@ impl Task {
         }
     }
 
+    /// A closed link cannot speak of the session, and one that was turned away of nothing.
+    fn is_heard(&self, link_no: u64, signal: &Signal) -> bool {
+        let is_open = link_no == self.link_no && self.link.is_some();
+        self.turned_away != Some(link_no) && (signal.lasts() || is_open)
+    }
+
     /// WhatsApp tells these things once, and this process will not ask again.
     async fn hear_the_rest(&mut self) {
-        while let Ok((_, signal)) = self.signals.try_recv() {
-            if signal.lasts() {
+        while let Ok((link_no, signal)) = self.signals.try_recv() {
+            if signal.lasts() && self.is_heard(link_no, &signal) {
                 self.hear(signal).await;
             }
         }
@@ -240,11 +249,7 @@ impl Task {
                 }
             }
             Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
-            Signal::Linked(account) => {
-                self.strand_unless(&account.phone).await;
-                self.knows_groups = Arc::default();
-                self.step(Input::Linked(account)).await;
-            }
+            Signal::Linked(account) => self.linked(account).await,
             Signal::Up => {
                 self.learn_timers().await;
                 self.step(Input::Up).await;
@@ -347,6 +352,7 @@ impl Task {
             let announce = effects.contains(&Effect::Announce);
             for effect in &effects {
                 match effect {
+                    Effect::TurnAway => self.turn_away().await,
                     Effect::Close => self.close().await,
                     Effect::Forget => self.unlinked().await,
                     Effect::WakeAt(at) => self.wake = Some(*at),
@@ -389,7 +395,11 @@ impl Task {
                 _ => None,
             },
         });
-        let event = announce.then(|| event_of(&self.row, &self.state, self.sessions.now()));
+        let expected = match self.state {
+            State::Ended { why: End::OtherNumber, .. } => self.expected_phone().await,
+            _ => None,
+        };
+        let event = announce.then(|| event_of(&self.row, &self.state, expected, self.sessions.now()));
         if let Err(error) = self.sessions.store().save_session(&self.row.key, saved.clone(), event).await {
             error!(session.key = %self.row.key, "A session's state was not written: {error}");
         } else if let Some(saved) = saved {
@@ -575,7 +585,7 @@ impl Task {
 }
 
 /// What the world hears of a session. Never a QR or a code.
-fn event_of(row: &SessionRow, state: &State, now: At) -> NewEvent {
+fn event_of(row: &SessionRow, state: &State, expected: Option<String>, now: At) -> NewEvent {
     let kind = match state.status() {
         Status::Initializing => Kind::SessionInitializing,
         Status::QrReady => Kind::SessionQrReady,
@@ -584,13 +594,16 @@ fn event_of(row: &SessionRow, state: &State, now: At) -> NewEvent {
         Status::Ready => Kind::SessionReady,
         Status::Disconnected => Kind::SessionDisconnected,
     };
-    let data = serde_json::json!({
+    let mut data = serde_json::json!({
         "sessionId": row.id,
         "status": state.status().as_str(),
         "reason": state.reason(),
         "phoneNumber": state.account().map(|account| &account.phone),
         "since": now,
     });
+    if let Some(expected) = expected {
+        data["expectedPhoneNumber"] = expected.into();
+    }
     NewEvent { kind, occurred_at: now, data }
 }
 

@@ -1,14 +1,19 @@
 //! How a session parts: from its link's keys, from one number for another, from the world.
 
-use tracing::{error, info};
+use std::sync::Arc;
+
+use tracing::{error, info, warn};
 use wapid_core::people::News;
-use wapid_core::session::{End, State};
+use wapid_core::session::{Account, End, Input, State};
 use wapid_core::store::StoreError;
 
 use super::Task;
 use crate::link::Signal;
 use crate::session::outbox::{self, Context, Ended, Outgoing, Verdict};
 
+/// How long a device of another number gets to log in, so that it can be logged out. WhatsApp's client fetches keys
+/// and account state before it says that it is there.
+const TURN_AWAY_PATIENCE_MS: i64 = 30_000;
 /// How long a removal waits for a connection on which it can log the device out.
 const GOODBYE_PATIENCE_MS: i64 = 10_000;
 
@@ -19,6 +24,60 @@ impl Task {
         self.outbox.take_waiting();
         for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
             strand(self.context(), Outgoing::of(row)).await;
+        }
+    }
+
+    /// A number is linked, now or since before this link was opened. Which one may be, the row says.
+    pub(super) async fn linked(&mut self, account: Account) {
+        let Some(expected) =
+            self.insist("expected number", || self.sessions.store().expected_phone(&self.row.key)).await
+        else {
+            return;
+        };
+        if expected.as_ref().is_none_or(|expected| *expected == account.phone) {
+            self.strand_unless(&account.phone).await;
+            self.knows_groups = Arc::default();
+        }
+        self.step(Input::Linked { account, expected }).await;
+        if let (Some(_), Some(link)) = (self.state.account(), &self.link) {
+            link.admit();
+        }
+    }
+
+    /// The number that the session belongs to, as far as it can be said now.
+    pub(super) async fn expected_phone(&self) -> Option<String> {
+        self.sessions.store().expected_phone(&self.row.key).await.ok().flatten()
+    }
+
+    /// Another number was linked than the session's. Its device leaves the phone's list again; nothing that
+    /// its link heard is kept, and what it was sent is in nobody's log.
+    pub(super) async fn turn_away(&mut self) {
+        self.turned_away = Some(self.link_no);
+        self.show();
+        let Some(link) = self.link.clone() else { return };
+        link.turn_away();
+        // A device can be logged out once it has logged in, for which the scan's connection ends first. A crash
+        // before that finds the keys of the other number, and comes back here.
+        let told = self.until_up(TURN_AWAY_PATIENCE_MS).await && link.log_out().await;
+        if !told {
+            warn!(session.key = %self.row.key, "A device of another number could not be logged out at WhatsApp");
+        }
+    }
+
+    /// Did the link come up in that time? What else it tells is left aside.
+    async fn until_up(&mut self, patience_ms: i64) -> bool {
+        let clock = self.sessions.store().clock().clone();
+        let give_up = clock.now().plus_ms(patience_ms);
+        loop {
+            tokio::select! {
+                Some((link_no, signal)) = self.signals.recv() => match signal {
+                    _ if link_no != self.link_no => {}
+                    Signal::Up => return true,
+                    Signal::Over(_) | Signal::Gone { .. } => return false,
+                    _ => {}
+                },
+                () = clock.until(give_up) => return false,
+            }
         }
     }
 

@@ -327,6 +327,7 @@ async fn another_number_does_not_repeat_what_the_last_one_sent() {
     // It hears of it once it has found its connection dead, and another.
     job.until_waiting_as("session", "logged_out").await;
     let before = job.read().await["processed"].as_i64().unwrap();
+    shop.test.post(&session.path("/start"), json!({"allowOtherNumber": true})).await.ok();
     shop.linked("main", "5511900000009").await;
     let done = job.until_completed().await;
     assert_eq!(done["processed"], json!(6), "{before} before");
