@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy endpoint keeps its connections; a silent one costs nothing after this.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 8;
+/// Some proxies and frameworks add many; hyper takes 100 unless told otherwise.
+const HEADERS_MAX: usize = 1_000;
 
 /// These say how bytes travel, which is ours to say.
 const OURS: [HeaderName; 9] = [
@@ -220,6 +222,7 @@ fn client(names: Vetted) -> Result<reqwest::Client, reqwest::Error> {
         .no_zstd()
         .no_deflate()
         .http1_only()
+        .http1_max_headers(HEADERS_MAX)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_HOST)

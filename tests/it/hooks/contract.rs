@@ -437,3 +437,23 @@ async fn are_as_documented(caller: &Caller, log: &[Value]) {
     }
     assert!(seen.len() >= 4, "only {seen:?}");
 }
+
+/// Some proxies and frameworks answer with a great many headers; an event that was taken was taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_may_answer_with_many_headers() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let receiver = Receiver::answering(|_, _| {
+        let mut answer = StatusCode::OK.into_response();
+        for number in 0..400 {
+            let name: axum::http::HeaderName = format!("x-trace-{number}").parse().unwrap();
+            answer.headers_mut().insert(name, axum::http::HeaderValue::from_static("of a proxy"));
+        }
+        answer
+    })
+    .await;
+    let hook = Hook::new(&shop.test, &receiver, json!({})).await;
+    let event = something(&shop.test, 1).await;
+    let story = hook.until_is(&event, "delivered").await;
+    assert_eq!((&story["attempts"], &story["tried"][0]["status"]), (&json!(1), &json!(200)));
+}
