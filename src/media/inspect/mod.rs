@@ -9,12 +9,14 @@
 //! | `whole` | JPEG, PNG, WebP and GIF from beginning to end, without decoding |
 //! | `thumbnail` | a small picture of a picture |
 //! | `movie` | MP4 and its relatives: how long, how large |
+//! | `fragments` | how long such a one plays that was written in pieces |
 //! | `sound` | Ogg, MP3, AAC and AMR: how long |
 
 use std::io::{self, BufReader, ErrorKind, Read, Seek};
 
 use wapid_core::media::{Kind, Limits, PictureRefusal, VOICE, check_picture};
 
+mod fragments;
 mod movie;
 mod sound;
 mod thumbnail;
@@ -112,12 +114,14 @@ pub fn played(mime: &str, size: u64, file: impl Read + Seek) -> Result<Facts, Fl
     let seconds = match mime {
         "video/mp4" | "video/3gpp" | "video/quicktime" | "audio/mp4" => {
             let movie = movie::read(&mut file, size)?;
-            return Ok(Facts {
-                width: movie.width,
-                height: movie.height,
-                seconds: movie.seconds,
-                ..Facts::default()
-            });
+            let seconds = match movie.seconds {
+                Some(seconds) => Some(seconds),
+                None => {
+                    file.rewind()?;
+                    fragments::seconds(&mut file, size)
+                }
+            };
+            return Ok(Facts { width: movie.width, height: movie.height, seconds, ..Facts::default() });
         }
         VOICE | "audio/ogg" => sound::ogg(&mut file, size)?,
         "audio/mpeg" => sound::mp3(&mut file, size)?,
