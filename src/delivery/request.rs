@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use wapid_core::clock::At;
 use wapid_core::delivery::retry_after;
 use wapid_core::endpoint::{Format, Settings};
-use wapid_core::event::Event;
+use wapid_core::event::{Event, Kind};
 use wapid_core::id::{SessionId, TenantId};
 use wapid_core::key::Mode;
 use wapid_core::signature::{Delivery, Payload, Signed, sign};
@@ -94,13 +94,13 @@ impl Trial<'_> {
     /// When the event's data is no object, or has a field `signature`.
     pub fn signed(&self) -> Result<Signed, wapid_core::signature::PayloadError> {
         let event = self.event;
-        let word = match wapid_core::event::Kind::parse(&event.kind) {
+        let word = match Kind::parse(&event.kind) {
             Some(kind) => self.settings.word(kind.as_str()),
             None => &event.kind,
         };
         let payload = match self.settings.format {
             Format::Classic => {
-                let data = classic_data(word, event)?;
+                let data = classic_data(event)?;
                 Payload::of(&Classic {
                     tenant_id: self.tenant,
                     event: word,
@@ -175,12 +175,17 @@ struct Message<'a> {
 }
 
 /// Seed 001 says `id` and `from` of a message where we say `messageId`; a program of the seed finds its
-/// own, and ours beside them.
-fn classic_data(word: &str, event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
-    if word != "message" {
+/// own, and ours beside them. A message that the owner wrote on the phone reads as one that arrived.
+fn classic_data(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
+    let kind = Kind::parse(&event.kind);
+    if !matches!(kind, Some(Kind::MessageReceived | Kind::MessageSent)) {
         return Ok(event.data.clone());
     }
     let data: Value = serde_json::from_str(event.data.get())?;
+    // What was sent from here is told without its text.
+    if data.get("body").is_none() {
+        return Ok(event.data.clone());
+    }
     let Value::Object(mut rest) = data.clone() else { return Ok(event.data.clone()) };
     for field in ["id", "from", "body", "type", "isGroup", "hasMedia"] {
         rest.remove(field);

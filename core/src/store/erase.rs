@@ -23,11 +23,12 @@ pub const ERASED_MAX: u64 = 10_000;
 const EVENTS_WITHIN_MS: i64 = 50;
 
 /// What an event may say of a message whose content was erased.
-const FACTS: [&str; 18] = [
+const FACTS: [&str; 19] = [
     "messageId",
     "key",
     "sessionId",
     "direction",
+    "origin",
     "chat",
     "from",
     "to",

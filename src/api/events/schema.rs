@@ -113,13 +113,18 @@ pub struct ReceivedEvent {
     location: Option<PlaceShown>,
     contacts: Option<Vec<CardShown>>,
     quoted: Option<QuotedShown>,
-    /// JIDs of people it mentions
+    /// JIDs of people it mentions: by the number where it is known, by the LID otherwise. The text names them as its
+    /// writer's app does: in groups mostly by `@` and the LID
     mentions: Option<Vec<String>>,
+    /// It mentions this number, by the number or by its LID
+    mentioned_me: Option<bool>,
     forwarded: Option<bool>,
     /// How often it was forwarded before
     forwarded_times: Option<u32>,
     /// In a disappearing chat: seconds until it is gone
     expires_in: Option<u32>,
+    /// It was longer than 65,536 characters, and its end is not here
+    truncated: Option<bool>,
     link_preview: Option<LinkPreviewShown>,
 }
 
@@ -155,8 +160,12 @@ pub struct ChangeEvent {
     votes: Option<Vec<String>>,
     /// Deleted by an admin of the group
     by_admin: Option<bool>,
+    /// `phone` where the change was made on this number's own phone
+    origin: Option<String>,
     quoted: Option<QuotedShown>,
     mentions: Option<Vec<String>>,
+    mentioned_me: Option<bool>,
+    truncated: Option<bool>,
 }
 
 /// `media.stored`, `media.failed`: what became of the file of a message that arrived
@@ -251,12 +260,23 @@ pub struct MessageEvent {
     phone: Option<String>,
     lid: Option<String>,
     contact_id: Option<String>,
+    /// Who brought it here: `api` or `phone`, the owner's own phone or another device of it
+    origin: String,
     r#type: String,
     status: String,
     /// Of an edit, a delete or a reaction: the message that it changes
     target_id: Option<String>,
     target_from_me: Option<bool>,
-    /// Of one that was sent from this number's own phone, as with `message.received`
+    /// With `message.sent` of one that was written on the phone, as are the rest of its fields, which are those of
+    /// `message.received`. One that was sent from here does not repeat its text, which may be a code for one person's
+    /// eyes; `GET /api/whatsapp/messages/{key}` has it
+    body: Option<String>,
+    /// This number's own JID
+    from: Option<String>,
+    sender_name: Option<String>,
+    is_group: Option<bool>,
+    has_media: Option<bool>,
+    timestamp: Option<i64>,
     chat_name: Option<String>,
     media: Option<MediaShown>,
     media_id: Option<String>,
@@ -273,6 +293,7 @@ pub struct MessageEvent {
     /// Of a bulk job's
     job_id: Option<String>,
     /// With `message.failed`
+    truncated: Option<bool>,
     error: Option<MessageError>,
 }
 

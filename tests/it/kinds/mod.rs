@@ -15,6 +15,7 @@ mod files;
 mod hidden;
 mod memory;
 mod names;
+mod own_phone;
 mod previews;
 mod recovery;
 mod refusals;

@@ -20,7 +20,8 @@ use crate::tenant::local_day;
 /// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
 pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
     SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit,
-        s.daily_limit AS session_limit, l.epoch, COALESCE(o.opt_out_all, FALSE) AS opt_out_all
+        s.daily_limit AS session_limit, l.epoch, COALESCE(o.opt_out_all, FALSE) AS opt_out_all,
+        s.last_phone
     FROM v
     JOIN sessions s ON s.tenant_id || '' = v.tenant_id AND s.mode || '' = v.mode AND s.key = v.session_key
     JOIN tenants t ON t.id = s.tenant_id
@@ -93,6 +94,8 @@ pub(super) struct KnownOwner {
     session_limit: Option<i64>,
     epoch: Option<i64>,
     opt_out_all: bool,
+    /// The number that the session is linked with, or was last.
+    pub(super) last_phone: Option<String>,
 }
 
 /// Those of `owners` that exist.

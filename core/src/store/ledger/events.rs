@@ -13,7 +13,7 @@ use crate::endpoint::Settings;
 use crate::event::{Kind, NewEvent, VERSION};
 use crate::id::{EndpointId, MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
-use crate::message::Status;
+use crate::message::{Origin, Status};
 use crate::store::hub::News;
 use crate::store::tx::{Tx, values};
 
@@ -276,9 +276,12 @@ pub(super) struct Moved {
     pub job_seq: Option<i64>,
     /// The message that it changes.
     pub target: Option<String>,
+    pub origin: Origin,
 }
 
 impl Moved {
+    /// Without the text: whoever sent it from here has it, and what is a secret between the two, such as a code
+    /// to log in with, does not go on to every endpoint.
     pub(super) fn event(&self, occurred_at: At) -> (SessionKey, NewEvent) {
         let kind = match self.status {
             Status::Failed => Kind::MessageFailed,
@@ -291,6 +294,7 @@ impl Moved {
             "messageId": self.wa_id,
             "key": self.key,
             "direction": "out",
+            "origin": self.origin,
             "chat": self.chat,
             "phone": self.phone,
             "lid": self.lid,

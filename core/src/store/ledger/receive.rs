@@ -11,7 +11,7 @@ use crate::clock::At;
 use crate::content::{Body, Content, shown};
 use crate::event::{Kind, NewEvent};
 use crate::id::{MessageKey, SessionKey};
-use crate::message::{Direction, Status, new_wa_id};
+use crate::message::{Direction, Origin, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
 use crate::store::media::{self, OfMessage};
@@ -88,7 +88,10 @@ pub(super) async fn write(
     for (key, inbound) in fresh.iter().filter(|(_, inbound)| inbound.content.target().is_some()) {
         change::apply(tx, (&inbound.owner.tenant, inbound.owner.mode), key).await?;
     }
-    events.extend(fresh.iter().map(|(key, inbound)| event(key, inbound, subject_of(inbound))));
+    let own_number = |inbound: &Inbound| owners.get(&inbound.owner)?.last_phone.as_deref();
+    events.extend(
+        fresh.iter().map(|(key, inbound)| event(key, inbound, own_number(inbound), subject_of(inbound))),
+    );
     let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
         let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
@@ -243,48 +246,38 @@ async fn keep_files(
     Ok(())
 }
 
-fn event(key: &MessageKey, inbound: &Inbound, subject: Option<&str>) -> (SessionKey, NewEvent) {
+/// `own` is the session's number.
+fn event(
+    key: &MessageKey,
+    inbound: &Inbound,
+    own: Option<&str>,
+    subject: Option<&str>,
+) -> (SessionKey, NewEvent) {
+    let kind = kind_of(inbound);
     let phone = inbound.phone.as_ref().map(Phone::digits);
-    let (kind, mut data) = match kind_of(inbound) {
-        Kind::MessageSent => {
-            let data = json!({
-                "messageId": inbound.wa_id,
-                "key": key,
-                "direction": "out",
-                "chat": inbound.chat,
-                "phone": phone,
-                "lid": inbound.lid,
-                "type": inbound.content.kind(),
-                "status": Status::Sent,
-            });
-            (Kind::MessageSent, data)
-        }
-        kind => {
-            let from = inbound
-                .phone
-                .as_ref()
-                .filter(|_| !inbound.from_me)
-                .map_or_else(|| inbound.sender.clone(), |phone| Recipient::Person(phone.clone()).jid());
-            let data = json!({
-                "messageId": inbound.wa_id,
-                "key": key,
-                "chat": inbound.chat,
-                "from": from,
-                "phone": phone,
-                "lid": inbound.lid,
-                "senderName": inbound.sender_name.as_deref().map(storable),
-                "type": inbound.content.kind(),
-                "body": storable(&inbound.content.body.text()),
-                "isGroup": inbound.is_group,
-                "hasMedia": inbound.content.file().is_some(),
-                "timestamp": inbound.sent_at.seconds(),
-            });
-            (kind, data)
-        }
-    };
+    let writer = if inbound.from_me { own } else { phone };
+    let from = writer.map_or_else(|| inbound.sender.clone(), |digits| format!("{digits}@s.whatsapp.net"));
+    let mut data = json!({
+        "messageId": inbound.wa_id,
+        "key": key,
+        "chat": inbound.chat,
+        "from": from,
+        "phone": phone,
+        "lid": inbound.lid,
+        "senderName": inbound.sender_name.as_deref().map(storable),
+        "type": inbound.content.kind(),
+        "body": storable(&inbound.content.body.text()),
+        "isGroup": inbound.is_group,
+        "hasMedia": inbound.content.file().is_some(),
+        "timestamp": inbound.sent_at.seconds(),
+    });
     if let Some(data) = data.as_object_mut() {
-        if kind != Kind::MessageReceived && inbound.from_me {
+        if inbound.from_me {
             data.insert("direction".to_owned(), "out".into());
+            data.insert("origin".to_owned(), Origin::Phone.as_str().into());
+        }
+        if kind == Kind::MessageSent {
+            data.insert("status".to_owned(), Status::Sent.as_str().into());
         }
         if let Some(subject) = subject {
             data.insert("chatName".to_owned(), subject.into());

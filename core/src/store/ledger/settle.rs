@@ -26,7 +26,7 @@ pub(super) const SETTLE: &str =
         AND messages.claimed_epoch <= v.epoch
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on, messages.job_id, messages.job_seq, messages.target";
+        messages.counted_on, messages.job_id, messages.job_seq, messages.target, messages.origin";
 
 /// A message that was delivered was sent, and one that was read was delivered, whether or not we were
 /// told. The tenant is compared as `tenant_id || ''` to keep both engines from reading all of the
@@ -44,7 +44,7 @@ pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, ne
         AND messages.direction = 'out' AND messages.rank < v.next_rank
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
-        messages.counted_on, messages.job_id, messages.job_seq, messages.target";
+        messages.counted_on, messages.job_id, messages.job_seq, messages.target, messages.origin";
 
 pub(super) const GIVE_BACK_SESSION: &str = "WITH v (session_key, day, n) AS ({rows})
     UPDATE session_usage SET used = CASE WHEN session_usage.used > v.n THEN session_usage.used - v.n ELSE 0 END
