@@ -106,6 +106,33 @@ impl Status {
     }
 }
 
+/// How a caller names a message: by WhatsApp's id, which its writer's program chose, or by the key of our row.
+/// Whatever it holds can be looked for on both engines, and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MessageName(String);
+
+/// What no id of a message looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the id of a message, 1 to {MESSAGE_NAME_MAX} bytes without control characters")]
+pub struct MessageNameError;
+
+/// WhatsApp's own ids have at most some 40 characters.
+pub const MESSAGE_NAME_MAX: usize = 128;
+
+impl MessageName {
+    /// # Errors
+    /// For an empty text, one that is too long, and one with control characters.
+    pub fn parse(text: &str) -> Result<Self, MessageNameError> {
+        let is_name =
+            !text.trim().is_empty() && text.len() <= MESSAGE_NAME_MAX && !text.chars().any(char::is_control);
+        is_name.then(|| Self(text.to_owned())).ok_or(MessageNameError)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// A fresh WhatsApp message id, shaped as WhatsApp Web makes them: `3EB0` and 18 upper-case hex
 /// digits, 72 random bits. Chosen before sending, and never derived from the recipient.
 pub fn new_wa_id() -> String {
@@ -136,6 +163,17 @@ mod tests {
         assert_eq!(Delivered.advance(Failed), None);
         assert_eq!(Sent.advance(Failed), Some(Failed));
         assert_eq!(Failed.advance(Delivered), None);
+    }
+
+    #[test]
+    fn a_message_is_named_by_what_can_be_looked_for() {
+        for good in ["3EB0B430A8B7F6C1D2E3", "false_5511@c.us_3A", "é", "a b", &"x".repeat(MESSAGE_NAME_MAX)]
+        {
+            assert!(MessageName::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", " ", "a\0", "\0", "a\nb", "\u{85}", &"x".repeat(MESSAGE_NAME_MAX + 1)] {
+            assert_eq!(MessageName::parse(bad), Err(MessageNameError), "{bad:?}");
+        }
     }
 
     #[test]

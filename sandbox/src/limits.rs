@@ -24,8 +24,8 @@ pub const DEVICES_PER_PHONE: usize = 32;
 pub const MESSAGES_PER_PHONE: usize = 100_000;
 /// What they may weigh together: a medium's thumbnail is a part of its message.
 pub const MESSAGE_BYTES_PER_PHONE: usize = 256 << 20;
-/// The longest text, as WhatsApp has it.
-pub const TEXT_BYTES: usize = 65_536;
+/// The longest text, in characters, as WhatsApp has it.
+pub const TEXT_CHARS: usize = 65_536;
 /// The longest push name.
 pub const NAME_BYTES: usize = 100;
 /// The longest about text; WhatsApp allows 139 characters.

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// What a request may carry, in bytes. A text of 65,536 bytes fits however it is escaped.
+/// What a request may carry, in bytes. A text of 65,536 characters fits however it is escaped: 12 bytes for one
+/// outside the basic plane.
 pub const BODY_MAX: usize = 1 << 20;
 /// Characters of a reason.
 const REASON_MAX: usize = 300;

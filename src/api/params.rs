@@ -3,6 +3,7 @@
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use wapid_core::message::MessageName;
 
 use super::Api;
 use super::error::ApiError;
@@ -32,6 +33,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
         let Query(value) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
         Ok(Self(value))
     }
+}
+
+/// The id of a message that a body names in that field.
+///
+/// # Errors
+/// For what is none, before anybody looks for it.
+pub fn message_name(field: &str, id: &str) -> Result<MessageName, ApiError> {
+    MessageName::parse(id).map_err(|problem| ApiError::bad("INVALID_REQUEST", format!("{field}: {problem}")))
 }
 
 /// A number from 1 on.

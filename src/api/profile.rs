@@ -30,14 +30,21 @@ pub struct ProfileShown {
     /// What others see beside messages, until they save a name of their own
     name: String,
     about: Option<String>,
+    /// The linked number
+    #[schema(example = "919876543210")]
+    phone_number: String,
+    /// WhatsApp's hidden id of the linked number, by which groups know it
+    #[schema(example = "123456789012345")]
+    lid: Option<String>,
     /// Good for some hours; `null` without a picture
     picture_url: Option<String>,
 }
 
 impl ProfileShown {
     fn of(profile: OwnProfile) -> Self {
-        let OwnProfile { name, about, picture } = profile;
-        Self { name, about, picture_url: picture.map(|picture| picture.url) }
+        let OwnProfile { account, name, about, picture } = profile;
+        let picture_url = picture.map(|picture| picture.url);
+        Self { name, about, phone_number: account.phone, lid: account.lid, picture_url }
     }
 }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use wapid_core::message::MessageName;
 use wapid_core::phone::Recipient;
 
 use super::Api;
@@ -11,10 +12,8 @@ use super::body::Body;
 use super::caller::OwnSession;
 use super::error::ApiError;
 use super::openapi::Refusals;
+use super::params::message_name;
 use crate::session::{READ_MAX, ToRead};
-
-/// The longest id that WhatsApp gives a message.
-const ID_MAX: usize = 128;
 
 /// One of the two.
 #[derive(Deserialize, ToSchema)]
@@ -49,7 +48,7 @@ pub async fn read(
     body: Body<Read>,
 ) -> Result<Json<ReadShown>, ApiError> {
     let which = match (body.value.message_ids, body.value.chat) {
-        (Some(ids), None) => ToRead::Messages(checked(ids)?),
+        (Some(ids), None) => ToRead::Messages(checked(&ids)?),
         (None, Some(chat)) => ToRead::Chat(Recipient::parse(&chat, None)?),
         _ => return Err(ApiError::bad("INVALID_REQUEST", "Give messageIds, or chat: one of the two")),
     };
@@ -57,10 +56,9 @@ pub async fn read(
     Ok(Json(ReadShown { success: true, message_ids }))
 }
 
-fn checked(ids: Vec<String>) -> Result<Vec<String>, ApiError> {
-    let is_id = |id: &String| !id.is_empty() && id.len() <= ID_MAX && !id.contains('\0');
-    if ids.is_empty() || ids.len() > READ_MAX || !ids.iter().all(is_id) {
+fn checked(ids: &[String]) -> Result<Vec<MessageName>, ApiError> {
+    if ids.is_empty() || ids.len() > READ_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("messageIds: 1 to {READ_MAX} ids of messages")));
     }
-    Ok(ids)
+    ids.iter().enumerate().map(|(place, id)| message_name(&format!("messageIds[{place}]"), id)).collect()
 }

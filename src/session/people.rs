@@ -10,9 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wapid_core::id::ContactId;
+use wapid_core::message::MessageName;
 use wapid_core::people::{ChatChange, News, Presence, Spent, TYPING_MAX_MS, Typing, Who, typing_ms};
 use wapid_core::phone::{Phone, Recipient};
-use wapid_core::session::{State, Status};
+use wapid_core::session::{Account, State, Status};
 use wapid_core::store::chats::{ChatRow, Received};
 use wapid_core::store::people::ContactRow;
 use wapid_core::store::sessions::SessionRow;
@@ -107,7 +108,7 @@ pub struct Portrayed {
 /// Which messages a caller means.
 #[derive(Debug, Clone)]
 pub enum ToRead {
-    Messages(Vec<String>),
+    Messages(Vec<MessageName>),
     /// Those of a chat that nobody has read.
     Chat(Recipient),
 }
@@ -123,6 +124,7 @@ pub enum TypingWish {
 /// The account's own profile.
 #[derive(Debug, Clone)]
 pub struct OwnProfile {
+    pub account: Account,
     pub name: String,
     pub about: Option<String>,
     pub picture: Option<Picture>,
@@ -390,9 +392,10 @@ impl Sessions {
     pub async fn own_profile(&self, row: &SessionRow) -> Result<OwnProfile, AskRefusal> {
         let link = self.ready_link(row)?;
         let own = link.own_jid().ok_or(AskFailure::Lost)?;
+        let account = link.account().ok_or(AskFailure::Lost)?;
         let person = link.person(&own).await?.unwrap_or_default();
         let picture = if person.has_picture { link.picture(&own, PictureSize::Full).await? } else { None };
-        Ok(OwnProfile { name: link.own_name(), about: person.about, picture })
+        Ok(OwnProfile { account, name: link.own_name(), about: person.about, picture })
     }
 
     /// Changes what is given.

@@ -18,6 +18,7 @@ mod crash;
 mod faults;
 mod groups;
 mod hooks;
+mod hostile_words;
 mod isolation;
 mod jobs;
 mod kinds;
@@ -34,6 +35,6 @@ mod proxy;
 mod receiver;
 #[path = "../support/redis.rs"]
 mod redis;
-mod sending;
 mod relinking;
+mod sending;
 mod trust;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `card` | a contact card |
 //! | `shown` | what events and the log show of a message beside its text |
+//! | `signs` | whether a text can be seen, and whether it is one emoji |
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +17,13 @@ use crate::media::Kind as MediaKind;
 
 mod card;
 mod shown;
+mod signs;
 
 pub use card::Card;
 pub use shown::shown;
+pub use signs::{is_blank, is_one_emoji};
 
-/// The longest text or caption, in bytes of UTF-8 (WhatsApp Web takes 65,536 characters).
+/// The longest text or caption, in characters, as WhatsApp counts.
 pub const TEXT_MAX: usize = 65_536;
 /// A poll, as WhatsApp's own apps limit it: characters of the question and of an answer, and answers.
 pub const QUESTION_MAX: usize = 255;
@@ -210,6 +213,9 @@ pub struct Context {
     /// JIDs of people who are told of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,
+    /// This number is among them, by whichever name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mentioned_me: bool,
     /// How often it was forwarded before, where it was; WhatsApp shows it, and from 5 on "many times".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwarded: Option<u32>,
@@ -220,6 +226,9 @@ pub struct Context {
     /// Of a text: the page that it leads to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preview: Option<Preview>,
+    /// It was longer than anything that WhatsApp's own apps send, and what is here is its beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// What is shown below a text of the page that it leads to. We store the wish, and make the rest when the text
@@ -243,7 +252,7 @@ pub struct Page {
 }
 
 /// The message that another one answers, as much of it as is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quoted {
     pub id: String,
     /// JID of who wrote it.
@@ -253,7 +262,17 @@ pub struct Quoted {
     pub kind: String,
     #[serde(default)]
     pub text: String,
+    /// JID of the chat it is in, where the answer is in another one: a group that is answered in private, or
+    /// [`STATUS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<String>,
+    /// The small picture of a file that we answer, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
 }
+
+/// Where statuses are, instead of a chat.
+pub const STATUS: &str = "status@broadcast";
 
 impl Content {
     pub fn text(message: impl Into<String>) -> Self {
@@ -302,10 +321,11 @@ impl Content {
 
     /// Why it cannot be sent, once a recipient's fields are filled in: a code and its reason.
     pub fn unfit(&self) -> Option<(&'static str, &'static str)> {
-        let text = &self.body.words()?.message;
-        if text.len() > TEXT_MAX {
+        let words = self.body.words()?;
+        let text = &words.message;
+        if words.rendered().chars().count() > TEXT_MAX {
             Some(("MESSAGE_TOO_LONG", "with its fields filled in, the message is too long"))
-        } else if matches!(self.body, Body::Text(_)) && text.trim().is_empty() {
+        } else if matches!(self.body, Body::Text(_)) && is_blank(text) {
             Some(("MESSAGE_EMPTY", "with its fields filled in, the message is empty"))
         } else {
             None
@@ -446,10 +466,41 @@ fn marked(text: &str, mark: char) -> String {
     text.lines()
         .map(|line| match line.trim() {
             "" => String::new(),
-            line => format!("{mark}{line}{mark}"),
+            line => format!("{mark}{}{mark}", unmarked(line, mark)),
         })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// Without the pairs of that mark that a writer put there: within another pair they would show as they are typed.
+/// As WhatsApp reads them: a pair holds a text without spaces at its ends and stands between words.
+fn unmarked(line: &str, mark: char) -> String {
+    let signs: Vec<char> = line.chars().collect();
+    let is_word = |place: Option<usize>| {
+        place.and_then(|place| signs.get(place)).is_some_and(|sign| sign.is_alphanumeric())
+    };
+    let is_space = |place: usize| signs.get(place).is_none_or(|sign| sign.is_whitespace());
+    let is_mark = |place: usize| signs.get(place) == Some(&mark);
+    let opens = |place: usize| {
+        is_mark(place) && !is_word(place.checked_sub(1)) && !is_space(place + 1) && !is_mark(place + 1)
+    };
+    let closes = |place: usize| is_mark(place) && !is_space(place - 1) && !is_word(Some(place + 1));
+    let mut plain = String::with_capacity(line.len());
+    let mut place = 0;
+    while place < signs.len() {
+        let end = if opens(place) { (place + 2..signs.len()).find(|end| closes(*end)) } else { None };
+        match end {
+            Some(end) => {
+                plain.extend(&signs[place + 1..end]);
+                place = end + 1;
+            }
+            None => {
+                plain.push(signs[place]);
+                place += 1;
+            }
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -508,11 +559,20 @@ mod tests {
     fn everything_comes_back_from_the_row_as_it_went() {
         for body in every_body() {
             let context = Context {
-                quoted: Some(Quoted { id: "A".into(), sender: None, kind: "text".into(), text: "q".into() }),
+                quoted: Some(Quoted {
+                    id: "A".into(),
+                    sender: None,
+                    kind: "image".into(),
+                    text: "q".into(),
+                    chat: Some(STATUS.into()),
+                    thumbnail: Some("/9j/".into()),
+                }),
                 mentions: vec!["1@lid".into()],
+                mentioned_me: true,
                 forwarded: Some(0),
                 expires_in: Some(86_400),
                 preview: Some(Preview::Of(page())),
+                truncated: true,
             };
             let wish = Context { preview: Some(Preview::Wanted), ..Context::default() };
             for context in [context, wish, Context::default()] {
@@ -542,6 +602,28 @@ mod tests {
         assert_eq!(words.rendered(), "*Order*\n*Update*\n\nIt is on its way.\n\n_The Store_");
         let bare = Words { message: String::new(), header: None, footer: Some("The Store".into()) };
         assert_eq!(bare.rendered(), "_The Store_");
+    }
+
+    #[test]
+    fn a_header_that_is_bold_already_is_bold_once() {
+        for (header, shown) in [
+            ("*A*", "*A*"),
+            ("*Order* 12", "*Order 12*"),
+            ("*A* and *B*", "*A and B*"),
+            ("Order *1234*!", "*Order 1234!*"),
+            ("_A_", "*_A_*"),
+            ("5 * 3 * 2", "*5 * 3 * 2*"),
+            ("2*3*4", "*2*3*4*"),
+            ("Terms*", "*Terms**"),
+            ("**A**", "**A**"),
+            ("*", "***"),
+        ] {
+            let words = Words { message: String::new(), header: Some(header.into()), footer: None };
+            assert_eq!(words.rendered(), shown, "{header}");
+        }
+        let words =
+            Words { message: String::new(), header: None, footer: Some("_The_ snake_case Store".into()) };
+        assert_eq!(words.rendered(), "_The snake_case Store_");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Body, Content, Context, Preview};
+use super::{Body, Content, Context, Preview, STATUS};
 
 /// Fields of an object, all of them optional for its reader. A poll's secret is never among them.
 pub fn shown(content: &Content) -> Map<String, Value> {
@@ -44,15 +44,25 @@ pub fn shown(content: &Content) -> Map<String, Value> {
         put("targetId", target.id.as_str().into());
         put("targetFromMe", target.from_me.into());
     }
-    let Context { quoted, mentions, forwarded, expires_in, preview } = &content.context;
+    let Context { quoted, mentions, mentioned_me, forwarded, expires_in, preview, truncated } =
+        &content.context;
     if let Some(quoted) = quoted {
-        let shown = json!({
+        let mut shown = json!({
             "messageId": quoted.id, "from": quoted.sender, "type": quoted.kind, "body": quoted.text
         });
+        if let Some(chat) = &quoted.chat {
+            shown["chat"] = chat.as_str().into();
+            if chat == STATUS {
+                shown["isStatus"] = true.into();
+            }
+        }
         put("quoted", shown);
     }
     if !mentions.is_empty() {
         put("mentions", json!(mentions));
+    }
+    if *mentioned_me {
+        put("mentionedMe", true.into());
     }
     if let Some(times) = forwarded {
         put("forwarded", true.into());
@@ -60,6 +70,9 @@ pub fn shown(content: &Content) -> Map<String, Value> {
     }
     if let Some(seconds) = expires_in.filter(|seconds| *seconds > 0) {
         put("expiresIn", seconds.into());
+    }
+    if *truncated {
+        put("truncated", true.into());
     }
     // A wish shows nothing: whether it came true is seen on the phone.
     if let Some(Preview::Of(page)) = preview {
@@ -86,6 +99,14 @@ mod tests {
         let page = Page { url: "https://shop.example/".into(), title: "The Shop".into(), description: None };
         let expected = json!({"url": "https://shop.example/", "title": "The Shop"});
         assert_eq!(shown(&content.showing(page))["linkPreview"], expected);
+    }
+
+    #[test]
+    fn what_was_cut_says_so() {
+        let mut content = Content::text("the beginning");
+        assert!(!shown(&content).contains_key("truncated"));
+        content.context.truncated = true;
+        assert_eq!(shown(&content)["truncated"], true);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::messages::{MessageFilter, MessageRow};
 use super::tx::values;
 use super::{Result, TenantStore};
 use crate::id::{ContactId, MessageKey, SessionId, SessionKey};
+use crate::message::MessageName;
 use crate::phone::Recipient;
 
 /// One conversation, as a list shows it.
@@ -205,7 +206,7 @@ impl TenantStore {
     }
 
     /// Those of these messages that a session received.
-    pub async fn received(&self, session: &SessionKey, wa_ids: &[String]) -> Result<Vec<Received>> {
+    pub async fn received(&self, session: &SessionKey, wa_ids: &[MessageName]) -> Result<Vec<Received>> {
         let places: Vec<String> = (0..wa_ids.len()).map(|n| format!("${}", n + 4)).collect();
         let statement = format!(
             "SELECT key, wa_id, chat, sender FROM messages

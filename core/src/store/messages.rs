@@ -4,11 +4,11 @@ use super::ledger::Owner;
 use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::content::{Body, Content, Poll, Words};
+use crate::content::{Body, Content, Poll, TEXT_MAX, Words};
 use crate::id::{MediaId, MessageKey, SessionId, SessionKey, TenantId};
 use crate::job::JobId;
 use crate::key::Mode;
-use crate::message::{Direction, Origin, Status};
+use crate::message::{Direction, MessageName, Origin, Status};
 use crate::phone::{Phone, Recipient};
 use crate::search::Query;
 
@@ -69,6 +69,8 @@ impl MessageRow {
             && let Some(words) = content.body.words_mut()
         {
             *words = Words::plain(self.body.as_str());
+            // Only what is as long as can be may have been cut.
+            content.context.truncated = self.body.chars().count() >= TEXT_MAX;
         }
         Ok(Some(content))
     }
@@ -207,9 +209,9 @@ impl Store {
 impl TenantStore {
     /// Messages of a session by WhatsApp's id or by ours, newest first: few, for the id is one message's
     /// within a chat.
-    pub async fn messages_named(&self, session: &SessionKey, id: &str) -> Result<Vec<MessageRow>> {
-        let sql = if MessageKey::parse(id).is_some() { KEYED_IN } else { NAMED_IN };
-        let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), id];
+    pub async fn messages_named(&self, session: &SessionKey, id: &MessageName) -> Result<Vec<MessageRow>> {
+        let sql = if MessageKey::parse(id.as_str()).is_some() { KEYED_IN } else { NAMED_IN };
+        let values = values![self.tenant.as_str(), self.mode.as_str(), session.as_str(), id.as_str()];
         Ok(self.store.db.rows(sql, values).await?)
     }
 
@@ -230,11 +232,11 @@ impl TenantStore {
     /// A message by WhatsApp's id, in one session or in any.
     pub async fn message_named(
         &self,
-        wa_id: &str,
+        wa_id: &MessageName,
         session: Option<&SessionId>,
     ) -> Result<Option<MessageRow>> {
         let session = session.map_or("", SessionId::as_str);
-        let values = values![self.tenant.as_str(), self.mode.as_str(), wa_id, session];
+        let values = values![self.tenant.as_str(), self.mode.as_str(), wa_id.as_str(), session];
         Ok(self.store.db.rows(NAMED, values).await?.pop())
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wapid_core::clock::At;
 use wapid_core::content::{Body, Content, Delete, Edit, Poll, Reaction, Target, Vote, Words};
 use wapid_core::id::MessageKey;
+use wapid_core::message::MessageName;
 use wapid_core::store::ledger::{Inbound, Intent, Outcome, Refused};
 use wapid_core::store::messages::MessageRow;
 
@@ -56,7 +57,11 @@ impl Shop {
     }
 
     async fn named(&self, wa_id: &str) -> MessageRow {
-        let mut rows = self.live().messages_named(&self.owner.session, wa_id).await.unwrap();
+        let mut rows = self
+            .live()
+            .messages_named(&self.owner.session, &MessageName::parse(wa_id).unwrap())
+            .await
+            .unwrap();
         assert_eq!(rows.len(), 1, "{wa_id}");
         rows.pop().unwrap()
     }

@@ -2,7 +2,7 @@
 
 use wapid_core::clock::At;
 use wapid_core::id::SessionKey;
-use wapid_core::message::Status;
+use wapid_core::message::{MessageName, Status};
 use wapid_core::people::{Call, ChatChange, News, Presence, Who};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::chats::ChatRow;
@@ -154,7 +154,8 @@ async fn read_messages_are_counted_off_once(db: TestDb) {
     hear(&shop, read(&[&wa_id])).await;
     let row = shop.live().messages_page(&Default::default(), 1, 0).await.unwrap().0.remove(0);
     assert_eq!((row.wa_id == wa_id, row.read_at), (true, None));
-    let found = shop.live().received(&shop.owner.session, &[wa_id, "A".into(), "X".into()]).await.unwrap();
+    let names = [wa_id.as_str(), "A", "X"].map(|id| MessageName::parse(id).unwrap());
+    let found = shop.live().received(&shop.owner.session, &names).await.unwrap();
     assert_eq!(found.len(), 1);
 }
 

@@ -3,7 +3,7 @@
 use wapid_core::clock::At;
 use wapid_core::content::{Body, Edit, Target, Words};
 use wapid_core::id::MessageKey;
-use wapid_core::message::Status;
+use wapid_core::message::{MessageName, Status};
 use wapid_core::phone::Phone;
 use wapid_core::store::erase::Erased;
 use wapid_core::store::ledger::{Inbound, Outcome};
@@ -26,7 +26,7 @@ async fn the_words_go_and_the_fact_stays(db: TestDb) {
     let next = Inbound { content: text("another secret"), ..inbound(&shop.owner, "B") };
     shop.store.receive(vec![secret, next]).await.unwrap();
     assert_eq!(found(&shop.live(), "secret").await.len(), 2);
-    let row = shop.live().message_named("A", None).await.unwrap().unwrap();
+    let row = shop.live().message_named(&MessageName::parse("A").unwrap(), None).await.unwrap().unwrap();
     assert_eq!(shop.live().erase(&row.key).await.unwrap(), Erased::Done(db.clock.now()));
     let bare = shop.live().message(&row.key).await.unwrap().unwrap();
     assert_eq!((bare.body.as_str(), bare.sender_name, bare.erased_at), ("", None, Some(db.clock.now())));
@@ -70,7 +70,7 @@ async fn nobody_erases_what_another_has(db: TestDb) {
     let store = db.store().await;
     let (a, b) = (Shop::new(&store, "a").await, Shop::new(&store, "b").await);
     store.receive(vec![inbound(&a.owner, "A")]).await.unwrap();
-    let row = a.live().message_named("A", None).await.unwrap().unwrap();
+    let row = a.live().message_named(&MessageName::parse("A").unwrap(), None).await.unwrap().unwrap();
     assert_eq!(b.live().erase(&row.key).await.unwrap(), Erased::NotFound);
     assert_eq!(b.live().forget(&crate::fixture::phone()).await.unwrap(), None);
     let nobody = MessageKey::first_at(At(0));
@@ -124,7 +124,7 @@ async fn a_number_is_forgotten_where_only_its_lid_was_known(db: TestDb) {
 async fn an_erased_message_gets_no_words_by_a_later_edit(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     shop.store.receive(vec![inbound(&shop.owner, "A")]).await.unwrap();
-    let row = shop.live().message_named("A", None).await.unwrap().unwrap();
+    let row = shop.live().message_named(&MessageName::parse("A").unwrap(), None).await.unwrap().unwrap();
     shop.live().erase(&row.key).await.unwrap();
     let target = Target { id: "A".into(), from_me: false, sender: None };
     let edit = Body::Edit(Edit { target, words: Words::plain("again"), of: None });

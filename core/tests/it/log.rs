@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wapid_core::clock::At;
 use wapid_core::id::SessionId;
-use wapid_core::message::{Origin, Status};
+use wapid_core::message::{MessageName, Origin, Status};
 use wapid_core::nack::Nack;
 use wapid_core::phone::Recipient;
 use wapid_core::store::ledger::{Inbound, Outcome};
@@ -142,7 +142,8 @@ async fn a_message_is_found_by_whatsapps_id_in_any_session(db: TestDb) {
     store.receive(vec![inbound(&two, &wa_id), inbound(&two, "ONLY")]).await.unwrap();
     let named = async |log: Shop, id: &str, session: Option<&str>| {
         let session = session.map(|id| SessionId(id.to_owned()));
-        let row = log.live().message_named(id, session.as_ref()).await.unwrap()?;
+        let row =
+            log.live().message_named(&MessageName::parse(id).unwrap(), session.as_ref()).await.unwrap()?;
         Some((row.session_id.0, row.key))
     };
     assert_eq!(named(shop.clone(), &wa_id, None).await, Some(("main".into(), key.clone())));

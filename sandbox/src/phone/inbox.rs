@@ -85,6 +85,12 @@ pub struct InboxMessage {
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quoted_message_id: Option<String>,
+    /// Where the quoted message is, when it is not in this chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted_chat: Option<String>,
+    /// Does the quote show a small picture that is a JPEG?
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub quoted_has_thumbnail: bool,
     /// Phone numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,

@@ -17,11 +17,21 @@ pub(super) fn look(message: &wa::Message) -> Option<InboxMessage> {
     look.view_once = message.is_view_once();
     if let Some(context) = context(base) {
         look.quoted_message_id.clone_from(&context.stanza_id);
+        look.quoted_chat.clone_from(&context.remote_jid);
+        look.quoted_has_thumbnail = context.quoted_message.as_option().is_some_and(has_thumbnail);
         look.mentions.clone_from(&context.mentioned_jid);
         look.forwarded = context.is_forwarded.unwrap_or_default();
         look.expiration = context.expiration.filter(|seconds| *seconds > 0);
     }
     Some(look)
+}
+
+fn has_thumbnail(message: &wa::Message) -> bool {
+    let base = message.get_base_message();
+    let image = base.image_message.as_option().and_then(|image| image.jpeg_thumbnail.as_deref());
+    let video = || base.video_message.as_option().and_then(|video| video.jpeg_thumbnail.as_deref());
+    let document = || base.document_message.as_option().and_then(|file| file.jpeg_thumbnail.as_deref());
+    image.or_else(video).or_else(document).is_some_and(|thumbnail| thumbnail.starts_with(JPEG))
 }
 
 /// The text of an edited message: its text or its caption.

@@ -182,7 +182,7 @@ impl PhoneMessage {
                 return Ok(Draft::Reaction { target: self.target()?, emoji });
             }
             MessageKind::Edit => {
-                bounded("a text", &self.text, limits::TEXT_BYTES)?;
+                text_within(&self.text)?;
                 return Ok(Draft::Edit { text: self.text.clone(), target: self.target()? });
             }
             MessageKind::Delete => return Ok(Draft::Delete { target: self.target()? }),
@@ -199,7 +199,7 @@ impl PhoneMessage {
     }
 
     fn words(self) -> Result<Draft, SandboxError> {
-        bounded("a text", &self.text, limits::TEXT_BYTES)?;
+        text_within(&self.text)?;
         let Some(page) = self.link_preview else {
             return Ok(Draft::Text { text: self.text, linked: None });
         };
@@ -222,7 +222,7 @@ impl PhoneMessage {
         let bytes = self.media.filter(|bytes| !bytes.is_empty());
         let bytes = bytes.ok_or_else(|| invalid("mediaBase64: a medium has at least one byte"))?;
         at_most("a medium", bytes.len(), limits::PHONE_MEDIA_BYTES)?;
-        at_most("a caption", self.text.len(), limits::TEXT_BYTES)?;
+        at_most("characters of a caption", self.text.chars().count(), limits::TEXT_CHARS)?;
         if !self.text.is_empty() && !kind.has_caption() {
             return Err(invalid("message: audio, voice notes and stickers have no caption"));
         }
@@ -401,6 +401,14 @@ impl Context {
 fn bounded(what: &str, text: &str, bytes: usize) -> Result<(), SandboxError> {
     if text.is_empty() || text.len() > bytes {
         return Err(SandboxError::Invalid(format!("{what} has between 1 and {bytes} bytes")));
+    }
+    Ok(())
+}
+
+fn text_within(text: &str) -> Result<(), SandboxError> {
+    let most = limits::TEXT_CHARS;
+    if text.is_empty() || text.chars().count() > most {
+        return Err(SandboxError::Invalid(format!("a text has between 1 and {most} characters")));
     }
     Ok(())
 }

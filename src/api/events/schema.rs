@@ -244,6 +244,10 @@ pub struct QuotedShown {
     from: Option<String>,
     r#type: String,
     body: String,
+    /// The chat it is in, where that is another one: a group that is answered in private, or `status@broadcast`
+    chat: Option<String>,
+    /// It is a status of this number
+    is_status: Option<bool>,
 }
 
 /// `message.sent`, `.delivered`, `.read`, `.played`, `.failed`: of one that this session sent, from here or
@@ -256,17 +260,14 @@ pub struct MessageEvent {
     /// `out`
     direction: String,
     chat: String,
+    /// Who brought it here: `api` or `phone`, the owner's own phone or another device of it
+    origin: String,
     /// The other party, where known
     phone: Option<String>,
     lid: Option<String>,
     contact_id: Option<String>,
-    /// Who brought it here: `api` or `phone`, the owner's own phone or another device of it
-    origin: String,
     r#type: String,
     status: String,
-    /// Of an edit, a delete or a reaction: the message that it changes
-    target_id: Option<String>,
-    target_from_me: Option<bool>,
     /// With `message.sent` of one that was written on the phone, as are the rest of its fields, which are those of
     /// `message.received`. One that was sent from here does not repeat its text, which may be a code for one person's
     /// eyes; `GET /api/whatsapp/messages/{key}` has it
@@ -277,6 +278,9 @@ pub struct MessageEvent {
     is_group: Option<bool>,
     has_media: Option<bool>,
     timestamp: Option<i64>,
+    /// Of an edit, a delete or a reaction: the message that it changes
+    target_id: Option<String>,
+    target_from_me: Option<bool>,
     chat_name: Option<String>,
     media: Option<MediaShown>,
     media_id: Option<String>,
@@ -289,11 +293,11 @@ pub struct MessageEvent {
     forwarded: Option<bool>,
     forwarded_times: Option<u32>,
     expires_in: Option<u32>,
+    truncated: Option<bool>,
     link_preview: Option<LinkPreviewShown>,
     /// Of a bulk job's
     job_id: Option<String>,
     /// With `message.failed`
-    truncated: Option<bool>,
     error: Option<MessageError>,
 }
 

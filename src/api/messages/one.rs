@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::id::{MessageKey, SessionId};
-use wapid_core::message::{Direction, Origin, Status};
+use wapid_core::message::{Direction, MessageName, Origin, Status};
 use wapid_core::phone::Phone;
 use wapid_core::store::erase::Erased;
 use wapid_core::store::messages::MessageRow;
@@ -20,9 +20,6 @@ use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 
-/// WhatsApp's ids have at most some 40 characters.
-const ID_MAX: usize = 128;
-
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,15 +28,16 @@ pub struct WhichSession {
     session: Option<String>,
 }
 
-/// The message in the path, as written.
-pub struct MessageId(String);
+/// The message in the path. What names none is not found.
+pub struct MessageId(MessageName);
 
 impl FromRequestParts<Api> for MessageId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        let id = Path::<String>::from_request_parts(parts, api).await;
-        id.map(|Path(id)| Self(id)).map_err(|_| ApiError::no_message())
+        let Path(id) =
+            Path::<String>::from_request_parts(parts, api).await.map_err(|_| ApiError::no_message())?;
+        MessageName::parse(&id).map(Self).map_err(|_| ApiError::no_message())
     }
 }
 
@@ -104,13 +102,10 @@ pub async fn read(
     Ok(Json(Followed { message: Logged::of(row, own), timeline, since }))
 }
 
-async fn find(caller: &Caller, id: String, query: WhichSession) -> Result<MessageRow, ApiError> {
+async fn find(caller: &Caller, id: MessageName, query: WhichSession) -> Result<MessageRow, ApiError> {
     let session = query.session.as_deref().map(SessionId::parse).transpose();
     let session = session.map_err(|problem| ApiError::parameter(format!("session: {problem}")))?;
-    if id.len() > ID_MAX || id.contains('\0') {
-        return Err(ApiError::no_message());
-    }
-    let found = match MessageKey::parse(&id) {
+    let found = match MessageKey::parse(id.as_str()) {
         Some(key) => {
             let found = caller.store.message(&key).await?;
             found.filter(|row| session.as_ref().is_none_or(|session| row.session_id == *session))

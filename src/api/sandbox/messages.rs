@@ -82,6 +82,10 @@ pub struct InboxMessage {
     votes: Option<BTreeMap<String, Vec<String>>>,
     reactions: Option<Vec<ReactionShown>>,
     quoted_message_id: Option<String>,
+    /// Where the quoted message is, when it is not in this chat
+    quoted_chat: Option<String>,
+    /// The quote shows a small picture
+    quoted_has_thumbnail: Option<bool>,
     /// Phone numbers
     mentions: Option<Vec<String>>,
     forwarded: Option<bool>,

@@ -10,7 +10,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
-use wapid_core::content::{Content, Words};
+use wapid_core::content::Content;
 use wapid_core::media::{Kind, Origin, file_name};
 use wapid_core::phone::Recipient;
 use wapid_core::store::media::MediaRow;
@@ -21,6 +21,7 @@ use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_json};
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
+use crate::api::params::message_name;
 use crate::media::{Declared, Refusal, Turn};
 use crate::session::TypingWish;
 
@@ -124,7 +125,7 @@ impl Asked {
         let Self { new, file, .. } = self;
         let now = api.sessions.store().clock().now();
         let to = new.to.as_deref().map(|text| Recipient::parse(text, None)).transpose()?;
-        let id = new.message_id.as_deref();
+        let id = new.message_id.as_deref().map(|id| message_name("messageId", id)).transpose()?;
         let kind = new.kind.as_deref().unwrap_or("text");
         let changes = matches!(kind, "reaction" | "edit" | "delete" | "forward");
         if !changes && id.is_some() {
@@ -139,7 +140,7 @@ impl Asked {
             }
             let id = id.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "messageId: required"))?;
             let meant = to.as_ref().filter(|_| kind != "forward");
-            let named = Named::find(session, id, meant).await?;
+            let named = Named::find(session, &id, meant).await?;
             if kind == "forward" {
                 let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: whom it is sent on to"))?;
                 return Ok(Letter { to, content: named.forward()?, notice: None });
@@ -147,12 +148,9 @@ impl Asked {
             let body = match kind {
                 "reaction" => named.reaction(new.emoji)?,
                 "edit" => {
-                    let words = Words {
-                        message: new.message.unwrap_or_default(),
-                        header: new.header,
-                        footer: new.footer,
-                    };
-                    named.edit(words, now)?
+                    let (message, header, footer) =
+                        (new.message.as_deref(), new.header.as_deref(), new.footer.as_deref());
+                    named.edit(said::words(message, header, footer)?, now)?
                 }
                 _ => named.delete(now)?,
             };
@@ -161,7 +159,9 @@ impl Asked {
         let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: required"))?;
         let mentions = new.mentions.as_deref().unwrap_or_default();
         let quoted = new.quoted_message_id.as_deref();
-        let mut context = refer::context(api, session, &to, quoted, mentions, new.expires_in).await?;
+        let quoted = quoted.map(|id| message_name("quotedMessageId", id)).transpose()?;
+        let mut context =
+            refer::context(api, session, &to, quoted.as_ref(), mentions, new.expires_in).await?;
         let said = new.said(file.as_ref())?;
         let notice = said.notice();
         context.preview = said.preview()?;

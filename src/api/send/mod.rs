@@ -42,7 +42,7 @@ pub struct NewMessage {
     /// names a message: it goes to that chat
     #[schema(example = "919876543210")]
     to: Option<String>,
-    /// Text, caption, or a poll's question; up to 65,536 bytes
+    /// Text, caption, or a poll's question; up to 65,536 characters, header and footer included
     #[schema(example = "Your order #1234 has been shipped!")]
     message: Option<String>,
     /// `text` (default), `image`, `video`, `audio`, `voice`, `document`, `sticker`, `poll`, `location`,
@@ -50,9 +50,9 @@ pub struct NewMessage {
     #[serde(rename = "type")]
     #[schema(example = "text")]
     kind: Option<String>,
-    /// Shown bold above the message
+    /// Shown bold above the message; up to 1,024 characters
     header: Option<String>,
-    /// Shown in italics below the message
+    /// Shown in italics below the message; up to 1,024 characters
     footer: Option<String>,
     /// A file on the internet
     #[schema(example = "https://example.com/invoice.pdf")]

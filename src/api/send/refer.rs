@@ -1,11 +1,15 @@
 //! Messages that a request names: the one it answers, changes, takes back or sends on.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use wapid_core::clock::At;
 use wapid_core::content::{
-    Body, Content, Context, Delete, Edit, EditedFile, MENTIONS_MAX, Quoted, Reaction, TEXT_MAX, Target, Words,
+    Body, Content, Context, Delete, Edit, EditedFile, MENTIONS_MAX, Quoted, Reaction, Target, Words,
+    is_blank, is_one_emoji,
 };
-use wapid_core::message::{Direction, Status};
+use wapid_core::message::{Direction, MessageName, Status};
 use wapid_core::phone::Recipient;
+use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
 
 use crate::api::Api;
@@ -16,8 +20,8 @@ use crate::api::error::ApiError;
 const EDIT_MS: i64 = 15 * 60_000;
 /// And let its writer take a message back for two and a half days.
 const DELETE_MS: i64 = 60 * 3_600_000;
-/// One emoji may be several characters long.
-const EMOJI_MAX: usize = 64;
+/// A larger one is left out of a quote.
+const THUMBNAIL_MAX: usize = 16 << 10;
 /// Among mentions: everybody in the group.
 const EVERYBODY: &str = "all";
 /// What WhatsApp's apps offer: a day, a week, 90 days.
@@ -34,7 +38,11 @@ impl Named {
     ///
     /// # Errors
     /// `MESSAGE_NOT_FOUND`, also for another session's.
-    pub async fn find(session: &OwnSession, id: &str, to: Option<&Recipient>) -> Result<Self, ApiError> {
+    pub async fn find(
+        session: &OwnSession,
+        id: &MessageName,
+        to: Option<&Recipient>,
+    ) -> Result<Self, ApiError> {
         let rows = session.caller.store.messages_named(&session.row.key, id).await?;
         let is_meant = |row: &&MessageRow| {
             to.is_none_or(|to| {
@@ -82,12 +90,13 @@ impl Named {
         let emoji = emoji.ok_or_else(|| {
             ApiError::bad("INVALID_REQUEST", "emoji: required; an empty one takes the reaction back")
         })?;
-        if emoji.len() > EMOJI_MAX || emoji.chars().any(|c| c.is_control() || c.is_ascii_alphanumeric()) {
-            return Err(ApiError::bad("INVALID_REQUEST", "emoji: one emoji"));
+        if !emoji.is_empty() && !is_one_emoji(&emoji) {
+            return Err(ApiError::bad("INVALID_REQUEST", "emoji: exactly one emoji, such as 👍 or 5️⃣"));
         }
         Ok(Body::Reaction(Reaction { target: self.target(), emoji }))
     }
 
+    /// `words` are checked as those of a text.
     pub fn edit(&self, words: Words, now: At) -> Result<Body, ApiError> {
         self.check()?;
         if self.row.direction != Direction::Out {
@@ -105,11 +114,8 @@ impl Named {
                 "messageId: WhatsApp takes edits for 15 minutes after a message",
             ));
         }
-        if words.message.trim().is_empty() {
+        if is_blank(&words.message) {
             return Err(ApiError::bad("INVALID_REQUEST", "message: the new text, not empty"));
-        }
-        if words.message.len() > TEXT_MAX {
-            return Err(ApiError::bad("MESSAGE_TOO_LONG", format!("message: at most {TEXT_MAX} bytes")));
         }
         let of = self.content.body.medium().map(|(kind, medium)| EditedFile {
             kind,
@@ -147,17 +153,34 @@ impl Named {
         })
     }
 
-    fn quoted(&self, own: Option<&str>) -> Quoted {
+    /// As it is shown above an answer to `to`.
+    async fn quoted(
+        &self,
+        store: &TenantStore,
+        to: &Recipient,
+        own: Option<&str>,
+    ) -> Result<Quoted, ApiError> {
+        let is_elsewhere = self.row.chat.ends_with("@g.us") && self.row.chat != to.jid();
         let sender = match self.row.direction {
             Direction::In => Some(self.row.sender.clone()),
             Direction::Out => own.map(|phone| format!("{phone}@s.whatsapp.net")),
         };
-        Quoted {
+        Ok(Quoted {
             id: self.row.wa_id.clone(),
             sender,
             kind: self.row.kind.clone(),
             text: self.row.body.clone(),
-        }
+            chat: is_elsewhere.then(|| self.row.chat.clone()),
+            thumbnail: self.thumbnail(store).await?,
+        })
+    }
+
+    /// The small picture of its file. What opens once shows nothing.
+    async fn thumbnail(&self, store: &TenantStore) -> Result<Option<String>, ApiError> {
+        let medium = self.content.body.medium().filter(|(_, medium)| !medium.view_once);
+        let Some((_, medium)) = medium else { return Ok(None) };
+        let thumbnail = store.media(&medium.media).await?.and_then(|file| file.thumbnail);
+        Ok(thumbnail.filter(|jpeg| jpeg.len() <= THUMBNAIL_MAX).map(|jpeg| BASE64_STANDARD.encode(jpeg)))
     }
 }
 
@@ -177,14 +200,15 @@ pub async fn context(
     api: &Api,
     session: &OwnSession,
     to: &Recipient,
-    quoted_id: Option<&str>,
+    quoted_id: Option<&MessageName>,
     mentions: &[String],
     expires_in: Option<u32>,
 ) -> Result<Context, ApiError> {
     let quoted = match quoted_id {
         Some(id) => {
             let own = api.sessions.own_number(&session.caller.store, &session.row.id);
-            Some(Named::find(session, id, Some(to)).await?.quoted(own.as_deref()))
+            let named = Named::find(session, id, Some(to)).await?;
+            Some(named.quoted(&session.caller.store, to, own.as_deref()).await?)
         }
         None => None,
     };
@@ -216,5 +240,5 @@ pub async fn context(
             "expiresIn: 86400, 604800 or 7776000 seconds; 0 for never",
         ));
     }
-    Ok(Context { quoted, mentions, forwarded: None, expires_in, preview: None })
+    Ok(Context { quoted, mentions, expires_in, ..Context::default() })
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use wapid_core::content::{
     Body, CARDS_MAX, Card, Cards, Degrees, Medium, OPTION_MAX, OPTIONS, Place, Poll, Preview, QUESTION_MAX,
-    TEXT_MAX, Words,
+    TEXT_MAX, Words, is_blank,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::{Kind, Origin, State, document_name, file_name};
@@ -146,7 +146,7 @@ impl Said {
 
     /// Refuses what another type would say: whoever gave it means it.
     fn check_fields(&self, kind: &str) -> Result<(), ApiError> {
-        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !is_blank(text));
         let has_words = is_said(&self.message) || is_said(&self.header) || is_said(&self.footer);
         let has_file = self.media_url.is_some() || self.media_base64.is_some() || self.media_id.is_some();
         let is_file = Kind::parse(kind).is_some();
@@ -173,23 +173,14 @@ impl Said {
 
     /// What of it is not sent although it was asked for.
     pub fn notice(&self) -> Option<&'static str> {
-        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !is_blank(text));
         let has_words = is_said(&self.message) || is_said(&self.header) || is_said(&self.footer);
         (self.kind.as_deref() == Some("audio") && has_words)
             .then_some("WhatsApp shows no text with audio: message, header and footer were left out")
     }
 
     fn words(&self) -> Result<Words, ApiError> {
-        let edge = |name: &str, text: &Option<String>| {
-            let text = clean(name, text.as_deref(), EDGE_MAX)?;
-            Ok::<_, ApiError>(text.filter(|text| !text.trim().is_empty()).map(str::to_owned))
-        };
-        let message = clean("message", self.message.as_deref(), TEXT_MAX)?.unwrap_or_default();
-        Ok(Words {
-            message: message.to_owned(),
-            header: edge("header", &self.header)?,
-            footer: edge("footer", &self.footer)?,
-        })
+        words(self.message.as_deref(), self.header.as_deref(), self.footer.as_deref())
     }
 
     fn text(&self) -> Result<Body, ApiError> {
@@ -197,7 +188,7 @@ impl Said {
             return Err(invalid("type: with a file it is image, video, audio, voice, document or sticker"));
         }
         let words = self.words()?;
-        if words.message.trim().is_empty() {
+        if is_blank(&words.message) {
             return Err(invalid("message: required, and not empty"));
         }
         Ok(Body::Text(words))
@@ -253,7 +244,7 @@ impl Said {
         let Words { message, header, footer } = self.words()?;
         let lines = [header.as_deref(), Some(message.trim()), footer.as_deref()];
         let question = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
-        let question = if message.trim().is_empty() { "" } else { question.as_str() };
+        let question = if is_blank(&message) { "" } else { question.as_str() };
         if question.is_empty() || question.chars().count() > QUESTION_MAX {
             return Err(invalid(format!("message: the poll's question, 1 to {QUESTION_MAX} characters")));
         }
@@ -268,7 +259,7 @@ impl Said {
         }
         for (place, option) in options.iter().enumerate() {
             let length = option.chars().count();
-            if length == 0 || length > OPTION_MAX || option.contains('\0') {
+            if is_blank(option) || length > OPTION_MAX || option.contains('\0') {
                 return Err(invalid(format!("options: each 1 to {OPTION_MAX} characters")));
             }
             if options[..place].contains(option) {
@@ -315,6 +306,24 @@ impl Said {
     }
 }
 
+/// A text and the lines above and below it, of a message or of an edit.
+///
+/// # Errors
+/// Names the field with NUL in it, or the one that is too long.
+pub fn words(message: Option<&str>, header: Option<&str>, footer: Option<&str>) -> Result<Words, ApiError> {
+    let edge = |name: &str, text: Option<&str>| {
+        let text = clean(name, text, EDGE_MAX)?;
+        Ok::<_, ApiError>(text.filter(|text| !is_blank(text)).map(str::to_owned))
+    };
+    let message = clean("message", message, TEXT_MAX)?.unwrap_or_default().to_owned();
+    let words = Words { message, header: edge("header", header)?, footer: edge("footer", footer)? };
+    if words.rendered().chars().count() > TEXT_MAX {
+        let why = format!("message: with header and footer at most {TEXT_MAX} characters");
+        return Err(ApiError::bad("MESSAGE_TOO_LONG", why));
+    }
+    Ok(words)
+}
+
 fn card(new: NewCard) -> Result<Card, ApiError> {
     let name = clean("contacts: name", new.name.as_deref(), NAME_MAX)?.map(str::trim);
     match (new.phone, new.vcard) {
@@ -331,10 +340,11 @@ fn card(new: NewCard) -> Result<Card, ApiError> {
             if !upper || vcard.len() > VCARD_MAX || vcard.contains('\0') {
                 return Err(invalid(format!("contacts: vcard: a vCard of at most {VCARD_MAX} bytes")));
             }
-            let named = vcard.lines().find_map(|line| line.strip_prefix("FN:")).map(str::trim);
-            let name = name.or(named).filter(|name| !name.is_empty());
-            let name = name.ok_or_else(|| invalid("contacts: name: required where the vCard has no FN"))?;
-            Ok(Card { name: name.to_owned(), vcard: vcard.to_owned() })
+            let card = Card::read(name, vcard.to_owned());
+            if card.name.is_empty() {
+                return Err(invalid("contacts: name: required where the vCard has none"));
+            }
+            Ok(card)
         }
         _ => Err(invalid("contacts: each with a phone or a vcard")),
     }
@@ -344,8 +354,8 @@ fn card(new: NewCard) -> Result<Card, ApiError> {
 fn clean<'a>(name: &str, text: Option<&'a str>, max: usize) -> Result<Option<&'a str>, ApiError> {
     match text {
         Some(text) if text.contains('\0') => Err(invalid(format!("{name}: without NUL characters"))),
-        Some(text) if text.len() > max => {
-            Err(ApiError::bad("MESSAGE_TOO_LONG", format!("{name}: at most {max} bytes")))
+        Some(text) if text.chars().count() > max => {
+            Err(ApiError::bad("MESSAGE_TOO_LONG", format!("{name}: at most {max} characters")))
         }
         text => Ok(text),
     }

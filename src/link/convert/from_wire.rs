@@ -6,7 +6,7 @@
 use wacore::proto_helpers::MessageExt as _;
 use wapid_core::content::{
     Body, CARDS_MAX, Card, Cards, Content, Context, Degrees, Delete, Edit, MENTIONS_MAX, Medium, Page, Place,
-    Poll, Preview, Quoted, Reaction, TEXT_MAX, Target, Vote, Words,
+    Poll, Preview, Quoted, Reaction, STATUS, TEXT_MAX, Target, Vote, Words,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::Kind;
@@ -62,11 +62,25 @@ pub fn from_wire(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
     let mut heard = change(message, own).or_else(|| said(message, secret.as_deref(), once))?;
     if let Some(info) = context_info(message) {
         heard.content.context = context(info);
+        heard.content.context.mentioned_me =
+            !own.from_me && info.mentioned_jid.iter().any(|jid| is_ours(jid, own));
     }
+    heard.content.context.truncated = is_cut(message);
     if matches!(heard.content.body, Body::Text(_)) {
         heard.content.context.preview = page(message).map(Preview::Of);
     }
     Some(heard)
+}
+
+/// Is more of it there than is kept of a text or a card?
+fn is_cut(message: &wa::Message) -> bool {
+    let edited = message.protocol_message.as_option().and_then(|change| change.edited_message.as_option());
+    let message = edited.map_or(message, |edited| edited.get_base_message());
+    let texts = [message.text_content(), message.get_caption()];
+    let cards = message.contacts_array_message.as_option().map_or(&[][..], |array| array.contacts.as_slice());
+    let mut cards = message.contact_message.as_option().into_iter().chain(cards);
+    texts.into_iter().flatten().any(|text| beginning(text).len() < text.len())
+        || cards.any(|card| card.vcard.as_ref().is_some_and(|vcard| vcard.len() > VCARD_MAX))
 }
 
 fn plain(body: Body) -> Heard {
@@ -122,16 +136,18 @@ fn target(key: &wa::MessageKey, own: &Own<'_>) -> Option<Target> {
     } else {
         key.participant.clone().filter(|jid| !jid.is_empty())
     };
-    let is_ours = |jid: &str| {
-        let user = jid.split(['@', ':']).next().unwrap_or_default();
-        own.users.iter().any(|own| own == user)
-    };
     let from_me = match &sender {
-        Some(sender) => is_ours(sender),
+        Some(sender) => is_ours(sender, own),
         // In a chat of two, what the one who writes did not write the other did.
         None => by_writer == own.from_me,
     };
     Some(Target { id, from_me, sender: sender.filter(|_| !from_me) })
+}
+
+/// Is it a JID of this account, by number or by LID?
+fn is_ours(jid: &str, own: &Own<'_>) -> bool {
+    let user = jid.split(['@', ':']).next().unwrap_or_default();
+    own.users.iter().any(|own| own == user)
 }
 
 fn said(message: &wa::Message, secret: Option<&[u8]>, once: bool) -> Option<Heard> {
@@ -195,7 +211,13 @@ fn is_housekeeping(message: &wa::Message) -> bool {
 }
 
 fn words(text: Option<&str>) -> Words {
-    Words::plain(clipped(text.unwrap_or_default(), TEXT_MAX))
+    let text = beginning(text.unwrap_or_default());
+    Words::plain(clipped(text, text.len()))
+}
+
+/// As much of a text as is kept.
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(TEXT_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
 /// Postgres has no NUL in text.
@@ -336,10 +358,9 @@ fn of_place(
 }
 
 fn of_card(card: &part::ContactMessage) -> Card {
-    Card {
-        name: clipped(card.display_name.as_deref().unwrap_or_default(), NAME_MAX),
-        vcard: clipped(card.vcard.as_deref().unwrap_or_default(), VCARD_MAX),
-    }
+    let vcard = clipped(card.vcard.as_deref().unwrap_or_default(), VCARD_MAX);
+    let Card { name, vcard } = Card::read(card.display_name.as_deref(), vcard);
+    Card { name: clipped(&name, NAME_MAX), vcard }
 }
 
 /// Where a message keeps its context: each kind has its own place.
@@ -385,11 +406,13 @@ fn context(info: &wa::ContextInfo) -> Context {
                 sender: named(info.participant.as_deref()),
                 kind: shown.as_ref().map_or("unknown", Content::kind).to_owned(),
                 text: shown.map(|content| content.body.text()).unwrap_or_default(),
+                chat: named(info.remote_jid.as_deref()).filter(|jid| jid == STATUS || jid.ends_with("@g.us")),
+                thumbnail: None,
             }
         }),
         mentions: info.mentioned_jid.iter().take(MENTIONS_MAX).map(|jid| clipped(jid, NAME_MAX)).collect(),
         forwarded: info.is_forwarded.unwrap_or(false).then(|| info.forwarding_score.unwrap_or(0)),
         expires_in: info.expiration.filter(|seconds| *seconds > 0),
-        preview: None,
+        ..Context::default()
     }
 }

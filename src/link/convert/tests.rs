@@ -3,7 +3,7 @@
 use buffa::MessageField;
 use wapid_core::content::{
     Body, Card, Cards, Content, Context, Degrees, Delete, Edit, EditedFile, Medium, Page, Place, Poll,
-    Preview, Quoted, Reaction, Target, Words,
+    Preview, Quoted, Reaction, TEXT_MAX, Target, Words,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::Kind;
@@ -90,17 +90,56 @@ fn everything_but_files_comes_back_as_it_went() {
             sender: Some(ANA.into()),
             kind: "text".into(),
             text: "the question".into(),
+            ..Quoted::default()
         }),
         mentions: vec![ANA.into()],
         forwarded: Some(2),
         expires_in: Some(86_400),
-        preview: None,
+        ..Context::default()
     };
     for body in bodies {
         for context in [Context::default(), context.clone()] {
             let content = Content { body: body.clone(), context };
             assert_eq!(heard(&wire(&content, None)).content, content);
         }
+    }
+}
+
+#[test]
+fn a_quote_says_in_which_other_chat_it_is() {
+    for (chat, kept) in [
+        ("120363000000000001@g.us", Some("120363000000000001@g.us")),
+        ("status@broadcast", Some("status@broadcast")),
+        (ANA, None),
+    ] {
+        let quoted =
+            Quoted { id: "3EB0AA".into(), kind: "text".into(), chat: Some(chat.into()), ..Quoted::default() };
+        let mut answer = Content::text("in private");
+        answer.context.quoted = Some(quoted.clone());
+        let heard = heard(&wire(&answer, None)).content.context.quoted.expect("a quote");
+        assert_eq!(heard, Quoted { chat: kept.map(str::to_owned), ..quoted });
+    }
+}
+
+#[test]
+fn a_quoted_picture_shows_a_small_one() {
+    for kind in ["image", "video", "document"] {
+        let quoted = Quoted {
+            id: "3EB0AA".into(),
+            kind: kind.into(),
+            thumbnail: Some("/9j/".into()),
+            ..Quoted::default()
+        };
+        let mut answer = Content::text("nice");
+        answer.context.quoted = Some(quoted);
+        let sent = wire(&answer, None);
+        let text = sent.extended_text_message.as_option().expect("a text with a context");
+        let shown =
+            text.context_info.as_option().and_then(|info| info.quoted_message.as_option()).expect("a quote");
+        let image = shown.image_message.as_option().map(|image| image.jpeg_thumbnail.clone());
+        let video = shown.video_message.as_option().map(|video| video.jpeg_thumbnail.clone());
+        let document = shown.document_message.as_option().map(|document| document.jpeg_thumbnail.clone());
+        assert_eq!(image.or(video).or(document), Some(Some(vec![0xff, 0xd8, 0xff])), "{kind}");
     }
 }
 
@@ -242,6 +281,56 @@ fn housekeeping_is_not_a_message() {
 }
 
 #[test]
+fn a_text_is_whole_up_to_whatsapps_limit_and_says_when_it_was_cut() {
+    let of_text = |text: String| heard(&wire(&Content::text(text), None)).content;
+    for sign in ["x", "é", "漢", "😀"] {
+        let longest = sign.repeat(TEXT_MAX);
+        let whole = of_text(longest.clone());
+        assert_eq!((whole.body.text() == longest, whole.context.truncated), (true, false), "{sign}");
+        let cut = of_text(format!("{longest}."));
+        assert_eq!((cut.body.text() == longest, cut.context.truncated), (true, true), "{sign}");
+    }
+}
+
+#[test]
+fn a_caption_an_edit_and_a_card_say_when_they_were_cut() {
+    let long = "漢".repeat(TEXT_MAX + 1);
+    let image = wa::Message {
+        image_message: MessageField::some(wa::message::ImageMessage {
+            caption: Some(long.clone()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let edit = wa::Message {
+        protocol_message: MessageField::some(wa::message::ProtocolMessage {
+            key: MessageField::some(wa::MessageKey {
+                id: Some("3EB0AA".into()),
+                from_me: Some(true),
+                ..Default::default()
+            }),
+            r#type: Some(wa::message::protocol_message::Type::MESSAGE_EDIT),
+            edited_message: MessageField::some(wire(&Content::text(long), None)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let card = wa::Message {
+        contact_message: MessageField::some(wa::message::ContactMessage {
+            display_name: Some("Ana".into()),
+            vcard: Some("BEGIN:VCARD\n".repeat(10_000)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    for (message, kind) in [(image, "image"), (edit, "edit"), (card, "contact")] {
+        let content = heard(&message).content;
+        assert_eq!((content.kind(), content.context.truncated), (kind, true));
+        assert!(content.body.text().chars().count() <= TEXT_MAX);
+    }
+}
+
+#[test]
 fn nonsense_is_cut_to_what_makes_sense() {
     let message = wa::Message {
         location_message: MessageField::some(wa::message::LocationMessage {
@@ -253,7 +342,7 @@ fn nonsense_is_cut_to_what_makes_sense() {
     };
     let content = heard(&message).content;
     assert_eq!(content.kind(), "unknown");
-    assert!(content.body.text().len() <= wapid_core::content::TEXT_MAX);
+    assert!(content.body.text().chars().count() <= TEXT_MAX);
     assert!(!content.body.text().contains('\0'));
     // A file that nobody could open.
     let image = wa::Message {

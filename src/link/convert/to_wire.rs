@@ -1,5 +1,7 @@
 //! What goes on the wire.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use buffa::MessageField;
 use wacore::proto_helpers::MessageExt as _;
 use wapid_core::content::{Body, Card, Content, Context, Medium, Page, Place, Poll, Preview, Quoted, Target};
@@ -301,6 +303,7 @@ fn context(context: &Context) -> Option<wa::ContextInfo> {
     let info = wa::ContextInfo {
         stanza_id: quoted.map(|quoted| quoted.id.clone()),
         participant: quoted.and_then(|quoted| quoted.sender.clone()),
+        remote_jid: quoted.and_then(|quoted| quoted.chat.clone()),
         quoted_message: quoted.map_or_else(MessageField::none, |q| MessageField::some(of_quoted(q))),
         mentioned_jid: context.mentions.clone(),
         is_forwarded: context.forwarded.map(|_| true),
@@ -315,23 +318,33 @@ fn context(context: &Context) -> Option<wa::ContextInfo> {
 /// As much of a message as is shown above its answer.
 fn of_quoted(quoted: &Quoted) -> wa::Message {
     let text = Some(quoted.text.clone()).filter(|text| !text.is_empty());
+    let jpeg_thumbnail = quoted.thumbnail.as_ref().and_then(|text| BASE64_STANDARD.decode(text).ok());
     let mut message = wa::Message::default();
     match quoted.kind.as_str() {
         "image" => {
-            message.image_message =
-                MessageField::some(part::ImageMessage { caption: text, ..Default::default() });
+            message.image_message = MessageField::some(part::ImageMessage {
+                caption: text,
+                jpeg_thumbnail,
+                ..Default::default()
+            });
         }
         "video" => {
-            message.video_message =
-                MessageField::some(part::VideoMessage { caption: text, ..Default::default() });
+            message.video_message = MessageField::some(part::VideoMessage {
+                caption: text,
+                jpeg_thumbnail,
+                ..Default::default()
+            });
         }
         "audio" | "voice" => {
             let ptt = Some(quoted.kind == "voice");
             message.audio_message = MessageField::some(part::AudioMessage { ptt, ..Default::default() });
         }
         "document" => {
-            message.document_message =
-                MessageField::some(part::DocumentMessage { caption: text, ..Default::default() });
+            message.document_message = MessageField::some(part::DocumentMessage {
+                caption: text,
+                jpeg_thumbnail,
+                ..Default::default()
+            });
         }
         "sticker" => message.sticker_message = MessageField::some(part::StickerMessage::default()),
         "location" => {

@@ -10,7 +10,7 @@ use tracing::warn;
 use wacore::poll::{PollVoteCiphertext, compute_option_hash};
 use wacore::types::events::InboundMessage;
 use wacore_binary::{Jid, JidExt as _};
-use wapid_core::content::{Body, Poll};
+use wapid_core::content::{Body, Context, Poll};
 use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
 use whatsapp_rust::{Client, InboundDurabilityHook};
@@ -117,6 +117,11 @@ impl Hook {
             let Some(votes) = votes else { return Ok(Arrival::Nothing) };
             vote.votes = votes;
         }
+        name_by_numbers(client, &mut content.context).await;
+        if let Some(quoted) = &mut content.context.quoted {
+            // Some writers name the chat also where it is this one.
+            quoted.chat = quoted.chat.take().filter(|chat| *chat != source.chat.to_non_ad().to_string());
+        }
         let Names { phone, lid } = names(client, message).await;
         Ok(Arrival::Message(Box::new(Arrived {
             wa_id: info.id.clone(),
@@ -173,6 +178,27 @@ async fn names(client: &Client, message: &InboundMessage) -> Names {
         lid.get_or_insert_with(|| entry.lid.to_string());
     }
     Names { phone, lid }
+}
+
+/// Calls the people beside a message by their numbers, where these are known.
+async fn name_by_numbers(client: &Client, context: &mut Context) {
+    let quoted = context.quoted.as_mut().and_then(|quoted| quoted.sender.as_mut());
+    for jid in context.mentions.iter_mut().chain(quoted) {
+        let lid: Option<Jid> = jid.parse().ok().filter(|jid: &Jid| jid.is_lid());
+        let Some(lid) = lid else { continue };
+        // Its own the account knows by itself.
+        let own = client.lid().filter(|own| own.is_same_user_as(&lid)).and_then(|_| client.pn());
+        let number = match own {
+            Some(own) => Some(own.user.to_string()),
+            None => {
+                let known = client.get_lid_pn_entry(&lid).await.ok().flatten();
+                known.map(|entry| entry.phone_number.to_string())
+            }
+        };
+        if let Some(number) = number {
+            *jid = format!("{number}@s.whatsapp.net");
+        }
+    }
 }
 
 /// Our own address in the namespace in which somebody else has theirs.

@@ -1,8 +1,9 @@
 //! What needs no file: polls, places, people, answers, mentions.
 
+use image::ImageFormat;
 use serde_json::json;
 
-use super::{ANA, SHOP, shop_and_ana, shows, writes};
+use super::{ANA, SHOP, base64, picture, shop_and_ana, shows, writes};
 use crate::app::TestApp;
 use crate::on_both_engines;
 
@@ -98,5 +99,41 @@ on_both_engines! {
         let hers = json!({"to": SHOP, "type": "text", "message": "Told", "forwarded": true});
         let hers = writes(&shop, &ana, hers).await;
         shows(&session.until_told("message.received", &hers).await["data"], json!({"forwarded": true}));
+    }
+}
+
+on_both_engines! {
+    async fn a_private_answer_to_a_group_leads_there(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let new = json!({"phone": ANA, "subject": "Team", "participants": [SHOP]});
+        let made = shop.test.post("/api/sandbox/groups", new).await.ok();
+        let group = made["group"]["id"].as_str().expect("an id");
+        session.until_event("group.joined", |data| data["groupId"] == group).await;
+        let question = writes(&shop, &ana, json!({"to": group, "type": "text", "message": "How much is it?"})).await;
+        session.until_logged(&question, "received").await;
+        let answer = json!({"to": ANA, "message": "Between us: 10", "quotedMessageId": question});
+        let answer = session.says(answer).await;
+        shows(&ana.until_has(&answer).await, json!({"quotedMessageId": question, "quotedChat": group}));
+        let row = session.until_logged(&answer, "delivered").await;
+        assert_eq!(row["quoted"]["chat"], group);
+        // In the group itself it is this chat.
+        let there = session.says(json!({"to": group, "message": "In private", "quotedMessageId": question})).await;
+        let shown = ana.until_has(&there).await;
+        assert!(shown["quotedMessageId"] == question.as_str() && shown.get("quotedChat").is_none(), "{shown}");
+    }
+}
+
+on_both_engines! {
+    async fn an_answer_to_a_picture_shows_it_small(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let photo = json!({"to": ANA, "type": "image", "mediaBase64": base64(&picture(ImageFormat::Jpeg))});
+        let photo = session.says(photo).await;
+        ana.until_has(&photo).await;
+        let answer = session.says(json!({"to": ANA, "message": "This one", "quotedMessageId": photo})).await;
+        shows(&ana.until_has(&answer).await, json!({"quotedMessageId": photo, "quotedHasThumbnail": true}));
+        let row = session.until_logged(&answer, "delivered").await;
+        assert!(row["quoted"].get("thumbnail").is_none(), "{row}");
     }
 }
