@@ -91,6 +91,18 @@ fn planned(number: &PhoneNumber) -> Planned {
     }
 }
 
+/// Mobile numbers of all countries, for tests.
+#[cfg(test)]
+pub(super) fn examples() -> Vec<(&'static str, String)> {
+    let of = |region: Region| {
+        let kind = PhoneNumberType::Mobile;
+        let number = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind).ok()?;
+        let code: &'static str = region.to_string().leak();
+        Some((code, planned(&number).digits))
+    };
+    PHONE_NUMBER_UTIL.get_supported_regions().filter_map(of).collect()
+}
+
 /// The digit that a character of any script is.
 pub(super) fn digit(c: char) -> Option<char> {
     if c.is_ascii_digit() {

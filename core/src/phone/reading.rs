@@ -36,10 +36,12 @@ fn behind_plus(digits: &str, without_zero: Option<&str>) -> Result<String, Phone
         return Err(PhoneError::LeadingZero);
     }
     let reading = international(digits);
-    match without_zero {
-        // With its 0 it is a number in Italy and elsewhere; where it is none, the 0 was for others.
-        Some(digits) if reading.line.is_none() => Ok(international(digits).digits),
-        _ => Ok(reading.digits),
+    let Some(without_zero) = without_zero.map(international) else { return Ok(reading.digits) };
+    match (reading.line, without_zero.line) {
+        // Where it belongs to the number, as in Italy, and where it is left out behind a code as it is.
+        (Some(_), None) => Ok(reading.digits),
+        (Some(_), Some(_)) if reading.digits != without_zero.digits => Err(PhoneError::Ambiguous),
+        _ => Ok(without_zero.digits),
     }
 }
 

@@ -283,6 +283,15 @@ fn nothing_else_is_glued_to_a_number() {
         ("628123456789.5", "", PhoneError::Decimals),
         ("628123456789.125", "ID", PhoneError::Decimals),
         ("62812345678.9", "", PhoneError::Decimals),
+        ("312893.5", "AD", PhoneError::Decimals),
+        ("98765 43210.0", "IN", PhoneError::Decimals),
+        ("2684641.000", "AG", PhoneError::Decimals),
+        ("+376 312000 / 12", "", PhoneError::Several),
+        ("51371/2", "FK", PhoneError::Several),
+        ("+91 98765-43210.00", "", PhoneError::Decimals),
+        ("+91.98765.43210.0", "", PhoneError::Decimals),
+        // Como's landline, or a mobile with a 0 that it has not.
+        ("+39 (0) 312 345 6789", "", PhoneError::Ambiguous),
         ("+44 7911 123456 x123", "", PhoneError::Extension),
         ("+447911123456x5", "", PhoneError::Extension),
         ("07911 123456 ext. 5", "GB", PhoneError::Extension),
@@ -328,6 +337,8 @@ fn nothing_else_is_glued_to_a_number() {
         ("+49 3834/123456", "", "493834123456"),
         ("0049 3834/123456", "", "493834123456"),
         ("06.12.34.56.00", "FR", "33612345600"),
+        ("312893.0", "AD", "376312893"),
+        ("7386,00", "TK", "6907386"),
         ("98765.00000", "IN", "919876500000"),
         ("+41 79 123 45 00", "", "41791234500"),
     ]);
@@ -436,6 +447,30 @@ fn lines_that_are_two_stay_two() {
     }
 }
 
+/// A valid mobile of some country, with its country and its digits behind the code.
+fn somebody() -> impl Strategy<Value = (&'static str, String, String)> {
+    let examples = plan::examples();
+    let count = examples.len();
+    (0..count, "[0-9]{3}").prop_filter_map("a valid number", move |(place, end)| {
+        let (region, digits) = &examples[place];
+        let other = format!("{}{end}", &digits[..digits.len() - 3]);
+        let known = plan::international(&other).filter(|planned| planned.line.is_some())?;
+        let code = plan::code_of(&known.digits)?.len();
+        (known.digits == other).then(|| (*region, other.clone(), other[code..].to_owned()))
+    })
+}
+
+/// Whether a number's digits are those of the text, in their order and to their end, behind a country code of
+/// the text or of the home, without what is dialled before them. In Argentina a 9 stands for a 15.
+fn is_explained(read: &str, text: &str, home_code: &str) -> bool {
+    let typed: String = written::tidy(text).chars().filter(char::is_ascii_digit).collect();
+    let end = &read[read.len() - 6..];
+    let source = format!("{home_code}{typed}");
+    let read = if read.starts_with("549") { read.replacen("549", "54", 1) } else { read.to_owned() };
+    let mut rest = source.chars();
+    typed.contains(end) && read.chars().all(|digit| rest.any(|c| c == digit))
+}
+
 const HOMES: [&str; 12] = ["", "BR", "IN", "DE", "US", "IT", "ID", "GB", "AR", "MX", "CI", "RU"];
 
 proptest! {
@@ -465,6 +500,73 @@ proptest! {
         if let Ok(phone) = Phone::parse(&text, home(HOMES[home_of])) {
             let again = format!("+{}", phone.digits());
             prop_assert_eq!(Phone::parse(&again, None).unwrap(), phone);
+        }
+    }
+
+    /// Whoever's number is written, with the code or at home, in any spelling and with any debris: that number is
+    /// read, or one of its line's, or none, whatever the home of who asks.
+    #[test]
+    fn nobody_elses_number_is_ever_the_outcome(
+        (region, digits, national) in somebody(),
+        home_of in 0..HOMES.len(),
+        groups in prop::collection::vec(0_usize..4, 18),
+        separator in prop::sample::select(vec![" ", "-", ".", "\u{a0}", "\u{2011}", "/", " - ", ""]),
+        around in prop::sample::select(vec![
+            ("+", ""), ("00", ""), ("(+", ")"), ("tel:+", ""), ("p:+", ""), ("'+", ""), ("=\"+", "\""),
+            ("https://wa.me/", "?text=5"), ("\u{202a}+", "\u{202c}"), ("+", ".0"), ("+", ",00"), ("+", " x12"),
+            ("+", " ext. 5"), ("+", " / 12"), ("+", ";5"), ("+", "E+11"), ("", "@s.whatsapp.net"), ("＋", ""),
+        ]),
+        trunk in prop::sample::select(vec!["", "0", "(0)", "8", "1", "06", "15"]),
+    ) {
+        let code = digits.len() - national.len();
+        let grouped = |digits: &str| -> String {
+            let mut text = String::new();
+            for (place, digit) in digits.chars().enumerate() {
+                text.push(digit);
+                // A dot before one or two zeros is the point of decimals.
+                let least = if separator == "." { 3 } else { 1 };
+                if groups[place % groups.len()] == 0 && place + least < digits.len() {
+                    text.push_str(separator);
+                }
+            }
+            text
+        };
+        let whole = if around.0.starts_with("https") || around.1.starts_with('@') {
+            digits.clone()
+        } else {
+            format!("{} {}", &digits[..code], grouped(&national))
+        };
+        let with_trunk = format!("+{} {trunk} {}", &digits[..code], grouped(&national));
+        let line = Phone::from_whatsapp(&digits).unwrap().spellings();
+        let own = Country::parse(region).ok();
+        let texts = [
+            (format!("{}{whole}{}", around.0, around.1), home(HOMES[home_of])),
+            (with_trunk, home(HOMES[home_of])),
+            (grouped(&national), own),
+            (format!("0{}", grouped(&national)), own),
+            (grouped(&digits), own),
+            (grouped(&digits), None),
+            (format!("{digits}.0"), own),
+        ];
+        for (place, (text, home)) in texts.iter().enumerate() {
+            // A 0 or another digit that stands before a number may be a part of one in its country.
+            let is_sure = !matches!(place, 1 | 3);
+            if let Ok(read) = Phone::parse(text, *home) {
+                let is_theirs = line.contains(&read);
+                let is_typed = !is_sure && read.digits().ends_with(&national[national.len() - 4..]);
+                prop_assert!(is_theirs || is_typed, "{} of {region}: {text:?} is {}", digits, read.digits());
+            }
+        }
+    }
+
+    /// Whatever is typed, a number that is read stands in it.
+    #[test]
+    fn digits_are_never_made_up(
+        text in "[+]?[0-9 ().,/;:xXeE'=-]{5,28}", home_of in 0..HOMES.len()
+    ) {
+        if let Ok(read) = Phone::parse(&text, home(HOMES[home_of])) {
+            let code = home(HOMES[home_of]).map(|home| plan::code_of_region(home.region())).unwrap_or_default();
+            prop_assert!(is_explained(read.digits(), &text, &code), "{text:?} is {}", read.digits());
         }
     }
 }

@@ -9,6 +9,14 @@ use super::{PhoneError, plan};
 
 /// Fewer digits are no number, but a part of one or something else.
 const NUMBER_MIN: usize = 7;
+/// The digits before a point that make what follows it decimals.
+const DECIMALS_MIN: usize = 4;
+/// So many digits before a point are a whole number, and all that follows it are decimals.
+const WHOLE_MIN: usize = 10;
+/// The digits of the longest area.
+const AREA_MAX: usize = 5;
+/// So few digits behind a slash are the other ending of a second number: `98765 43210/11`.
+const ENDING_MAX: usize = 2;
 /// What stands around a number in quotes, formulas and lists.
 const AROUND: [char; 14] = ['\'', '"', '`', '´', '’', '‘', '‛', 'ʼ', '′', '“', '”', '„', '«', '»'];
 /// What people write before a number. Letters that are none of these are no part of one.
@@ -279,20 +287,30 @@ fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
     };
     for (point, comma) in [('.', ','), (',', '.')] {
         let Some((number, fraction)) = text.rsplit_once(point) else { continue };
-        if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) || digits(number) < NUMBER_MIN
-        {
+        let is_fraction = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
+        // `98765.00000` are two groups of a number; `312893.0` is one of Andorra's six digits.
+        let least = if fraction.len() <= 2 { DECIMALS_MIN } else { NUMBER_MIN };
+        if !is_fraction || digits(number) < least {
             continue;
         }
         // Behind a comma, nothing but decimals; behind a dot, only where no other dot or dash parts the number.
-        let is_decimal = is_plain(number) || ungrouped(number, comma).is_some() || point == ',';
-        if !is_decimal {
+        if !(is_plain(number) || ungrouped(number, comma).is_some() || point == ',') {
+            // Where other signs part the number already, nobody knows whether the 0 belongs to it.
+            let is_odd = fraction.len() == 1 || (fraction == "00" && !number.contains('.'));
+            if is_odd {
+                return Err(PhoneError::Decimals);
+            }
             continue;
         }
-        if fraction.bytes().all(|b| b == b'0') {
+        let is_whole = fraction.bytes().all(|b| b == b'0');
+        // `2684641.000` is a number in two groups, or seven digits with decimals.
+        if is_whole && fraction.len() > 2 && digits(number) < WHOLE_MIN {
+            return Err(PhoneError::Decimals);
+        }
+        if is_whole {
             return Ok(Cow::Owned(ungrouped(number, comma).unwrap_or_else(|| number.to_owned())));
         }
-        let is_long = digits(number) >= 10;
-        if is_plain(number) && point == '.' && (is_long || fraction.len() <= 2) {
+        if is_plain(number) && point == '.' && (digits(number) >= WHOLE_MIN || fraction.len() <= 2) {
             return Err(PhoneError::Decimals);
         }
     }
@@ -327,7 +345,9 @@ fn has_several(text: &str) -> bool {
         } else {
             before.len()
         };
-        national >= NUMBER_MIN && digits_in(&text[place..]) > 0
+        // Areas have up to five digits, and their 0.
+        let area_max = if !is_international && before.starts_with('0') { AREA_MAX + 1 } else { AREA_MAX };
+        national > area_max || (national > 0 && digits_in(&text[place..]) <= ENDING_MAX)
     })
 }
 
