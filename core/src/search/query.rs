@@ -3,6 +3,7 @@
 use super::fold::fold;
 use super::token::{Token, grouped_numbers, pairs, tokens};
 use super::{Term, WORD_MAX};
+use crate::phone::Phone;
 
 /// The most characters of a search.
 pub const TYPED_MAX: usize = 256;
@@ -82,6 +83,7 @@ fn loose(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
         let as_typed = parts.iter().enumerate().filter_map(|(i, part)| phrase(part, is_open && i == last));
         let mut alternatives = vec![as_typed.collect()];
         alternatives.extend(whole_number(&number.digits, is_open));
+        alternatives.extend(other_numbers(&number.digits));
         clauses.push(Clause { alternatives });
     }
     words(&folded[at..], is_last, clauses);
@@ -98,7 +100,8 @@ fn words(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
             _ => None,
         };
         let mut alternatives = vec![vec![phrase]];
-        alternatives.extend(digits.and_then(|digits| ending(&digits)).map(|phrase| vec![phrase]));
+        alternatives.extend(digits.as_deref().and_then(ending).map(|phrase| vec![phrase]));
+        alternatives.extend(digits.as_deref().into_iter().flat_map(other_numbers));
         clauses.push(Clause { alternatives });
     }
 }
@@ -107,6 +110,15 @@ fn words(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
 fn whole_number(digits: &str, is_open: bool) -> impl Iterator<Item = Vec<Phrase>> {
     let whole = Phrase { terms: vec![Term::word(digits.chars())], is_open };
     std::iter::once(whole).chain(ending(digits)).map(|phrase| vec![phrase])
+}
+
+/// The other numbers of the same line, where its country was renumbered.
+fn other_numbers(digits: &str) -> Vec<Vec<Phrase>> {
+    let Ok(phone) = Phone::from_whatsapp(digits) else { return vec![] };
+    let others = phone.spellings().into_iter().filter(|other| *other != phone);
+    others
+        .map(|other| vec![Phrase { terms: vec![Term::word(other.digits().chars())], is_open: false }])
+        .collect()
 }
 
 fn ending(digits: &str) -> Option<Phrase> {
@@ -187,7 +199,14 @@ mod tests {
 
     #[test]
     fn a_number_is_found_in_any_spelling_and_by_its_end() {
+        assert_eq!(read("919876543210"), ["919876543210*; <012345678919*"]);
+        // By the number that the line had before, too.
         assert_eq!(read("5511900000001"), ["5511900000001*; <1000000091155*"]);
+        assert_eq!(read("5511970000001"), ["5511970000001*; <1000000791155*; 551170000001"]);
+        assert_eq!(
+            read("+229 97 12 34 56"),
+            ["229 97 12 34 56*; 22997123456*; <65432179922*; 2290197123456"]
+        );
         assert_eq!(read("0001"), ["0001*; <1000*"]);
         assert_eq!(read("12"), ["12*"]);
         assert_eq!(read("+55 (11) 90000-0001"), ["55, 11, 90000 0001*; 5511900000001*; <1000000091155*"]);

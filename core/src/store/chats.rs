@@ -9,7 +9,7 @@ use super::tx::values;
 use super::{Result, TenantStore};
 use crate::id::{ContactId, MessageKey, SessionId, SessionKey};
 use crate::message::MessageName;
-use crate::phone::Recipient;
+use crate::phone::{Phone, Recipient};
 
 /// One conversation, as a list shows it.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -132,6 +132,13 @@ impl TenantStore {
     pub async fn chat(&self, session: &SessionKey, chat: &Recipient) -> Result<Option<ChatRow>> {
         if let Some(row) = self.chat_by_jid(session, &chat.jid()).await? {
             return Ok(Some(row));
+        }
+        // WhatsApp may name the person by another number of the same line.
+        for other in chat.phone().map(Phone::spellings).into_iter().flatten() {
+            let known = self.chat_by_jid(session, &Recipient::Person(other).jid()).await?;
+            if known.is_some() {
+                return Ok(known);
+            }
         }
         // A LID whose number is known by now has its chat under the number.
         let Recipient::Hidden(lid) = chat else { return Ok(None) };

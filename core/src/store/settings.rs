@@ -62,6 +62,14 @@ impl TenantStore {
         }
     }
 
+    /// Of numbers that are written without a country code.
+    pub async fn default_country(&self) -> Result<Option<String>> {
+        const HOME: &str = "SELECT default_country FROM tenant_settings WHERE tenant_id = $1 AND mode = $2";
+        let place = values![self.tenant.as_str(), self.mode.as_str()];
+        let rows: Vec<(Option<String>,)> = self.store.db.rows(HOME, place).await?;
+        Ok(rows.into_iter().find_map(|(code,)| code))
+    }
+
     pub async fn save_settings(&self, settings: &Settings) -> Result<()> {
         let json = |words: &Option<Vec<String>>| words.as_ref().map(serde_json::to_string).transpose();
         let windows = match settings.windows.0.as_slice() {
@@ -106,6 +114,19 @@ impl TenantStore {
             WHERE tenant_id = $1 AND mode = $2 AND phone > $3 AND given IS NULL ORDER BY phone LIMIT $4";
         let place = values![self.tenant.as_str(), self.mode.as_str(), after.unwrap_or_default(), limit];
         Ok(self.store.db.rows(PAGE, place).await?)
+    }
+
+    /// A number's place on the list, as it was given, in whichever spelling one asks.
+    pub async fn opt_out_of(&self, phone: &Phone) -> Result<Option<OptOut>> {
+        const ONE: &str = "SELECT phone, source, created_at FROM opt_outs
+            WHERE tenant_id = $1 AND mode = $2 AND phone = $3 AND given IS NULL";
+        for spelling in phone.spellings() {
+            let place = values![self.tenant.as_str(), self.mode.as_str(), spelling.digits()];
+            if let Some(found) = self.store.db.rows(ONE, place).await?.pop() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     pub async fn is_opted_out(&self, phone: &Phone) -> Result<bool> {

@@ -12,8 +12,10 @@
 
 use super::messages::{MessageFilter, MessageRow};
 use super::search::Searched;
+use super::tx::values;
 use super::{Result, TenantStore};
 use crate::id::MessageKey;
+use crate::phone::{Phone, Recipient};
 
 mod page;
 mod walk;
@@ -75,12 +77,31 @@ impl TenantStore {
         Ok((page.rows, page.total.count))
     }
 
+    /// Which spellings of the people that a filter names the log has. Nearly always it is one, and then rows
+    /// come in the order of its index.
+    async fn numbers_in_log(&self, filter: &MessageFilter) -> Result<Vec<Phone>> {
+        const KNOWN: &str =
+            "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3 LIMIT 1";
+        let person = filter.chat.as_ref().and_then(Recipient::phone);
+        let mut known = Vec::new();
+        for phone in filter.phone.iter().chain(person) {
+            let spellings = phone.spellings();
+            for spelling in spellings.iter().filter(|_| spellings.len() > 1) {
+                let place = values![spelling.digits(), self.tenant.as_str(), self.mode.as_str()];
+                if !self.store.db.rows::<(MessageKey,)>(KNOWN, place).await?.is_empty() {
+                    known.push(spelling.clone());
+                }
+            }
+        }
+        Ok(known)
+    }
+
     /// Those of some messages that are messages of their own, newest first.
     pub(super) async fn among(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
         if keys.is_empty() {
             return Ok(vec![]);
         }
-        wanted::Wanted::of(self, &MessageFilter::default()).among(keys).await
+        wanted::Wanted::of(self, &MessageFilter::default(), &[]).among(keys).await
     }
 
     /// Newest first, older than `before`. Costs the same however deep it reads.

@@ -51,7 +51,7 @@ impl Walk {
         filter: &MessageFilter,
         before: Option<&MessageKey>,
     ) -> Result<Self> {
-        let wanted = Wanted::of(store, filter);
+        let wanted = Wanted::of(store, filter, &store.numbers_in_log(filter).await?);
         let (search, searched) = match &filter.search {
             None => (Search::None, None),
             Some(query) => {

@@ -5,21 +5,25 @@ use std::fmt::Write as _;
 use sqlx::AssertSqlSafe;
 
 use crate::id::MessageKey;
-use crate::phone::Recipient;
+use crate::phone::{Phone, Recipient};
 use crate::store::messages::{MessageFilter, MessageRow, columns};
 use crate::store::tx::{Row, Value};
 use crate::store::{Result, TenantStore};
 
-/// `phone =`, with its value after it.
+/// `phone =`, with its value after it, or one of several.
 #[derive(Debug, Clone)]
 struct Condition {
     text: &'static str,
-    value: Option<Value>,
+    values: Vec<Value>,
 }
 
 impl Condition {
     fn is(text: &'static str, value: impl Into<Value>) -> Self {
-        Self { text, value: Some(value.into()) }
+        Self { text, values: vec![value.into()] }
+    }
+
+    fn is_one_of<'a>(text: &'static str, values: impl Iterator<Item = &'a str>) -> Self {
+        Self { text, values: values.map(Value::from).collect() }
     }
 }
 
@@ -64,10 +68,17 @@ impl Text {
 
     fn conditions(self, conditions: &[Condition]) -> Self {
         conditions.iter().fold(self, |text, condition| {
-            let text = text.push(" AND ").push(condition.text);
-            match &condition.value {
-                Some(value) => text.push(" ").value(value.clone()),
-                None => text,
+            let text = text.push(" AND ");
+            match condition.values.as_slice() {
+                [] => text.push(condition.text),
+                [value] => text.push(condition.text).push(" ").value(value.clone()),
+                values => {
+                    let text = text.push(condition.text.trim_end_matches('=')).push("IN (");
+                    let listed = values.iter().enumerate().fold(text, |text, (place, value)| {
+                        text.push(if place == 0 { "" } else { ", " }).value(value.clone())
+                    });
+                    listed.push(")")
+                }
             }
         })
     }
@@ -87,7 +98,9 @@ impl Text {
 impl Wanted {
     /// The index is that of what the fewest rows have in common. Other conditions that have one are written
     /// so that the engines leave it alone.
-    pub(super) fn of(store: &TenantStore, filter: &MessageFilter) -> Self {
+    ///
+    /// `of_person` are the numbers of whom the filter names that the log has.
+    pub(super) fn of(store: &TenantStore, filter: &MessageFilter, of_person: &[Phone]) -> Self {
         let MessageFilter { session, direction, status, phone, from, to, kind, chat, origin, job, search: _ } =
             filter;
         let mut it = Self {
@@ -103,22 +116,29 @@ impl Wanted {
             it.choose(vec![Condition::is("job_id =", job.as_str())], "COALESCE(job_id, '') =", job.as_str());
         }
         if let Some(phone) = phone {
-            it.choose(vec![Condition::is("phone =", phone.digits())], "phone || '' =", phone.digits());
+            let numbers = numbers_of(phone, of_person);
+            let is = |text| Condition::is_one_of(text, numbers.iter().map(String::as_str));
+            it.choose_of(vec![is("phone =")], is("phone || '' ="));
         }
-        if let Some(chat) = chat {
-            let jid = chat.jid();
-            let by_index = match chat {
-                // The index of chats leaves people out, who are found by their number.
-                Recipient::Person(phone) => vec![
-                    Condition::is("phone =", phone.digits()),
-                    Condition::is("chat || '' =", jid.as_str()),
-                ],
-                Recipient::Group(_) | Recipient::Hidden(_) => vec![
+        match chat {
+            // The index of chats leaves people out, who are found by their number.
+            Some(Recipient::Person(phone)) => {
+                let numbers = numbers_of(phone, of_person);
+                let jids: Vec<String> =
+                    numbers.iter().map(|number| format!("{number}@s.whatsapp.net")).collect();
+                let in_chat = Condition::is_one_of("chat || '' =", jids.iter().map(String::as_str));
+                let of_person = Condition::is_one_of("phone =", numbers.iter().map(String::as_str));
+                it.choose_of(vec![of_person, in_chat.clone()], in_chat);
+            }
+            Some(chat) => {
+                let jid = chat.jid();
+                let by_index = vec![
                     Condition::is("chat =", jid.as_str()),
-                    Condition { text: "chat NOT LIKE '%@s.whatsapp.net'", value: None },
-                ],
-            };
-            it.choose(by_index, "chat || '' =", &jid);
+                    Condition { text: "chat NOT LIKE '%@s.whatsapp.net'", values: vec![] },
+                ];
+                it.choose(by_index, "chat || '' =", &jid);
+            }
+            None => {}
         }
         if let Some(session) = session {
             let by_index = vec![Condition::is("session_id =", session.as_str())];
@@ -132,11 +152,15 @@ impl Wanted {
     }
 
     fn choose(&mut self, by_index: Vec<Condition>, by_row: &'static str, value: &str) {
+        self.choose_of(by_index, Condition::is(by_row, value));
+    }
+
+    fn choose_of(&mut self, by_index: Vec<Condition>, by_row: Condition) {
         if self.indexed.is_empty() {
             self.indexed = by_index;
-            self.by_row.push(Condition::is(by_row, value));
+            self.by_row.push(by_row);
         } else {
-            self.tried.push(Condition::is(by_row, value));
+            self.tried.push(by_row);
         }
     }
 
@@ -220,6 +244,14 @@ impl Wanted {
     }
 }
 
+/// The digits of a person's numbers that the log has; as they were asked for where it has none.
+fn numbers_of(phone: &Phone, of_person: &[Phone]) -> Vec<String> {
+    let spellings = phone.spellings();
+    let known: Vec<String> =
+        of_person.iter().filter(|one| spellings.contains(one)).map(|one| one.digits().to_owned()).collect();
+    if known.is_empty() { vec![phone.digits().to_owned()] } else { known }
+}
+
 /// A few sizes of lists serve all, so that the engines know the statements: a list is filled up with its last,
 /// which is then found more than once.
 fn named(text: Text, store: &TenantStore, keys: &[MessageKey]) -> Text {
@@ -240,7 +272,6 @@ mod tests {
     use crate::id::{SessionId, TenantId};
     use crate::key::Mode;
     use crate::message::Status;
-    use crate::phone::Phone;
     use crate::store::plan::Plans;
     use crate::store::{Durability, Store};
 
@@ -310,7 +341,7 @@ mod tests {
                 &[by_person],
             ),
         ] {
-            let wanted = Wanted::of(&store, &filter);
+            let wanted = Wanted::of(&store, &filter, &[]);
             let before = MessageKey::first_at(At(1));
             let part = Part { before: Some(&before), from: None };
             let keys = [before.clone(), before.clone(), before.clone()];

@@ -28,6 +28,7 @@ both!(
     a_word_counts_for_both_spellings_of_a_number,
     both_spellings_at_once_are_one_opt_out,
     an_older_list_of_opt_outs_learns_the_other_spellings,
+    a_list_of_before_a_renumbering_learns_the_old_and_new_numbers,
 );
 
 const WITH_NINE: &str = "5511960000001";
@@ -308,6 +309,50 @@ async fn an_older_list_of_opt_outs_learns_the_other_spellings(db: TestDb) {
     for (digits, _) in twice {
         assert!(shop.live().is_opted_out(&number(digits)).await.unwrap());
     }
+}
+
+async fn a_list_of_before_a_renumbering_learns_the_old_and_new_numbers(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    execute(&shop, "DELETE FROM _sqlx_migrations WHERE version = 13".to_owned()).await;
+    let families = [
+        &["22997123456", "2290197123456"][..],
+        &["2250707123456", "22507123456"],
+        &["22541123456", "2250141123456"],
+        &["24102123456", "2412123456", "24162123456"],
+        &["24177123456", "24107123456", "2417123456"],
+        &["841201234567", "84701234567"],
+        &["84391234567", "841691234567"],
+        &["5712345678", "576012345678"],
+        &["237667123456", "23767123456"],
+    ];
+    let lonely = ["2250718139912", "84911234567", "573001234567", "919876543210"];
+    // On the list under two numbers, the earlier one first.
+    let twice = [("24106123456", 2), ("2416123456", 1)];
+    let once = families.iter().map(|family| (family[0], 3)).chain(lonely.map(|given| (given, 3)));
+    for (digits, at) in once.chain(twice) {
+        let sql = "INSERT INTO opt_outs (tenant_id, mode, phone, source, created_at) VALUES";
+        let tenant = shop.tenant.id.as_str();
+        execute(&shop, format!("{sql} ('{tenant}', 'live', '{digits}', 'api', {at})")).await;
+    }
+    shop.store.close().await;
+
+    let shop = Shop { store: db.store().await, ..shop };
+    let mut given: Vec<&str> = families.iter().map(|family| family[0]).chain(lonely).collect();
+    given.push("2416123456");
+    given.sort_unstable();
+    assert_eq!(listed(&shop).await, given);
+    for family in families {
+        let phone = number(family[0]);
+        for spelling in phone.spellings() {
+            assert!(family.contains(&spelling.digits()), "{}", spelling.digits());
+            assert!(shop.live().is_opted_out(&spelling).await.unwrap(), "{}", spelling.digits());
+        }
+        assert_eq!(phone.spellings().len(), family.len());
+    }
+    assert!(shop.live().is_opted_out(&number("24166123456")).await.unwrap());
+    // And as the rules have it that are in use: taken off under one, it is off under all.
+    assert!(shop.live().opt_in(&number("24166123456")).await.unwrap());
+    assert!(!shop.live().is_opted_out(&number("2416123456")).await.unwrap());
 }
 
 async fn execute(shop: &Shop, sql: String) {
