@@ -15,8 +15,9 @@ use wapid_core::store::messages::MessageRow;
 
 use super::Api;
 use super::body::OptionalBody;
-use super::caller::OwnSession;
+use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
+use super::home::home_of;
 use super::messages::row::Logged;
 use super::moments::WrittenMoment;
 use super::openapi::Refusals;
@@ -103,6 +104,12 @@ pub struct ChatPath {
     chat_id: String,
 }
 
+impl ChatPath {
+    async fn chat(&self, caller: &Caller) -> Result<Recipient, ApiError> {
+        Ok(Recipient::parse(&self.chat_id, home_of(&caller.store, None).await?)?)
+    }
+}
+
 /// A session's conversations, the newest first
 ///
 /// Those with a message in our log, which begins when the session is linked. A failed message counts.
@@ -143,7 +150,7 @@ pub async fn messages(
 ) -> Result<Json<ChatLog>, ApiError> {
     let (limit, before) = query.read()?;
     let (store, key) = (&session.caller.store, &session.row.key);
-    let chat = store.chat(key, &Recipient::parse(&path.chat_id, None)?).await?.ok_or(AskRefusal::NoChat)?;
+    let chat = store.chat(key, &path.chat(&session.caller).await?).await?.ok_or(AskRefusal::NoChat)?;
     let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let next_cursor = next_of(&rows, limit, |row| row.key.0.clone());
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
@@ -157,7 +164,7 @@ async fn change(
     path: &ChatPath,
     change: ChatChange,
 ) -> Result<Json<ChatShown>, ApiError> {
-    let chat = Recipient::parse(&path.chat_id, None)?;
+    let chat = path.chat(&session.caller).await?;
     let row = api.sessions.change_chat(&session.row, &chat, change).await?;
     one(api, session, row).await
 }
@@ -218,7 +225,7 @@ pub async fn mark_read(
     session: OwnSession,
     PathParams(path): PathParams<ChatPath>,
 ) -> Result<Json<ChatShown>, ApiError> {
-    let row = api.sessions.read_chat(&session.row, &Recipient::parse(&path.chat_id, None)?).await?;
+    let row = api.sessions.read_chat(&session.row, &path.chat(&session.caller).await?).await?;
     one(&api, &session, row).await
 }
 

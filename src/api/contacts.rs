@@ -12,8 +12,9 @@ use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::people::ContactRow;
 
 use super::Api;
-use super::caller::OwnSession;
+use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
+use super::home::home_of;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, next_of, within};
 use super::presence::{DONE, Done};
@@ -38,11 +39,11 @@ impl PersonPath {
 }
 
 /// A contactId, a number in any spelling, or a LID's JID.
-pub fn named(text: &str) -> Result<Named, ApiError> {
+pub async fn named(caller: &Caller, text: &str) -> Result<Named, ApiError> {
     if text.starts_with("con_") {
         return ContactId::parse(text).map(Named::Id).ok_or_else(|| AskRefusal::NoContact.into());
     }
-    match Recipient::parse(text, None)? {
+    match Recipient::parse(text, home_of(&caller.store, None).await?)? {
         Recipient::Group(_) => Err(ApiError::bad("INVALID_RECIPIENT", "A group is nobody's contact")),
         person => Ok(Named::Address(person)),
     }
@@ -163,7 +164,7 @@ pub async fn read(
     session: OwnSession,
     PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<PersonShown>, ApiError> {
-    let portrayed = api.sessions.portray(&session.row, named(path.person())?).await?;
+    let portrayed = api.sessions.portray(&session.row, named(&session.caller, path.person()).await?).await?;
     let Portrayed { contact, person, picture, is_blocked } = portrayed;
     let person = person.unwrap_or_default();
     let (name, push_name) = match contact.row {
@@ -229,7 +230,7 @@ pub async fn picture(
         Some("preview") => PictureSize::Preview,
         Some(_) => return Err(ApiError::parameter("size: full or preview")),
     };
-    let who = named(path.person())?;
+    let who = named(&session.caller, path.person()).await?;
     match query.format.as_deref() {
         None | Some("json") => {
             let (full, preview) = api.sessions.picture(&session.row, who).await?;
@@ -263,7 +264,7 @@ pub async fn block(
     session: OwnSession,
     PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<Done>, ApiError> {
-    api.sessions.block(&session.row, named(path.person())?).await?;
+    api.sessions.block(&session.row, named(&session.caller, path.person()).await?).await?;
     Ok(DONE)
 }
 
@@ -282,7 +283,7 @@ pub async fn unblock(
     session: OwnSession,
     PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<Done>, ApiError> {
-    api.sessions.unblock(&session.row, named(path.person())?).await?;
+    api.sessions.unblock(&session.row, named(&session.caller, path.person()).await?).await?;
     Ok(DONE)
 }
 

@@ -544,7 +544,7 @@ impl From<SandboxError> for ApiError {
 }
 
 /// Below the API, an error is a lowercase fragment; a caller reads a sentence.
-fn sentence(problem: &impl std::fmt::Display) -> String {
+pub(super) fn sentence(problem: &impl std::fmt::Display) -> String {
     let text = problem.to_string();
     // A field's name stays as it is written.
     if text.split_once(':').is_some_and(|(name, _)| !name.contains(' ')) {

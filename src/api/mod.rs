@@ -34,6 +34,7 @@ mod error;
 mod events;
 mod groups;
 mod health;
+mod home;
 mod jobs;
 mod media;
 mod messages;

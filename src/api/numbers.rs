@@ -4,12 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wapid_core::phone::Phone;
+use wapid_core::phone::{Phone, PhoneError};
 
 use super::Api;
 use super::body::Body;
 use super::caller::OwnSession;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, sentence};
+use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use crate::session::Checked;
 
@@ -21,10 +22,13 @@ const PHONES_MAX: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct Numbers {
     /// Digits with country code, in any spelling
-    #[schema(example = "+55 11 90000-0001")]
-    phone: Option<String>,
+    phone: Option<GivenNumber>,
     /// Up to 500 of them
-    phones: Option<Vec<String>>,
+    phones: Option<Vec<GivenNumber>>,
+    /// Of numbers without a country code: ISO 3166, such as `BR`. Otherwise that of the settings
+    #[serde(rename = "defaultCountry")]
+    #[schema(example = "BR")]
+    default_country: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -41,6 +45,12 @@ pub struct NumberShown {
     lid: Option<String>,
     /// Known from an earlier check: who is there for a day, who is not for 10 minutes
     cached: bool,
+    /// Of one that was not asked about, because it is no number: what to write instead
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// `INVALID_RECIPIENT`, with `error`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
 }
 
 /// Ask whether numbers are on WhatsApp
@@ -49,6 +59,9 @@ pub struct NumberShown {
 /// about 50 at a time, with a second between two questions of a live session, and about 1,000 an hour per
 /// session, beyond which the whole request answers `NUMBER_CHECK_LIMIT`. What is known from an earlier check
 /// costs nothing.
+///
+/// Of several `phones`, one that is no number has `error` and `code` in its own entry, and the others are asked
+/// about.
 #[utoipa::path(
     operation_id = "check_numbers",
     post, path = "/api/whatsapp/session/{id}/numbers/check", tag = "people", request_body = Numbers,
@@ -64,24 +77,51 @@ pub async fn check(
     session: OwnSession,
     body: Body<Numbers>,
 ) -> Result<Json<Vec<NumberShown>>, ApiError> {
+    let home = home_of(&session.caller.store, body.value.default_country.as_deref()).await?;
     let asked = match (body.value.phone, body.value.phones) {
-        (Some(phone), None) => vec![phone],
+        (Some(phone), None) => {
+            phone.phone(home)?;
+            vec![phone]
+        }
         (None, Some(phones)) => phones,
         _ => return Err(ApiError::bad("INVALID_REQUEST", "Give phone, or phones: one of the two")),
     };
     if asked.is_empty() || asked.len() > PHONES_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("phones: 1 to {PHONES_MAX} numbers")));
     }
-    let phones = asked.iter().enumerate().map(|(place, text)| {
-        let invalid = |problem| ApiError::bad("INVALID_RECIPIENT", format!("phones[{place}]: {problem}"));
-        Phone::parse(text, None).map_err(invalid)
+    let read: Vec<Result<Phone, PhoneError>> = asked.iter().map(|given| given.phone(home)).collect();
+    let phones: Vec<Phone> = read.iter().filter_map(|phone| phone.clone().ok()).collect();
+    let mut checked = match phones.as_slice() {
+        [] => vec![],
+        phones => api.sessions.check_numbers(&session.row, phones).await?,
+    }
+    .into_iter();
+    let entries = asked.iter().zip(read).map(|(given, phone)| {
+        let phone = phone.map(|_| checked.next().expect("each number has an answer"));
+        shown(given.text().into_owned(), phone)
     });
-    let phones: Vec<Phone> = phones.collect::<Result<_, _>>()?;
-    let checked = api.sessions.check_numbers(&session.row, &phones).await?;
-    Ok(Json(asked.into_iter().zip(checked).map(|(phone, checked)| shown(phone, checked)).collect()))
+    Ok(Json(entries.collect()))
 }
 
-fn shown(phone: String, checked: Checked) -> NumberShown {
-    let Checked { looked, is_cached } = checked;
-    NumberShown { phone, exists: looked.exists, jid: looked.jid, lid: looked.lid, cached: is_cached }
+fn shown(phone: String, checked: Result<Checked, PhoneError>) -> NumberShown {
+    match checked {
+        Ok(Checked { looked, is_cached }) => NumberShown {
+            phone,
+            exists: looked.exists,
+            jid: looked.jid,
+            lid: looked.lid,
+            cached: is_cached,
+            error: None,
+            code: None,
+        },
+        Err(why) => NumberShown {
+            phone,
+            exists: None,
+            jid: None,
+            lid: None,
+            cached: false,
+            error: Some(sentence(&why)),
+            code: Some("INVALID_RECIPIENT"),
+        },
+    }
 }

@@ -5,11 +5,12 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use wapid_core::phone::{Country, Phone};
+use wapid_core::phone::Phone;
 
 use super::body::Body;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::{QueryParams, next_of, within};
 
@@ -20,6 +21,8 @@ const PAGE_MAX: i64 = 1_000;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct OptOutQuery {
+    /// Only this number, in whichever spelling it was given
+    phone: Option<String>,
     /// `nextAfter` of the answer before
     after: Option<String>,
     /// Numbers per page, 1 to 1,000; 100 by default
@@ -47,8 +50,8 @@ pub struct OptOutList {
 
 /// Everybody who opted out, by number
 ///
-/// Each once, as the number was given: where a country has two spellings of one number, an opt-out counts
-/// for both.
+/// Each once, as the number was given: where a country has several spellings of one number, an opt-out
+/// counts for all.
 #[utoipa::path(
     operation_id = "list_opt_outs",
     get, path = "/api/whatsapp/opt-outs", tag = "opt-outs", params(OptOutQuery),
@@ -60,8 +63,15 @@ pub async fn list(
 ) -> Result<Json<OptOutList>, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let after = query.after.filter(|after| after.bytes().all(|b| b.is_ascii_digit()));
-    let rows = caller.store.opt_outs(after.as_deref(), limit).await?;
-    let next_after = next_of(&rows, limit, |row| row.phone.digits().to_owned());
+    let is_one = query.phone.is_some();
+    let rows = match query.phone {
+        Some(phone) => {
+            let phone = number(&caller, &GivenNumber::Text(phone)).await?;
+            caller.store.opt_out_of(&phone).await?.into_iter().collect()
+        }
+        None => caller.store.opt_outs(after.as_deref(), limit).await?,
+    };
+    let next_after = next_of(&rows, limit, |row| row.phone.digits().to_owned()).filter(|_| !is_one);
     let opt_outs = rows
         .into_iter()
         .map(|row| OptedOut {
@@ -75,8 +85,7 @@ pub async fn list(
 
 #[derive(Deserialize, ToSchema)]
 pub struct NewOptOut {
-    #[schema(example = "919876543210")]
-    phone: String,
+    phone: GivenNumber,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -88,17 +97,14 @@ pub struct OptOutChanged {
 }
 
 /// Read as lists are: a number without a country code is of the tenant's country.
-async fn number(caller: &Caller, text: &str) -> Result<Phone, ApiError> {
-    let code = caller.store.settings().await?.default_country;
-    // It was checked when it was saved.
-    let country = code.and_then(|code| Country::parse(&code).ok());
-    Ok(Phone::parse(text, country)?)
+async fn number(caller: &Caller, given: &GivenNumber) -> Result<Phone, ApiError> {
+    Ok(given.phone(home_of(&caller.store, None).await?)?)
 }
 
 /// Put a number on the list
 ///
 /// No job writes to it from here on, those that run included, however it is spelled: `551187654321` is
-/// `5511987654321`, `525512345678` is `5215512345678`, `541112345678` is `5491112345678`.
+/// `5511987654321`, `525512345678` is `5215512345678`, `22997123456` is `2290197123456`.
 #[utoipa::path(
     operation_id = "add_opt_out",
     post, path = "/api/whatsapp/opt-outs", tag = "opt-outs",
@@ -125,7 +131,7 @@ pub async fn remove(
     phone: Result<Path<String>, PathRejection>,
 ) -> Result<Json<OptOutChanged>, ApiError> {
     let Path(phone) = phone.map_err(|_| ApiError::not_opted_out())?;
-    let phone = number(&caller, &phone).await?;
+    let phone = number(&caller, &GivenNumber::Text(phone)).await?;
     if !caller.store.opt_in(&phone).await? {
         return Err(ApiError::not_opted_out());
     }

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
 use wapid_core::people::{Presence, Typing};
-use wapid_core::phone::{Phone, Recipient};
+use wapid_core::phone::Phone;
 
 use super::Api;
 use super::body::Body;
 use super::caller::OwnSession;
 use super::contacts::{PersonPath, named};
 use super::error::ApiError;
+use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::PathParams;
 
@@ -20,8 +21,7 @@ use super::params::PathParams;
 #[serde(deny_unknown_fields)]
 pub struct ShowTyping {
     /// A number or JID
-    #[schema(example = "5511900000002")]
-    to: String,
+    to: GivenNumber,
     /// `composing`, `recording` or `paused`
     #[schema(example = "composing")]
     state: String,
@@ -48,7 +48,7 @@ pub async fn show_typing(
     session: OwnSession,
     body: Body<ShowTyping>,
 ) -> Result<Json<Done>, ApiError> {
-    let to = Recipient::parse(&body.value.to, None)?;
+    let to = body.value.to.recipient(home_of(&session.caller.store, None).await?)?;
     let invalid = || ApiError::bad("INVALID_REQUEST", "state: composing, recording or paused");
     let typing = Typing::parse(&body.value.state).ok_or_else(invalid)?;
     api.sessions.show_typing(&session.row, &to, typing).await?;
@@ -123,7 +123,8 @@ pub async fn follow(
     session: OwnSession,
     PathParams(path): PathParams<PersonPath>,
 ) -> Result<Json<PresenceShown>, ApiError> {
-    let (contact, seen) = api.sessions.follow_presence(&session.row, named(path.person())?).await?;
+    let (contact, seen) =
+        api.sessions.follow_presence(&session.row, named(&session.caller, path.person()).await?).await?;
     let seen = seen.unwrap_or_default();
     Ok(Json(PresenceShown {
         phone: contact.who.phone.as_ref().map(Phone::digits).map(str::to_owned),

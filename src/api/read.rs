@@ -5,12 +5,12 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::message::MessageName;
-use wapid_core::phone::Recipient;
 
 use super::Api;
 use super::body::Body;
 use super::caller::OwnSession;
 use super::error::ApiError;
+use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::message_name;
 use crate::session::{READ_MAX, ToRead};
@@ -22,7 +22,7 @@ pub struct Read {
     /// Up to 500 messages that this session received
     message_ids: Option<Vec<String>>,
     /// A number or JID: the newest 500 of its messages that nobody has read
-    chat: Option<String>,
+    chat: Option<GivenNumber>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -49,7 +49,7 @@ pub async fn read(
 ) -> Result<Json<ReadShown>, ApiError> {
     let which = match (body.value.message_ids, body.value.chat) {
         (Some(ids), None) => ToRead::Messages(checked(&ids)?),
-        (None, Some(chat)) => ToRead::Chat(Recipient::parse(&chat, None)?),
+        (None, Some(chat)) => ToRead::Chat(chat.recipient(home_of(&session.caller.store, None).await?)?),
         _ => return Err(ApiError::bad("INVALID_REQUEST", "Give messageIds, or chat: one of the two")),
     };
     let message_ids = api.sessions.mark_read(&session.row, which).await?;

@@ -16,6 +16,7 @@ use super::Api;
 use super::body::{Body, OptionalBody};
 use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
+use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::QueryParams;
 use crate::link::{Proxy, Timelock};
@@ -36,7 +37,7 @@ pub struct NewSession {
     name: Option<String>,
     /// Link by typing a code into the phone of this number, instead of scanning
     #[schema(example = "+91 98765 43210")]
-    phone_number: Option<String>,
+    phone_number: Option<GivenNumber>,
     /// Shown on the phone in its list of linked devices
     device_name: Option<String>,
     /// The session's own way to WhatsApp: `http://user:password@host:port` or `socks5://host:port`.
@@ -83,7 +84,10 @@ pub async fn create(
     let new = body.value;
     let id = SessionId::parse(&new.session_id)
         .map_err(|problem| ApiError::bad("INVALID_SESSION_ID", problem.to_string()))?;
-    let phone = new.phone_number.as_deref().map(|text| Phone::parse(text, None)).transpose()?;
+    let phone = match &new.phone_number {
+        Some(given) => Some(given.phone(home_of(&caller.store, None).await?)?),
+        None => None,
+    };
     if let Some(proxy) = new.proxy.as_deref().filter(|proxy| !proxy.is_empty()) {
         Proxy::parse(proxy).map_err(|problem| ApiError::bad("INVALID_PROXY", problem.to_string()))?;
     }

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
-use wapid_core::phone::Recipient;
+use wapid_core::phone::{Country, Recipient};
 
 use crate::api::error::ApiError;
+use crate::api::home::GivenNumber;
 use crate::session::groups::{Action, Setting};
 
 /// In characters (wacore 0.7.0, src/iq/groups.rs).
@@ -28,12 +29,15 @@ pub struct NewGroup {
     subject: String,
     /// Up to 256 numbers with country code, in any spelling, or JIDs of people
     #[serde(default)]
-    participants: Vec<String>,
+    participants: Vec<GivenNumber>,
+    /// Of numbers without a country code: ISO 3166, such as `BR`. Otherwise that of the settings
+    #[serde(rename = "defaultCountry")]
+    pub default_country: Option<String>,
 }
 
 impl NewGroup {
-    pub fn check(self) -> Result<(String, Vec<String>), ApiError> {
-        Ok((text("subject", self.subject, 1, SUBJECT_MAX)?, people(&self.participants)?))
+    pub fn check(self, home: Option<Country>) -> Result<(String, Vec<String>), ApiError> {
+        Ok((text("subject", self.subject, 1, SUBJECT_MAX)?, people(&self.participants, home)?))
     }
 }
 
@@ -96,11 +100,14 @@ pub struct ChangeParticipants {
     #[schema(example = "add")]
     action: String,
     /// 1 to 256 numbers with country code, in any spelling, or JIDs of people
-    participants: Vec<String>,
+    participants: Vec<GivenNumber>,
+    /// Of numbers without a country code: ISO 3166, such as `BR`. Otherwise that of the settings
+    #[serde(rename = "defaultCountry")]
+    pub default_country: Option<String>,
 }
 
 impl ChangeParticipants {
-    pub fn check(self) -> Result<(Action, Vec<String>), ApiError> {
+    pub fn check(self, home: Option<Country>) -> Result<(Action, Vec<String>), ApiError> {
         let action = match self.action.as_str() {
             "add" => Action::Add,
             "remove" => Action::Remove,
@@ -108,7 +115,7 @@ impl ChangeParticipants {
             "demote" => Action::Demote,
             _ => return Err(invalid("action: add, remove, promote or demote")),
         };
-        let people = people(&self.participants)?;
+        let people = people(&self.participants, home)?;
         if people.is_empty() {
             return Err(invalid("participants: name at least one"));
         }
@@ -148,14 +155,14 @@ fn text(name: &str, text: String, min: usize, max: usize) -> Result<String, ApiE
 }
 
 /// JIDs, each once.
-fn people(given: &[String]) -> Result<Vec<String>, ApiError> {
+fn people(given: &[GivenNumber], home: Option<Country>) -> Result<Vec<String>, ApiError> {
     if given.len() > PEOPLE_MAX {
         return Err(invalid(format!("participants: at most {PEOPLE_MAX} in one request")));
     }
     let mut seen = HashSet::new();
     let mut people = Vec::with_capacity(given.len());
-    for (place, text) in given.iter().enumerate() {
-        let jid = match Recipient::parse(text, None) {
+    for (place, number) in given.iter().enumerate() {
+        let jid = match number.recipient(home) {
             Ok(Recipient::Group(_)) => {
                 let why = format!("participants[{place}]: a person, not a group");
                 return Err(ApiError::bad("INVALID_RECIPIENT", why));
@@ -196,12 +203,13 @@ mod tests {
 
     #[test]
     fn people_are_named_once_and_groups_are_nobody() {
-        let given = ["+55 11 90000-0001", "5511900000001", "123456789@lid"].map(String::from);
+        let given = ["+55 11 90000-0001", "5511900000001", "123456789@lid"]
+            .map(|text| GivenNumber::Text(text.to_owned()));
         assert_eq!(
-            people(&given).ok(),
+            people(&given, None).ok(),
             Some(vec!["5511900000001@s.whatsapp.net".into(), "123456789@lid".into()])
         );
-        assert!(people(&["120363000000000001@g.us".to_owned()]).is_err());
-        assert!(people(&vec!["5511900000001".to_owned(); PEOPLE_MAX + 1]).is_err());
+        assert!(people(&[GivenNumber::Text("120363000000000001@g.us".to_owned())], None).is_err());
+        assert!(people(&vec![GivenNumber::Digits(5_511_900_000_001); PEOPLE_MAX + 1], None).is_err());
     }
 }

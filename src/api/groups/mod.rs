@@ -18,6 +18,7 @@ use super::Api;
 use super::body::Body;
 use super::caller::OwnSession;
 use super::error::ApiError;
+use super::home::home_of;
 use super::openapi::Refusals;
 use crate::session::groups::Joined;
 
@@ -79,7 +80,8 @@ pub async fn create(
     session: OwnSession,
     body: Body<NewGroup>,
 ) -> Result<Json<Made>, ApiError> {
-    let (subject, people) = body.value.check()?;
+    let home = home_of(&session.caller.store, body.value.default_country.as_deref()).await?;
+    let (subject, people) = body.value.check(home)?;
     let (group, outcomes) = api.sessions.create_group(&session.row, &subject, &people).await?;
     Ok(Json(Made { success: true, group: Group::of(group), results: shown::results(outcomes, None) }))
 }
@@ -133,7 +135,8 @@ pub async fn participants(
     group: OfGroup,
     body: Body<ChangeParticipants>,
 ) -> Result<Json<Results>, ApiError> {
-    let (action, people) = body.value.check()?;
+    let home = home_of(&group.session.caller.store, body.value.default_country.as_deref()).await?;
+    let (action, people) = body.value.check(home)?;
     let row = &group.session.row;
     let outcomes = api.sessions.change_participants(row, &group.jid, action, &people).await?;
     Ok(Json(Results { results: shown::results(outcomes, Some(action)) }))

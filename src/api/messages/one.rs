@@ -17,6 +17,7 @@ use super::since::Since;
 use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::api::home::home_of;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 
@@ -171,6 +172,14 @@ pub struct NumberForgotten {
     has_more: bool,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForgetQuery {
+    /// Of a number without a country code: ISO 3166, such as `BR`. Otherwise that of the settings
+    default_country: Option<String>,
+}
+
 /// Erase what was said with a number
 ///
 /// Every message of that number, in whichever spelling and in groups as well, is erased with its file as
@@ -179,16 +188,18 @@ pub struct NumberForgotten {
 #[utoipa::path(
     operation_id = "forget_number",
     post, path = "/api/whatsapp/contacts/{phone}/forget", tag = "messages",
-    params(("phone" = String, Path, description = "The number")),
+    params(("phone" = String, Path, description = "The number"), ForgetQuery),
     responses((status = 200, body = NumberForgotten), Refusals)
 )]
 pub async fn forget(
     State(api): State<Api>,
     caller: Caller,
     phone: Result<Path<String>, PathRejection>,
+    QueryParams(query): QueryParams<ForgetQuery>,
 ) -> Result<Json<NumberForgotten>, ApiError> {
     let Path(phone) = phone.map_err(|_| ApiError::no_message())?;
-    let phone = Phone::parse(&phone, None)?;
+    let home = home_of(&caller.store, query.default_country.as_deref()).await?;
+    let phone = Phone::parse(&phone, home)?;
     loop {
         let files = caller.store.files_of(&phone).await?;
         if files.is_empty() {

@@ -11,6 +11,7 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageFilter;
 
 use crate::api::error::ApiError;
+use crate::api::home::home_of;
 use crate::api::moments;
 
 /// Longer than the name of any type.
@@ -39,7 +40,7 @@ pub struct Filters {
     kind: Option<String>,
     /// `api`, `phone` (its owner, elsewhere) or `contact`
     origin: Option<String>,
-    /// The other party's number
+    /// The other party's number, in any of its spellings
     phone: Option<String>,
     /// Of a bulk job
     job_id: Option<String>,
@@ -62,6 +63,10 @@ impl Filters {
             Some(text) => Some(moments::of_parameter("to", text, store).await?.ends()),
             None => None,
         };
+        let home = match (&self.phone, &self.chat) {
+            (None, None) => None,
+            _ => home_of(store, None).await?,
+        };
         Ok(MessageFilter {
             session: given(self.session_id.as_deref(), |text| {
                 SessionId::parse(text).map_err(|problem| problem.to_string())
@@ -76,7 +81,7 @@ impl Filters {
                 Status::parse(word).ok_or_else(|| words.to_owned())
             })?,
             phone: given(self.phone.as_deref(), |text| {
-                Phone::parse(text, None).map_err(|problem| format!("phone: {problem}"))
+                Phone::parse(text, home).map_err(|problem| format!("phone: {problem}"))
             })?,
             from,
             to,
@@ -89,7 +94,7 @@ impl Filters {
                 }
             })?,
             chat: given(self.chat.as_deref(), |text| {
-                Recipient::parse(text, None).map_err(|problem| format!("chat: {problem}"))
+                Recipient::parse(text, home).map_err(|problem| format!("chat: {problem}"))
             })?,
             origin: given(self.origin.as_deref(), |word| {
                 Origin::parse(word).ok_or_else(|| "origin: api, phone or contact".to_owned())

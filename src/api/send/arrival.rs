@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use wapid_core::content::Content;
 use wapid_core::media::{Kind, Origin, file_name};
-use wapid_core::phone::Recipient;
+use wapid_core::phone::Country;
 use wapid_core::store::media::MediaRow;
 
 use super::refer::{self, Named};
@@ -21,6 +21,7 @@ use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_json};
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
+use crate::api::home::home_of;
 use crate::api::params::message_name;
 use crate::media::{Declared, Refusal, Turn};
 use crate::session::TypingWish;
@@ -124,7 +125,8 @@ impl Asked {
     pub(super) async fn letter(self, api: &Api, session: &OwnSession) -> Result<Letter, ApiError> {
         let Self { new, file, .. } = self;
         let now = api.sessions.store().clock().now();
-        let to = new.to.as_deref().map(|text| Recipient::parse(text, None)).transpose()?;
+        let home = home_of(&session.caller.store, new.default_country.as_deref()).await?;
+        let to = new.to.as_ref().map(|given| given.recipient(home)).transpose()?;
         let id = new.message_id.as_deref().map(|id| message_name("messageId", id)).transpose()?;
         let kind = new.kind.as_deref().unwrap_or("text");
         let changes = matches!(kind, "reaction" | "edit" | "delete" | "forward");
@@ -161,8 +163,8 @@ impl Asked {
         let quoted = new.quoted_message_id.as_deref();
         let quoted = quoted.map(|id| message_name("quotedMessageId", id)).transpose()?;
         let mut context =
-            refer::context(api, session, &to, quoted.as_ref(), mentions, new.expires_in).await?;
-        let said = new.said(file.as_ref())?;
+            refer::context(api, session, &to, quoted.as_ref(), (mentions, home), new.expires_in).await?;
+        let said = new.said(file.as_ref(), home)?;
         let notice = said.notice();
         context.preview = said.preview()?;
         let mut draft = said.draft()?;
@@ -172,7 +174,7 @@ impl Asked {
 }
 
 impl NewMessage {
-    fn said(self, file: Option<&MediaRow>) -> Result<Said, ApiError> {
+    fn said(self, file: Option<&MediaRow>, home: Option<Country>) -> Result<Said, ApiError> {
         if file.is_some() && self.media_id.as_deref().is_some_and(|id| !id.trim().is_empty()) {
             return Err(ApiError::bad(
                 "INVALID_REQUEST",
@@ -199,6 +201,7 @@ impl NewMessage {
             name: self.name,
             address: self.address,
             contacts: self.contacts,
+            home,
             same_file: false,
         })
     }

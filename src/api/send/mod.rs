@@ -21,6 +21,7 @@ use wapid_core::store::ledger::Idempotency;
 use super::Api;
 use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
+use super::home::GivenNumber;
 use super::openapi::Refusals;
 use crate::session::{SendRequest, TypingWish};
 
@@ -40,8 +41,10 @@ pub const KEY_LIFE_MS: i64 = 24 * 3_600_000;
 pub struct NewMessage {
     /// Digits with country code, in any spelling, or a JID of a person or group. Not needed where `messageId`
     /// names a message: it goes to that chat
-    #[schema(example = "919876543210")]
-    to: Option<String>,
+    to: Option<GivenNumber>,
+    /// Of numbers without a country code: ISO 3166, such as `BR`. Otherwise that of the settings
+    #[schema(example = "IN")]
+    default_country: Option<String>,
     /// Text, caption, or a poll's question; up to 65,536 characters, header and footer included
     #[schema(example = "Your order #1234 has been shipped!")]
     message: Option<String>,
@@ -94,7 +97,7 @@ pub struct NewMessage {
     quoted_message_id: Option<String>,
     /// Numbers or JIDs that are mentioned; write them into the text as `@919876543210`. In a group, `all` is
     /// everybody in it
-    mentions: Option<Vec<String>>,
+    mentions: Option<Vec<GivenNumber>>,
     /// In a disappearing chat: seconds, 86400, 604800 or 7776000; as the chat is set, unless said
     expires_in: Option<u32>,
     /// Shows the other side that somebody types, or records, before the message leaves: `true` for as long as a

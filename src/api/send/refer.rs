@@ -8,13 +8,14 @@ use wapid_core::content::{
     is_blank, is_one_emoji,
 };
 use wapid_core::message::{Direction, MessageName, Status};
-use wapid_core::phone::Recipient;
+use wapid_core::phone::{Country, Recipient};
 use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
 
 use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
+use crate::api::home::GivenNumber;
 
 /// WhatsApp's apps take an edit for 15 minutes after the message (its own help says so).
 const EDIT_MS: i64 = 15 * 60_000;
@@ -201,7 +202,7 @@ pub async fn context(
     session: &OwnSession,
     to: &Recipient,
     quoted_id: Option<&MessageName>,
-    mentions: &[String],
+    (mentions, home): (&[GivenNumber], Option<Country>),
     expires_in: Option<u32>,
 ) -> Result<Context, ApiError> {
     let quoted = match quoted_id {
@@ -215,15 +216,15 @@ pub async fn context(
     if mentions.len() > MENTIONS_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("mentions: at most {MENTIONS_MAX}")));
     }
-    let everybody = if mentions.iter().any(|text| text == EVERYBODY) {
+    let everybody = if mentions.iter().any(|given| given.text() == EVERYBODY) {
         everybody(api, session, to).await?
     } else {
         vec![]
     };
     let mut mentions = mentions
         .iter()
-        .filter(|text| *text != EVERYBODY)
-        .map(|text| match Recipient::parse(text, None) {
+        .filter(|given| given.text() != EVERYBODY)
+        .map(|given| match given.recipient(home) {
             Ok(Recipient::Group(_)) => {
                 Err(ApiError::bad("INVALID_RECIPIENT", "mentions: people, not groups"))
             }

@@ -8,7 +8,7 @@ use wapid_core::content::{
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::{Kind, Origin, State, document_name, file_name};
-use wapid_core::phone::Phone;
+use wapid_core::phone::Country;
 use wapid_core::store::TenantStore;
 use wapid_core::store::media::MediaRow;
 
@@ -30,8 +30,7 @@ const VCARD_MAX: usize = 32 << 10;
 pub struct NewCard {
     #[schema(example = "Ana")]
     pub name: Option<String>,
-    #[schema(example = "919876543210")]
-    pub phone: Option<String>,
+    pub phone: Option<GivenNumber>,
     pub vcard: Option<String>,
 }
 
@@ -57,6 +56,8 @@ pub struct Said {
     pub name: Option<String>,
     pub address: Option<String>,
     pub contacts: Option<Vec<NewCard>>,
+    /// Of the cards' numbers that are written without a country code.
+    pub home: Option<Country>,
     /// Its file is that of another variant.
     pub same_file: bool,
 }
@@ -301,7 +302,7 @@ impl Said {
         if contacts.is_empty() || contacts.len() > CARDS_MAX {
             return Err(invalid(format!("contacts: 1 to {CARDS_MAX}")));
         }
-        let contacts = contacts.into_iter().map(card).collect::<Result<_, _>>()?;
+        let contacts = contacts.into_iter().map(|new| card(new, self.home)).collect::<Result<_, _>>()?;
         Ok(Body::Contact(Cards { contacts }))
     }
 }
@@ -324,11 +325,11 @@ pub fn words(message: Option<&str>, header: Option<&str>, footer: Option<&str>) 
     Ok(words)
 }
 
-fn card(new: NewCard) -> Result<Card, ApiError> {
+fn card(new: NewCard, home: Option<Country>) -> Result<Card, ApiError> {
     let name = clean("contacts: name", new.name.as_deref(), NAME_MAX)?.map(str::trim);
     match (new.phone, new.vcard) {
         (Some(phone), None) => {
-            let phone = Phone::parse(&phone, None).map_err(|problem| {
+            let phone = phone.phone(home).map_err(|problem| {
                 ApiError::bad("INVALID_RECIPIENT", format!("contacts: phone: {problem}"))
             })?;
             let digits = format!("+{}", phone.digits());
@@ -503,7 +504,11 @@ mod tests {
     fn a_card_is_made_of_a_number_or_is_a_whole_vcard() {
         let card = |name: Option<&str>, phone: Option<&str>, vcard: Option<&str>| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
-            let new = NewCard { name: owned(name), phone: owned(phone), vcard: owned(vcard) };
+            let new = NewCard {
+                name: owned(name),
+                phone: owned(phone).map(GivenNumber::Text),
+                vcard: owned(vcard),
+            };
             Said { contacts: Some(vec![new]), ..said("contact") }.draft()
         };
         assert!(card(Some("Ana"), Some("+55 11 90000-0002"), None).is_ok());

@@ -5,6 +5,7 @@ mod bad_input;
 mod calls;
 mod chats;
 mod contacts;
+mod doors;
 mod numbers;
 mod presence;
 mod profile;

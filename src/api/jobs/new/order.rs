@@ -19,6 +19,7 @@ use super::{NewBulk, NewVariant};
 use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
+use crate::api::home::home_of;
 use crate::api::send::{Draft, Said};
 use crate::recipients::{self, ListError, Rules};
 
@@ -76,7 +77,8 @@ pub(super) async fn take(
     }
     let schedule_at = new.schedule_at.take().map(|value| schedule(&value, now)).transpose()?.flatten();
     let variants = new.variants.take();
-    let said = said_of(&mut new);
+    let country = home_of(&session.caller.store, new.default_country.as_deref()).await?;
+    let said = said_of(&mut new, country);
     let preview = said.preview()?;
     let notice = said.notice();
     let drafts = match variants {
@@ -91,11 +93,6 @@ pub(super) async fn take(
             vec![Drafted { label: "A".to_owned(), weight: 1, draft: said.draft()? }]
         }
     };
-    let settings = session.caller.store.settings().await?;
-    let country = new.default_country.take().or(settings.default_country);
-    let country = country
-        .map(|code| Country::parse(&code).map_err(|problem| invalid(format!("defaultCountry: {problem}"))))
-        .transpose()?;
     let rules = Rules { country, max: RECIPIENTS_MAX };
     let code = if file.is_some() { "INVALID_FILE" } else { "INVALID_RECIPIENTS" };
     let (windows, check_numbers) = (new.windows, new.check_numbers.unwrap_or(true));
@@ -151,7 +148,7 @@ fn schedule(value: &Value, now: At) -> Result<Option<At>, ApiError> {
 }
 
 /// What the request says, taken out of it.
-fn said_of(new: &mut NewBulk) -> Said {
+fn said_of(new: &mut NewBulk, home: Option<Country>) -> Said {
     Said {
         kind: new.kind.take(),
         message: new.message.take(),
@@ -172,6 +169,7 @@ fn said_of(new: &mut NewBulk) -> Said {
         name: new.place_name.take(),
         address: new.address.take(),
         contacts: new.contacts.take(),
+        home,
         same_file: false,
     }
 }
