@@ -40,6 +40,9 @@ pub(crate) struct Account {
 
 pub(crate) struct State {
     pub name: String,
+    /// Other numbers under which a look-up finds it.
+    pub known_as: Vec<String>,
+    pub lookups: Lookups,
     pub next_device: u16,
     pub devices: BTreeMap<u16, Device>,
     /// App-state patches by collection; the version is their number.
@@ -52,6 +55,15 @@ pub(crate) struct State {
     pub person: Person,
     /// How often this phone asked for a message again, by sender and id.
     pub retries: HashMap<String, u8>,
+}
+
+/// What a phone's devices asked about numbers since the sandbox began: whether they are on WhatsApp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lookups {
+    /// Those that were refused as well.
+    pub questions: u64,
+    /// The numbers in them.
+    pub numbers: u64,
 }
 
 /// A companion device.
@@ -106,6 +118,8 @@ impl Account {
             keys: OnceLock::new(),
             state: Mutex::new(State {
                 name: record.name,
+                known_as: record.known_as,
+                lookups: Lookups::default(),
                 next_device: record.next_device,
                 devices: BTreeMap::new(),
                 collections: HashMap::new(),
@@ -156,6 +170,7 @@ impl Account {
                     seed: self.seed,
                     lid: self.lid.clone(),
                     name: state.name.clone(),
+                    known_as: state.known_as.clone(),
                     next_device: state.next_device,
                 })
             },
@@ -290,6 +305,8 @@ pub(crate) struct AccountRecord {
     pub seed: [u8; 32],
     pub lid: String,
     pub name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_as: Vec<String>,
     pub next_device: u16,
 }
 

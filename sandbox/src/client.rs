@@ -74,7 +74,18 @@ impl RemoteSandbox {
     }
 
     pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
-        let body = NewPhone { phone: phone.to_owned(), name: name.to_owned() };
+        self.create_phone_known_as(book, phone, name, &[]).await
+    }
+
+    /// As [`Sandbox::create_phone_known_as`](crate::Sandbox::create_phone_known_as).
+    pub async fn create_phone_known_as(
+        &self,
+        book: &str,
+        phone: &str,
+        name: &str,
+        known_as: &[String],
+    ) -> Result<PhoneInfo, SandboxError> {
+        let body = NewPhone { phone: phone.to_owned(), name: name.to_owned(), known_as: known_as.to_vec() };
         self.post(&self.in_book(book, "phones")?, &body).await
     }
 

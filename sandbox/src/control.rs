@@ -111,10 +111,13 @@ async fn keys(State(sandbox): State<Sandbox>) -> Json<Keys> {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct NewPhone {
     pub phone: String,
     #[serde(default)]
     pub name: String,
+    #[serde(default)]
+    pub known_as: Vec<String>,
 }
 
 async fn create_phone(
@@ -122,8 +125,9 @@ async fn create_phone(
     Path(book): Path<String>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<PhoneInfo>), Refused> {
-    let NewPhone { phone, name } = parse(&body)?;
-    Ok((StatusCode::CREATED, Json(sandbox.create_phone(&book, &phone, &name).await?)))
+    let NewPhone { phone, name, known_as } = parse(&body)?;
+    let made = sandbox.create_phone_known_as(&book, &phone, &name, &known_as).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 #[derive(Serialize, Deserialize)]

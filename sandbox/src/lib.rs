@@ -44,9 +44,11 @@ mod restore;
 mod route;
 mod sandbox;
 mod socket;
+mod spelling;
 mod stanza;
 mod transport;
 
+pub use account::Lookups;
 pub use client::RemoteSandbox;
 pub use error::SandboxError;
 pub use fault::{Fault, FaultKind, Phase};

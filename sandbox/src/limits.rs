@@ -26,6 +26,8 @@ pub const MESSAGES_PER_PHONE: usize = 100_000;
 pub const MESSAGE_BYTES_PER_PHONE: usize = 256 << 20;
 /// The longest text, in characters, as WhatsApp has it.
 pub const TEXT_CHARS: usize = 65_536;
+/// Other numbers that a phone is known under.
+pub const OTHER_NUMBERS: usize = 4;
 /// The longest push name.
 pub const NAME_BYTES: usize = 100;
 /// The longest about text; WhatsApp allows 139 characters.

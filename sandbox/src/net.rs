@@ -19,6 +19,7 @@ use crate::limits;
 use crate::media::Media;
 use crate::media::tls::Authority;
 use crate::outbox::Class;
+use crate::spelling;
 use crate::stanza::{self, server, tag};
 
 pub(crate) struct Net {
@@ -45,6 +46,8 @@ pub(crate) struct Book {
 #[derive(Default)]
 struct Index {
     by_phone: HashMap<String, Arc<Account>>,
+    /// By numbers that are not theirs and that a look-up finds them under.
+    by_other: HashMap<String, Arc<Account>>,
     by_lid: HashMap<String, Arc<Account>>,
 }
 
@@ -100,6 +103,14 @@ impl Net {
         accounts.get(jid.user_base()).cloned()
     }
 
+    /// Whom a look-up of a number finds: it may be known under another spelling of it.
+    pub(crate) fn look_up(&self, book: &str, number: &str) -> Option<Arc<Account>> {
+        let book = self.book(book)?;
+        let index = book.index.read();
+        let found = index.by_phone.get(number).or_else(|| index.by_other.get(number)).cloned();
+        found.or_else(|| spelling::others(number).iter().find_map(|other| index.by_phone.get(other)).cloned())
+    }
+
     pub(crate) fn device_by_key(&self, key: &NoiseKey) -> Option<DeviceRef> {
         self.devices.read().get(key).cloned()
     }
@@ -112,12 +123,14 @@ impl Net {
         self.devices.write().remove(key);
     }
 
-    /// The phone, made if it is new, renamed if it is not.
+    /// The phone, made if it is new, renamed if it is not. `known_as` are numbers under which it is found
+    /// as well.
     pub(crate) fn create(
         &self,
         book: &str,
         phone: &str,
         name: &str,
+        known_as: &[String],
     ) -> Result<(Arc<Account>, Seq), SandboxError> {
         let in_book = Arc::clone(self.books.write().entry(book.to_owned()).or_default());
         let mut batch = self.journal.batch();
@@ -125,9 +138,13 @@ impl Net {
         if let Some(account) = index.by_phone.get(phone).cloned() {
             let mut state = account.state.lock();
             name.clone_into(&mut state.name);
+            if !known_as.is_empty() {
+                known_as.clone_into(&mut state.known_as);
+            }
             account.save(&state, &mut batch);
             let seq = self.journal.append(batch);
             drop(state);
+            index.insert(&account);
             return Ok((account, seq));
         }
         if index.by_phone.len() >= limits::PHONES_PER_BOOK {
@@ -137,6 +154,7 @@ impl Net {
             seed: rand::random(),
             lid: self.lid(book, phone),
             name: name.to_owned(),
+            known_as: known_as.to_vec(),
             next_device: 1,
         };
         let account = Arc::new(Account::new(book, phone, record));
@@ -347,6 +365,9 @@ impl Book {
 impl Index {
     fn insert(&mut self, account: &Arc<Account>) {
         self.by_phone.insert(account.phone.clone(), Arc::clone(account));
+        self.by_other.retain(|_, known| !Arc::ptr_eq(known, account));
+        let others = account.state.lock().known_as.clone();
+        self.by_other.extend(others.into_iter().map(|other| (other, Arc::clone(account))));
         self.by_lid.insert(account.lid.clone(), Arc::clone(account));
     }
 }

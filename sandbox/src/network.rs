@@ -62,6 +62,20 @@ impl Network {
         }
     }
 
+    /// The same of a phone that a look-up finds under other numbers as well.
+    pub async fn create_phone_known_as(
+        &self,
+        book: &str,
+        phone: &str,
+        name: &str,
+        known_as: &[String],
+    ) -> Result<PhoneInfo, SandboxError> {
+        match self {
+            Self::Embedded(sandbox) => sandbox.create_phone_known_as(book, phone, name, known_as).await,
+            Self::Remote(sandbox) => sandbox.create_phone_known_as(book, phone, name, known_as).await,
+        }
+    }
+
     pub async fn scan(&self, book: &str, phone: &str, qr: &str) -> Result<(), SandboxError> {
         match self {
             Self::Embedded(sandbox) => sandbox.scan(book, phone, qr).await,

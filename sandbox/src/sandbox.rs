@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wacore::net::{HttpClient, TransportFactory};
 
-use crate::account::Account;
+use crate::account::{Account, Lookups};
 use crate::code;
 use crate::error::SandboxError;
 use crate::fault::{Fault, Strike};
@@ -53,6 +53,9 @@ pub struct PhoneInfo {
     pub lid: String,
     /// How many devices are linked.
     pub devices: usize,
+    /// What they asked about numbers.
+    #[serde(default)]
+    pub lookups: Lookups,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,12 +140,29 @@ impl Sandbox {
 
     /// Makes a phone. One that exists is returned, with its name changed.
     pub async fn create_phone(&self, book: &str, phone: &str, name: &str) -> Result<PhoneInfo, SandboxError> {
+        self.create_phone_known_as(book, phone, name, &[]).await
+    }
+
+    /// The same of a phone that a look-up finds under other numbers as well, whatever they are. Its country's
+    /// other spelling needs no mention.
+    pub async fn create_phone_known_as(
+        &self,
+        book: &str,
+        phone: &str,
+        name: &str,
+        known_as: &[String],
+    ) -> Result<PhoneInfo, SandboxError> {
         check_book(book)?;
         check_phone(phone)?;
+        known_as.iter().try_for_each(|other| check_phone(other))?;
+        if known_as.len() > limits::OTHER_NUMBERS {
+            let most = limits::OTHER_NUMBERS;
+            return Err(SandboxError::Invalid(format!("a phone is known as at most {most} other numbers")));
+        }
         if name.len() > limits::NAME_BYTES {
             return Err(SandboxError::Invalid("a name has at most 100 bytes".into()));
         }
-        let (account, seq) = self.net.create(book, phone, name)?;
+        let (account, seq) = self.net.create(book, phone, name, known_as)?;
         self.net.journal.committed(seq).await;
         Ok(phone_info(&account))
     }
@@ -325,6 +345,7 @@ fn phone_info(account: &Account) -> PhoneInfo {
         name: state.name.clone(),
         lid: account.lid.clone(),
         devices: state.devices.len(),
+        lookups: state.lookups,
     }
 }
 

@@ -1,6 +1,9 @@
 //! "Who are these people?": devices, LIDs and whether a number is on WhatsApp.
 //!
 //! Shapes: wacore 0.7.0, src/iq/usync.rs. Who asks for a device list hears of its changes later.
+//!
+//! A number that is asked about may be another spelling of somebody's: the answer has the account's own
+//! address. An address that is asked about is that account's or nobody's.
 
 use std::sync::Arc;
 
@@ -21,10 +24,15 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
         .iter()
         .map(|protocol| &*protocol.tag)
         .collect();
-    if protocols.contains(&"contact") && asker.account.state.lock().faults.refuses_lookup() {
-        return Err(TOO_MANY);
-    }
     let users = question.get_optional_child("list").map_or(&[][..], |list| list.nodes());
+    if protocols.contains(&"contact") {
+        let mut state = asker.account.state.lock();
+        state.lookups.questions += 1;
+        state.lookups.numbers += users.len() as u64;
+        if state.faults.refuses_lookup() {
+            return Err(TOO_MANY);
+        }
+    }
     let users = users.iter().map(|user| user_node(net, asker, &protocols, user));
     let result = protocols.iter().map(|name| NodeBuilder::new_dynamic((*name).to_owned()).build());
     Ok(vec![
@@ -39,13 +47,19 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
     ])
 }
 
-/// A user is asked for by address or, in a contact query, by `+number`.
+/// A user is asked for by address or, in a contact query, by `+number` or, as whatsmeow does, by
+/// `+number@c.us`.
 fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> Node {
-    let jid = user.jid("jid").unwrap_or_else(|| {
-        let number = String::from_utf8_lossy(user.content_of("contact"));
-        Jid::pn(number.trim_start_matches('+'))
-    });
-    let account = net.resolve(&asker.account.book, &jid);
+    let book = &asker.account.book;
+    let (jid, account) = if let Some(jid) = user.jid("jid") {
+        let account = net.resolve(book, &jid);
+        (jid, account)
+    } else {
+        let asked = String::from_utf8_lossy(user.content_of("contact"));
+        let number = asked.split('@').next().unwrap_or_default().trim_start_matches('+');
+        let account = net.look_up(book, number);
+        (Jid::pn(account.as_ref().map_or(number, |account| account.phone.as_str())), account)
+    };
     let mut answer = tag("user").attr("jid", jid.to_non_ad());
     if let Some(account) = &account
         && jid.is_lid()

@@ -3,6 +3,9 @@
 //! The network cannot read it and only sorts the envelopes (research/sandbox-protocol.md,
 //! section 2). Phones open theirs here, before the sender is acknowledged: an acknowledged message
 //! is on the phone or in the queue of a device, and stays there through a crash.
+//!
+//! A message to another spelling of somebody's number is acknowledged like any other and reaches nobody, as
+//! users of WhatsApp report: the address is the one that a look-up answers with.
 
 use std::sync::Arc;
 
@@ -37,7 +40,7 @@ pub(crate) async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, from: &DeviceRef, m
         return;
     }
     let recipient = message.jid("recipient");
-    let mut error = Some(NOT_FOUND);
+    let mut error = Some(NOT_FOUND).filter(|_| !is_misspelled(net, from, &to));
     for (address, sealed) in envelopes(message, &to) {
         let Some(target) = net.resolve(&from.account.book, &address) else {
             continue;
@@ -81,11 +84,17 @@ fn refusal(net: &Net, from: &DeviceRef, to: &Jid) -> Option<&'static str> {
         return None;
     }
     let Some(addressee) = net.resolve(&from.account.book, to) else {
-        return Some(NOT_FOUND);
+        return Some(NOT_FOUND).filter(|_| !is_misspelled(net, from, to));
     };
     let is_warm =
         Arc::ptr_eq(&addressee, &from.account) || from.account.chats.lock().has_written(&addressee.phone);
     restricted.filter(|_| !is_warm)
+}
+
+/// Is it a number under which a look-up finds somebody whose address is another?
+fn is_misspelled(net: &Net, from: &DeviceRef, to: &Jid) -> bool {
+    let book = &from.account.book;
+    to.is_pn() && net.resolve(book, to).is_none() && net.look_up(book, to.user_base()).is_some()
 }
 
 /// Each address with its `<enc>`: those under `<participants>`, or the one beside it, which is for

@@ -12,6 +12,7 @@ mod groups;
 mod health;
 mod hidden;
 mod kinds;
+mod lookups;
 mod measure;
 mod media;
 mod messages;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::id::SessionId;
 use wapid_core::phone::Phone;
-use wapid_sandbox::{Fault, FaultKind};
+use wapid_sandbox::{Fault, FaultKind, Lookups, PhoneInfo};
 
 use super::Api;
 use super::body::Body;
@@ -23,11 +23,15 @@ pub mod messages;
 pub mod people;
 
 #[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct NewPhone {
     #[schema(example = "+55 11 90000-0001")]
     phone: String,
     #[schema(example = "Ana")]
     name: Option<String>,
+    /// Up to 4 other numbers under which WhatsApp's look-up finds this phone; messages to them reach nobody.
+    /// The other spelling of a Brazilian, Mexican, Argentinian, Beninese or Ivorian number is one by itself
+    known_as: Option<Vec<String>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -35,6 +39,23 @@ pub struct PhoneShown {
     #[schema(example = "5511900000001")]
     phone: String,
     name: String,
+    lookups: LookupsShown,
+}
+
+/// What the sessions linked to a phone asked: whether numbers are on WhatsApp. Counted since the sandbox began
+#[derive(Serialize, ToSchema)]
+pub struct LookupsShown {
+    /// Refused ones included
+    questions: u64,
+    /// The numbers in them
+    numbers: u64,
+}
+
+impl From<PhoneInfo> for PhoneShown {
+    fn from(phone: PhoneInfo) -> Self {
+        let Lookups { questions, numbers } = phone.lookups;
+        Self { phone: phone.phone, name: phone.name, lookups: LookupsShown { questions, numbers } }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -65,13 +86,16 @@ pub async fn create_phone(
     tester: Tester,
     body: Body<NewPhone>,
 ) -> Result<Json<PhoneShown>, ApiError> {
-    let phone = Phone::parse(&body.value.phone, None)?;
-    let name = body.value.name.unwrap_or_else(|| phone.digits().to_owned());
+    let number = phone(&body.value.phone)?;
+    let known_as = body.value.known_as.unwrap_or_default();
+    let known_as: Vec<String> = known_as.iter().map(|other| phone(other)).collect::<Result<_, _>>()?;
+    let name = body.value.name.unwrap_or_else(|| number.clone());
     if name.chars().count() > NAME_MAX {
         return Err(ApiError::bad("INVALID_REQUEST", format!("name: at most {NAME_MAX} characters")));
     }
-    let made = api.sessions.sandbox().create_phone(&tester.book, phone.digits(), &name).await?;
-    Ok(Json(PhoneShown { phone: made.phone, name: made.name }))
+    let sandbox = api.sessions.sandbox();
+    let made = sandbox.create_phone_known_as(&tester.book, &number, &name, &known_as).await?;
+    Ok(Json(made.into()))
 }
 
 /// The phones of this tenant
@@ -82,9 +106,7 @@ pub async fn create_phone(
 )]
 pub async fn list_phones(State(api): State<Api>, tester: Tester) -> Result<Json<PhoneList>, ApiError> {
     let phones = api.sessions.sandbox().phones(&tester.book).await?;
-    let phones =
-        phones.into_iter().map(|phone| PhoneShown { phone: phone.phone, name: phone.name }).collect();
-    Ok(Json(PhoneList { phones }))
+    Ok(Json(PhoneList { phones: phones.into_iter().map(Into::into).collect() }))
 }
 
 /// The phone in the path, as written.
