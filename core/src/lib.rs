@@ -23,7 +23,8 @@
 //! | [`endpoint`] | where a tenant's events go, which of them, and in what shape |
 //! | [`delivery`] | when a delivery is tried again, and when an endpoint is left alone |
 //! | [`signature`] | what a webhook request carries so that its receiver knows it is ours |
-//! | [`people`] | how people are named, what is heard of them, how often WhatsApp may be asked |
+//! | [`people`] | how people are named, and what is heard of them |
+//! | [`lookup`] | how often WhatsApp may be asked who is on it |
 //! | [`recipient`] | a list of people to write to |
 //! | [`template`] | a text with places for their fields |
 //! | [`search`] | finding messages by what they say |
@@ -40,6 +41,7 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod key;
+pub mod lookup;
 pub mod media;
 pub mod message;
 pub mod moment;

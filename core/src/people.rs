@@ -1,5 +1,4 @@
-//! People around messages: how they are named, what is heard of them, how often WhatsApp may be asked.
-//! Pure.
+//! People around messages: how they are named, and what is heard of them. Pure.
 
 use serde::Serialize;
 
@@ -162,52 +161,6 @@ pub fn typing_ms(characters: usize, chance: u16) -> i64 {
     whole - whole / 3 * i64::from(chance.min(1_000)) / 1_000
 }
 
-/// How many numbers a session may ask WhatsApp about in an hour. Whoever asks for many is taken for
-/// somebody who harvests numbers.
-pub const CHECKS_PER_HOUR: i64 = 1_000;
-const HOUR_MS: i64 = 3_600_000;
-
-/// What a session has asked.
-#[derive(Debug, Default)]
-pub struct Questions {
-    /// When the hour began that `used` counts.
-    began: Option<At>,
-    used: i64,
-    next: Option<At>,
-}
-
-/// The hour's numbers are used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
-    pub used: i64,
-    pub limit: i64,
-}
-
-impl Questions {
-    /// Takes `count` numbers out of the hour, all or none.
-    ///
-    /// # Errors
-    /// [`Spent`]; then nothing was taken.
-    pub fn take(&mut self, count: usize, now: At) -> Result<(), Spent> {
-        if self.began.is_none_or(|began| now.since(began) >= HOUR_MS) {
-            (self.began, self.used) = (Some(now), 0);
-        }
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        if count > CHECKS_PER_HOUR - self.used {
-            return Err(Spent { used: self.used, limit: CHECKS_PER_HOUR });
-        }
-        self.used += count;
-        Ok(())
-    }
-
-    /// When the next question may be put, which is now or `gap_ms` after the one before; it is put then.
-    pub fn next(&mut self, gap_ms: i64, now: At) -> At {
-        let at = self.next.filter(|next| *next > now).unwrap_or(now);
-        self.next = Some(at.plus_ms(gap_ms));
-        at
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,26 +188,5 @@ mod tests {
         assert_eq!(typing_ms(usize::MAX, 0), 8_000);
         assert_eq!(typing_ms(50, 1_000), 2_000);
         assert!((2_000..=3_000).contains(&typing_ms(50, 400)));
-    }
-
-    #[test]
-    fn an_hour_has_so_many_numbers_and_no_more() {
-        let mut questions = Questions::default();
-        assert_eq!(questions.take(600, At(0)), Ok(()));
-        assert_eq!(questions.take(401, At(1)), Err(Spent { used: 600, limit: CHECKS_PER_HOUR }));
-        assert_eq!(questions.take(400, At(2)), Ok(()));
-        assert_eq!(questions.take(1, At(HOUR_MS - 1)), Err(Spent { used: 1_000, limit: 1_000 }));
-        assert_eq!(questions.take(1_000, At(HOUR_MS)), Ok(()));
-        assert_eq!(questions.take(usize::MAX, At(3 * HOUR_MS)), Err(Spent { used: 0, limit: 1_000 }));
-    }
-
-    #[test]
-    fn questions_keep_their_distance() {
-        let mut questions = Questions::default();
-        assert_eq!(questions.next(1_000, At(5)), At(5));
-        assert_eq!(questions.next(1_000, At(6)), At(1_005));
-        assert_eq!(questions.next(1_000, At(7)), At(2_005));
-        assert_eq!(questions.next(1_000, At(9_000)), At(9_000));
-        assert_eq!(questions.next(0, At(9_000)), At(10_000));
     }
 }

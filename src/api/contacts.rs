@@ -310,8 +310,8 @@ pub struct BlockedList {
 pub async fn blocked(State(api): State<Api>, session: OwnSession) -> Result<Json<BlockedList>, ApiError> {
     let blocked = api.sessions.blocked(&session.row).await?;
     let blocked = blocked.iter().map(|one| BlockedShown {
-        phone: one.phone.clone(),
-        lid: one.lid.clone(),
+        phone: one.who.phone.as_ref().map(|phone| phone.digits().to_owned()),
+        lid: one.who.lid.clone(),
         since: one.since.map(At::iso),
     });
     let blocked = blocked.collect();

@@ -46,6 +46,9 @@ pub struct ErrorBody {
     pub status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+    /// In how many seconds it may be tried again, as `Retry-After` says as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<i64>,
 }
 
 /// A refused request.
@@ -67,6 +70,7 @@ impl ApiError {
             message_id: None,
             status: None,
             reason: None,
+            retry_after: None,
         };
         Self { status, body: Box::new(body), content_range: None }
     }
@@ -186,6 +190,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "GROUP_NOT_FOUND", "There is no such group")
     }
 
+    /// The same refusal, which ends after so many milliseconds.
+    #[must_use]
+    pub fn over_in(mut self, ms: i64) -> Self {
+        self.body.retry_after = Some(whole_seconds(ms));
+        self
+    }
+
     /// The same refusal, of one field of a request.
     #[must_use]
     pub fn about(mut self, field: &str) -> Self {
@@ -260,7 +271,11 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let retry_after = self.body.retry_after;
         let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
@@ -365,8 +380,9 @@ impl From<SendRefusal> for ApiError {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "MEDIA_UPLOAD_FAILED", text)
             }
             SendRefusal::FileGone => Self::bad("MEDIA_GONE", text),
-            SendRefusal::CheckFailed => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text)
+            SendRefusal::CheckFailed { retry_in_ms } => {
+                let text = format!("{text}; try again in {} s", whole_seconds(retry_in_ms));
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "NUMBER_CHECK_FAILED", text).over_in(retry_in_ms)
             }
             SendRefusal::Failed { wa_id, code, .. } => {
                 let mut refused = Self::bad("SEND_FAILED", text);
@@ -457,6 +473,12 @@ impl From<AskRefusal> for ApiError {
                 (refused.body.limit, refused.body.used) = (Some(spent.limit), Some(spent.used));
                 refused
             }
+            AskRefusal::LookupRefused { why, retry_in_ms } => {
+                let mut refused = Self::from(why);
+                let seconds = whole_seconds(retry_in_ms);
+                refused.body.error = format!("{}; try again in {seconds} s", refused.body.error).into();
+                refused.over_in(retry_in_ms)
+            }
             AskRefusal::NoContact => Self::new(StatusCode::NOT_FOUND, "CONTACT_NOT_FOUND", text),
             AskRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
             AskRefusal::NoChat => Self::new(StatusCode::NOT_FOUND, "CHAT_NOT_FOUND", text),
@@ -480,7 +502,7 @@ impl From<AskFailure> for ApiError {
                 refused
             }
             AskFailure::TimedOut => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "WHATSAPP_TIMEOUT", text),
-            AskFailure::Refused { code: 429 } => {
+            AskFailure::Refused { code: 429, .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "WHATSAPP_RATE_LIMIT", text)
             }
             AskFailure::Refused { .. } => Self::bad("WHATSAPP_REFUSED", text),
@@ -541,6 +563,11 @@ impl From<SandboxError> for ApiError {
         }
         Self::new(status, problem.code(), sentence(&problem))
     }
+}
+
+/// Rounded up: whoever comes then is not early.
+fn whole_seconds(ms: i64) -> i64 {
+    ms.div_euclid(1_000) + i64::from(ms.rem_euclid(1_000) > 0)
 }
 
 /// Below the API, an error is a lowercase fragment; a caller reads a sentence.

@@ -12,7 +12,7 @@ use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody, sentence};
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
-use crate::session::Checked;
+use crate::session::{Checked, Listing};
 
 /// The most numbers in one request.
 const PHONES_MAX: usize = 500;
@@ -105,15 +105,14 @@ pub async fn check(
 
 fn shown(phone: String, checked: Result<Checked, PhoneError>) -> NumberShown {
     match checked {
-        Ok(Checked { looked, is_cached }) => NumberShown {
-            phone,
-            exists: looked.exists,
-            jid: looked.jid,
-            lid: looked.lid,
-            cached: is_cached,
-            error: None,
-            code: None,
-        },
+        Ok(Checked { listing, is_cached }) => {
+            let (exists, jid, lid) = match listing {
+                Listing::Account(who) => (Some(true), who.chat(), who.lid),
+                Listing::Nobody => (Some(false), None, None),
+                Listing::Unclear => (None, None, None),
+            };
+            NumberShown { phone, exists, jid, lid, cached: is_cached, error: None, code: None }
+        }
         Err(why) => NumberShown {
             phone,
             exists: None,

@@ -9,7 +9,7 @@
 //! | `signals` | the client's events as [`Signal`]s |
 //! | `acks` | who waits for WhatsApp's answer to which message |
 //! | `health` | what WhatsApp says of the account's standing; pure |
-//! | `numbers` | which numbers are on WhatsApp; pure |
+//! | `numbers` | the question which numbers are on WhatsApp, and its answer; pure |
 //! | `file` | a file on WhatsApp's servers |
 //! | `groups` | groups, what happens in them, what WhatsApp says to a wish; pure |
 //! | `people` | what can be asked and told of people, in plain words |
@@ -41,7 +41,7 @@ pub use dial::{Proxy, ProxyError};
 pub use file::{Asked, File, Look, Place, Sink};
 pub use health::{Health, NewChats, Timelock};
 pub use numbers::ASKED_MAX;
-pub use people::{AskFailure, Blocked, LastSeen, Looked, Person, Picture, PictureSize};
+pub use people::{AskFailure, Blocked, LastSeen, Listing, Person, Picture, PictureSize};
 pub use whatsapp::{FileFailure, InFlight, Letter, Link, OpenError, Way, Wiring, check_trust};
 
 /// What a link reports of itself.

@@ -1,26 +1,22 @@
 //! "Which of these numbers are on WhatsApp?": one question for many.
 
-use std::collections::HashSet;
-
-use parking_lot::Mutex;
 use wacore::iq::usync::{
     UsyncAddressingMode, UsyncContext, UsyncMode, UsyncOutcome, UsyncProtocol, UsyncProtocolKind,
-    UsyncProtocolResult, UsyncQuery, UsyncResponse, UsyncUser, UsyncUserResult,
+    UsyncProtocolResult, UsyncQuery, UsyncResponse, UsyncSubprotocolError, UsyncUser, UsyncUserResult,
 };
 use wacore_binary::Jid;
+use wapid_core::people::Who;
+use wapid_core::phone::Phone;
 
-use super::SendFailure;
-use super::people::Looked;
+use super::people::{AskFailure, Listing};
 
 /// How many numbers one question may name. WhatsApp restricts accounts that ask for too many.
 pub const ASKED_MAX: usize = 50;
-/// How many numbers one link remembers at most.
-const KNOWN_MAX: usize = 10_000;
 
 /// The question that WhatsApp Web asks.
-pub fn question(numbers: &[&str]) -> Result<UsyncQuery, SendFailure> {
+pub fn question(numbers: &[&str]) -> Result<UsyncQuery, AskFailure> {
     if numbers.len() > ASKED_MAX {
-        return Err(SendFailure::Invalid(format!("at most {ASKED_MAX} numbers in one question")));
+        return Err(AskFailure::Invalid(format!("at most {ASKED_MAX} numbers in one question")));
     }
     let protocols = vec![
         UsyncProtocol::Contact { addressing_mode: UsyncAddressingMode::Pn },
@@ -29,41 +25,46 @@ pub fn question(numbers: &[&str]) -> Result<UsyncQuery, SendFailure> {
     ];
     let users = numbers.iter().map(|number| UsyncUser::from_phone(*number)).collect();
     UsyncQuery::new(UsyncMode::Query, UsyncContext::Interactive, protocols, users)
-        .map_err(|error| SendFailure::Invalid(error.to_string()))
+        .map_err(|error| AskFailure::Invalid(error.to_string()))
 }
 
-/// The answer for each number, in the order asked. A number that the answer does not name is not on
-/// WhatsApp; of one that WhatsApp could not look up nothing is known, so that nobody is taken for absent
-/// by mistake.
-pub fn answers(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Option<bool>>, SendFailure> {
-    Ok(looked(numbers, answer)?.into_iter().map(|looked| looked.exists).collect())
-}
-
-/// The same, with the address and the LID that came along.
-pub fn looked(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Looked>, SendFailure> {
+/// What the answer says of each number, in the order asked. A number that it does not name is nobody's; of
+/// one that WhatsApp could not look up nothing is known, so that nobody is taken for absent by mistake.
+pub fn listings(numbers: &[&str], answer: &UsyncResponse) -> Result<Vec<Listing>, UsyncSubprotocolError> {
     let contact = answer.protocol_state(UsyncProtocolKind::Contact);
     if let Some(error) = contact.and_then(|state| state.error.as_ref()) {
-        return Err(SendFailure::Internal(format!("WhatsApp does not look up numbers now: {error:?}")));
+        return Err(error.clone());
     }
-    Ok(numbers
-        .iter()
-        .map(|number| {
-            let user = answer.users.iter().find(|user| is_about(user, number));
-            let exists = match user.and_then(|user| user.protocol(UsyncProtocolKind::Contact)) {
-                Some(UsyncProtocolResult::Contact(UsyncOutcome::Value(contact))) => {
-                    Some(contact.contact_type == "in")
-                }
-                Some(UsyncProtocolResult::Contact(UsyncOutcome::Error(_))) => None,
-                _ => Some(false),
-            };
-            let user = user.filter(|_| exists == Some(true));
-            Looked {
-                exists,
-                jid: user.and_then(|user| user.id.as_ref()).map(|id| id.to_non_ad().to_string()),
-                lid: user.and_then(lid_of).map(|lid| lid.user.to_string()),
+    let listing = |number: &&str| {
+        let Some(user) = answer.users.iter().find(|user| is_about(user, number)) else {
+            return Listing::Nobody;
+        };
+        match user.protocol(UsyncProtocolKind::Contact) {
+            Some(UsyncProtocolResult::Contact(UsyncOutcome::Value(contact)))
+                if contact.contact_type == "in" =>
+            {
+                account(user).map_or(Listing::Nobody, Listing::Account)
             }
-        })
-        .collect())
+            Some(UsyncProtocolResult::Contact(UsyncOutcome::Error(_))) => Listing::Unclear,
+            _ => Listing::Nobody,
+        }
+    };
+    Ok(numbers.iter().map(listing).collect())
+}
+
+/// The names of an account. Its address is its number or, where that is hidden, its LID; a server for what is
+/// no person (a group, a channel, a bot) is none.
+fn account(user: &UsyncUserResult) -> Option<Who> {
+    let address = user.id.as_ref()?;
+    let is_lid = address.server.is_lid_family();
+    if !is_lid && !address.server.is_pn_family() {
+        return None;
+    }
+    let number = if is_lid { user.pn_jid.as_ref() } else { Some(address) };
+    let phone = number.and_then(|jid| Phone::from_whatsapp(jid.user_base()).ok());
+    let lid = if is_lid { Some(address) } else { lid_of(user) };
+    let who = Who { phone, lid: lid.map(|lid| lid.user_base().to_owned()) };
+    who.chat().is_some().then_some(who)
 }
 
 /// WhatsApp repeats the number as it was asked. Its address may differ from that: Brazil and others
@@ -79,36 +80,10 @@ fn is_about(user: &UsyncUserResult, number: &str) -> bool {
     }
 }
 
-/// The LIDs that came along, with their numbers.
-pub fn lids(answer: &UsyncResponse) -> impl Iterator<Item = (&Jid, &Jid)> {
-    answer.users.iter().filter_map(|user| {
-        let lid = lid_of(user)?;
-        user.id.as_ref().filter(|id| id.is_pn()).map(|id| (lid, id))
-    })
-}
-
 fn lid_of(user: &UsyncUserResult) -> Option<&Jid> {
     match user.protocol(UsyncProtocolKind::Lid) {
         Some(UsyncProtocolResult::Lid(UsyncOutcome::Value(Some(lid)))) => Some(lid),
         _ => None,
-    }
-}
-
-/// Numbers that this link was told are on WhatsApp.
-#[derive(Default)]
-pub struct Known(Mutex<HashSet<String>>);
-
-impl Known {
-    pub fn has(&self, number: &str) -> bool {
-        self.0.lock().contains(number)
-    }
-
-    pub fn add<'a>(&self, numbers: impl Iterator<Item = &'a str>) {
-        let mut known = self.0.lock();
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.extend(numbers.map(str::to_owned));
     }
 }
 
@@ -137,30 +112,42 @@ mod tests {
         serde_json::from_value(json!({ "protocol_states": [], "users": users })).expect("a response")
     }
 
+    fn who(phone: &str) -> Listing {
+        Listing::Account(Who { phone: Phone::from_whatsapp(phone).ok(), lid: None })
+    }
+
     #[test]
-    fn answers_come_in_the_order_asked_under_the_spelling_asked() {
+    fn answers_come_in_the_order_asked_under_the_accounts_own_spelling() {
         let answer = response(&[
             ("15550000002@s.whatsapp.net", contact("out", None)),
             // Asked with the ninth digit, known without it.
-            ("551100000003@s.whatsapp.net", contact("in", Some("+5511900000003"))),
+            ("551190000003@s.whatsapp.net", contact("in", Some("+5511990000003"))),
             ("15550000001@s.whatsapp.net", contact("in", Some("+15550000001"))),
         ]);
-        let asked = ["15550000001", "15550000002", "5511900000003", "15550000004"];
+        let asked = ["15550000001", "15550000002", "5511990000003", "15550000004"];
         assert_eq!(
-            answers(&asked, &answer).expect("answers"),
-            [Some(true), Some(false), Some(true), Some(false)]
+            listings(&asked, &answer).expect("answers"),
+            [who("15550000001"), Listing::Nobody, who("551190000003"), Listing::Nobody]
         );
     }
 
     #[test]
-    fn whoever_is_there_has_an_address_perhaps_spelled_otherwise() {
-        let answer = response(&[
-            ("551100000003@s.whatsapp.net", contact("in", Some("+5511900000003"))),
-            ("15550000002@s.whatsapp.net", contact("out", None)),
-        ]);
-        let looked = looked(&["5511900000003", "15550000002"], &answer).expect("answers");
-        assert_eq!(looked[0].jid.as_deref(), Some("551100000003@s.whatsapp.net"));
-        assert_eq!((looked[1].exists, looked[1].jid.as_ref()), (Some(false), None));
+    fn an_account_without_a_number_goes_by_its_lid() {
+        let mut answer = response(&[("100000000000001@lid", contact("in", Some("+15550000001")))]);
+        let lid = Some("100000000000001".to_owned());
+        let hidden = Listing::Account(Who { phone: None, lid: lid.clone() });
+        assert_eq!(listings(&["15550000001"], &answer).expect("answers"), [hidden]);
+        answer.users[0].pn_jid = Some("15550000001@s.whatsapp.net".parse().expect("a JID"));
+        let both = Listing::Account(Who { phone: Phone::from_whatsapp("15550000001").ok(), lid });
+        assert_eq!(listings(&["15550000001"], &answer).expect("answers"), [both]);
+    }
+
+    #[test]
+    fn what_is_no_person_is_nobody() {
+        for id in ["120363000000000001@g.us", "120363000000000001@newsletter", "15550000001@bot"] {
+            let answer = response(&[(id, contact("in", Some("+15550000001")))]);
+            assert_eq!(listings(&["15550000001"], &answer).expect("answers"), [Listing::Nobody], "{id}");
+        }
     }
 
     #[test]
@@ -168,12 +155,15 @@ mod tests {
         let error = serde_json::from_value(json!({ "code": 429 })).expect("an error");
         let failed = UsyncProtocolResult::Contact(UsyncOutcome::Error(error));
         let answer = response(&[("15550000001@s.whatsapp.net", failed)]);
-        assert_eq!(answers(&["15550000001", "15550000002"], &answer).expect("answers"), [None, Some(false)]);
+        assert_eq!(
+            listings(&["15550000001", "15550000002"], &answer).expect("answers"),
+            [Listing::Unclear, Listing::Nobody]
+        );
     }
 
     #[test]
     fn a_question_is_bounded() {
-        assert!(matches!(question(&["15550000001"; ASKED_MAX + 1]), Err(SendFailure::Invalid(_))));
+        assert!(matches!(question(&["15550000001"; ASKED_MAX + 1]), Err(AskFailure::Invalid(_))));
         assert!(question(&["15550000001"; ASKED_MAX]).is_ok());
     }
 }

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wapid_core::clock::At;
-use wapid_core::people::{Presence, Typing};
+use wapid_core::people::{Presence, Typing, Who};
 
-/// Somebody's number, looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Looked {
-    /// `None` where WhatsApp could not say.
-    pub exists: Option<bool>,
-    /// Their address, which may be spelled otherwise than the number that was asked about.
-    pub jid: Option<String>,
-    pub lid: Option<String>,
+/// What WhatsApp says of a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Somebody, by the names of their account: at least one. Its number may be spelled otherwise than the one
+    /// that was asked about, and it may show none at all.
+    Account(Who),
+    /// Nobody has it, or nobody whom messages could be written to.
+    Nobody,
+    /// WhatsApp could not say.
+    Unclear,
 }
 
 /// What WhatsApp shows of somebody.
@@ -45,8 +47,7 @@ pub enum PictureSize {
 /// Somebody on the block list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocked {
-    pub phone: Option<String>,
-    pub lid: Option<String>,
+    pub who: Who,
     pub since: Option<At>,
 }
 
@@ -65,9 +66,9 @@ pub enum AskFailure {
     Lost,
     #[error("WhatsApp did not answer in time")]
     TimedOut,
-    /// WhatsApp's own code.
+    /// WhatsApp's own code, and for how many seconds it wants to be left alone, where it says.
     #[error("WhatsApp refused it with code {code}")]
-    Refused { code: u16 },
+    Refused { code: u16, backoff_s: Option<u32> },
     #[error("{0}")]
     Invalid(String),
     #[error("{0}")]

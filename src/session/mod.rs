@@ -15,8 +15,7 @@
 //! | `groups` | a number's groups: read, changed, and what is told of them |
 //! | `bulk` | jobs: whose turn it is, when, and what is said |
 //! | `script` | a job's templates, filled in |
-//! | `numbers` | who is on WhatsApp, asked once |
-//! | `checks` | the same, asked by callers: few at a time and not too often |
+//! | `lookup` | the one desk where it is asked who is on WhatsApp, and under which address |
 //! | `people` | what callers ask and tell of people |
 //! | `heard` | what is heard of people, on its way into the store |
 //! | `lease` | which process runs which session |
@@ -46,13 +45,12 @@ use crate::preview::Previews;
 
 mod bulk;
 mod carry;
-mod checks;
 mod fetcher;
 pub mod groups;
 mod heard;
 mod inbound;
 mod lease;
-mod numbers;
+mod lookup;
 mod outbox;
 mod people;
 mod reconcile;
@@ -61,8 +59,8 @@ mod send;
 mod task;
 mod timers;
 
-pub use crate::link::{AskFailure, PictureSize};
-pub use checks::Checked;
+pub use crate::link::{AskFailure, Listing, PictureSize};
+pub use lookup::Checked;
 pub use outbox::Verdict;
 pub use people::{AskRefusal, Contact, Named, NotReady, OwnProfile, Portrayed, READ_MAX, ToRead, TypingWish};
 pub use script::Script;
@@ -113,8 +111,7 @@ struct Inner {
     underway: Mutex<HashMap<String, Underway>>,
     /// Chats in which somebody is accepting a message.
     turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
-    numbers: numbers::Numbers,
-    checks: checks::Checks,
+    lookups: lookup::Desk,
     people: people::Desk,
     heard: heard::Heard,
     timers: timers::Timers,
@@ -210,8 +207,7 @@ impl Sessions {
             table: RwLock::default(),
             underway: Mutex::default(),
             turns: Mutex::default(),
-            numbers: numbers::Numbers::default(),
-            checks: checks::Checks::default(),
+            lookups: lookup::Desk::default(),
             people: people::Desk::default(),
             heard,
             timers: timers::Timers::default(),
@@ -432,6 +428,7 @@ impl Sessions {
         let mut table = self.0.table.write();
         table.handles.remove(&row.key);
         self.0.timers.forget(&row.key);
+        self.0.lookups.forget(&row.key);
         let name = (row.tenant.clone(), row.mode, row.id.clone());
         // The name may be a newer session's by now.
         if table.names.get(&name) == Some(&row.key) {

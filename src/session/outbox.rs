@@ -17,6 +17,7 @@ use wapid_core::clock::At;
 use wapid_core::content::Content;
 use wapid_core::crash;
 use wapid_core::id::MessageKey;
+use wapid_core::job::JobId;
 use wapid_core::nack::{BLOCKED, Nack};
 use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
@@ -55,7 +56,8 @@ pub struct Outgoing {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
-    pub is_of_job: bool,
+    /// Of the bulk job and its row, where it is for one.
+    pub job: Option<(JobId, i64)>,
     pub tries: u32,
     /// Of the first failure on our side.
     pub failing_since: Option<At>,
@@ -73,7 +75,7 @@ impl Outgoing {
             to: row.to,
             content: row.content,
             created_at: row.created_at,
-            is_of_job: row.job.is_some(),
+            job: row.job,
             tries: 0,
             failing_since: None,
             silences: 0,
@@ -85,7 +87,8 @@ impl Outgoing {
     fn failed(&mut self, now: At) -> Option<i64> {
         let since = *self.failing_since.get_or_insert(now);
         self.tries += 1;
-        let goes_on = if self.is_of_job { now.since(since) < JOB_TRIES_MS } else { self.tries < TRIES_MAX };
+        let goes_on =
+            if self.job.is_some() { now.since(since) < JOB_TRIES_MS } else { self.tries < TRIES_MAX };
         goes_on.then(|| (FAULT_PAUSE_MS << (2 * self.tries).min(16)).min(FAULT_PAUSE_MAX_MS))
     }
 
@@ -134,12 +137,29 @@ pub struct Context {
     pub epoch: i64,
 }
 
+/// Why a message was not written.
+#[derive(Debug)]
+pub enum NotWritten {
+    Failed(SendFailure),
+    /// It turned out to be for somebody who is not to get it.
+    Unwanted {
+        code: &'static str,
+        error: &'static str,
+    },
+}
+
+impl From<SendFailure> for NotWritten {
+    fn from(failure: SendFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 struct Written {
     chat: String,
     outgoing: Outgoing,
     connection: u64,
     link: Arc<Link>,
-    result: Result<InFlight, SendFailure>,
+    result: Result<InFlight, NotWritten>,
 }
 
 #[derive(Default)]
@@ -180,11 +200,12 @@ impl Outbox {
             let (link, connection, context) = (link.clone(), self.connection, context.clone());
             self.writing.spawn(async move {
                 crash::point("message.taken");
-                let written = write(&context, &chat, &outgoing, &link);
+                let mut outgoing = outgoing;
+                let written = write(&context, &mut outgoing, &link);
                 let result = AssertUnwindSafe(written)
                     .catch_unwind()
                     .await
-                    .unwrap_or_else(|_| Err(SendFailure::Internal("the client panicked".to_owned())));
+                    .unwrap_or_else(|_| Err(SendFailure::Internal("the client panicked".to_owned()).into()));
                 Written { chat, outgoing, connection, link, result }
             });
         }
@@ -241,6 +262,21 @@ impl Outbox {
         if let Some(written) = outgoing.written.take() {
             written.notify_one();
         }
+        let result = match result {
+            Ok(in_flight) => Ok(in_flight),
+            Err(NotWritten::Failed(failure)) => Err(failure),
+            Err(NotWritten::Unwanted { code, error }) => {
+                if self.waiting.contains_key(&chat) {
+                    self.ready.push_back(chat);
+                }
+                let wa_id = outgoing.wa_id.clone();
+                return self.follow(
+                    context,
+                    wa_id,
+                    give_up(context.clone(), outgoing, code, error.to_owned()),
+                );
+            }
+        };
         // After a loss the chat's order is kept: what stands behind waits as well.
         let lost = matches!(result, Err(SendFailure::Lost));
         if !lost && self.waiting.contains_key(&chat) {
@@ -331,15 +367,12 @@ impl Outbox {
     }
 }
 
-/// Writes one message, once the file that it carries is on WhatsApp's servers, and the page that it leads to is
-/// read.
-async fn write(
-    context: &Context,
-    chat: &str,
-    outgoing: &Outgoing,
-    link: &Link,
-) -> Result<InFlight, SendFailure> {
-    let Outgoing { content, wa_id, created_at, .. } = outgoing;
+/// Writes one message, once it is known whose address its number is, the file that it carries is on WhatsApp's
+/// servers, and the page that it leads to is read.
+async fn write(context: &Context, outgoing: &mut Outgoing, link: &Link) -> Result<InFlight, NotWritten> {
+    context.sessions.readdress(&context.owner, outgoing, link).await?;
+    let Outgoing { to, content, wa_id, created_at, .. } = outgoing;
+    let chat = &to.jid();
     let file = context.sessions.carried(&context.owner, content, link).await?;
     let shown = previewed(context, content).await;
     let content = context.sessions.in_time(&context.owner.session, chat, content);
@@ -352,7 +385,7 @@ async fn write(
         wa_id,
         made_at: *created_at,
     };
-    link.transmit(chat, letter).await
+    Ok(link.transmit(chat, letter).await?)
 }
 
 /// The page that a text leads to, where it is wished and can be had. A try after this one may read another: it

@@ -10,8 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use wapid_core::id::ContactId;
+use wapid_core::lookup::Spent;
 use wapid_core::message::MessageName;
-use wapid_core::people::{ChatChange, News, Presence, Spent, TYPING_MAX_MS, Typing, Who, typing_ms};
+use wapid_core::people::{ChatChange, News, Presence, TYPING_MAX_MS, Typing, Who, typing_ms};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::session::{Account, State, Status};
 use wapid_core::store::chats::{ChatRow, Received};
@@ -20,6 +21,7 @@ use wapid_core::store::sessions::SessionRow;
 use wapid_core::store::{StoreError, TenantStore};
 
 use super::Sessions;
+use super::lookup::recipient;
 use super::send::owner_of;
 use crate::link::{AskFailure, Blocked, LastSeen, Link, Person, Picture, PictureSize};
 use crate::portrait::{self, PortraitError};
@@ -32,7 +34,7 @@ const PORTRAITS_AT_ONCE: usize = 2;
 const BLOCKS_PATIENCE: Duration = Duration::from_secs(3);
 
 /// WhatsApp cannot be asked through this session now.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the session is {}: {reason}", .status.as_str())]
 pub struct NotReady {
     pub status: Status,
@@ -45,6 +47,9 @@ pub enum AskRefusal {
     NotReady(#[from] NotReady),
     #[error("the numbers that this session may ask about within an hour are used up")]
     TooManyChecks(Spent),
+    /// For a while: it has been asked too much, or does not answer.
+    #[error("{why}")]
+    LookupRefused { why: AskFailure, retry_in_ms: i64 },
     #[error("there is no such contact")]
     NoContact,
     #[error("the number is not on WhatsApp")]
@@ -211,7 +216,22 @@ impl Sessions {
         to: &Recipient,
         typing: Typing,
     ) -> Result<(), AskRefusal> {
-        Ok(self.ready_link(row)?.show_typing(&to.jid(), typing).await?)
+        let link = self.ready_link(row)?;
+        Ok(link.show_typing(&self.whereabouts(row, to).await?.jid(), typing).await?)
+    }
+
+    /// Where something that is no message goes: to the account behind a number. One that we talk to, under
+    /// whatever spelling, is not asked about.
+    async fn whereabouts(&self, row: &SessionRow, to: &Recipient) -> Result<Recipient, AskRefusal> {
+        let Recipient::Person(phone) = to else { return Ok(to.clone()) };
+        if let Some(who) = self.known_account(&row.tenant, row.mode, phone) {
+            return Ok(recipient(&who).unwrap_or_else(|| to.clone()));
+        }
+        let chat = self.tenant_of(row).chat(&row.key, to).await?;
+        if let Some(known) = chat.and_then(|chat| Recipient::parse(&chat.chat, None).ok()) {
+            return Ok(known);
+        }
+        Ok(recipient(&self.account_of(row, phone).await?).unwrap_or_else(|| to.clone()))
     }
 
     /// Shows somebody that we type or record, for as long as a person would, before a message of so many
@@ -306,9 +326,7 @@ impl Sessions {
     pub async fn portray(&self, row: &SessionRow, named: Named) -> Result<Portrayed, AskRefusal> {
         let link = self.ready_link(row)?;
         let mut contact = self.contact(row, named).await?;
-        if contact.id.is_none() {
-            self.spend_checks(row, 1)?;
-        }
+        self.find_out(row, &mut contact).await?;
         let address = contact.address()?;
         let person = link.person(&address).await?;
         if person.is_none() && contact.row.is_none() {
@@ -321,17 +339,44 @@ impl Sessions {
         if let Some(lid) = person.as_ref().and_then(|person| person.lid.clone()) {
             contact.who.lid.get_or_insert(lid);
         }
-        let is_blocked = link.is_blocked(&address).await?;
+        let is_blocked = link.is_blocked(&contact.who).await?;
         Ok(Portrayed { contact, person, picture, is_blocked })
     }
 
     /// Somebody about whom WhatsApp is to be asked: a number that is not known yet counts as checked.
     async fn asked_for(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
-        let contact = self.contact(row, named).await?;
-        if contact.id.is_none() {
-            self.spend_checks(row, 1)?;
-        }
+        let mut contact = self.contact(row, named).await?;
+        self.find_out(row, &mut contact).await?;
         Ok(contact)
+    }
+
+    /// Asks whose account a number is of which nothing is known yet.
+    async fn find_out(&self, row: &SessionRow, contact: &mut Contact) -> Result<(), AskRefusal> {
+        if contact.id.is_some() {
+            return Ok(());
+        }
+        let Some(phone) = &contact.who.phone else { return Ok(()) };
+        let who = self.account_of(row, phone).await?;
+        if let Some(own) = who.phone.clone().filter(|own| own != phone) {
+            // What is kept of them is kept under their own number.
+            *contact = self.contact(row, Named::Address(Recipient::Person(own))).await?;
+        }
+        contact.who = Who { phone: who.phone, lid: who.lid.or(contact.who.lid.take()) };
+        Ok(())
+    }
+
+    /// Both names of somebody whom WhatsApp wants by both.
+    async fn both_names(
+        &self,
+        row: &SessionRow,
+        link: &Link,
+        contact: &mut Contact,
+    ) -> Result<(), AskRefusal> {
+        contact.who = link.names(&contact.who).await;
+        if let Who { phone: Some(phone), lid: None } = &contact.who {
+            contact.who.lid = self.account_of(row, phone).await?.lid;
+        }
+        Ok(())
     }
 
     /// Where somebody's picture is, large and small.
@@ -365,27 +410,29 @@ impl Sessions {
 
     pub async fn block(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
         let link = self.ready_link(row)?;
-        let contact = self.asked_for(row, named).await?;
-        link.block(&contact.address()?).await?;
+        let mut contact = self.asked_for(row, named).await?;
+        self.both_names(row, &link, &mut contact).await?;
+        link.block(&contact.who).await?;
         Ok(contact)
     }
 
     pub async fn unblock(&self, row: &SessionRow, named: Named) -> Result<Contact, AskRefusal> {
         let link = self.ready_link(row)?;
-        let contact = self.asked_for(row, named).await?;
-        link.unblock(&contact.address()?).await?;
+        let mut contact = self.asked_for(row, named).await?;
+        self.both_names(row, &link, &mut contact).await?;
+        link.unblock(&contact.who).await?;
         Ok(contact)
     }
 
-    pub async fn blocked(&self, row: &SessionRow) -> Result<Arc<[Blocked]>, AskRefusal> {
+    pub async fn blocked(&self, row: &SessionRow) -> Result<Vec<Blocked>, AskRefusal> {
         Ok(self.ready_link(row)?.blocked().await?)
     }
 
-    /// Did this session's account block the recipient? Where that cannot be found out in time it is taken
-    /// for no: WhatsApp itself lets such a message through.
-    pub async fn is_blocked(&self, row: &SessionRow, to: &Recipient) -> bool {
+    /// Did this session's account block the recipient, under any of their names? Where that cannot be found
+    /// out in time it is taken for no: WhatsApp itself lets such a message through.
+    pub(super) async fn is_blocked(&self, row: &SessionRow, who: &Who) -> bool {
         let Ok(link) = self.ready_link(row) else { return false };
-        let asked = tokio::time::timeout(BLOCKS_PATIENCE, link.is_blocked(&to.jid())).await;
+        let asked = tokio::time::timeout(BLOCKS_PATIENCE, link.is_blocked(who)).await;
         matches!(asked, Ok(Ok(true)))
     }
 

@@ -5,14 +5,12 @@
 //! message goes its way and the log tells.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use tokio::sync::watch;
 use wapid_core::clock::At;
 use wapid_core::content::Content;
 use wapid_core::id::{MessageKey, SessionKey};
 use wapid_core::job::JobId;
-use wapid_core::key::Mode;
 use wapid_core::message::{Status as MessageStatus, new_wa_id};
 use wapid_core::people::Typing;
 use wapid_core::phone::Recipient;
@@ -22,19 +20,16 @@ use wapid_core::store::ledger::{Accepted, Idempotency, Intent, Owner, Refused, U
 use wapid_core::store::messages::MessageRow;
 use wapid_core::store::sessions::SessionRow;
 
+use super::lookup::{NoAddress, Urgency};
 use super::outbox::{Outgoing, Verdict};
 use super::people::{NotReady, TypingWish};
-use super::{Command, Handle, Sessions, Turn, Underway, View};
+use super::{Command, Handle, Sessions, Turn, Underway};
 use crate::link::{Link, SendFailure};
 
 /// How long a caller waits for WhatsApp's answer.
 const CALLER_PATIENCE_MS: i64 = 30_000;
 /// Chats that nobody writes to any more are forgotten when there are so many.
 const TURNS_KEPT: usize = 4_096;
-/// How long the question "is this number on WhatsApp?" may take.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-/// Before it is asked again.
-const CHECK_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone)]
 pub struct SendRequest {
@@ -69,8 +64,9 @@ pub enum SendRefusal {
     OptedOut,
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
+    /// It does not look up numbers for a while, or does not answer. When to try again.
     #[error("WhatsApp could not be asked about the number")]
-    CheckFailed,
+    CheckFailed { retry_in_ms: i64 },
     /// The message's file did not get to WhatsApp's servers.
     #[error("the file could not be put on WhatsApp's servers: {0}")]
     FileNotCarried(String),
@@ -96,6 +92,16 @@ impl From<Refused> for SendRefusal {
             Refused::NotReleased => unreachable!("only a job's message is released"),
             Refused::LeaseLost => not_ready("held_by_another_process"),
             Refused::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoAddress> for SendRefusal {
+    fn from(why: NoAddress) -> Self {
+        match why {
+            NoAddress::NotReady(why) => why.into(),
+            NoAddress::NotOnWhatsApp => Self::NotOnWhatsApp,
+            NoAddress::Unasked { retry_in_ms } => Self::CheckFailed { retry_in_ms },
         }
     }
 }
@@ -165,23 +171,26 @@ impl Sessions {
             return Ok(sent);
         }
         let Standing { handle, epoch, link } = self.ready(row)?;
-        if self.is_blocked(row, &request.to).await {
+        // From here on it is the account that WhatsApp names, however the number was written.
+        let owner = owner_of(row);
+        let (to, who) = self.addressed(&owner, &request.to, Urgency::Send).await?;
+        if self.is_blocked(row, &who).await {
             return Err(SendRefusal::Blocked);
         }
-        self.check_number(row, &request.to, handle.view.clone()).await?;
         self.carry_ahead(row, &request.content, link).await?;
         if let Some(wish) = request.typing {
             let what = if request.content.kind() == "voice" { Typing::Recording } else { Typing::Composing };
             let characters = request.content.body.text().chars().count();
-            self.type_first(row, &request.to, wish, characters, what).await;
+            self.type_first(row, &to, wish, characters, what).await;
         }
 
         // Waited for before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
         let (verdict, _) = self.await_verdict(&row.key, &wa_id, None);
         let intent = Intent {
-            owner: owner_of(row),
-            to: request.to.clone(),
+            owner,
+            asked: request.to.phone().cloned(),
+            to: to.clone(),
             content: request.content.clone(),
             wa_id: wa_id.clone(),
             epoch,
@@ -189,7 +198,7 @@ impl Sessions {
             job: None,
         };
         // Rows of a chat and their transmissions queue in one order, whichever task wakes first.
-        let turn = self.turn(&row.key, &request.to);
+        let turn = self.turn(&row.key, &to);
         let turn = turn.lock().await;
         let accepted = self.store().accept(intent).await;
         let (key, created_at) = match accepted {
@@ -212,7 +221,7 @@ impl Sessions {
         let outgoing = Outgoing::of(Unsettled {
             key,
             wa_id: wa_id.clone(),
-            to: request.to,
+            to,
             content: request.content,
             created_at,
             job: None,
@@ -258,51 +267,6 @@ impl Sessions {
             *known = Arc::downgrade(&turn);
             turn
         })
-    }
-
-    /// A connection that is just being replaced is back within a second, and asked then; a session that ended
-    /// meanwhile is not ready.
-    async fn check_number(
-        &self,
-        row: &SessionRow,
-        to: &Recipient,
-        mut view: watch::Receiver<View>,
-    ) -> Result<(), SendRefusal> {
-        let Recipient::Person(phone) = to else { return Ok(()) };
-        let network = network_of(row);
-        let now = self.now();
-        if self.0.numbers.is_known(network, phone, now) {
-            return Ok(());
-        }
-        let asked = async {
-            loop {
-                let link = {
-                    let View { state, link, .. } = &*view.borrow_and_update();
-                    if !matches!(state, State::Ready { .. } | State::Connecting { .. }) {
-                        return Err(NotReady { status: state.status(), reason: state.reason() }.into());
-                    }
-                    link.as_ref().and_then(Weak::upgrade)
-                };
-                if let Some(link) = link
-                    && let Ok(known) = link.is_on_whatsapp(phone.digits()).await
-                {
-                    return Ok(known);
-                }
-                tokio::select! {
-                    changed = view.changed() => changed.map_err(|_| not_ready("removed"))?,
-                    () = tokio::time::sleep(CHECK_PAUSE) => {}
-                }
-            }
-        };
-        match tokio::time::timeout(CHECK_TIMEOUT, asked).await {
-            Ok(Ok(true)) => {
-                self.0.numbers.remember(network, phone, now);
-                Ok(())
-            }
-            Ok(Ok(false)) => Err(SendRefusal::NotOnWhatsApp),
-            Ok(Err(refusal)) => Err(refusal),
-            Err(_) => Err(SendRefusal::CheckFailed),
-        }
     }
 
     /// The answer that a stored message has, or will have.
@@ -382,14 +346,6 @@ impl Sessions {
     }
 }
 
-/// Where a session's numbers are known.
-pub(super) fn network_of(row: &SessionRow) -> &str {
-    match row.mode {
-        Mode::Live => "live",
-        Mode::Test => row.tenant.as_str(),
-    }
-}
-
 pub(super) fn owner_of(row: &SessionRow) -> Owner {
     Owner { tenant: row.tenant.clone(), mode: row.mode, session: row.key.clone(), session_id: row.id.clone() }
 }
@@ -434,6 +390,6 @@ fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
         Err(SendRefusal::Failed { .. }) => "failed",
         Err(SendRefusal::OutcomeUnknown { .. }) => "unknown",
         Err(SendRefusal::FileNotCarried(_) | SendRefusal::FileGone) => "file",
-        Err(SendRefusal::CheckFailed | SendRefusal::Store(_)) => "error",
+        Err(SendRefusal::CheckFailed { .. } | SendRefusal::Store(_)) => "error",
     }
 }

@@ -299,6 +299,13 @@ pub struct Phone<'a> {
     pub phone: String,
 }
 
+impl<'a> Phone<'a> {
+    /// One that is on the sandbox already.
+    pub fn of(caller: &'a Caller, phone: &str) -> Self {
+        Self { caller, phone: phone.to_owned() }
+    }
+}
+
 impl Phone<'_> {
     pub fn path(&self, tail: &str) -> String {
         format!("/api/sandbox/phones/{}{tail}", self.phone)

@@ -1,4 +1,4 @@
-//! What a link can be asked, and what it refuses to send, on a sandbox and without a gateway.
+//! What a link can be asked, on a sandbox and without a gateway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use wacore::store::traits::DeviceStore as _;
-use wapid::link::{ASKED_MAX, Health, Letter, Link, SendFailure, Signal, Timelock, Way, Wiring};
-use wapid_core::clock::{At, Clock};
-use wapid_core::content::Content;
+use wapid::link::{ASKED_MAX, AskFailure, Health, Link, Listing, SendFailure, Signal, Timelock, Way, Wiring};
+use wapid_core::clock::Clock;
 use wapid_core::id::SessionKey;
-use wapid_core::message::new_wa_id;
+use wapid_core::people::Who;
+use wapid_core::phone::Phone;
 use wapid_core::store::{Durability, Store};
 use wapid_keystore::{Keystore, Keystores};
 use wapid_sandbox::{Fault, FaultKind, Sandbox, Storage};
@@ -94,32 +94,21 @@ async fn an_accounts_standing_is_what_whatsapp_says() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_question_asks_for_many_numbers() {
     let Linked { link, .. } = &linked().await;
-    let answers = link.are_on_whatsapp(&[NOBODY, ANA, SHOP, "15550000009", ANA]).await.expect("answers");
-    assert_eq!(answers, [false, true, true, false, true].map(Some));
-    assert!(link.are_on_whatsapp(&[]).await.expect("nothing to ask").is_empty());
-    let refused = link.are_on_whatsapp(&[ANA; ASKED_MAX + 1]).await;
-    assert!(matches!(refused, Err(SendFailure::Invalid(_))), "{refused:?}");
+    let answers = link.look_up(&[NOBODY, ANA, SHOP, "15550000009", ANA]).await.expect("answers");
+    let phones = answers.iter().map(|listing| match listing {
+        Listing::Account(who) => who.phone.as_ref().map(Phone::digits),
+        Listing::Nobody | Listing::Unclear => None,
+    });
+    assert_eq!(phones.collect::<Vec<_>>(), [None, Some(ANA), Some(SHOP), None, Some(ANA)]);
+    assert_eq!((&answers[0], &answers[3]), (&Listing::Nobody, &Listing::Nobody));
+    let refused = link.look_up(&[ANA; ASKED_MAX + 1]).await;
+    assert!(matches!(refused, Err(AskFailure::Invalid(_))), "{refused:?}");
+    // Without the LID, the client would ask once more before it writes to her.
+    let ana = Phone::from_whatsapp(ANA).expect("a number");
+    let names = link.names(&Who { phone: Some(ana), lid: None }).await;
+    assert!(names.lid.is_some_and(|lid| lid.len() == 15));
     link.close().await;
-    assert!(matches!(link.are_on_whatsapp(&[ANA]).await, Err(SendFailure::Lost)));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_to_a_number_that_nobody_has_does_not_leave() {
-    let Linked { sandbox, link, .. } = &linked().await;
-    let (asked, hello) = (Content::text("anybody there?"), Content::text("hello"));
-    let made_at = At(1_700_000_000_000);
-    let letter = |content, wa_id| Letter { content, file: None, thumbnail: None, wa_id, made_at };
-    let (first, second) = (new_wa_id(), new_wa_id());
-    let to = |number: &str| format!("{number}@s.whatsapp.net");
-    let refused = link.transmit(&to(NOBODY), letter(&asked, &first)).await;
-    assert!(matches!(refused.map(|_| ()), Err(SendFailure::NotOnWhatsApp)));
-    // Nobody asked about her either.
-    let sent = link.transmit(&to(ANA), letter(&hello, &second)).await.expect("it leaves");
-    sent.answer().await.expect("it is taken");
-    let shown = sandbox.messages(BOOK, SHOP).await.expect("a phone").messages;
-    let shown: Vec<&str> = shown.iter().map(|message| message.message.as_str()).collect();
-    assert_eq!(shown, ["hello"]);
-    link.close().await;
+    assert_eq!(link.look_up(&[ANA]).await, Err(AskFailure::Lost));
 }
 
 /// What the client changes last is kept, and what it would write afterwards brings nothing back.

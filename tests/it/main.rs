@@ -10,6 +10,7 @@
     reason = "a test that cannot go on panics; one that counts says what"
 )]
 
+mod addresses;
 mod app;
 mod architecture;
 mod bad_input;
@@ -25,6 +26,7 @@ mod kinds;
 mod link;
 mod linking;
 mod log;
+mod lookups;
 mod media;
 mod openapi;
 mod operations;

@@ -238,6 +238,7 @@ pub fn intent(owner: &Owner) -> Intent {
     Intent {
         owner: owner.clone(),
         to: Recipient::Person(phone()),
+        asked: None,
         content: text("hello"),
         wa_id: new_wa_id(),
         epoch: 1,

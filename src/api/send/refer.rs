@@ -8,7 +8,7 @@ use wapid_core::content::{
     is_blank, is_one_emoji,
 };
 use wapid_core::message::{Direction, MessageName, Status};
-use wapid_core::phone::{Country, Recipient};
+use wapid_core::phone::{Country, Phone, Recipient};
 use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
 
@@ -45,10 +45,12 @@ impl Named {
         to: Option<&Recipient>,
     ) -> Result<Self, ApiError> {
         let rows = session.caller.store.messages_named(&session.row.key, id).await?;
+        // A chat is called by its account's number, which people write in both of its spellings.
+        let numbers = to.and_then(Recipient::phone).map(Phone::spellings).unwrap_or_default();
         let is_meant = |row: &&MessageRow| {
             to.is_none_or(|to| {
                 row.chat == to.jid()
-                    || (to.phone().is_some() && row.phone.as_deref() == to.phone().map(|p| p.digits()))
+                    || numbers.iter().any(|number| row.phone.as_deref() == Some(number.digits()))
             })
         };
         let row = rows.iter().find(is_meant).or(rows.first().filter(|_| rows.len() == 1));

@@ -43,6 +43,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
+use wacore::iq::keepalive::KeepaliveSpec;
 use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
 use wacore::net::{
     HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, Transport, TransportEvent,
@@ -51,14 +52,13 @@ use wacore::net::{
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
 use wacore::types::events::EventHandler;
-use wacore::types::lid_pn::LearningSource;
 use wacore_binary::Jid;
 use wapid_core::session::{Account, Rest};
 use wapid_keystore::Keystore;
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
-use whatsapp_rust::{Client, IqError, MexError, MexRequest, RawNodeLease, SendError};
+use whatsapp_rust::{Client, MexError, MexRequest, RawNodeLease, SendError};
 
 use self::group_line::GroupLine;
 use self::inbound::{Hook, Standing};
@@ -68,7 +68,6 @@ use super::acks::Acks;
 use super::dial::{Dial, Proxy};
 use super::fetch::Fetch;
 use super::health::{Health, NewChats, Timelock};
-use super::numbers::{self, Known};
 use super::signals::Ear;
 use super::{Commit, Recall, SendFailure, Signal};
 
@@ -125,7 +124,6 @@ pub struct Link {
     /// Something arrived since the Signal state was last known to be written down.
     unflushed: Arc<AtomicBool>,
     probing: Arc<AtomicBool>,
-    known: Known,
     people: Arc<hearing::People>,
     groups: GroupLine,
     http: Arc<dyn HttpClient>,
@@ -220,7 +218,6 @@ impl Link {
             standing,
             unflushed,
             probing: Arc::default(),
-            known: Known::default(),
             people,
             groups,
             http,
@@ -249,12 +246,11 @@ impl Link {
         account_of(&self.client)
     }
 
-    /// Is anybody there? One cheap question; a socket that does not answer it is dead, and is
-    /// replaced at once. The client's own keepalive needs 30 to 45 s to find out.
+    /// Is anybody there? One ping; a socket that does not answer it is dead, and is replaced at once. The
+    /// client's own keepalive needs 30 to 45 s to find out.
     ///
     /// Returns at once; many who wait in vain ask one question.
     pub fn probe(&self) {
-        let Some(own) = self.client.pn() else { return };
         if self.probing.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -262,54 +258,21 @@ impl Link {
             (self.client.clone(), self.probing.clone(), self.tell.clone(), self.acks.clone());
         // Apart from whoever asks: they are told of the loss in the middle of it.
         tokio::spawn(async move {
-            let question = [own.to_non_ad()];
-            let contacts = client.contacts();
-            let answered = tokio::time::timeout(PROBE_TIMEOUT, contacts.is_on_whatsapp(&question)).await;
-            if !matches!(answered, Ok(Ok(_))) {
+            let ping = client.execute(KeepaliveSpec::with_timeout(PROBE_TIMEOUT));
+            let answered = tokio::time::timeout(PROBE_TIMEOUT, ping).await;
+            // A refusal is an answer as well.
+            let is_dead = match answered {
+                Ok(Ok(())) => false,
+                Ok(Err(error)) => matches!(failure_of(SendError::Iq(error)), SendFailure::Lost),
+                Err(_) => true,
+            };
+            if is_dead {
                 tell(Signal::Down);
                 client.reconnect_immediately().await;
                 acks.lose_all();
             }
             probing.store(false, Ordering::Release);
         });
-    }
-
-    /// Is this number on WhatsApp? One question to the server.
-    ///
-    /// # Errors
-    /// Those of [`Self::are_on_whatsapp`], and [`SendFailure::Internal`] when WhatsApp could not look it up.
-    pub async fn is_on_whatsapp(&self, digits: &str) -> Result<bool, SendFailure> {
-        let answer = self.are_on_whatsapp(&[digits]).await?.into_iter().next().flatten();
-        answer.ok_or_else(|| SendFailure::Internal("WhatsApp could not look up a number".to_owned()))
-    }
-
-    /// Which of these numbers are on WhatsApp, in the order asked? `None` for one that WhatsApp could not
-    /// look up. One question to the server for up
-    /// to [`ASKED_MAX`](super::ASKED_MAX) of them.
-    ///
-    /// # Errors
-    /// [`SendFailure::Lost`]; [`SendFailure::Internal`] when WhatsApp does not look up numbers now;
-    /// [`SendFailure::Invalid`] for too many, or for what is no number.
-    pub async fn are_on_whatsapp(&self, numbers: &[&str]) -> Result<Vec<Option<bool>>, SendFailure> {
-        if numbers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let question = numbers::question(numbers)?;
-        let answer = self.while_open(IqError::NotConnected, self.client.query_usync(question)).await;
-        let answer = answer.map_err(|error| failure_of(SendError::Iq(error)))?;
-        for (lid, phone) in numbers::lids(&answer) {
-            // Without it the client asks once more before it sends.
-            let _ = self.client.add_lid_pn_mapping(&lid.user, &phone.user, LearningSource::Usync).await;
-        }
-        let answers = numbers::answers(numbers, &answer)?;
-        self.known.add(
-            numbers
-                .iter()
-                .zip(&answers)
-                .filter(|(_, is_on)| **is_on == Some(true))
-                .map(|(number, _)| *number),
-        );
-        Ok(answers)
     }
 
     /// What WhatsApp says of this account's standing. What it does not say is not known; that is no

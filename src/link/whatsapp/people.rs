@@ -23,7 +23,7 @@ use super::Link;
 use super::send::failure_of;
 use crate::link::SendFailure;
 use crate::link::numbers;
-use crate::link::people::{AskFailure, Blocked, LastSeen, Looked, Person, Picture, PictureSize};
+use crate::link::people::{AskFailure, Blocked, LastSeen, Listing, Person, Picture, PictureSize};
 
 /// How long WhatsApp gets to answer one question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,25 +38,53 @@ const PICTURE_MAX: usize = 4 << 20;
 type Result<T, E = AskFailure> = std::result::Result<T, E>;
 
 impl Link {
-    /// Looks up numbers: whether each is on WhatsApp, and under which address. One question for up to
-    /// [`ASKED_MAX`](crate::link::ASKED_MAX) of them.
+    /// Looks up numbers, in the order given: one question for up to
+    /// [`ASKED_MAX`](crate::link::ASKED_MAX) of them. How often it may be put is others' to know.
     ///
     /// # Errors
     /// [`AskFailure`], also when WhatsApp does not look up numbers now.
-    pub async fn look_up(&self, numbers: &[&str]) -> Result<Vec<Looked>> {
-        let question = numbers::question(numbers).map_err(|error| AskFailure::Invalid(error.to_string()))?;
+    pub async fn look_up(&self, numbers: &[&str]) -> Result<Vec<Listing>> {
+        let question = numbers::question(numbers)?;
         let answer = self
             .ask(ANSWER_TIMEOUT, async { self.client.query_usync(question).await.map_err(of_iq) })
             .await?;
-        for (lid, phone) in numbers::lids(&answer) {
-            // Without it the client asks once more before it sends.
-            let _ = self.client.add_lid_pn_mapping(&lid.user, &phone.user, LearningSource::Usync).await;
+        let listings = numbers::listings(numbers, &answer).map_err(|error| match error.code {
+            Some(code) => AskFailure::Refused { code, backoff_s: error.backoff },
+            None => AskFailure::Internal("WhatsApp does not look up numbers now".to_owned()),
+        })?;
+        for listing in &listings {
+            if let Listing::Account(who) = listing {
+                self.introduce(who).await;
+            }
         }
-        let looked =
-            numbers::looked(numbers, &answer).map_err(|error| AskFailure::Internal(error.to_string()))?;
-        let present = numbers.iter().zip(&looked).filter(|(_, looked)| looked.exists == Some(true));
-        self.known.add(present.map(|(number, _)| *number));
-        Ok(looked)
+        Ok(listings)
+    }
+
+    /// Tells the client both names of somebody. Without them whatsapp-rust 0.7.0 asks WhatsApp for the LID
+    /// once more before it writes to them, and the block list does not lead to their number.
+    pub async fn introduce(&self, who: &Who) {
+        let (Some(phone), Some(lid)) = (&who.phone, &who.lid) else { return };
+        let known = self.client.get_lid_pn_entry(&Jid::pn(phone.digits())).await;
+        if !matches!(known, Ok(Some(entry)) if *entry.lid == **lid) {
+            let learned = self.client.add_lid_pn_mapping(lid, phone.digits(), LearningSource::Usync).await;
+            // It asks by itself then.
+            let _ = learned.inspect_err(|_| debug!("Somebody's LID was not written down"));
+        }
+    }
+
+    /// Has the client met whoever has this number? Then it knows their LID.
+    pub async fn knows(&self, phone: &Phone) -> bool {
+        matches!(self.client.get_lid_pn_entry(&Jid::pn(phone.digits())).await, Ok(Some(_)))
+    }
+
+    /// Both names of somebody, where this link knows one for the other.
+    pub async fn names(&self, who: &Who) -> Who {
+        let jid = match (&who.phone, &who.lid) {
+            (Some(phone), None) => Jid::pn(phone.digits()),
+            (None, Some(lid)) => Jid::lid(lid.as_str()),
+            _ => return who.clone(),
+        };
+        who_of(&self.client, &jid).await
     }
 
     /// Blue ticks: tells who wrote these messages that they were read. In a group, `writer` wrote them all.
@@ -156,7 +184,7 @@ impl Link {
             })
             .await?;
         if answer.status_code != 200 {
-            return Err(AskFailure::Refused { code: answer.status_code });
+            return Err(AskFailure::Refused { code: answer.status_code, backoff_s: None });
         }
         if answer.body.len() > PICTURE_MAX {
             return Err(AskFailure::Internal(format!("the picture is larger than {PICTURE_MAX} bytes")));
@@ -164,36 +192,41 @@ impl Link {
         Ok(answer.body.into())
     }
 
-    /// The number and the LID of somebody, as far as this link knows or can ask.
-    async fn both_names(&self, who: &Jid) -> Result<()> {
-        let known = self.client.get_lid_pn_entry(who).await;
-        if who.is_pn() && !matches!(known, Ok(Some(_))) {
-            self.look_up(&[who.user.as_str()]).await?;
-        }
-        Ok(())
-    }
-
     /// Blocks somebody. WhatsApp wants their number and their LID.
-    pub async fn block(&self, who: &str) -> Result<()> {
-        let who = jid(who)?;
-        self.both_names(&who).await?;
+    pub async fn block(&self, who: &Who) -> Result<()> {
+        let who = self.introduced(who).await?;
         self.ask(ANSWER_TIMEOUT, async { self.client.blocking().block(&who).await.map_err(of_blocking) })
             .await?;
         self.people.blocks.forget();
         Ok(())
     }
 
-    pub async fn unblock(&self, who: &str) -> Result<()> {
-        let who = jid(who)?;
-        self.both_names(&who).await?;
+    pub async fn unblock(&self, who: &Who) -> Result<()> {
+        let who = self.introduced(who).await?;
         self.ask(ANSWER_TIMEOUT, async { self.client.blocking().unblock(&who).await.map_err(of_blocking) })
             .await?;
         self.people.blocks.forget();
         Ok(())
     }
 
-    /// Whom this account blocked: asked once per connection, and again when WhatsApp says that it changed.
-    pub async fn blocked(&self) -> Result<Arc<[Blocked]>> {
+    /// Somebody's address, once the client knows all their names.
+    async fn introduced(&self, who: &Who) -> Result<Jid> {
+        self.introduce(who).await;
+        jid(&who.chat().ok_or_else(|| AskFailure::Invalid("nobody is named".to_owned()))?)
+    }
+
+    /// Whom this account blocked, by every name that is known of them by now.
+    pub async fn blocked(&self) -> Result<Vec<Blocked>> {
+        let mut blocked = self.block_list().await?.to_vec();
+        for one in blocked.iter_mut().filter(|one| one.who.phone.is_none() || one.who.lid.is_none()) {
+            one.who = self.names(&one.who).await;
+        }
+        Ok(blocked)
+    }
+
+    /// The block list as WhatsApp tells it: asked for once per connection, and again when WhatsApp says that
+    /// it changed.
+    pub async fn block_list(&self) -> Result<Arc<[Blocked]>> {
         self.people
             .blocks
             .list(|| async {
@@ -204,10 +237,8 @@ impl Link {
                     .await?;
                 let mut blocked = Vec::with_capacity(entries.len());
                 for entry in entries {
-                    let who = who_of(&self.client, &entry.jid).await;
                     blocked.push(Blocked {
-                        phone: who.phone.map(|phone| phone.digits().to_owned()),
-                        lid: who.lid,
+                        who: who_of(&self.client, &entry.jid).await,
                         since: entry.timestamp.and_then(|t| i64::try_from(t).ok()).map(|t| At(t * 1000)),
                     });
                 }
@@ -216,26 +247,18 @@ impl Link {
             .await
     }
 
-    /// Did this account block whoever has this JID?
+    /// Did this account block this person, under any of their names?
     ///
     /// # Errors
     /// [`AskFailure`] when the block list is not known and cannot be asked for.
-    pub async fn is_blocked(&self, who: &str) -> Result<bool> {
-        let who = jid(who)?;
-        if !who.is_pn() && !who.is_lid() {
-            return Ok(false);
-        }
-        let blocked = self.blocked().await?;
+    pub async fn is_blocked(&self, who: &Who) -> Result<bool> {
+        let blocked = self.block_list().await?;
         if blocked.is_empty() {
             return Ok(false);
         }
-        let who = who_of(&self.client, &who).await;
-        Ok(blocked.iter().any(|one| {
-            let has_number = one
-                .phone
-                .as_deref()
-                .is_some_and(|phone| who.phone.as_ref().is_some_and(|known| known.digits() == phone));
-            has_number || one.lid.is_some() && one.lid == who.lid
+        let who = self.names(who).await;
+        Ok(blocked.iter().any(|Blocked { who: one, .. }| {
+            one.phone.is_some() && one.phone == who.phone || one.lid.is_some() && one.lid == who.lid
         }))
     }
 
@@ -350,7 +373,7 @@ fn jid(text: &str) -> Result<Jid> {
 
 fn of_iq(error: IqError) -> AskFailure {
     match error {
-        IqError::ServerError { code, .. } => AskFailure::Refused { code },
+        IqError::ServerError { code, backoff, .. } => AskFailure::Refused { code, backoff_s: backoff },
         IqError::Timeout => AskFailure::TimedOut,
         other => match failure_of(SendError::Iq(other)) {
             SendFailure::Lost => AskFailure::Lost,

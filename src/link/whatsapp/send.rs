@@ -29,6 +29,9 @@ impl Link {
     /// Encrypts and writes one message. The answer comes later, through [`InFlight::answer`]; what
     /// is written first arrives first.
     ///
+    /// `to` is the address of somebody: to a number that nobody has, whatsapp-rust 0.7.0 sends a message whose
+    /// only copy is for our own phone, and says it worked.
+    ///
     /// # Errors
     /// [`SendFailure`]; only `Lost` may have reached WhatsApp.
     pub async fn transmit(&self, to: &str, letter: Letter<'_>) -> Result<InFlight, SendFailure> {
@@ -40,7 +43,6 @@ impl Link {
         let message = convert::to_wire(content, file, thumbnail, to, made_at.0)?;
         let to: Jid =
             to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
-        self.check_number(&to).await?;
         self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
@@ -53,19 +55,6 @@ impl Link {
                 Err(groups::refusal(&error).filter(|_| is_group).unwrap_or_else(|| failure_of(error)))
             }
         }
-    }
-
-    /// To a number that nobody has, whatsapp-rust 0.7.0 sends a message whose only copy is for our own
-    /// phone, says it worked, and leaves it to the server to answer 404. So a number that neither we
-    /// nor the client's LIDs know is asked for here; the client has one question less for it then.
-    async fn check_number(&self, to: &Jid) -> Result<(), SendFailure> {
-        if !to.is_pn()
-            || self.known.has(&to.user)
-            || matches!(self.client.get_lid_pn_entry(to).await, Ok(Some(_)))
-        {
-            return Ok(());
-        }
-        if self.is_on_whatsapp(&to.user).await? { Ok(()) } else { Err(SendFailure::NotOnWhatsApp) }
     }
 
     /// A received message may have given us a new ratchet key, which whatsapp-rust 0.7.0 lets a reply

@@ -50,9 +50,6 @@ struct Places {
 struct Notes {
     /// The restriction whose end has been asked for.
     asked_about: Option<At>,
-    /// Questions about numbers in a row that WhatsApp did not answer, and when the next may be asked.
-    unanswered_questions: u32,
-    ask_again: Option<At>,
 }
 
 /// How a runner is told to look again.

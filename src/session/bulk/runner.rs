@@ -1,6 +1,7 @@
 //! What one runner does until nothing is left for a while.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,6 +14,7 @@ use wapid_core::crash;
 use wapid_core::job::{Hold, JobId, Outcome, Plan};
 use wapid_core::message::new_wa_id;
 use wapid_core::pacing::{Draw, due, next_midnight, zone_of};
+use wapid_core::people::Who;
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::recipient::Fields;
 use wapid_core::session::State;
@@ -21,10 +23,12 @@ use wapid_core::store::jobs::{Active, Agenda, Waiting};
 use wapid_core::store::ledger::{Accepted, BLOCKED, Dismissal, Intent, JobPart, Refused, Unsettled};
 use wapid_core::store::sessions::SessionRow;
 
+use super::check::itself;
 use super::{Bell, Notes, wake_key};
+use crate::session::lookup::{SAME_ACCOUNT, recipient};
 use crate::session::outbox::{Outgoing, Verdict};
 use crate::session::script::Script;
-use crate::session::send::{network_of, owner_of};
+use crate::session::send::owner_of;
 use crate::session::{Command, Sessions, View};
 
 /// What is due later than this is left to the queue, so that a session that waits for tomorrow costs
@@ -73,11 +77,12 @@ pub(super) struct Runner {
     scripts: HashMap<JobId, Script>,
     pub(super) waiting: HashMap<JobId, VecDeque<Waiting>>,
     unanswered: JoinSet<Option<Verdict>>,
-    pub(super) last_question: Option<At>,
     /// Numbers that were not on WhatsApp when they were asked for together with others.
     pub(super) absent: HashMap<Phone, At>,
     /// How often WhatsApp could not look up a number.
     pub(super) unclear: HashMap<Phone, u32>,
+    /// Accounts that got a job's message under another number than theirs, since its queue was read.
+    reached: HashMap<JobId, HashSet<Phone>>,
     pub(super) notes: Notes,
 }
 
@@ -98,9 +103,9 @@ impl Runner {
             scripts: HashMap::new(),
             waiting: HashMap::new(),
             unanswered: JoinSet::new(),
-            last_question: None,
             absent: HashMap::new(),
             unclear: HashMap::new(),
+            reached: HashMap::new(),
             notes,
         }
     }
@@ -192,6 +197,7 @@ impl Runner {
     fn look_again(&mut self) {
         self.agenda = None;
         self.waiting.clear();
+        self.reached.clear();
     }
 
     async fn hear(&mut self, verdict: Verdict) {
@@ -255,15 +261,23 @@ impl Runner {
             self.dismiss(&id, &recipient, Outcome::Skipped, "OPTED_OUT", "opted out").await?;
             return Ok(Next::Again);
         }
-        if self.sessions.is_blocked(&self.row, &Recipient::Person(recipient.phone.clone())).await {
-            let why = "blocked by this account";
-            self.dismiss(&id, &recipient, Outcome::Skipped, "RECIPIENT_BLOCKED", why).await?;
+        if self.is_reached(&id, &recipient) {
+            self.dismiss(&id, &recipient, Outcome::Skipped, SAME_ACCOUNT.0, SAME_ACCOUNT.1).await?;
             return Ok(Next::Again);
         }
-        if check_numbers && let Some(next) = self.check(place, &recipient).await? {
-            return Ok(next);
+        let who = if check_numbers {
+            match self.check(place, &recipient).await? {
+                ControlFlow::Continue(who) => who,
+                ControlFlow::Break(next) => return Ok(next),
+            }
+        } else {
+            self.known_account(&recipient).unwrap_or_else(|| itself(&recipient))
+        };
+        if let Some((code, why)) = self.unwanted(&id, &recipient, &who).await? {
+            self.dismiss(&id, &recipient, Outcome::Skipped, code, why).await?;
+            return Ok(Next::Again);
         }
-        self.release(place).await
+        self.release(place, &who).await
     }
 
     /// The job whose turn comes first, and when, with a recipient in its queue. No agenda afterwards
@@ -275,6 +289,7 @@ impl Runner {
             let id = &agenda.jobs[place].id;
             let queue = self.waiting.entry(id.clone()).or_default();
             if queue.is_empty() {
+                self.reached.remove(id);
                 queue.extend(self.sessions.store().waiting(id, PAGE).await?);
                 if agenda.strikes > 0 {
                     // Whoever was refused may be the reason: the others first.
@@ -366,7 +381,7 @@ impl Runner {
 
     /// Takes the recipient whose turn it is, its quota and its message's row in one transaction, then hands
     /// the message over. Where no pause is wanted, those behind it come along.
-    async fn release(&mut self, place: usize) -> Result<Next, StoreError> {
+    async fn release(&mut self, place: usize, who: &Who) -> Result<Next, StoreError> {
         let agenda = self.agenda.as_ref().expect("it names the job");
         let Active { id, plan, .. } = agenda.jobs[place].clone();
         let Some(handle) = self.sessions.handle(&self.row.key) else { return Ok(Next::End(None)) };
@@ -374,7 +389,9 @@ impl Runner {
         let room = if plan.delay.max_ms == 0 { UNANSWERED_MAX - self.unanswered.len() } else { 1 };
         let mut drafts = Vec::new();
         for recipient in self.waiting[&id].iter().take(room).cloned().collect::<Vec<_>>() {
-            if !drafts.is_empty() && !self.may_come_along(&plan, &recipient) {
+            // The account of the first is called so, and has got its message then.
+            let is_first = who.phone.as_ref() == Some(&recipient.phone);
+            if !drafts.is_empty() && (is_first || !self.may_come_along(&id, &plan, &recipient).await) {
                 break;
             }
             let script = self.scripts.entry(id.clone()).or_insert_with(|| Script::of(&plan));
@@ -394,11 +411,14 @@ impl Runner {
             return Ok(Next::Again);
         }
         let draw = Draw::random();
+        // Whoever comes along is called as in the list.
+        let mut first = recipient(who);
         let accepting = drafts.into_iter().map(|(recipient, content)| {
-            let to = Recipient::Person(recipient.phone.clone());
+            let to = first.take().unwrap_or_else(|| Recipient::Person(recipient.phone.clone()));
             let intent = Intent {
                 owner: owner_of(&self.row),
                 to: to.clone(),
+                asked: Some(recipient.phone),
                 content,
                 wa_id: new_wa_id(),
                 epoch,
@@ -429,14 +449,17 @@ impl Runner {
                 }
             };
             crash::point("job.released");
-            let Intent { to, content, wa_id, .. } = intent;
-            let mut outgoing =
-                Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job: Some(id.clone()) });
+            let Intent { to, asked, content, wa_id, job, .. } = intent;
+            if let Some(account) = to.phone().filter(|account| Some(*account) != asked.as_ref()) {
+                self.reached.entry(id.clone()).or_default().insert(account.clone());
+            }
+            let job = job.map(|part| (part.job, part.seq));
+            let seq = job.as_ref().map(|(_, seq)| *seq);
+            let mut outgoing = Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job });
             written = outgoing.written.insert(Arc::default()).clone().into();
             let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
             drop(turn);
             crash::point("job.handed");
-            let seq = intent.job.map(|part| part.seq);
             if let Some(queue) = self.waiting.get_mut(&id) {
                 queue.retain(|waiting| Some(waiting.seq) != seq);
             }
@@ -467,11 +490,22 @@ impl Runner {
         Ok(Next::Again)
     }
 
+    /// Did another row of the list lead to this one's account?
+    fn is_reached(&self, job: &JobId, recipient: &Waiting) -> bool {
+        recipient.is_reached || self.reached.get(job).is_some_and(|all| all.contains(&recipient.phone))
+    }
+
     /// Is nothing to be asked or told about a recipient behind the one whose turn it is?
-    fn may_come_along(&self, plan: &Plan, recipient: &Waiting) -> bool {
-        let is_known =
-            || self.sessions.0.numbers.is_known(network_of(&self.row), &recipient.phone, self.sessions.now());
-        !recipient.opted_out && (!plan.check_numbers || is_known())
+    async fn may_come_along(&self, job: &JobId, plan: &Plan, recipient: &Waiting) -> bool {
+        if recipient.opted_out || self.is_reached(job, recipient) {
+            return false;
+        }
+        let who = match self.known_account(recipient) {
+            Some(who) if who.phone.as_ref() == Some(&recipient.phone) => who,
+            None if !plan.check_numbers => itself(recipient),
+            _ => return false,
+        };
+        !self.sessions.is_blocked(&self.row, &who).await
     }
 
     async fn refused(&mut self, place: usize, refused: Refused) -> Result<Next, StoreError> {

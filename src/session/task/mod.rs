@@ -279,7 +279,7 @@ impl Task {
     /// So that the first send need not wait for the answer.
     fn ask_for_blocks(&self) {
         if let Some(link) = self.link.clone() {
-            tokio::spawn(async move { link.blocked().await });
+            tokio::spawn(async move { link.block_list().await });
         }
     }
 
@@ -559,7 +559,10 @@ impl Task {
             Ok(rows) => {
                 let mut waiting = self.outbox.take_waiting();
                 for row in rows {
-                    let (_, first) = self.sessions.await_verdict(&self.row.key, &row.wa_id, row.job.as_ref());
+                    let (_, first) = {
+                        let job = row.job.as_ref().map(|(job, _)| job);
+                        self.sessions.await_verdict(&self.row.key, &row.wa_id, job)
+                    };
                     let waited = waiting.remove(&row.key);
                     let Some(outgoing) = waited.or_else(|| first.then(|| Outgoing::of(row))) else {
                         continue;

@@ -177,7 +177,7 @@ impl Task {
 /// A job outlives the loss of its link: its message goes again, under the same id, when the number is linked
 /// again. Every other one has failed, and whoever waits for its verdict hears so at once.
 async fn strand(context: Context, outgoing: Outgoing) -> Ended {
-    if outgoing.is_of_job {
+    if outgoing.job.is_some() {
         context.sessions.abandon(&outgoing.wa_id);
         return Ended::Settled;
     }

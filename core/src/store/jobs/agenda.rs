@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::clock::At;
-use crate::id::{SessionKey, TenantId};
+use crate::id::{MessageKey, SessionKey, TenantId};
 use crate::job::{Hold, JobId, Plan, Restriction};
 use crate::key::Mode;
 use crate::pacing::{Draw, Windows};
-use crate::phone::Phone;
+use crate::phone::{Phone, Recipient};
 use crate::store::tx::{Tx, Value, values};
 use crate::store::{Result, Store};
 
@@ -54,6 +54,8 @@ pub struct Waiting {
     /// Messages that were made for them before.
     pub attempts: i64,
     pub opted_out: bool,
+    /// Another row of the list led to this number's account, and got the message.
+    pub is_reached: bool,
 }
 
 pub(super) const CONTEXT: &str = "SELECT t.time_zone, o.windows, t.daily_limit AS tenant_limit,
@@ -67,9 +69,13 @@ pub(super) const ACTIVE: &str = "SELECT id, plan, not_before, hold, released_at,
     WHERE session_key = $1 AND state IN ('pending', 'running')
     ORDER BY COALESCE(released_at, 0), id";
 
-/// The inner part asks for nothing that the index of those who wait does not hold.
+/// The inner part asks for nothing that the index of those who wait does not hold. `|| ''` has one person's
+/// messages read, not all of the job's.
 pub(super) const NEXT: &str =
-    "SELECT r.seq, r.phone, r.fields, r.variant, r.attempts, o.phone IS NOT NULL AS opted_out
+    "SELECT r.seq, r.phone, r.fields, r.variant, r.attempts, o.phone IS NOT NULL AS opted_out,
+        EXISTS (SELECT 1 FROM messages m WHERE m.phone = r.phone AND m.tenant_id = j.tenant_id AND m.mode = j.mode
+            AND m.job_id || '' = j.id AND m.job_seq <> r.seq
+            AND (m.status <> 'failed' OR m.error_code = 'OUTCOME_UNKNOWN')) AS is_reached
     FROM (SELECT job_id, seq FROM recipients WHERE job_id = $1 AND state = 'queued' ORDER BY seq LIMIT $2) n
     JOIN jobs j ON j.id = n.job_id
     JOIN recipients r ON r.job_id = n.job_id AND r.seq = n.seq
@@ -88,6 +94,14 @@ pub(super) const DUE: &str =
 
 pub(super) const MET: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
     AND status IN ('received', 'delivered', 'read', 'played') LIMIT 1";
+
+/// Whether a job has a message to an account, made for another row of its list, that arrived or may have.
+pub(super) const REACHED: &str = "SELECT key FROM messages WHERE phone = $1 AND tenant_id = $2 AND mode = $3
+    AND job_id || '' = $4 AND job_seq <> $5 AND (status <> 'failed' OR error_code = 'OUTCOME_UNKNOWN') LIMIT 1";
+
+/// A message that is on its way gets the address of the account that its number led to.
+const READDRESS: &str = "UPDATE messages SET chat = $4, phone = $5, lid = $6
+    WHERE tenant_id = $1 AND mode = $2 AND key = $3 AND pending";
 
 type StoredActive = (JobId, String, At, Option<Hold>, Option<At>, i64);
 
@@ -155,13 +169,13 @@ impl Store {
 
     /// The next recipients of a job, in order.
     pub async fn waiting(&self, job: &JobId, limit: i64) -> Result<Vec<Waiting>> {
-        type Row = (i64, Option<Phone>, Option<String>, i64, i64, bool);
+        type Row = (i64, Option<Phone>, Option<String>, i64, i64, bool, bool);
         let rows: Vec<Row> = self.db.rows(NEXT, values![job.as_str(), limit]).await?;
         Ok(rows
             .into_iter()
-            .filter_map(|(seq, phone, fields, variant, attempts, opted_out)| {
+            .filter_map(|(seq, phone, fields, variant, attempts, opted_out, is_reached)| {
                 let variant = usize::try_from(variant).unwrap_or(0);
-                Some(Waiting { seq, phone: phone?, fields, variant, attempts, opted_out })
+                Some(Waiting { seq, phone: phone?, fields, variant, attempts, opted_out, is_reached })
             })
             .collect())
     }
@@ -221,6 +235,35 @@ impl Store {
     pub async fn was_met(&self, tenant: &TenantId, mode: Mode, phone: &Phone) -> Result<bool> {
         let place = values![phone.digits(), tenant.as_str(), mode.as_str()];
         Ok(!self.db.rows::<(String,)>(MET, place).await?.is_empty())
+    }
+
+    /// Did a job write to this account for another row of its list, or may it have?
+    pub async fn has_reached(
+        &self,
+        tenant: &TenantId,
+        mode: Mode,
+        (job, seq): (&JobId, i64),
+        account: &Phone,
+    ) -> Result<bool> {
+        let place = values![account.digits(), tenant.as_str(), mode.as_str(), job.as_str(), seq];
+        Ok(!self.db.rows::<(String,)>(REACHED, place).await?.is_empty())
+    }
+
+    /// Gives a message without a verdict another address: its number led to an account that is called
+    /// otherwise, which was not known when it was accepted.
+    pub async fn readdress(
+        &self,
+        tenant: &TenantId,
+        mode: Mode,
+        key: &MessageKey,
+        to: &Recipient,
+    ) -> Result<()> {
+        let lid = match to {
+            Recipient::Hidden(lid) => Some(lid.as_str()),
+            Recipient::Person(_) | Recipient::Group(_) => None,
+        };
+        let phone = to.phone().map(Phone::digits);
+        self.run(READDRESS, values![tenant.as_str(), mode.as_str(), key.as_str(), to.jid(), phone, lid]).await
     }
 
     async fn run(&self, sql: &'static str, values: Vec<Value>) -> Result<()> {

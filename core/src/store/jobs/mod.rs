@@ -11,7 +11,7 @@ pub use read::{JobFilter, JobRow, Outlook, RecipientRow, Tally};
 
 #[cfg(test)]
 mod tests {
-    use super::agenda::{ACTIVE, CONTEXT, DUE, HOLD, MET, NEXT, UNHOLD};
+    use super::agenda::{ACTIVE, CONTEXT, DUE, HOLD, MET, NEXT, REACHED, UNHOLD};
     use super::make::{KEY_TAKEN, UNFINISHED};
     use super::read::{JOB, OUTLOOK, PAGE, UNDERWAY, USED};
     use crate::store::plan::Plans;
@@ -28,8 +28,11 @@ mod tests {
             (USED, ""),
             (CONTEXT, ""),
             (ACTIVE, ""),
-            // The first of those who wait, in order.
-            (NEXT, "recipients_queued (job_id=? AND state=?)"),
+            // The first of those who wait, in order; and each one's messages.
+            (
+                NEXT,
+                "recipients_queued (job_id=? AND state=?); messages_by_phone (phone=? AND tenant_id=? AND mode=?)",
+            ),
             (HOLD, ""),
             (UNHOLD, ""),
             (UNFINISHED, "jobs_by_session (session_key=? AND state=?)"),
@@ -37,12 +40,13 @@ mod tests {
             (DUE, "jobs_active (not_before<?)"),
             // One person's messages.
             (MET, "messages_by_phone (phone=? AND tenant_id=? AND mode=?)"),
+            (REACHED, "messages_by_phone (phone=? AND tenant_id=? AND mode=?)"),
             // What is not answered yet is as much as a session can send at once.
             (UNDERWAY, "messages_pending (session_key=?)"),
             // From the cursor on, a page's length.
             (PAGE, "recipients (job_id=? AND seq>?)"),
         ] {
-            let walks: Vec<&str> = Some(walk).filter(|walk| !walk.is_empty()).into_iter().collect();
+            let walks: Vec<&str> = walk.split("; ").filter(|walk| !walk.is_empty()).collect();
             let wide = plans.wide_steps(sql, "", &walks).await;
             assert!(wide.is_empty(), "{sql}: {wide:?}");
         }

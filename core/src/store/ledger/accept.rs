@@ -301,12 +301,14 @@ async fn leave_out_opted_out<'a>(
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
-    fn person<'a>(one: &Candidate<'a>) -> Option<(&'a str, &'static str, &'a str)> {
+    /// Of the account, and as somebody wrote it: whoever asked to be left alone under either is.
+    fn numbers<'a>(one: &Candidate<'a>) -> impl Iterator<Item = (&'a str, &'static str, &'a str)> + use<'a> {
         let owner = &one.intent.owner;
-        let phone = one.intent.to.phone().filter(|_| one.opt_out_all && one.intent.job.is_none())?;
-        Some((owner.tenant.as_str(), owner.mode.as_str(), phone.digits()))
+        let counts = one.opt_out_all && one.intent.job.is_none();
+        let numbers = one.intent.to.phone().into_iter().chain(&one.intent.asked).filter(move |_| counts);
+        numbers.map(|phone| (owner.tenant.as_str(), owner.mode.as_str(), phone.digits()))
     }
-    let asked: BTreeSet<_> = candidates.iter().filter_map(person).collect();
+    let asked: BTreeSet<_> = candidates.iter().flat_map(numbers).collect();
     if asked.is_empty() {
         return Ok(candidates);
     }
@@ -316,7 +318,7 @@ async fn leave_out_opted_out<'a>(
         out.iter().map(|(tenant, mode, phone)| (tenant.as_str(), mode.as_str(), phone.as_str())).collect();
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
-        if person(&one).is_some_and(|person| out.contains(&person)) {
+        if numbers(&one).any(|number| out.contains(&number)) {
             done[one.place] = Done::Accept(Err(Refused::OptedOut));
         } else {
             left.push(one);

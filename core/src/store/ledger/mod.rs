@@ -90,6 +90,8 @@ pub struct Owner {
 pub struct Intent {
     pub owner: Owner,
     pub to: Recipient,
+    /// The number as somebody wrote it, which may not be that of the account that it leads to.
+    pub asked: Option<Phone>,
     pub content: Content,
     /// Chosen before sending, kept for ever: a resend after a crash carries the same.
     pub wa_id: String,
@@ -270,7 +272,8 @@ pub struct Unsettled {
     pub to: Recipient,
     pub content: Content,
     pub created_at: At,
-    pub job: Option<JobId>,
+    /// The bulk job and the row of its list that it is for.
+    pub job: Option<(JobId, i64)>,
 }
 
 /// The writer's handle. Cheap to clone.
@@ -455,7 +458,7 @@ impl Store {
 
 const CLAIM: &str = "UPDATE messages SET claimed_epoch = $2
      WHERE session_key = $1 AND pending AND claimed_epoch <= $2
-     RETURNING key, wa_id, chat, content, created_at, job_id";
+     RETURNING key, wa_id, chat, content, created_at, job_id, job_seq";
 
 #[derive(sqlx::FromRow)]
 struct UnsettledRow {
@@ -465,6 +468,7 @@ struct UnsettledRow {
     content: String,
     created_at: At,
     job_id: Option<JobId>,
+    job_seq: Option<i64>,
 }
 
 impl UnsettledRow {
@@ -476,7 +480,7 @@ impl UnsettledRow {
             key: self.key,
             wa_id: self.wa_id,
             created_at: self.created_at,
-            job: self.job_id,
+            job: self.job_id.zip(self.job_seq),
         })
     }
 }
