@@ -15,6 +15,7 @@
 //! | [`outgoing`] | what is fetched on behalf of a tenant |
 //! | [`preview`] | what a link in a text leads to, as it is shown below it |
 //! | `portrait` | a picture made fit for a profile |
+//! | `listen` | an address to listen on, as people write it |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
 //! | [`qr`] | a QR as PNG, SVG or terminal blocks |
 //! | [`telemetry`] | logs and metrics |

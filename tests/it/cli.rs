@@ -98,6 +98,67 @@ async fn mistakes_are_told_in_words_and_end_with_1() {
     assert!(String::from_utf8_lossy(&second.stderr).contains("another wapid runs"), "{second:?}");
 }
 
+/// Each is a sentence that says what to write, or what to look at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_that_fails_says_why_at_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let taken = port.local_addr().expect("an address").to_string();
+    let free = {
+        let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        port.local_addr().expect("an address").to_string()
+    };
+    let database = format!("sqlite://{}/wapid.db", dir.path().display());
+    let nobody = format!("postgres://app:hush@{free}/app");
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"x").expect("a file");
+    let no_folder = file.join("data").display().to_string();
+    for (settings, told) in [
+        (vec![("WAPID_LISTEN", "shop.example:8080")], "127.0.0.1:8080"),
+        (vec![("WAPID_LISTEN", "localhost")], "localhost:8080"),
+        (vec![("WAPID_LISTEN", taken.as_str())], "another program listens there already"),
+        (vec![("WAPID_MASTER_KEY", "hush")], "64 hex digits"),
+        (vec![("WAPID_DATABASE_URL", nobody.as_str())], "connection refused"),
+        (
+            vec![("WAPID_DATABASE_URL", "postgres://app:hush@no-such-host.invalid/app")],
+            "no-such-host.invalid",
+        ),
+        (vec![("WAPID_DATABASE_URL", "mysql://app:hush@localhost/app")], "sqlite:// or postgres://"),
+        (vec![("WAPID_DATA_DIR", no_folder.as_str())], "WAPID_DATA_DIR"),
+        (vec![("WAPID_MEDIA_DOCUMENT_MAX", "0")], "at least 1 byte"),
+        (vec![("WAPID_MEDIA_DOCUMENT_MAX", "3GiB")], "at most 2GiB"),
+        (vec![("WAPID_MEDIA_TRANSFERS", "0")], "1..=1024"),
+    ] {
+        let begun = std::time::Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_wapid"))
+            .env("WAPID_DATA_DIR", dir.path().join("data"))
+            .env("WAPID_DATABASE_URL", &database)
+            .env("WAPID_LISTEN", "127.0.0.1:0")
+            .envs(settings.iter().copied())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").expect("wapid runs");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && words.contains(told), "{settings:?}: {words}");
+        assert!(!words.contains("hush"), "{settings:?}: {words}");
+        let is_waited_for = settings[0].1.contains(".invalid");
+        assert!(
+            is_waited_for || begun.elapsed() < Duration::from_secs(9),
+            "{settings:?}: {:?}",
+            begun.elapsed()
+        );
+    }
+    for arguments in [
+        ["tenant", "create", "--name", "x", "--daily-limit", "-5"],
+        ["tenant", "create", "--name", "x", "--session-limit", "-2"],
+        ["tenant", "update", "x", "--daily-limit", "-5", "--json"],
+    ] {
+        let output = run(&dir.path().join("data"), &database, &arguments).await;
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && words.contains("-1.."), "{arguments:?}: {words}");
+    }
+}
+
 /// Takes the tour to its last line. The gateway is still up.
 async fn tour(dir: &Path) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_wapid"))
