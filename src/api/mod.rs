@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -72,6 +72,8 @@ pub struct Api {
     pub tests: places::Places,
     /// Files of messages that are being written.
     pub exports: places::Places,
+    /// Where the world finds this gateway, without a slash at its end.
+    pub public_url: Option<Arc<str>>,
     /// Ends streams.
     pub stop: CancellationToken,
     pub metrics: PrometheusHandle,
@@ -160,10 +162,17 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(webhooks::recoveries::read))
         .routes(routes!(webhooks::recoveries::cancel))
         .routes(routes!(events::list))
-        .routes(routes!(events::stream::stream).layer(SetResponseHeaderLayer::if_not_present(
-            // A page of any origin may read with a ticket; no cookie of anybody means anything here.
-            header::ACCESS_CONTROL_ALLOW_ORIGIN,
-            HeaderValue::from_static("*"),
+        .routes(routes!(events::stream::stream).layer((
+            SetResponseHeaderLayer::if_not_present(
+                // A page of any origin may read with a ticket; no cookie of anybody means anything here.
+                header::ACCESS_CONTROL_ALLOW_ORIGIN,
+                HeaderValue::from_static("*"),
+            ),
+            SetResponseHeaderLayer::if_not_present(
+                // nginx would keep events until it has a few kilobytes of them.
+                HeaderName::from_static("x-accel-buffering"),
+                HeaderValue::from_static("no"),
+            ),
         )))
         .routes(routes!(events::stream::socket))
         .routes(routes!(events::ticket))

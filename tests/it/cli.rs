@@ -128,6 +128,7 @@ async fn a_start_that_fails_says_why_at_once() {
         (vec![("WAPID_MEDIA_DOCUMENT_MAX", "0")], "at least 1 byte"),
         (vec![("WAPID_MEDIA_DOCUMENT_MAX", "3GiB")], "at most 2GiB"),
         (vec![("WAPID_MEDIA_TRANSFERS", "0")], "1..=1024"),
+        (vec![("WAPID_PUBLIC_URL", "shop.example")], "https://"),
     ] {
         let begun = std::time::Instant::now();
         let output = Command::new(env!("CARGO_BIN_EXE_wapid"))

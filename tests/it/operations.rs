@@ -28,6 +28,26 @@ async fn health_readiness_and_metrics_say_the_truth() {
     assert!(!metrics.contains("5511900000"), "a phone number is in the metrics");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_behind_a_proxy_gives_whole_links_and_flowing_streams() {
+    let url = "https://chat.shop.example/wapid/";
+    let set = |config: &mut wapid::config::Config| config.public_url = Some(url.parse().expect("a site"));
+    let app = TestApp::with(crate::app::Engine::Sqlite, set).await;
+    let shop = app.tenant("shop").await;
+    let media = shop.test.post("/api/whatsapp/media", json!({"mediaBase64": "aGVsbG8="})).await.ok();
+    let path = format!("/api/whatsapp/media/{}/link", media["mediaId"].as_str().expect("an id"));
+    let link = shop.test.post(&path, json!({})).await.ok()["url"].as_str().expect("a url").to_owned();
+    let here = link.strip_prefix("https://chat.shop.example/wapid/media/").expect("a whole URL");
+    let open = Caller::new(app.url(), "").get(&format!("/media/{here}")).await;
+    assert_eq!(open.text, "hello");
+
+    let stream = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let stream =
+        stream.get(format!("{}/api/whatsapp/events/stream", app.url())).header("X-API-Key", &shop.test.key);
+    let headers = stream.send().await.expect("the stream opens").headers().clone();
+    assert_eq!(headers["x-accel-buffering"], "no");
+}
+
 /// Whoever is answered when the process is asked to stop has a whole answer, and whatever was accepted
 /// arrives, once, if need be after the next start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -42,7 +42,7 @@ pub struct NewLink {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaLink {
-    /// On this server
+    /// A path of this server, or a whole URL where the operator has set `WAPID_PUBLIC_URL`
     #[schema(example = "/media/med_01jns9z4m0k3v8q2w7x5y6z1ab?expires=1772969400&signature=…")]
     url: String,
     expires_at: String,
@@ -74,8 +74,9 @@ pub async fn create(
     let seal = api.sessions.store().seal();
     let signature = signature(seal, caller.store.tenant_id(), caller.mode(), &row.id, expires);
     let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
+    let front = api.public_url.as_deref().unwrap_or_default();
     Ok(Json(MediaLink {
-        url: format!("/media/{}?expires={expires}&signature={signature}", row.id),
+        url: format!("{front}/media/{}?expires={expires}&signature={signature}", row.id),
         expires_at: At(expires * 1_000).iso(),
     }))
 }
