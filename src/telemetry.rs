@@ -1,4 +1,7 @@
 //! Logs and metrics.
+//!
+//! Names and units of metrics are those that Prometheus' own linter asks for: `wapid_` first, counters end in
+//! `_total`, times are seconds. No label holds a tenant, a number or an id.
 
 use std::io::IsTerminal as _;
 
@@ -12,6 +15,10 @@ const DEFAULT_FILTER: &str =
 
 /// For `wapid_send_seconds`: from a local sandbox to a slow phone network.
 const LATENCY_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
+
+/// For `wapid_http_request_duration_seconds`: most are a read of the database; a long poll waits for 50 s.
+const REQUEST_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0];
+const REQUESTS: &str = "wapid_http_request_duration_seconds";
 
 /// Starts logging to standard error: readable on a terminal, JSON elsewhere.
 ///
@@ -39,6 +46,8 @@ pub fn start_metrics() -> PrometheusHandle {
             let recorder = PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Full("wapid_send_seconds".to_owned()), &LATENCY_BUCKETS)
                 .expect("the bucket list is not empty")
+                .set_buckets_for_metric(Matcher::Full(REQUESTS.to_owned()), &REQUEST_BUCKETS)
+                .expect("the bucket list is not empty")
                 .build_recorder();
             let handle = recorder.handle();
             // Whoever set another recorder first keeps it; ours then renders nothing.
@@ -49,7 +58,32 @@ pub fn start_metrics() -> PrometheusHandle {
         .clone()
 }
 
+/// What is measured when it is asked for: the process itself, and which build it is.
+pub fn observe_process() {
+    metrics_process::Collector::default().collect();
+    metrics::gauge!("wapid_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
 fn describe() {
+    metrics_process::Collector::default().describe();
+    metrics::describe_gauge!("wapid_build_info", "Always 1; its label says which build this is");
+    metrics::describe_counter!("wapid_http_requests_total", "Requests by method, route and status");
+    metrics::describe_histogram!(
+        "wapid_http_request_duration_seconds",
+        metrics::Unit::Seconds,
+        "From a request's head to its answer's"
+    );
+    metrics::describe_counter!(
+        "wapid_messages_settled_total",
+        "Outbound messages of sends and jobs by WhatsApp's verdict"
+    );
+    // A rate needs a beginning: what has not happened yet is 0.
+    for outcome in ["sent", "failed"] {
+        metrics::counter!("wapid_messages_settled_total", "outcome" => outcome).absolute(0);
+        metrics::counter!("wapid_sends_total", "outcome" => outcome).absolute(0);
+    }
+    metrics::counter!("wapid_messages_received_total").absolute(0);
+    metrics::counter!("wapid_deliveries_total", "outcome" => "taken").absolute(0);
     metrics::describe_gauge!("wapid_sessions", "Sessions by status");
     metrics::describe_gauge!("wapid_messages_underway", "Messages with intent and without a verdict");
     metrics::describe_gauge!("wapid_ledger_queue", "Writes waiting for their commit");

@@ -4,11 +4,16 @@ use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use crate::telemetry;
+
+/// Prometheus' text format, by its version.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Serialize, ToSchema)]
 pub struct Health {
@@ -53,7 +58,8 @@ pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<Health>) {
     get, path = "/metrics", tag = "operations", security(()),
     responses((status = 200, content_type = "text/plain", body = String))
 )]
-pub async fn scrape(State(api): State<Api>) -> String {
+pub async fn scrape(State(api): State<Api>) -> impl IntoResponse {
+    telemetry::observe_process();
     for (status, count) in api.sessions.census() {
         metrics::gauge!("wapid_sessions", "status" => status.as_str()).set(count as f64);
     }
@@ -62,5 +68,5 @@ pub async fn scrape(State(api): State<Api>) -> String {
     if let Ok(waiting) = api.sessions.store().deliveries_waiting().await {
         metrics::gauge!("wapid_deliveries_waiting").set(waiting as f64);
     }
-    api.metrics.render()
+    ([(header::CONTENT_TYPE, EXPOSITION)], api.metrics.render())
 }

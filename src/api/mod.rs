@@ -29,6 +29,7 @@ mod body;
 mod caller;
 mod chats;
 mod contacts;
+mod counted;
 mod csv;
 mod error;
 mod events;
@@ -227,6 +228,7 @@ pub fn router(api: Api) -> Router {
             HeaderValue::from_static("nosniff"),
         ))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(counted::count))
         .with_state(api)
 }
 

@@ -28,6 +28,78 @@ async fn health_readiness_and_metrics_say_the_truth() {
     assert!(!metrics.contains("5511900000"), "a phone number is in the metrics");
 }
 
+/// What the linters of Prometheus ask for, on all that is there after some work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_named_and_counted_as_prometheus_wants_them() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let session = shop.linked("main", "5511900000001").await;
+    shop.phone("5511900000002").await;
+    session.send("5511900000002", "counted").await.ok();
+    shop.test.get("/api/whatsapp/bulk-job/65f1a2b3c4d5e6f7a8b9c0d1").await.refused(404, "JOB_NOT_FOUND");
+    shop.test.get("/no/such/5511900000009").await.refused(404, "NOT_FOUND");
+    let answer = shop.test.get("/metrics").await;
+    assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = answer.text;
+    let mut kinds = std::collections::BTreeMap::new();
+    let mut helped = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => {
+                assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} has two kinds");
+            }
+            (Some("#"), Some("HELP"), Some(name), Some(_)) => drop(helped.insert(name.to_owned())),
+            _ => {}
+        }
+    }
+    for (name, kind) in &kinds {
+        assert!(helped.contains(name), "{name} has no help");
+        assert!(name.starts_with("wapid_") || name.starts_with("process_"), "{name}");
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
+        assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
+        for bad in
+            ["_ms", "_milliseconds", "_minutes", "_kb", "_bucket", "_count", "_sum", "_gauge", "_counter"]
+        {
+            assert!(!name.ends_with(bad), "{name}");
+        }
+        assert!(
+            kind != "histogram" || name.ends_with("_seconds") || name.ends_with("_bytes"),
+            "{name} has no unit"
+        );
+    }
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let of_family = |family: &String| {
+            name.strip_prefix(family.as_str())
+                .is_some_and(|tail| ["", "_bucket", "_sum", "_count"].contains(&tail))
+        };
+        assert!(kinds.keys().any(of_family), "{line} has no family");
+    }
+    for wanted in [
+        "wapid_build_info{version=\"",
+        "process_cpu_seconds_total ",
+        "process_resident_memory_bytes ",
+        "process_open_fds ",
+        "process_start_time_seconds ",
+        "wapid_messages_settled_total{outcome=\"sent\"}",
+        "wapid_messages_settled_total{outcome=\"failed\"}",
+        "wapid_messages_received_total ",
+        "wapid_deliveries_total{outcome=\"taken\"}",
+        "wapid_http_requests_total{method=\"POST\",route=\"/api/whatsapp/session/{id}/send\",status=\"200\"}",
+        "wapid_http_requests_total{method=\"GET\",route=\"/api/whatsapp/bulk-job/{jobId}\",status=\"404\"}",
+        "wapid_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"}",
+        "wapid_http_request_duration_seconds_bucket{method=\"POST\",route=\"/api/whatsapp/session/{id}/send\",le=\"+Inf\"}",
+    ] {
+        assert!(text.contains(wanted), "{wanted} is missing:\n{text}");
+    }
+    // By templates, and never by what somebody wrote.
+    for told in ["5511900000", "65f1a2b3c4d5e6f7a8b9c0d1", "/no/such", "tenant=", "\"main\""] {
+        assert!(!text.contains(told), "{told} is a label");
+    }
+    assert!(promtool(&text).await, "promtool does not like it");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_behind_a_proxy_gives_whole_links_and_flowing_streams() {
     let url = "https://chat.shop.example/wapid/";
@@ -46,6 +118,21 @@ async fn a_gateway_behind_a_proxy_gives_whole_links_and_flowing_streams() {
         stream.get(format!("{}/api/whatsapp/events/stream", app.url())).header("X-API-Key", &shop.test.key);
     let headers = stream.send().await.expect("the stream opens").headers().clone();
     assert_eq!(headers["x-accel-buffering"], "no");
+}
+
+/// What Prometheus' own linter says, where it is installed.
+async fn promtool(text: &str) -> bool {
+    use tokio::io::AsyncWriteExt as _;
+    let linter = tokio::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn();
+    let Ok(mut linter) = linter else { return true };
+    let mut input = linter.stdin.take().expect("a pipe");
+    input.write_all(text.as_bytes()).await.expect("it reads");
+    drop(input);
+    linter.wait().await.expect("it ends").success()
 }
 
 /// Whoever is answered when the process is asked to stop has a whole answer, and whatever was accepted
