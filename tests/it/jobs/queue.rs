@@ -119,3 +119,47 @@ async fn a_job_begins_to_exist_with_its_last_row() {
     }
     posted.await.unwrap().ok();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_without_an_offset_goes_by_the_tenants_clock() {
+    let now = At::parse("2026-12-01T12:00:00Z").unwrap();
+    let app = TestApp::build(Engine::Sqlite, Clock::manual(now), |_| ()).await;
+    let shop = app.tenant_with("shop", "America/Sao_Paulo", None, None).await;
+    shop.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    let path = "/api/whatsapp/session/main/send-bulk";
+    let scheduled = async |caller: &crate::app::Caller, at: &str| {
+        let body = json!({"recipients": ["5511960000001"], "message": "Hi", "scheduleAt": at});
+        let made = caller.post(path, body).await.ok();
+        let job =
+            caller.get(&format!("/api/whatsapp/bulk-job/{}", made["jobId"].as_str().unwrap())).await.ok();
+        job["scheduleAt"].as_str().unwrap().to_owned()
+    };
+    for (given, at) in [
+        ("2026-12-24T09:00", "2026-12-24T12:00:00.000Z"),
+        ("2026-12-24T09:00:30", "2026-12-24T12:00:30.000Z"),
+        ("2026-12-24 09:00", "2026-12-24T12:00:00.000Z"),
+        ("2026-12-24T09:00+01:00", "2026-12-24T08:00:00.000Z"),
+    ] {
+        assert_eq!(scheduled(&shop.test, given).await, at, "{given}");
+    }
+    let berlin = app.tenant_with("berlin", "Europe/Berlin", None, None).await;
+    berlin.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    for (given, at) in [
+        // Left out in spring: the hour after it. Twice in autumn: the first.
+        ("2027-03-28T02:30", "2027-03-28T01:30:00.000Z"),
+        ("2027-10-31T02:30", "2027-10-31T00:30:00.000Z"),
+    ] {
+        assert_eq!(scheduled(&berlin.test, given).await, at, "{given}");
+    }
+    for (given, told) in [
+        (json!("2026-12-24"), "time of day"),
+        (json!("24/12/2026 09:00"), "a time such as"),
+        (json!(1_798_000_000), "seconds"),
+        (json!(true), "a time such as"),
+        (json!("2026-11-01T09:00"), "has passed"),
+    ] {
+        let body = json!({"recipients": ["5511960000001"], "message": "Hi", "scheduleAt": given});
+        let refused = shop.test.post(path, body).await.refused(400, "INVALID_REQUEST");
+        assert!(refused["error"].as_str().unwrap().contains(told), "{given}: {refused}");
+    }
+}

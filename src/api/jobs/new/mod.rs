@@ -98,7 +98,9 @@ pub struct NewBulk {
     delay_max: Option<i64>,
     /// A label for people
     name: Option<String>,
-    /// Not before this time: ISO 8601, or milliseconds since the epoch
+    /// Not before this time: ISO 8601, or milliseconds since the epoch. Without an offset it goes by the tenant's
+    /// clock: an hour that is left out in spring is the one after it, and of one that comes twice in autumn the
+    /// first counts
     #[schema(value_type = Option<String>, example = "2026-03-08T10:30:00Z")]
     schedule_at: Option<Value>,
     /// When messages may leave, in the tenant's time zone; the tenant's own windows by default, and `[]` for

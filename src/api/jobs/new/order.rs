@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -9,9 +10,11 @@ use tempfile::NamedTempFile;
 use wapid_core::clock::At;
 use wapid_core::content::{Body, Content, Context, Preview, Words};
 use wapid_core::job::{Plan, RECIPIENTS_MAX, VARIANTS_MAX, Variant};
+use wapid_core::moment::{Moment, MomentError};
 use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay};
 use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::List;
+use wapid_core::store::TenantStore;
 
 use super::arrival::{Asked, Turn, off_thread};
 use super::texts::{self, Remarks};
@@ -20,6 +23,7 @@ use crate::api::Api;
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
+use crate::api::moments::WrittenMoment;
 use crate::api::send::{Draft, Said};
 use crate::recipients::{self, ListError, Rules};
 
@@ -75,7 +79,10 @@ pub(super) async fn take(
     if name.as_ref().is_some_and(|n| n.chars().count() > NAME_MAX || n.chars().any(char::is_control)) {
         return Err(invalid(format!("name: at most {NAME_MAX} characters, and no control characters")));
     }
-    let schedule_at = new.schedule_at.take().map(|value| schedule(&value, now)).transpose()?.flatten();
+    let schedule_at = match new.schedule_at.take() {
+        None | Some(Value::Null) => None,
+        Some(value) => schedule(&value, &session.caller.store, now).await?,
+    };
     let variants = new.variants.take();
     let country = home_of(&session.caller.store, new.default_country.as_deref()).await?;
     let said = said_of(&mut new, country);
@@ -127,22 +134,20 @@ fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
 }
 
 /// A time that has just passed is now.
-fn schedule(value: &Value, now: At) -> Result<Option<At>, ApiError> {
-    let invalid = |why: &'static str| ApiError::bad("INVALID_REQUEST", why);
-    let at = match value {
-        Value::Null => return Ok(None),
-        Value::String(text) => At::parse(text),
-        Value::Number(number) => number.as_i64().map(At),
-        _ => None,
+async fn schedule(value: &Value, store: &TenantStore, now: At) -> Result<Option<At>, ApiError> {
+    let invalid = |why: &str| ApiError::bad("INVALID_REQUEST", format!("scheduleAt: {why}"));
+    let written =
+        WrittenMoment::deserialize(value).map_err(|_| invalid(&MomentError::NotAMoment.to_string()))?;
+    let at = match written.of_field("scheduleAt", store).await? {
+        Moment::At(at) => at,
+        // Nobody wants to be written to at midnight because somebody left the hour out.
+        Moment::Day { .. } => return Err(invalid("the time of day as well, such as 2026-03-08T10:30")),
     };
-    let wrong = "scheduleAt: milliseconds since the epoch, or ISO 8601 such as 2026-03-08T10:30:00Z";
-    // Before March 1973 in milliseconds, and today in seconds.
-    let at = at.filter(|at| at.0 >= 100_000_000_000).ok_or_else(|| invalid(wrong))?;
     if now.since(at) > SCHEDULE_PAST_MS {
-        return Err(invalid("scheduleAt: this time has passed"));
+        return Err(invalid("this time has passed"));
     }
     if at.since(now) > SCHEDULE_MAX_MS {
-        return Err(invalid("scheduleAt: within a year"));
+        return Err(invalid("within a year"));
     }
     Ok(Some(at).filter(|at| *at > now))
 }
