@@ -239,11 +239,14 @@ async fn a_list_that_was_downloaded_can_be_uploaded() {
     job.until_completed().await;
     let csv = shop.test.get(&job.path("/recipients?format=csv")).await.text;
     assert!(csv.starts_with("\u{feff}row,phone,name,outcome,"), "Excel reads João: {csv:?}");
+    assert!(csv.contains(&format!(",'{},", phones[0])), "Excel shows the number whole: {csv:?}");
     let parts = [("message", "Olá {{name|amigo}}, {{outcome}}")];
     let preview = form(&session, "/send-bulk/preview", &parts, Some(("l.csv", csv.into()))).await.ok();
     let told = [0, 1].map(|place| preview["previews"][place]["message"].as_str().unwrap());
     assert_eq!(told, ["Olá João, o \"Zé\", sent", "Olá amigo, sent"]);
     assert_eq!((&preview["total"], &preview["invalid"]), (&json!(2), &json!(0)));
+    let read = preview["previews"].as_array().unwrap().iter().map(|one| one["phone"].as_str().unwrap());
+    assert_eq!(read.collect::<Vec<_>>(), phones);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -122,5 +122,5 @@ async fn a_job_tells_who_got_it_and_who_read_it() {
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
     let lines: Vec<&str> = csv.text.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines[1].starts_with(&format!("1,{},,sent,read,", phones[0])), "{}", lines[1]);
+    assert!(lines[1].starts_with(&format!("1,'{},,sent,read,", phones[0])), "{}", lines[1]);
 }

@@ -46,6 +46,7 @@ on_both_engines! {
         let texts: Vec<&str> = rows.iter().map(|row| &row[place("message")]).collect();
         assert_eq!(texts, ["'+1 from me", "olá 🎉", "plain", "a, \"b\"\nc", "'=cmd|' /C calc'!A0"]);
         assert_eq!((&rows[0][place("direction")], &rows[0][place("messageId")]), ("in", id.as_str()));
+        assert_eq!(rows[0][place("phone")], format!("'{ANA}"), "a spreadsheet rounds a bare number");
         // CSV where nothing else is asked for.
         assert_eq!(shop.test.get(EXPORT).await.text.lines().count(), text.lines().count());
 
