@@ -242,6 +242,7 @@ async fn from_json(api: &Api, caller: &Caller, given: Given, request: Request) -
             let text = new.media_base64.unwrap_or_default();
             Ok(api.media.from_base64(&caller.store, text, declared).await?)
         }
+        (None, None) if new.media_base64.is_some() => Err(Refusal::Empty.into()),
         _ => Err(ApiError::bad("INVALID_REQUEST", "mediaUrl or mediaBase64: one of the two")),
     }
 }

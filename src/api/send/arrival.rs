@@ -231,7 +231,13 @@ async fn store(
         _ => Refusal::BrokenOff,
     };
     let is_named = part.file_name().is_some_and(|name| !name.is_empty());
-    let first = part.chunk().await.map_err(broken)?;
+    // An empty part comes as a piece without bytes.
+    let first = loop {
+        match part.chunk().await.map_err(broken)? {
+            Some(piece) if piece.is_empty() => {}
+            other => break other,
+        }
+    };
     if first.is_none() && !is_named {
         return Ok(None);
     }

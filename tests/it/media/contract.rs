@@ -135,14 +135,14 @@ async fn what_strangers_sent_does_nothing_in_a_browser() {
     let shop = app.tenant("shop").await;
     let page = b"<!doctype html><script>alert(1)</script>".to_vec();
     let media = shop.test.upload("?fileName=..%2Fpre%C3%A7o%22%0A.html", "text/html", page).await.ok();
-    assert_eq!(media["fileName"], "preço\".html");
+    assert_eq!(media["fileName"], "preço_.html");
     let answer = shop.test.bytes(Method::GET, media["url"].as_str().expect("a url"), &[]).await;
     assert_eq!(answer.header("content-type"), "text/html");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(answer.header("content-security-policy"), "default-src 'none'; sandbox");
     assert_eq!(
         answer.header("content-disposition"),
-        "attachment; filename=\"pre_o_.html\"; filename*=UTF-8''pre%C3%A7o%22.html"
+        "attachment; filename=\"pre_o_.html\"; filename*=UTF-8''pre%C3%A7o_.html"
     );
     let photo = shop.test.upload("", "", picture(9, 9, ImageFormat::Png)).await.ok();
     let answer = shop.test.bytes(Method::GET, photo["url"].as_str().expect("a url"), &[]).await;
