@@ -18,10 +18,12 @@
 //! | `token` | where words begin and end |
 //! | `document` | what of a message is looked at |
 //! | `query` | what somebody types |
+//! | `spelling` | in which other ways the same word is written |
 
 mod document;
 mod fold;
 mod query;
+mod spelling;
 mod token;
 
 pub use document::{Document, Searchable};

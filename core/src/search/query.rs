@@ -2,7 +2,7 @@
 
 use super::fold::fold;
 use super::token::{Token, grouped_numbers, pairs, tokens};
-use super::{Term, WORD_MAX};
+use super::{Term, WORD_MAX, spelling};
 use crate::phone::Phone;
 
 /// The most characters of a search.
@@ -91,17 +91,28 @@ fn loose(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
 
 /// What stands between spaces, a clause each.
 fn words(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
-    let mut parts = folded.split_whitespace().peekable();
-    while let Some(part) = parts.next() {
-        let is_open = is_last && parts.peek().is_none_or(|next| tokens(next).is_empty());
-        let Some(phrase) = phrase(part, is_open) else { continue };
-        let digits = match phrase.terms.as_slice() {
+    let parts: Vec<&str> = folded.split_whitespace().collect();
+    // Behind the last word there may be signs alone.
+    let may_go_on = |from: usize| is_last && parts[from..].iter().all(|next| tokens(next).is_empty());
+    for (place, part) in parts.iter().enumerate() {
+        let Some(as_typed) = phrase(part, may_go_on(place + 1)) else { continue };
+        let digits = match as_typed.terms.as_slice() {
             [Term::Word(word)] if word.bytes().all(|b| b.is_ascii_digit()) => Some(word.clone()),
             _ => None,
         };
-        let mut alternatives = vec![vec![phrase]];
+        let mut alternatives = vec![vec![as_typed]];
         alternatives.extend(digits.as_deref().and_then(ending).map(|phrase| vec![phrase]));
         alternatives.extend(digits.as_deref().into_iter().flat_map(other_numbers));
+        let others = spelling::others(part);
+        alternatives.extend(others.iter().filter_map(|other| phrase(other, may_go_on(place + 1)).map(|phrase| vec![phrase])));
+        // With the word before it, and with the one behind.
+        for first in [place.checked_sub(1), Some(place)].into_iter().flatten() {
+            let Some(pair) = parts.get(first..first + 2) else { continue };
+            if spelling::may_join(pair[0], pair[1]) {
+                let joined = phrase(&pair.concat(), may_go_on(first + 2));
+                alternatives.extend(joined.map(|phrase| vec![phrase]));
+            }
+        }
         clauses.push(Clause { alternatives });
     }
 }
@@ -178,6 +189,15 @@ mod tests {
         assert_eq!(read("pedido a"), ["pedido", "a"]);
         assert_eq!(read("pedido !"), ["pedido*"]);
         assert_eq!(read("invoice-7.pd"), ["invoice 7 pd*"]);
+    }
+
+    #[test]
+    fn a_word_is_found_in_its_other_spellings() {
+        assert_eq!(read("हिंदी संदेश"), ["हिंदी; हिन्दी", "संदेश*; सन्देश*"]);
+        assert_eq!(read("o'brien"), ["o brien*; obrien*"]);
+        assert_eq!(read("می خواهم"), ["مي; ميخواهم*", "خواهم*; ميخواهم*"]);
+        assert_eq!(read("می\u{200c}خواهم"), ["ميخواهم*"]);
+        assert_eq!(read("رابطة"), ["رابطة*; رابطه*"]);
     }
 
     #[test]
