@@ -1,8 +1,8 @@
 //! A list of people to write to: normalised, each once, and what was wrong with the rest.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use serde::Deserialize as _;
 
@@ -20,6 +20,8 @@ pub const NAMES_MAX: usize = 200;
 pub const BYTES_MAX: usize = 64 << 20;
 /// How much of a bad row is shown, in characters.
 const GIVEN_MAX: usize = 40;
+/// The most names of fields that a list says it has left out.
+const UNREAD_MAX: usize = 50;
 
 /// Somebody to write to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,16 +48,18 @@ pub enum Why {
     Invalid(PhoneError),
     #[error("a row is a phone number, or an object with a phone")]
     NoRow,
-    #[error("the field {0} holds a list or an object, and no text, number, true or false")]
+    #[error("the text names the field {0}, and it holds a list or an object here, and no text or number")]
     NoText(String),
-    #[error("a field's name has 1 to {FIELD_MAX} bytes")]
-    FieldName,
-    #[error("the field {0} is longer than {VALUE_MAX} bytes")]
+    #[error("the text names the field {0}, and it is longer than {VALUE_MAX} bytes here")]
     ValueTooLong(String),
-    #[error("two fields are called {0}, in upper or lower case, and differ")]
+    #[error("the text names the field {0}, and two fields are called so, in upper or lower case, and differ")]
     Twice(String),
-    #[error("more than {FIELDS_MAX} fields")]
+    #[error("the texts name more than {FIELDS_MAX} fields")]
     TooManyFields,
+    #[error(
+        "its number is a formula that was never calculated; open the file in a spreadsheet, save it and upload that"
+    )]
+    Uncalculated,
     #[error("the same number stands in row {of_row}")]
     Duplicate { of_row: u32 },
     /// Written in the other of the two ways that its country has.
@@ -82,15 +86,35 @@ pub struct List {
     pub invalid: usize,
     /// How many recipients have each field.
     pub fields: BTreeMap<String, usize>,
+    /// Fields that no text names and that did not fit, and of how many recipients they were left out.
+    pub unread: BTreeMap<String, usize>,
 }
 
 /// How a list is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Of numbers without a country code.
     pub country: Option<Country>,
     /// The most rows.
     pub max: usize,
+    pub named: NamedFields,
+}
+
+/// The fields that the texts of a job name. They must be right; any other is kept where it fits, and its
+/// owner need not mend what nobody reads.
+#[derive(Debug, Clone, Default)]
+pub struct NamedFields(Arc<HashSet<String>>);
+
+impl NamedFields {
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(&field_key(name))
+    }
+}
+
+impl<'a> FromIterator<&'a str> for NamedFields {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        Self(Arc::new(names.into_iter().map(field_key).collect()))
+    }
 }
 
 /// Why a whole list was refused.
@@ -99,12 +123,10 @@ pub enum RowError {
     #[error("at most {max} rows")]
     TooMany { max: usize },
     #[error(
-        "row {row}: up to here the fields hold more than {BYTES_MAX} bytes; leave out those that no text names"
+        "row {row}: up to here the fields that the texts name hold more than {BYTES_MAX} bytes; shorten them, or make two jobs"
     )]
     TooLarge { row: u32 },
-    #[error(
-        "row {row}: up to here the list names more than {NAMES_MAX} fields; leave out those that no text names"
-    )]
+    #[error("row {row}: the texts name more than {NAMES_MAX} fields of the list")]
     TooManyNames { row: u32 },
 }
 
@@ -148,10 +170,13 @@ impl ListBuilder {
             return self.leave_out(row, phone, why);
         }
         self.has_room()?;
-        let fields = match fields_of(fields) {
+        let mut unread = Vec::new();
+        let mut fields = match fields_of(fields, &self.rules.named, &mut unread) {
             Ok(fields) => fields,
             Err(why) => return self.leave_out(row, phone, why),
         };
+        self.fit(&mut fields, &mut unread);
+        unread.iter().for_each(|name| self.leave_unread(name));
         for name in fields.keys() {
             let has_room = self.list.fields.len() < NAMES_MAX;
             match self.list.fields.get_mut(name.as_ref()) {
@@ -169,6 +194,51 @@ impl ListBuilder {
         self.seen.insert(identity, row);
         self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
         Ok(())
+    }
+
+    /// What no text names gives way where the list is full.
+    fn fit<'a>(&self, fields: &mut BTreeMap<Cow<'a, str>, Cow<'a, str>>, unread: &mut Vec<Cow<'a, str>>) {
+        let size_of = |name: &str, value: &str| name.len() + value.len() + r#""":"","#.len();
+        let size: usize = fields.iter().map(|(name, value)| size_of(name, value)).sum();
+        let mut names_left = NAMES_MAX.saturating_sub(self.list.fields.len());
+        let mut bytes_left = BYTES_MAX.saturating_sub(self.bytes + "{}".len());
+        if fields.len() <= names_left && size <= bytes_left {
+            return;
+        }
+        // Named ones have the first claim.
+        for by_name in [true, false] {
+            fields.retain(|name, value| {
+                if self.rules.named.contains(name) != by_name {
+                    return true;
+                }
+                let is_new = !self.list.fields.contains_key(name.as_ref());
+                let size = size_of(name, value);
+                let keeps = by_name || (size <= bytes_left && (!is_new || names_left > 0));
+                if keeps {
+                    bytes_left = bytes_left.saturating_sub(size);
+                    names_left = names_left.saturating_sub(usize::from(is_new));
+                } else {
+                    unread.push(name.clone());
+                }
+                keeps
+            });
+        }
+    }
+
+    /// Notes that a row's field was left out, and its row was not.
+    pub fn leave_unread(&mut self, name: &str) {
+        let name = shown(name);
+        let has_room = self.list.unread.len() < UNREAD_MAX;
+        match self.list.unread.get_mut(&name) {
+            Some(count) => *count += 1,
+            None if has_room => drop(self.list.unread.insert(name, 1)),
+            None => {}
+        }
+    }
+
+    /// Whether a text names this field.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.rules.named.contains(name)
     }
 
     /// Takes a row that is of no use.
@@ -205,32 +275,49 @@ pub fn shown(text: &str) -> String {
     text.trim().chars().filter(|c| !c.is_control()).take(GIVEN_MAX).collect()
 }
 
-/// A row's fields by name. Texts ask for them in any case, so one name in two cases is one field.
+/// A row's fields by name, those that a text names first. One name in two spellings is one field.
 fn fields_of<'a>(
     fields: impl Iterator<Item = (&'a str, &'a str)>,
+    named: &NamedFields,
+    unread: &mut Vec<Cow<'a, str>>,
 ) -> Result<BTreeMap<Cow<'a, str>, Cow<'a, str>>, Why> {
     let mut kept = BTreeMap::new();
     let mut places: HashMap<String, Cow<str>> = HashMap::new();
+    let mut others = Vec::new();
     for (name, value) in fields {
         let (name, value) = (storable(name), storable(value));
-        if value.is_empty() {
+        if value.is_empty() || name.is_empty() {
             continue;
         }
-        if name.is_empty() || name.len() > FIELD_MAX {
-            return Err(Why::FieldName);
+        let key = field_key(&name);
+        if !named.0.contains(&key) {
+            others.push((name, key, value));
+            continue;
         }
         if value.len() > VALUE_MAX {
             return Err(Why::ValueTooLong(shown(&name)));
         }
-        match places.entry(field_key(&name)) {
-            Entry::Occupied(there) if *there.get() == value => continue,
-            Entry::Occupied(_) => return Err(Why::Twice(shown(&name))),
-            Entry::Vacant(place) => drop(place.insert(value.clone())),
+        match places.get(&key) {
+            Some(there) if *there == value => continue,
+            Some(_) => return Err(Why::Twice(shown(&name))),
+            None => drop(places.insert(key, value.clone())),
         }
         kept.insert(name, value);
         if kept.len() > FIELDS_MAX {
             return Err(Why::TooManyFields);
         }
+    }
+    for (name, key, value) in others {
+        let fits = name.len() <= FIELD_MAX && value.len() <= VALUE_MAX;
+        if places.get(&key).is_some_and(|there| *there == value) {
+            continue;
+        }
+        if !fits || places.contains_key(&key) || kept.len() >= FIELDS_MAX {
+            unread.push(name);
+            continue;
+        }
+        places.insert(key, value.clone());
+        kept.insert(name, value);
     }
     Ok(kept)
 }
@@ -265,11 +352,13 @@ impl Fields {
 mod tests {
     use super::*;
 
-    const RULES: Rules = Rules { country: None, max: 5 };
+    fn rules(max: usize, named: &[&str]) -> Rules {
+        Rules { max, named: named.iter().copied().collect(), ..Rules::default() }
+    }
 
     #[test]
     fn each_number_is_taken_once_and_the_rest_is_told_by_row() {
-        let mut list = ListBuilder::new(RULES);
+        let mut list = ListBuilder::new(rules(5, &[]));
         list.push(1, "+91 98765 43210", [("name", "Ana"), ("city", "")].into_iter()).unwrap();
         list.push(2, "hello", std::iter::empty()).unwrap();
         list.push(3, "919876543210", std::iter::empty()).unwrap();
@@ -284,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_list_has_limits() {
-        let mut list = ListBuilder::new(RULES);
+        let mut list = ListBuilder::new(rules(5, &[]));
         for row in 1..=5 {
             list.push(row, "x", std::iter::empty()).unwrap();
         }
@@ -293,7 +382,7 @@ mod tests {
 
     #[test]
     fn a_number_in_its_countrys_two_spellings_is_taken_once() {
-        let mut list = ListBuilder::new(Rules { country: None, max: 9 });
+        let mut list = ListBuilder::new(rules(9, &[]));
         for (row, phone) in (1..).zip(["551187654321", "5511987654321", "+52 1 55 1234 5678", "525512345678"])
         {
             list.push(row, phone, std::iter::empty()).unwrap();
@@ -306,32 +395,63 @@ mod tests {
         assert_eq!((list.problems[1].why.code(), list.problems[1].row), ("DUPLICATE", 4));
     }
 
+    /// What a text names must be right; its row is told.
     #[test]
     fn a_row_that_is_wrong_leaves_the_others_alone() {
         let long = "x".repeat(VALUE_MAX + 1);
-        let long_name = "n".repeat(FIELD_MAX + 1);
         let many: Vec<String> = (0..=FIELDS_MAX).map(|n| format!("f{n}")).collect();
-        let mut list = ListBuilder::new(Rules { country: None, max: 9 });
+        let named: Vec<&str> = many.iter().map(String::as_str).chain(["a", "NAME"]).collect();
+        let mut list = ListBuilder::new(rules(9, &named));
         let fit = "y".repeat(VALUE_MAX);
         list.push(1, "919876543210", [("a", long.as_str())].into_iter()).unwrap();
-        list.push(2, "919876543210", [(long_name.as_str(), "x")].into_iter()).unwrap();
-        list.push(3, "919876543210", many.iter().map(|name| (name.as_str(), "x"))).unwrap();
-        list.push(4, "", std::iter::empty()).unwrap();
-        list.push(5, "919876543210", [("Name", "Ana"), ("name", "Bia")].into_iter()).unwrap();
-        list.push(6, "919876543210", [("Name", "Ana"), ("NAME", " Ana"), ("a", fit.as_str())].into_iter())
+        list.push(2, "919876543210", many.iter().map(|name| (name.as_str(), "x"))).unwrap();
+        list.push(3, "", std::iter::empty()).unwrap();
+        list.push(4, "919876543210", [("Name", "Ana"), ("name", "Bia")].into_iter()).unwrap();
+        list.push(5, "919876543210", [("Name", "Ana"), ("NAME", " Ana"), ("a", fit.as_str())].into_iter())
             .unwrap();
         let list = list.finish();
         let why: Vec<&Why> = list.problems.iter().map(|problem| &problem.why).collect();
         let expected = [
             Why::ValueTooLong("a".into()),
-            Why::FieldName,
             Why::TooManyFields,
             Why::Invalid(PhoneError::Empty),
             Why::Twice("name".into()),
         ];
         assert_eq!(why, expected.iter().collect::<Vec<_>>());
-        assert_eq!((list.recipients[0].row, list.invalid), (6, 5));
+        assert_eq!((list.recipients[0].row, list.invalid), (5, 4));
         assert_eq!(list.fields.keys().collect::<Vec<_>>(), ["Name", "a"]);
+    }
+
+    #[test]
+    fn what_no_text_names_may_be_anything() {
+        let long = "x".repeat(VALUE_MAX + 1);
+        let question = "q".repeat(FIELD_MAX + 1);
+        let many: Vec<String> = (0..60).map(|n| format!("f{n}")).collect();
+        let mut list = ListBuilder::new(rules(9, &["name", "f59"]));
+        let twice =
+            [("email", "a@x.example"), ("name", "Ana"), ("Email", "b@x.example"), ("email", "a@x.example")];
+        list.push(1, "919876543210", twice.into_iter()).unwrap();
+        list.push(2, "919876543211", [("notes", long.as_str()), (&question, "x"), ("", "x")].into_iter())
+            .unwrap();
+        list.push(3, "919876543212", many.iter().map(|name| (name.as_str(), "x"))).unwrap();
+        let list = list.finish();
+        assert_eq!((list.recipients.len(), list.invalid), (3, 0));
+        let fields = |place: usize| list.recipients[place].fields.as_deref();
+        assert_eq!(fields(0), Some(r#"{"email":"a@x.example","name":"Ana"}"#));
+        assert_eq!(fields(1), None);
+        let third = Fields::parse(fields(2).unwrap());
+        assert_eq!((third.get("f59"), third.get("f0"), third.get("f58")), (Some("x"), Some("x"), None));
+        assert_eq!((list.unread["Email"], list.unread["notes"], list.unread["f58"]), (1, 1, 1));
+        assert_eq!(list.unread.len(), 3 + 10, "{:?}", list.unread);
+    }
+
+    #[test]
+    fn an_accent_is_typed_either_way() {
+        let mut list = ListBuilder::new(rules(9, &["Pre\u{301}nom"]));
+        list.push(1, "919876543210", [("Prénom", "Zoé"), ("PRE\u{301}NOM", "Zoé")].into_iter()).unwrap();
+        let list = list.finish();
+        let fields = Fields::parse(list.recipients[0].fields.as_deref().unwrap());
+        assert_eq!((fields.get("pre\u{301}nom"), fields.get("PRÉNOM")), (Some("Zoé"), Some("Zoé")));
     }
 
     /// As a workbook can: five million cells that name one text.
@@ -339,33 +459,46 @@ mod tests {
     fn a_list_takes_up_no_more_than_it_may() {
         let text = "x".repeat(VALUE_MAX);
         let names: Vec<String> = (0..FIELDS_MAX).map(|n| format!("f{n}")).collect();
-        let mut list = ListBuilder::new(Rules { country: None, max: 100_000 });
-        let mut push = |row: u32| {
-            list.push(row, &format!("9198{row:08}"), names.iter().map(|name| (name.as_str(), text.as_str())))
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        let filled = |named: &[&str]| {
+            let mut list = ListBuilder::new(rules(100_000, named));
+            let fields = || names.iter().map(|name| (name.as_str(), text.as_str()));
+            let refused = (1..2_000).find_map(|row| list.push(row, &format!("9198{row:08}"), fields()).err());
+            (list.finish(), refused)
         };
-        let refused = (1..100_000).find_map(|row| push(row).err()).unwrap();
+        let (_, refused) = filled(&named);
         assert!(
-            matches!(refused, RowError::TooLarge { row } if row as usize <= BYTES_MAX / VALUE_MAX / FIELDS_MAX + 1),
-            "{refused}"
+            matches!(refused, Some(RowError::TooLarge { row }) if row as usize <= BYTES_MAX / VALUE_MAX / FIELDS_MAX + 1),
+            "{refused:?}"
         );
+        // Nobody reads them: they are left out from where there is no room.
+        let (list, refused) = filled(&[]);
+        assert_eq!((list.recipients.len(), refused), (1_999, None));
+        let kept: usize = list.recipients.iter().filter_map(|one| one.fields.as_deref()).map(str::len).sum();
+        assert!((BYTES_MAX - VALUE_MAX - 100..=BYTES_MAX).contains(&kept), "{kept}");
+        assert!(list.unread["f49"] > 0);
     }
 
     #[test]
     fn a_list_names_no_more_fields_than_it_may() {
         let names: Vec<String> = (0..=NAMES_MAX).map(|n| format!("f{n}")).collect();
-        let mut list = ListBuilder::new(Rules { country: None, max: 100_000 });
-        let mut push =
-            |row: u32, name: &str| list.push(row, &format!("9198{row:08}"), [(name, "x")].into_iter());
-        for (row, name) in (1..).zip(&names[..NAMES_MAX]) {
-            push(row, name).unwrap();
-        }
-        push(900, &names[0]).unwrap();
-        assert_eq!(push(901, &names[NAMES_MAX]), Err(RowError::TooManyNames { row: 901 }));
+        let named: Vec<&str> = names.iter().map(String::as_str).collect();
+        let filled = |named: &[&str]| {
+            let mut list = ListBuilder::new(rules(100_000, named));
+            let pushed = (1..).zip(&names).try_for_each(|(row, name)| {
+                list.push(row, &format!("9198{row:08}"), [(name.as_str(), "x")].into_iter())
+            });
+            (list.finish(), pushed)
+        };
+        assert_eq!(filled(&named).1, Err(RowError::TooManyNames { row: 201 }));
+        let (list, pushed) = filled(&[]);
+        assert_eq!((pushed, list.recipients.len(), list.fields.len()), (Ok(()), 201, NAMES_MAX));
+        assert_eq!(list.unread["f200"], 1);
     }
 
     #[test]
     fn what_somebody_typed_is_kept_and_a_nul_is_not() {
-        let mut list = ListBuilder::new(RULES);
+        let mut list = ListBuilder::new(rules(5, &[]));
         list.push(
             1,
             "919876543210",

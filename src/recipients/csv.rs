@@ -1,100 +1,124 @@
 //! CSV as spreadsheets write it: any usual delimiter, any usual encoding.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use wapid_core::recipient::{List, Rules};
+use wapid_core::recipient::Rules;
 
-use super::ListError;
+use super::columns::Row;
+use super::encoding::{Charset, Taken, decode_dos, encoding_of};
 use super::table::Table;
+use super::{Format, ListError, ListOptions, ReadAs, ReadList};
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// How much is looked at to tell delimiter and encoding.
+/// How much is looked at to tell the delimiter.
 const SAMPLE: u64 = 64 << 10;
+/// How many rows of it.
+const SAMPLE_ROWS: usize = 30;
 /// The longest row, in bytes.
 const ROW_MAX: usize = 64 << 10;
 
-pub fn read(path: &Path, rules: Rules) -> Result<List, ListError> {
+pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
     let mut file = File::open(path)?;
+    let taken = match &options.encoding {
+        Some(label) => Taken { charset: Charset::parse(label)?, is_assumed: false },
+        None => encoding_of(&mut file)?,
+    };
     let mut sample = Vec::new();
-    (&mut file).take(SAMPLE).read_to_end(&mut sample)?;
-    let encoding = encoding_of(&mut file, &sample)?;
-    let text = encoding.decode(&sample).0;
-    if text.contains('\0') {
-        return Err(ListError::file("neither CSV nor XLSX"));
-    }
-    let delimiter = delimiter_of(&text);
     file.seek(SeekFrom::Start(0))?;
-    let decoded = Decoded::new(BufReader::new(file), encoding, delimiter);
+    (&mut file).take(SAMPLE).read_to_end(&mut sample)?;
+    let text = taken.charset.decode(&sample);
+    if text.contains('\0') {
+        return Err(ListError::file(
+            "the file is not text, and no list that is known here; save it as CSV or XLSX",
+        ));
+    }
+    let said = said_delimiter(&text);
+    let delimiter = said.unwrap_or_else(|| delimiter_of(&text));
+    file.seek(SeekFrom::Start(0))?;
+    let mut decoded = Decoded::new(BufReader::new(file), taken.charset, delimiter);
+    if said.is_some() {
+        decoded.pass_over_a_line();
+    }
+    // That line is one for whoever looks at the file.
+    let passed = u64::from(said.is_some());
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(decoded);
-    let mut table = Table::new(rules);
+    let mut table = Table::new(rules, options);
     let mut record = csv::StringRecord::new();
-    let mut cells: Vec<String> = Vec::new();
     loop {
-        let line = u32::try_from(reader.position().line()).unwrap_or(u32::MAX);
+        let line = u32::try_from(reader.position().line() + passed).unwrap_or(u32::MAX);
         let read = reader.read_record(&mut record);
         if let Some(row) = reader.get_ref().open_quote() {
             return Err(ListError::BadRow { row, why: "a quote is not closed".to_owned() });
         }
         match read {
             Ok(true) => {}
-            Ok(false) => return Ok(table.finish()),
+            Ok(false) => break,
             Err(problem) => return Err(ListError::BadRow { row: line, why: problem.to_string() }),
         }
         // The reader takes the blank lines before a record for a part of it, an editor does not.
         let broken = record.iter().map(|cell| cell.matches('\n').count()).sum::<usize>() as u64;
-        let line = u32::try_from(reader.position().line().saturating_sub(1 + broken)).unwrap_or(u32::MAX);
+        let line = (reader.position().line() + passed).saturating_sub(1 + broken);
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
         if record.as_slice().len() > ROW_MAX {
             let why = format!("longer than {ROW_MAX} bytes; is a quote not closed?");
             return Err(ListError::BadRow { row: line, why });
         }
-        cells.clear();
-        cells.extend(record.iter().map(str::to_owned));
-        table.push(line, &cells)?;
+        let cells = record.iter().map(|cell| without_guard(cell).to_owned()).collect();
+        table.push_row(Row { line, cells, is_hidden: false, uncalculated: Vec::new() })?;
+    }
+    let (list, columns) = table.finish()?;
+    let read_as = ReadAs {
+        encoding: Some(taken.charset.name()),
+        is_encoding_assumed: taken.is_assumed,
+        delimiter: Some(char::from(delimiter)),
+        ..ReadAs::of(Format::Csv, columns)
+    };
+    Ok(ReadList { list, read_as })
+}
+
+/// The apostrophe that an export, ours among them, puts before what a spreadsheet would calculate.
+fn without_guard(cell: &str) -> &str {
+    let guarded = cell.trim_start().strip_prefix('\'');
+    guarded
+        .filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']))
+        .unwrap_or(cell)
+}
+
+/// What Excel itself writes above a list: `sep=;`
+fn said_delimiter(text: &str) -> Option<u8> {
+    let line = text.trim_start_matches('\u{feff}').lines().next()?;
+    let line = line.trim_matches(['"', ' ', '\r']);
+    let said = line.get(..4).filter(|start| start.eq_ignore_ascii_case("sep=")).map(|_| &line[4..])?;
+    match said.as_bytes() {
+        [one] if !one.is_ascii_alphanumeric() && *one != b'"' => Some(*one),
+        b"\\t" => Some(b'\t'),
+        _ => None,
     }
 }
 
-/// By its mark; else UTF-8 if all of it is, and what Windows writes otherwise.
-fn encoding_of(file: &mut File, sample: &[u8]) -> Result<&'static Encoding, ListError> {
-    if let Some((encoding, _)) = Encoding::for_bom(sample) {
-        return Ok(encoding);
-    }
-    file.seek(SeekFrom::Start(0))?;
-    let (mut chunk, mut kept) = (vec![0; 64 << 10], 0);
-    loop {
-        let size = file.read(&mut chunk[kept..])?;
-        let all = &chunk[..kept + size];
-        match std::str::from_utf8(all) {
-            Ok(_) if size == 0 => return Ok(UTF_8),
-            Ok(_) => kept = 0,
-            // A character that is cut by the chunk's end.
-            Err(cut) if cut.error_len().is_none() && size > 0 => {
-                let from = cut.valid_up_to();
-                let end = kept + size;
-                chunk.copy_within(from..end, 0);
-                kept = end - from;
-            }
-            Err(_) => return Ok(WINDOWS_1252),
-        }
-    }
-}
-
-/// The one that the first line has most of, outside quotes.
+/// The one that makes most rows of equally many cells: titles above a list have none of it, and texts in it
+/// have commas.
 fn delimiter_of(text: &str) -> u8 {
-    let line = text.trim_start_matches('\u{feff}').lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-    let mut quoted = false;
-    let mut counts = [0; DELIMITERS.len()];
-    for byte in line.bytes() {
-        quoted ^= byte == b'"';
-        if let Some(place) = DELIMITERS.iter().position(|d| !quoted && *d == byte) {
-            counts[place] += 1;
+    let score = |delimiter: u8| {
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(text.as_bytes());
+        let mut widths: HashMap<usize, usize> = HashMap::new();
+        for record in reader.byte_records().take(SAMPLE_ROWS).flatten() {
+            *widths.entry(record.len()).or_default() += 1;
         }
-    }
-    let most = counts.iter().enumerate().max_by_key(|(place, count)| (**count, DELIMITERS.len() - place));
-    most.map_or(b',', |(place, _)| DELIMITERS[place])
+        let split = widths.into_iter().filter(|(width, _)| *width > 1);
+        split.map(|(width, rows)| (rows, width)).max().unwrap_or((0, 0))
+    };
+    let scores = DELIMITERS.map(score);
+    let best = scores.iter().enumerate().max_by_key(|(place, score)| (**score, DELIMITERS.len() - place));
+    best.map_or(b',', |(place, _)| DELIMITERS[place])
 }
 
 /// Where a quoted field stands open. The reader takes the end of the file for the field's, and every row
@@ -145,22 +169,55 @@ impl Quotes {
 /// lines one short where they end in two characters.)
 struct Decoded<R> {
     from: R,
-    decoder: encoding_rs::Decoder,
+    decoder: Decoder,
     input: Vec<u8>,
     output: Vec<u8>,
     read: usize,
     quotes: Quotes,
+    /// Spaces after a delimiter: a quote that follows opens a field all the same.
+    held_spaces: usize,
+    /// The first line says what the delimiter is, and no more.
+    is_passing_over: bool,
     /// The last character was a carriage return: what follows decides what it was.
     after_return: bool,
     is_row_open: bool,
     is_over: bool,
 }
 
+enum Decoder {
+    Known(encoding_rs::Decoder),
+    Dos(u16),
+}
+
+impl Decoder {
+    fn decode(&mut self, bytes: &[u8], is_last: bool) -> String {
+        match self {
+            Self::Known(decoder) => {
+                let room = decoder.max_utf8_buffer_length(bytes.len()).unwrap_or(4 * bytes.len() + 16);
+                let mut text = String::with_capacity(room);
+                let _ = decoder.decode_to_string(bytes, &mut text, is_last);
+                text
+            }
+            Self::Dos(page) => {
+                let mut text = String::with_capacity(2 * bytes.len());
+                decode_dos(*page, bytes, &mut text);
+                text
+            }
+        }
+    }
+}
+
 impl<R: Read> Decoded<R> {
-    fn new(from: R, encoding: &'static Encoding, delimiter: u8) -> Self {
+    fn new(from: R, charset: Charset, delimiter: u8) -> Self {
+        let decoder = match charset {
+            Charset::Known(encoding) => Decoder::Known(encoding.new_decoder_with_bom_removal()),
+            Charset::Dos(page) => Decoder::Dos(page),
+        };
         Self {
             from,
-            decoder: encoding.new_decoder_with_bom_removal(),
+            decoder,
+            held_spaces: 0,
+            is_passing_over: false,
             input: vec![0; 32 << 10],
             output: Vec::new(),
             read: 0,
@@ -176,31 +233,63 @@ impl<R: Read> Decoded<R> {
         self.quotes.open.filter(|_| self.is_over)
     }
 
+    fn pass_over_a_line(&mut self) {
+        self.is_passing_over = true;
+        self.quotes.line += 1;
+    }
+
     fn fill(&mut self) -> std::io::Result<()> {
         let size = self.from.read(&mut self.input)?;
         self.is_over = size == 0;
-        let room = self.decoder.max_utf8_buffer_length(size).unwrap_or(4 * size + 16);
-        let mut text = String::with_capacity(room);
-        let _ = self.decoder.decode_to_string(&self.input[..size], &mut text, self.is_over);
+        let text = self.decoder.decode(&self.input[..size], self.is_over);
         (self.output, self.read) = (Vec::with_capacity(text.len() + 1), 0);
         for byte in text.into_bytes() {
             if std::mem::take(&mut self.after_return) && byte != b'\n' {
                 // A lone one ends a row, as old Macintosh programs write it.
-                self.output.push(b'\n');
+                self.put(b'\n');
             }
             if byte == b'\r' {
                 self.after_return = true;
             } else {
-                self.output.push(byte);
+                self.put(byte);
             }
+        }
+        if self.is_over {
+            self.put_spaces();
         }
         let last = self.output.last().copied();
         self.is_row_open = last.map_or(self.is_row_open, |last| last != b'\n');
         if self.is_over && std::mem::take(&mut self.is_row_open) {
             self.output.push(b'\n');
+            self.quotes.see(b'\n');
         }
-        self.output.iter().for_each(|byte| self.quotes.see(*byte));
         Ok(())
+    }
+
+    fn put(&mut self, byte: u8) {
+        if self.is_passing_over {
+            self.is_passing_over = byte != b'\n';
+            return;
+        }
+        if byte == b' ' && self.quotes.delimiter != b' ' && matches!(self.quotes.place, Place::FieldStart) {
+            self.held_spaces += 1;
+            return;
+        }
+        if self.held_spaces > 0 {
+            if byte == b'"' {
+                self.held_spaces = 0;
+            }
+            self.put_spaces();
+        }
+        self.output.push(byte);
+        self.quotes.see(byte);
+    }
+
+    fn put_spaces(&mut self) {
+        for _ in 0..std::mem::take(&mut self.held_spaces) {
+            self.output.push(b' ');
+            self.quotes.see(b' ');
+        }
     }
 }
 
@@ -218,15 +307,21 @@ impl<R: Read> Read for Decoded<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use encoding_rs::WINDOWS_1252;
     use proptest::prelude::*;
+    use wapid_core::recipient::List;
 
-    const RULES: Rules = Rules { country: None, max: 100_000 };
+    use super::*;
 
-    fn list(bytes: &[u8]) -> Result<List, ListError> {
+    fn read_list(bytes: &[u8], options: &ListOptions) -> Result<ReadList, ListError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        super::super::from_file(file.path(), RULES)
+        let rules = Rules { max: 100_000, ..Rules::default() };
+        super::super::from_file(file.path(), &rules, options)
+    }
+
+    fn list(bytes: &[u8]) -> Result<List, ListError> {
+        read_list(bytes, &ListOptions::default()).map(|read| read.list)
     }
 
     fn names(list: &List) -> Vec<&str> {
@@ -297,6 +392,112 @@ mod tests {
         for bytes in [text.as_bytes(), &utf16, &latin, &marked] {
             assert_eq!(names(&list(bytes).unwrap()), [r#"{"name":"João"}"#]);
         }
+    }
+
+    #[test]
+    fn excels_own_first_line_says_the_delimiter() {
+        for (text, row) in [
+            ("sep=;\r\nname;phone\r\nAna;919876543210\r\n", 3),
+            ("\u{feff}\"sep=,\"\nphone,name\n\n919876543210,Ana\n", 4),
+            ("SEP=^\nphone^name\n919876543210^Ana\n", 3),
+            ("sep=\t\nphone\tname\n919876543210\tAna\n", 3),
+        ] {
+            let list = list(text.as_bytes()).unwrap();
+            assert_eq!(names(&list), [r#"{"name":"Ana"}"#], "{text}");
+            assert_eq!(list.recipients[0].row, row, "{text}");
+        }
+        let refused = list(b"sep=;\nphone;name\n919876543210;\"Ana").unwrap_err();
+        assert_eq!(refused.to_string(), "row 3: a quote is not closed");
+    }
+
+    #[test]
+    fn a_quote_may_follow_a_space() {
+        let text =
+            "phone, name, note\n919876543210, \"Ana, B\",  \"Nov 28, 2016\"\n919876543211,  Bia ,\" x\"\n";
+        assert_eq!(
+            names(&list(text.as_bytes()).unwrap()),
+            [r#"{"name":"Ana, B","note":"Nov 28, 2016"}"#, r#"{"name":"Bia","note":"x"}"#]
+        );
+        // A list of blanks that passes a chunk's end.
+        let long = format!("phone,name\n919876543210,{}\"Ana, B\"\n", " ".repeat(40_000));
+        assert_eq!(names(&list(long.as_bytes()).unwrap()), [r#"{"name":"Ana, B"}"#]);
+    }
+
+    #[test]
+    fn titles_above_a_list_do_not_hide_its_delimiter() {
+        let text = "Customers, July 2026\nmade by Ana, Bia, and Cy\n\nname;phone\n\"Rio, RJ\";919876543210\nx,y;919876543211\n";
+        let list = list(text.as_bytes()).unwrap();
+        assert_eq!(names(&list), [r#"{"name":"Rio, RJ"}"#, r#"{"name":"x,y"}"#]);
+        assert_eq!(list.recipients[0].row, 5);
+    }
+
+    #[test]
+    fn the_apostrophe_of_an_export_goes() {
+        let text = "phone,name,city\n'+919876543210,'=cmd,'s-Hertogenbosch\n919876543211,'＝1,'a\n";
+        assert_eq!(
+            names(&list(text.as_bytes()).unwrap()),
+            [r#"{"city":"'s-Hertogenbosch","name":"=cmd"}"#, r#"{"city":"'a","name":"＝1"}"#]
+        );
+    }
+
+    #[test]
+    fn an_encoding_is_told_by_the_file_or_by_the_caller() {
+        let of = |bytes: &[u8], encoding: Option<&str>| {
+            let options = ListOptions { encoding: encoding.map(str::to_owned), ..ListOptions::default() };
+            let read = read_list(bytes, &options).unwrap();
+            let fields = read.list.recipients[0].fields.clone().unwrap().into_string();
+            let name = fields.rsplit(':').next().unwrap().trim_matches(['"', '}']).to_owned();
+            (name, read.read_as.encoding.unwrap(), read.read_as.is_encoding_assumed)
+        };
+        let text = |phone: &str, name: &str| format!("phone;name\n{phone};{name}\n");
+        for (label, phone, name) in [
+            ("windows-1251", "79161234567", "Иван"),
+            ("windows-1256", "966501234567", "محمد"),
+            ("windows-1250", "420601123456", "Dvořáková"),
+            ("windows-1254", "905321234567", "Işıl"),
+            ("GBK", "8613800138000", "小明"),
+            ("Shift_JIS", "819012345678", "山田太郎"),
+            ("EUC-KR", "821012345678", "김철수"),
+            ("Big5", "886912345678", "王小明"),
+            ("windows-874", "66812345678", "สมชาย"),
+            ("windows-1253", "306912345678", "Γιώργος"),
+            ("windows-1255", "972501234567", "דוד כהן"),
+            ("windows-1252", "5511900000001", "João"),
+        ] {
+            let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
+            let text = text(phone, name);
+            let (bytes, _, is_lossy) = encoding.encode(&text);
+            assert!(!is_lossy, "{label}");
+            // Several have the same letters in the same places.
+            let (read, _, is_assumed) = of(&bytes, None);
+            assert_eq!((read.as_str(), is_assumed), (name, true), "{label}");
+            assert_eq!(of(&bytes, Some(label)), (name.to_owned(), label.to_owned(), false));
+        }
+        // What Excel for Mac and DOS write: ã, é.
+        for (byte, other, label) in [(b'\x8b', b'\x8e', "macintosh"), (b'\xc6', b'\x82', "cp850")] {
+            let mut bytes = text("5511900000001", "Jo?o Jos!").into_bytes();
+            bytes.iter_mut().for_each(|b| {
+                if *b == b'?' {
+                    *b = byte
+                } else if *b == b'!' {
+                    *b = other
+                }
+            });
+            assert_eq!(of(&bytes, None), ("João José".to_owned(), label.to_owned(), true));
+            assert_eq!(of(&bytes, Some(label)), ("João José".to_owned(), label.to_owned(), false));
+        }
+        let list = text("5511900000001", "João");
+        assert_eq!(of(list.as_bytes(), None), ("João".to_owned(), "UTF-8".to_owned(), false));
+        for swap in [false, true] {
+            let unmarked = list
+                .encode_utf16()
+                .flat_map(|unit| if swap { unit.to_be_bytes() } else { unit.to_le_bytes() });
+            let bytes: Vec<u8> = unmarked.collect();
+            let label = if swap { "UTF-16BE" } else { "UTF-16LE" };
+            assert_eq!(of(&bytes, None), ("João".to_owned(), label.to_owned(), true));
+        }
+        let options = ListOptions { encoding: Some("utf-9".to_owned()), ..ListOptions::default() };
+        assert_eq!(read_list(list.as_bytes(), &options).unwrap_err().code(), "UNKNOWN_ENCODING");
     }
 
     #[test]

@@ -1,28 +1,47 @@
 //! An array of numbers and objects, read one by one.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use wapid_core::recipient::{FIELDS_MAX, List, ListBuilder, Rules, Why, shown};
+use wapid_core::recipient::{ListBuilder, Rules, Why, shown};
+use wapid_core::template::field_key;
 
-use super::ListError;
+use super::headings::{self, PhoneHeading, PhoneRank};
+use super::{Format, ListError, ListOptions, ReadAs, ReadColumns, ReadList};
 
-/// What the phone may be called where there is no `phone`.
-const OTHERS: [&str; 2] = ["number", "to"];
+/// The most fields that are read of a row, however long it is.
+const FIELDS_READ: usize = 500;
+/// Different names of fields whose meaning is remembered.
+const NAMES_REMEMBERED: usize = 2_000;
 
 /// `["919876543210", {"phone":"919876543211","name":"Ana","city":"Rio"}]`
 ///
 /// # Errors
 /// [`ListError`], naming the row.
-pub fn from_json(text: &str, rules: Rules) -> Result<List, ListError> {
-    let mut rows = Rows { builder: ListBuilder::new(rules), row: 0, refused: None };
+pub fn from_json(text: &str, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
+    let mut rows = Rows {
+        builder: ListBuilder::new(rules.clone()),
+        names: Names::new(rules, options),
+        row: 0,
+        refused: None,
+    };
     let mut reader = serde_json::Deserializer::from_str(text);
     let read = reader.deserialize_seq(&mut rows);
     if let Some(refused) = rows.refused {
         return Err(refused);
     }
     match read {
-        Ok(()) => Ok(rows.builder.finish()),
+        Ok(()) => {
+            let list = rows.builder.finish();
+            rows.names.check(list.recipients.is_empty())?;
+            let columns = ReadColumns {
+                phone: rows.names.phone_read,
+                name: rows.names.name_read,
+                ..ReadColumns::default()
+            };
+            Ok(ReadList { list, read_as: ReadAs::of(Format::Json, columns) })
+        }
         Err(problem) if rows.row == 0 => {
             Err(ListError::BadJson(format!("an array of numbers or objects: {problem}")))
         }
@@ -30,8 +49,110 @@ pub fn from_json(text: &str, rules: Rules) -> Result<List, ListError> {
     }
 }
 
+/// What the names of fields mean; a list has few names and many rows.
+struct Names {
+    phone_column: Option<String>,
+    name_column: Option<String>,
+    /// Whether a text asks for `{{name}}`.
+    is_name_asked: bool,
+    ranks: HashMap<String, (Option<PhoneRank>, Option<u8>)>,
+    phone_read: Option<String>,
+    name_read: Option<String>,
+    /// The first row's, for an error.
+    seen: Vec<String>,
+}
+
+impl Names {
+    fn new(rules: &Rules, options: &ListOptions) -> Self {
+        Self {
+            phone_column: options.phone_column.as_deref().map(field_key),
+            name_column: options.name_column.as_deref().map(field_key),
+            is_name_asked: rules.named.contains("name"),
+            ranks: HashMap::new(),
+            phone_read: None,
+            name_read: None,
+            seen: Vec::new(),
+        }
+    }
+
+    fn ranks(&mut self, name: &str) -> (Option<PhoneRank>, Option<u8>) {
+        if let Some(ranks) = self.ranks.get(name) {
+            return *ranks;
+        }
+        let phone = match headings::phone(name) {
+            PhoneHeading::Sure(rank) => Some(rank),
+            PhoneHeading::Perhaps(PhoneRank::Vague) => Some(PhoneRank::Vague),
+            PhoneHeading::Perhaps(_) | PhoneHeading::Never | PhoneHeading::Unknown => None,
+        };
+        let ranks = (phone, headings::name(name));
+        if self.ranks.len() < NAMES_REMEMBERED {
+            self.ranks.insert(name.to_owned(), ranks);
+        }
+        ranks
+    }
+
+    /// Takes the phone out of a row's fields: `phone` itself, or what is called so in any language.
+    fn phone_of(&mut self, fields: &mut Vec<(String, Cell)>) -> Option<Cell> {
+        let place = match &self.phone_column {
+            Some(wanted) => fields.iter().position(|(name, _)| field_key(name) == *wanted),
+            None => fields.iter().position(|(name, _)| name.eq_ignore_ascii_case("phone")).or_else(|| {
+                let ranked =
+                    fields.iter().enumerate().filter_map(|(at, (name, _))| Some((self.ranks(name).0?, at)));
+                ranked.min().map(|(_, at)| at)
+            }),
+        };
+        if self.seen.is_empty() {
+            self.seen = fields.iter().take(20).map(|(name, _)| shown(name)).collect();
+        }
+        let (name, cell) = fields.remove(place?);
+        if self.phone_read.is_none() {
+            self.phone_read = Some(name);
+        }
+        Some(cell)
+    }
+
+    /// What `{{name}}` reads where no field is called so.
+    fn alias(&mut self, fields: &[(String, Cell)]) -> Option<String> {
+        let place = match &self.name_column {
+            Some(wanted) => fields.iter().position(|(name, _)| field_key(name) == *wanted),
+            None if fields.iter().any(|(name, _)| field_key(name) == "name") => {
+                self.name_read.get_or_insert_with(|| "name".to_owned());
+                return None;
+            }
+            None => {
+                let ranked =
+                    fields.iter().enumerate().filter_map(|(at, (name, _))| Some((self.ranks(name).1?, at)));
+                ranked.min().map(|(_, at)| at)
+            }
+        };
+        let (name, Cell::Text(text)) = &fields[place?] else { return None };
+        if self.name_read.is_none() {
+            self.name_read = Some(name.clone());
+        }
+        self.is_name_asked.then(|| text.clone())
+    }
+
+    /// A column that no row has.
+    fn check(&self, is_empty: bool) -> Result<(), ListError> {
+        let missing = [
+            ("phoneColumn", &self.phone_column, is_empty && self.phone_read.is_none()),
+            ("nameColumn", &self.name_column, self.name_read.is_none()),
+        ];
+        for (field, wanted, is_missing) in missing {
+            if let Some(wanted) = wanted.as_ref().filter(|_| is_missing) {
+                let (wanted, seen) = (shown(wanted), self.seen.join(", "));
+                return Err(ListError::Column(format!(
+                    "{field}: no field is called {wanted}; the fields are: {seen}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 struct Rows {
     builder: ListBuilder,
+    names: Names,
     row: u32,
     refused: Option<ListError>,
 }
@@ -47,35 +168,60 @@ impl<'de> Visitor<'de> for &mut Rows {
         loop {
             self.row += 1;
             let Some(one) = seq.next_element_seed(One)? else { return Ok(()) };
-            let fields = one.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            let taken = match one.wrong {
-                Some(why) => self.builder.leave_out(self.row, &one.phone, why),
-                None => self.builder.push(self.row, &one.phone, fields),
-            };
-            if let Err(refused) = taken {
-                self.refused = Some(refused.into());
+            if let Err(refused) = self.take(one) {
+                self.refused = Some(refused);
                 return Err(A::Error::custom("refused"));
             }
         }
     }
 }
 
-#[derive(Default)]
-struct Row {
-    phone: String,
-    fields: Vec<(String, String)>,
-    /// Why it is of no use, where that shows already.
-    wrong: Option<Why>,
+impl Rows {
+    fn take(&mut self, one: Row) -> Result<(), ListError> {
+        let (phone, mut fields) = match one {
+            Row::Phone(phone) => (phone, Vec::new()),
+            Row::Useless(given) => return Ok(self.builder.leave_out(self.row, &given, Why::NoRow)?),
+            Row::Object(mut fields) => match self.names.phone_of(&mut fields) {
+                Some(Cell::Text(phone)) => (phone, fields),
+                Some(Cell::Nested) => {
+                    return Ok(self.builder.leave_out(self.row, "", Why::NoText("phone".to_owned()))?);
+                }
+                None => (String::new(), fields),
+            },
+        };
+        if let Some(name) = self.names.alias(&fields) {
+            fields.retain(|(name, _)| field_key(name) != "name");
+            fields.push(("name".to_owned(), Cell::Text(name)));
+        }
+        for (name, cell) in &fields {
+            if matches!(cell, Cell::Nested) {
+                if self.builder.is_named(name) {
+                    return Ok(self.builder.leave_out(self.row, &phone, Why::NoText(shown(name)))?);
+                }
+                self.builder.leave_unread(name);
+            }
+        }
+        let texts = fields.iter().filter_map(|(name, cell)| match cell {
+            Cell::Text(text) => Some((name.as_str(), text.as_str())),
+            Cell::Nested => None,
+        });
+        Ok(self.builder.push(self.row, &phone, texts)?)
+    }
 }
 
-impl Row {
-    fn of(phone: impl Into<String>) -> Self {
-        Self { phone: phone.into(), ..Self::default() }
-    }
+/// An element of the array.
+enum Row {
+    Phone(String),
+    Object(Vec<(String, Cell)>),
+    /// Neither; what it looks like.
+    Useless(String),
+}
 
-    fn none(given: &str) -> Self {
-        Self { wrong: Some(Why::NoRow), ..Self::of(given) }
-    }
+/// A field's value.
+enum Cell {
+    Text(String),
+    /// It has others in it.
+    Nested,
 }
 
 struct One;
@@ -96,62 +242,55 @@ impl<'de> Visitor<'de> for One {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Row, E> {
-        Ok(Row::of(text))
+        Ok(Row::Phone(text.to_owned()))
     }
 
     fn visit_u64<E: Error>(self, number: u64) -> Result<Row, E> {
-        Ok(Row::of(number.to_string()))
+        Ok(Row::Phone(number.to_string()))
     }
 
     /// What programs make of a column of numbers that has gaps: `919876543210.0`.
     fn visit_f64<E: Error>(self, number: f64) -> Result<Row, E> {
-        Ok(Row::of(number.to_string()))
+        Ok(Row::Phone(number.to_string()))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Row, E> {
-        Ok(Row::none(&number.to_string()))
+        Ok(Row::Useless(number.to_string()))
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Row, E> {
-        Ok(Row::none(&value.to_string()))
+        Ok(Row::Useless(value.to_string()))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Row, E> {
-        Ok(Row::none("null"))
+        Ok(Row::Useless("null".to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Row, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Row::none("[…]"))
+        Ok(Row::Useless("[…]".to_owned()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Row, A::Error> {
-        let mut row = Row::default();
+        let mut fields = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Cell)?;
-            match value {
-                None => drop(row.wrong.get_or_insert(Why::NoText(shown(&name)))),
-                Some(value) if value.trim().is_empty() => {}
-                Some(value) if name.eq_ignore_ascii_case("phone") => row.phone = value,
-                Some(value) if row.fields.len() < FIELDS_MAX + OTHERS.len() => row.fields.push((name, value)),
-                // No more than that is kept of a row, however long it is.
-                Some(_) => drop(row.wrong.get_or_insert(Why::TooManyFields)),
+            let cell = match map.next_value_seed(Value)? {
+                None => Cell::Nested,
+                Some(text) if text.trim().is_empty() => continue,
+                Some(text) => Cell::Text(text),
+            };
+            if fields.len() < FIELDS_READ {
+                fields.push((name, cell));
             }
         }
-        for other in OTHERS {
-            let place = row.fields.iter().position(|(name, _)| name.eq_ignore_ascii_case(other));
-            if let Some(place) = place.filter(|_| row.phone.is_empty()) {
-                row.phone = row.fields.remove(place).1;
-            }
-        }
-        Ok(row)
+        Ok(Row::Object(fields))
     }
 }
 
 /// A field's value as text; `None` of what has others in it.
-struct Cell;
+struct Value;
 
-impl<'de> DeserializeSeed<'de> for Cell {
+impl<'de> DeserializeSeed<'de> for Value {
     type Value = Option<String>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -159,7 +298,7 @@ impl<'de> DeserializeSeed<'de> for Cell {
     }
 }
 
-impl<'de> Visitor<'de> for Cell {
+impl<'de> Visitor<'de> for Value {
     type Value = Option<String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,16 +342,24 @@ impl<'de> Visitor<'de> for Cell {
 
 #[cfg(test)]
 mod tests {
+    use wapid_core::recipient::List;
+
     use super::*;
     use proptest::prelude::*;
 
-    const RULES: Rules = Rules { country: None, max: 100_000 };
+    fn list(text: &str) -> Result<List, ListError> {
+        named(text, &[])
+    }
+
+    fn named(text: &str, named: &[&str]) -> Result<List, ListError> {
+        let rules = Rules { max: 100_000, named: named.iter().copied().collect(), ..Rules::default() };
+        from_json(text, &rules, &ListOptions::default()).map(|read| read.list)
+    }
 
     #[test]
     fn numbers_and_objects_may_be_mixed() {
-        let list = from_json(
+        let list = list(
             r#"["919876543210", {"name":"Ana","phone":"+91 98765 43211","age":30,"vip":true,"x":null}, 919876543212]"#,
-            RULES,
         )
         .unwrap();
         assert_eq!(list.recipients.len(), 3);
@@ -228,21 +375,27 @@ mod tests {
             (r#"{"phone":"","name":"x"}"#, "the phone number is empty"),
             (r#"{"name":"x"}"#, "the phone number is empty"),
             (r#""""#, "the phone number is empty"),
-            (r#"{"phone":"919876543219","tags":["a",{"b":[1]}]}"#, "the field tags holds a list"),
-            (r#"{"tags":{"a":{}},"phone":"919876543219"}"#, "the field tags holds a list"),
-            (r#"{"phone":["919876543219"]}"#, "the field phone holds a list"),
+            (
+                r#"{"phone":"919876543219","tags":["a",{"b":[1]}]}"#,
+                "the text names the field tags, and it holds a list",
+            ),
+            (
+                r#"{"tags":{"a":{}},"phone":"919876543219"}"#,
+                "the text names the field tags, and it holds a list",
+            ),
+            (r#"{"phone":["919876543219"]}"#, "the text names the field phone, and it holds a list"),
             ("true", "a row is a phone number, or an object"),
             ("null", "a row is a phone number, or an object"),
             ("[[1],2]", "a row is a phone number, or an object"),
             ("-919876543210", "a row is a phone number, or an object"),
         ] {
             let text = format!(r#"["919876543210", {bad}, {{"phone":"919876543211"}}]"#);
-            let list = from_json(&text, RULES).unwrap();
+            let list = named(&text, &["Tags"]).unwrap();
             assert_eq!((list.recipients.len(), list.invalid, list.problems[0].row), (2, 1, 2), "{bad}");
             assert!(list.problems[0].why.to_string().starts_with(why), "{bad}: {}", list.problems[0].why);
         }
         let long = format!(r#"[{{"phone":"919876543210",{}"b":1}}]"#, r#""a":1e300,"#.repeat(100_000));
-        assert_eq!(from_json(&long, RULES).unwrap().problems[0].why, Why::TooManyFields);
+        assert_eq!(list(&long).unwrap().recipients.len(), 1);
     }
 
     #[test]
@@ -253,22 +406,55 @@ mod tests {
             (r#"{"number":"12b","Phone":919876543210.0}"#, r#"{"number":"12b"}"#),
             (r#"{"phone":919876543210,"to":"Rio"}"#, r#"{"to":"Rio"}"#),
         ] {
-            let list = from_json(&format!("[{text}]"), RULES).unwrap();
+            let list = list(&format!("[{text}]")).unwrap();
             assert_eq!(list.recipients[0].phone.digits(), "919876543210", "{text}");
             assert_eq!(list.recipients[0].fields.as_deref(), Some(fields));
         }
     }
 
     #[test]
+    fn the_phone_and_the_name_are_known_by_what_they_are_called() {
+        for (text, fields) in [
+            (r#"{"Handynummer":"919876543210","Fax":"911"}"#, r#"{"Fax":"911"}"#),
+            (r#"{"homePhone":"911","mobile":"919876543210"}"#, r#"{"homePhone":"911"}"#),
+            (r#"{"mobile":"","homePhone":"919876543210"}"#, "null"),
+            (r#"{"whatsapp":"919876543210","firstName":"Ana"}"#, r#"{"firstName":"Ana","name":"Ana"}"#),
+            (r#"{"phone":"919876543210","custom":{"a":1},"tags":["x"]}"#, "null"),
+        ] {
+            let list = named(&format!("[{text}]"), &["name"]).unwrap();
+            assert_eq!(list.recipients[0].phone.digits(), "919876543210", "{text}");
+            assert_eq!(list.recipients[0].fields.as_deref().unwrap_or("null"), fields);
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_named_is_taken() {
+        let rules = Rules { max: 9, named: ["name"].into_iter().collect(), ..Rules::default() };
+        let read = |phone: &str, name: &str| {
+            let (phone_column, name_column) = (Some(phone.to_owned()), Some(name.to_owned()));
+            let options = ListOptions { phone_column, name_column, ..ListOptions::default() };
+            from_json(r#"[{"phone":"x","Zahl":"919876543210","name":"No","Wer":"Ana"}]"#, &rules, &options)
+        };
+        let list = read("zahl", "WER").unwrap().list;
+        assert_eq!(list.recipients[0].fields.as_deref(), Some(r#"{"Wer":"Ana","name":"Ana","phone":"x"}"#));
+        for (phone, name) in [("Numer", "Wer"), ("Zahl", "Who")] {
+            let refused = read(phone, name).unwrap_err();
+            assert_eq!(refused.code(), "UNKNOWN_COLUMN");
+            assert!(refused.to_string().ends_with("the fields are: phone, Zahl, name, Wer"), "{refused}");
+        }
+    }
+
+    #[test]
     fn what_is_no_list_is_refused() {
         for text in [r#"{"phone":"919876543210"}"#, "null", "7", r#""919876543210""#] {
-            let refused = from_json(text, RULES).unwrap_err();
+            let refused = list(text).unwrap_err();
             assert!(refused.to_string().contains("an array of numbers or objects"), "{text}: {refused}");
             assert_eq!(refused.code(), "INVALID_RECIPIENTS");
         }
-        let broken = from_json(r#"["919876543210", 1e999]"#, RULES).unwrap_err();
+        let broken = list(r#"["919876543210", 1e999]"#).unwrap_err();
         assert!(broken.to_string().starts_with("row 2: "), "{broken}");
-        let refused = from_json(r#"["1","2","3"]"#, Rules { country: None, max: 2 }).unwrap_err();
+        let rules = Rules { max: 2, ..Rules::default() };
+        let refused = from_json(r#"["1","2","3"]"#, &rules, &ListOptions::default()).unwrap_err();
         assert_eq!(refused.code(), "TOO_MANY_RECIPIENTS");
     }
 
@@ -276,14 +462,14 @@ mod tests {
     fn a_hundred_thousand_are_read() {
         let rows: Vec<String> =
             (0..100_000).map(|n| format!(r#"{{"phone":"55119{n:08}","name":"Person {n}"}}"#)).collect();
-        let list = from_json(&format!("[{}]", rows.join(",")), RULES).unwrap();
+        let list = list(&format!("[{}]", rows.join(","))).unwrap();
         assert_eq!((list.recipients.len(), list.fields["name"]), (100_000, 100_000));
     }
 
     proptest! {
         #[test]
         fn reading_never_panics(text in "\\PC{0,100}") {
-            let _ = from_json(&text, RULES);
+            let _ = list(&text);
         }
     }
 }

@@ -1,27 +1,109 @@
-//! A caller's list of recipients: JSON, CSV or XLSX, read with limits.
+//! A caller's list of recipients as its owner sees it, whatever program made the file.
 //!
-//! Blocking work: it is called off the threads that serve. What a file is, its content says, never its
-//! name.
+//! Blocking work, with limits on rows, bytes, memory and what a packed file unpacks to: it is called off
+//! the threads that serve. What a file is, its content says, never its name. Hidden rows, columns and
+//! sheets are left out, and what had to be assumed is said beside the list.
 //!
 //! | file | what |
 //! |---|---|
-//! | `json` | an array of numbers and objects |
-//! | `csv` | delimiters, encodings and headers as spreadsheets write them |
-//! | `xlsx` | the same from a workbook, which is a zip, which may be a bomb |
-//! | `table` | rows of cells, whichever file they came from |
+//! | `kind` | what a file is, and which reader it goes to |
+//! | `csv`, `encoding` | delimiters, quotes, encodings and titles as spreadsheets write them |
+//! | `xlsx`, `marks` | a workbook: its cells, and what of it is hidden |
+//! //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
+//! | `packed` | a zip, which may be a bomb |
+//! //! | `json` | an array of numbers and objects |
+//! | `table`, `columns` | rows of cells, and what their columns hold |
+//! | `headings` | what a column is called, in many languages |
 
-use std::io::Read as _;
 use std::path::Path;
 
 pub use wapid_core::recipient::Rules;
 use wapid_core::recipient::{List, RowError};
 
+mod cells;
+mod columns;
 mod csv;
+mod encoding;
+mod headings;
 mod json;
+mod kind;
+mod marks;
+mod packed;
+mod sheets;
 mod table;
 mod xlsx;
 
 pub use json::from_json;
+pub use table::ReadColumns;
+
+/// What a caller says of a list, beside the list.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// The heading, or the letter, of the column of phone numbers.
+    pub phone_column: Option<String>,
+    /// The same of what `{{name}}` reads.
+    pub name_column: Option<String>,
+    pub sheet: Option<String>,
+    pub encoding: Option<String>,
+    /// Take in rows, columns and sheets that the owner does not see.
+    pub include_hidden: bool,
+}
+
+/// A list, and how it was read.
+#[derive(Debug)]
+pub struct ReadList {
+    pub list: List,
+    pub read_as: ReadAs,
+}
+
+/// What a file was taken for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadAs {
+    pub format: Format,
+    /// The file's name within a zip.
+    pub packed_file: Option<String>,
+    pub sheet: Option<String>,
+    /// Sheets that hold lists as well and were not read.
+    pub other_sheets: Vec<String>,
+    pub hidden_sheets: Vec<String>,
+    pub encoding: Option<String>,
+    pub is_encoding_assumed: bool,
+    pub delimiter: Option<char>,
+    pub columns: ReadColumns,
+}
+
+impl ReadAs {
+    pub fn of(format: Format, columns: ReadColumns) -> Self {
+        Self {
+            format,
+            packed_file: None,
+            sheet: None,
+            other_sheets: Vec::new(),
+            hidden_sheets: Vec::new(),
+            encoding: None,
+            is_encoding_assumed: false,
+            delimiter: None,
+            columns,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Csv,
+    Xlsx,
+}
+
+impl Format {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
 
 /// Why a list was refused as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +116,13 @@ pub enum ListError {
     BadFile(String),
     #[error("{0}")]
     BadJson(String),
+    /// No column is the one that is wanted.
+    #[error("{0}")]
+    Column(String),
+    #[error("{0}")]
+    Sheet(String),
+    #[error("{0}")]
+    Encoding(String),
 }
 
 impl ListError {
@@ -44,6 +133,9 @@ impl ListError {
             Self::Row(RowError::TooManyNames { .. }) => "TOO_MANY_FIELDS",
             Self::BadRow { .. } | Self::BadJson(_) => "INVALID_RECIPIENTS",
             Self::BadFile(_) => "INVALID_FILE",
+            Self::Column(_) => "UNKNOWN_COLUMN",
+            Self::Sheet(_) => "UNKNOWN_SHEET",
+            Self::Encoding(_) => "UNKNOWN_ENCODING",
         }
     }
 
@@ -58,23 +150,10 @@ impl From<std::io::Error> for ListError {
     }
 }
 
-/// Reads a CSV or XLSX file.
+/// Reads a file, whatever it is.
 ///
 /// # Errors
 /// [`ListError`].
-pub fn from_file(path: &Path, rules: Rules) -> Result<List, ListError> {
-    let mut start = Vec::new();
-    std::fs::File::open(path)?.take(8).read_to_end(&mut start)?;
-    let is = |magic: &[u8]| start.starts_with(magic);
-    if start.is_empty() {
-        Err(ListError::file("the file is empty"))
-    } else if is(b"PK\x03\x04") {
-        xlsx::read(path, rules)
-    } else if is(b"\xd0\xcf\x11\xe0") {
-        Err(ListError::file("an old Excel file (.xls); save it as .xlsx or .csv"))
-    } else if is(b"%PDF") || is(b"\x89PNG") || is(b"\xff\xd8\xff") || is(b"GIF8") || is(b"\x1f\x8b") {
-        Err(ListError::file("neither CSV nor XLSX"))
-    } else {
-        csv::read(path, rules)
-    }
+pub fn from_file(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
+    kind::read(path, rules, options)
 }

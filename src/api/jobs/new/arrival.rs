@@ -22,6 +22,37 @@ use crate::api::jobs::upload;
 /// How long a request may take to arrive, however steadily it does.
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);
 
+/// What other programs call a file's part. It has to be `file`: then a form that is sent twice means the same.
+const FILE_NAMES: [&str; 13] = [
+    "data",
+    "csv",
+    "upload",
+    "list",
+    "attachment",
+    "excel",
+    "xlsx",
+    "document",
+    "files",
+    "file[]",
+    "files[]",
+    "data0",
+    "filename",
+];
+/// Content types of a file that is sent as the body itself: its message would have no place.
+const BARE_FILES: [&str; 9] = [
+    "text/csv",
+    "text/tab-separated-values",
+    "text/vcard",
+    "text/x-vcard",
+    "application/csv",
+    "application/vnd.",
+    "application/zip",
+    "application/x-zip",
+    "application/octet-stream",
+];
+const NOT_A_FORM: &str = "send the list as the part file of a form (multipart/form-data), with message and the other \
+    fields as parts beside it; in n8n: Body Content Type Form-Data, a parameter of the type n8n Binary File called file";
+
 /// A request as it came, as JSON or as a form.
 pub struct Asked {
     pub(super) new: NewBulk,
@@ -39,7 +70,11 @@ impl FromRequest<Api> for Asked {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_form = kind.is_some_and(|kind| kind.starts_with("multipart/form-data"));
+        let kind = kind.map(|kind| kind.trim().to_ascii_lowercase()).unwrap_or_default();
+        let is_form = kind.starts_with("multipart/form-data");
+        if BARE_FILES.iter().any(|file| kind.starts_with(file)) {
+            return Err(ApiError::bad("INVALID_FORM", NOT_A_FORM));
+        }
         let arrival = async {
             if is_form {
                 let form = Multipart::from_request(request, api)
@@ -83,6 +118,11 @@ impl Arrived {
                 file = (is_named || !is_empty).then_some(saved);
                 continue;
             }
+            if field.file_name().is_some() || FILE_NAMES.contains(&name.as_str()) {
+                let name = wapid_core::recipient::shown(&name);
+                let why = format!("the list is the part file, not {name}; call that part file");
+                return Err(ApiError::bad("INVALID_FORM", why).about("file"));
+            }
             let is_list = matches!(name.as_str(), "recipients" | "variants");
             let max = if is_list { BODY_MAX } else { PART_MAX };
             let text = upload::text(field, max).await?;
@@ -98,9 +138,11 @@ impl Arrived {
             let value = match name.as_str() {
                 "recipients" | "variants" | "windows" | "delayMin" | "delayMax" | "checkNumbers"
                 | "viewOnce" | "linkPreview" | "gif" | "options" | "selectableCount" | "latitude"
-                | "longitude" | "contacts" => RawValue::from_string(text).map_err(|problem| {
-                    ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
-                })?,
+                | "longitude" | "contacts" | "includeHidden" => {
+                    RawValue::from_string(text).map_err(|problem| {
+                        ApiError::bad("INVALID_REQUEST", format!("{name}: not valid JSON: {problem}"))
+                    })?
+                }
                 _ => serde_json::value::to_raw_value(&text).map_err(anyhow::Error::from)?,
             };
             if parts.contains_key(&name) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `arrival` | a request as JSON or as a form, on its way in |
 //! | `order` | its checks, and what it comes to |
+//! | `reading` | how its list was read, for the answer |
 //! | `texts` | what its texts ask of its list |
 
 use axum::Json;
@@ -32,10 +33,12 @@ use crate::session::Script;
 
 mod arrival;
 mod order;
+mod reading;
 mod texts;
 
 use arrival::Asked;
 use order::{Files, Lots, Order, take};
+use reading::ListReading;
 
 /// 100,000 recipients with a few fields each are some 10 MB of JSON.
 const BODY_MAX: usize = 16 << 20;
@@ -112,6 +115,24 @@ pub struct NewBulk {
     /// Of numbers without a country code, as ISO 3166: `BR`
     #[schema(example = "BR")]
     default_country: Option<String>,
+    /// The heading of the column of phone numbers, or its letter (`B`); of `recipients` in JSON the name of the
+    /// field. By default it is known by its heading in some forty languages, else by its values
+    #[schema(example = "WhatsApp No")]
+    phone_column: Option<String>,
+    /// The same of the column that `{{name}}` reads. By default one called `name`, else the best of `Full Name`,
+    /// `First Name`, `Nome`, `Vorname`, `姓名` and their like
+    #[schema(example = "First Name")]
+    name_column: Option<String>,
+    /// The sheet of a workbook to read, by its name or its place from 1. By default the one that was open when
+    /// it was saved, or the first that holds a list
+    #[schema(example = "Customers")]
+    sheet: Option<String>,
+    /// Of a text file, where it is not the one that it looks like: `windows-1251`, `shift_jis`, `gbk`,
+    /// `macintosh`, `cp850`
+    #[schema(example = "windows-1251")]
+    encoding: Option<String>,
+    /// Take in rows, columns and sheets that are hidden or filtered out; `false` by default
+    include_hidden: Option<bool>,
 }
 
 /// The fields of `NewBulk`, a part each, and the list as a file instead of `recipients`. Texts are written
@@ -119,7 +140,8 @@ pub struct NewBulk {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what `arrival` reads part by part")]
 pub struct BulkForm {
-    /// CSV or XLSX
+    /// CSV or text with tabs in any encoding, XLSX, XLS, ODS, vCard, an HTML or XML table, JSON, or a zip with one
+    /// of them; up to 32 MiB. What it is, its content says
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
 }
@@ -156,6 +178,9 @@ pub struct MadeBulk {
     /// What in the texts is sent as it stands although it looks like a place for a field
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<TextWarning>,
+    /// How the list was read; not of a repeated answer
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<ListReading>,
     /// What of the request was left out, because WhatsApp shows no such thing
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<&'static str>,
@@ -202,9 +227,9 @@ impl RowProblem {
 /// Start a bulk job
 ///
 /// Answers once the whole list is stored; messages then leave one by one with random pauses. The list is
-/// `recipients`, or a CSV or XLSX file sent as the part `file` of a form whose other parts are the fields
-/// below. Rows without a usable number or with a field that is none, and repeated numbers are counted,
-/// reported and left out. A job is taken whether or not its session is ready: it waits. With an `Idempotency-Key`, a repeated request
+/// `recipients`, or a file (CSV, a workbook, contacts) sent as the part `file` of a form whose other parts are the
+/// fields below. Rows without a usable number, rows whose field that a text names is none, and repeated numbers are
+/// counted, reported and left out; so is what is hidden in a workbook. `list` says how the list was read. A job is taken whether or not its session is ready: it waits. With an `Idempotency-Key`, a repeated request
 /// within 24 hours answers with the first one's job.
 #[utoipa::path(
     operation_id = "send_bulk",
@@ -249,6 +274,7 @@ pub async fn create(
             problems: vec![],
             missing: vec![],
             warnings: vec![],
+            list: None,
             notice: None,
         };
         return Ok(answered(answer, true));
@@ -277,6 +303,7 @@ pub async fn create(
         problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
         missing: order.remarks.missing,
         warnings: order.remarks.warnings,
+        list: Some(order.reading),
         notice: order.notice,
     };
     Ok(answered(answer, made.repeated))
@@ -302,6 +329,8 @@ pub struct Preview {
     missing: Vec<Missing>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<TextWarning>,
+    /// How the list was read
+    list: ListReading,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -342,7 +371,7 @@ pub async fn preview(
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
     }
     let now = api.sessions.store().clock().now();
-    let Order { plan, list, remarks, .. } = take(&api, &session, asked, Files::Left, now).await?;
+    let Order { plan, list, reading, remarks, .. } = take(&api, &session, asked, Files::Left, now).await?;
     let script = Script::of(&plan);
     let several = plan.variants.len() > 1;
     let lots = Lots::of(&plan);
@@ -368,6 +397,7 @@ pub async fn preview(
         problems: list.problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
         missing: remarks.missing,
         warnings: remarks.warnings,
+        list: reading,
     }))
 }
 

@@ -17,6 +17,7 @@ use wapid_core::recipient::List;
 use wapid_core::store::TenantStore;
 
 use super::arrival::{Asked, Turn, off_thread};
+use super::reading::{ListReading, named_fields};
 use super::texts::{self, Remarks};
 use super::{NewBulk, NewVariant};
 use crate::api::Api;
@@ -25,7 +26,7 @@ use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::moments::WrittenMoment;
 use crate::api::send::{Draft, Said};
-use crate::recipients::{self, ListError, Rules};
+use crate::recipients::{self, ListError, ListOptions, ReadList, Rules};
 
 /// A schedule farther off than this is a mistake.
 const SCHEDULE_MAX_MS: i64 = 366 * 86_400_000;
@@ -37,6 +38,8 @@ const NAME_MAX: usize = 100;
 pub(super) struct Order {
     pub(super) plan: Plan,
     pub(super) list: List,
+    /// How it was read.
+    pub(super) reading: ListReading,
     /// What of the request is left out.
     pub notice: Option<&'static str>,
     pub(super) remarks: Remarks,
@@ -100,18 +103,21 @@ pub(super) async fn take(
             vec![Drafted { label: "A".to_owned(), weight: 1, draft: said.draft()? }]
         }
     };
-    let rules = Rules { country, max: RECIPIENTS_MAX };
+    let country_code = country.map(Country::code);
+    let rules = Rules { country, max: RECIPIENTS_MAX, named: named_fields(&drafts) };
+    let options = options_of(&mut new);
     let code = if file.is_some() { "INVALID_FILE" } else { "INVALID_RECIPIENTS" };
     let (windows, check_numbers) = (new.windows, new.check_numbers.unwrap_or(true));
     let work = move || {
-        let list = list_of(new.recipients, file, rules)?;
+        let ReadList { list, read_as } = list_of(new.recipients, file, &rules, &options)?;
         let remarks = texts::check(&drafts, &list)?;
-        Ok((list, remarks, drafts, turn))
+        let reading = ListReading::of(read_as, &list, country_code);
+        Ok((list, reading, remarks, drafts, turn))
     };
-    let (list, remarks, drafts, turn) = off_thread(code, work).await?;
+    let (list, reading, remarks, drafts, turn) = off_thread(code, work).await?;
     let variants = with_file(api, session, drafts, preview, files).await?;
     let plan = Plan { variants, delay, windows, check_numbers };
-    Ok(Order { plan, list, remarks, notice, name, schedule_at, _turn: turn })
+    Ok(Order { plan, list, reading, remarks, notice, name, schedule_at, _turn: turn })
 }
 
 fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
@@ -241,28 +247,49 @@ fn variants_of(mut said: Said, variants: Vec<NewVariant>) -> Result<Vec<Drafted>
     Ok(made)
 }
 
+/// What the request says of its list, taken out of it. A form sends what nobody filled in as well.
+fn options_of(new: &mut NewBulk) -> ListOptions {
+    let filled = |text: &mut Option<String>| text.take().filter(|text| !text.trim().is_empty());
+    ListOptions {
+        phone_column: filled(&mut new.phone_column),
+        name_column: filled(&mut new.name_column),
+        sheet: filled(&mut new.sheet),
+        encoding: filled(&mut new.encoding),
+        include_hidden: new.include_hidden.unwrap_or(false),
+    }
+}
+
 fn list_of(
     recipients: Option<Box<RawValue>>,
     file: Option<NamedTempFile>,
-    rules: Rules,
-) -> Result<List, ApiError> {
-    let list = match (recipients, file) {
+    rules: &Rules,
+    options: &ListOptions,
+) -> Result<ReadList, ApiError> {
+    let read = match (recipients, file) {
         (Some(_), Some(_)) => {
             return Err(ApiError::bad("INVALID_REQUEST", "recipients, file: one of them, not both"));
         }
         (None, None) => return Err(ApiError::bad("NO_RECIPIENTS", "recipients: required, or a file")),
-        (Some(json), None) => recipients::from_json(json.get(), rules)?,
-        (None, Some(file)) => recipients::from_file(file.path(), rules)?,
+        (Some(json), None) => recipients::from_json(json.get(), rules, options)?,
+        (None, Some(file)) => recipients::from_file(file.path(), rules, options)?,
     };
+    let ReadList { list, read_as } = &read;
     if list.recipients.is_empty() {
-        let first = list.problems.first();
-        let why = first.map_or_else(
-            || "recipients: at least one".to_owned(),
-            |first| format!("recipients: none is usable; row {}: {}", first.row, first.why),
-        );
+        let hidden = read_as.columns.hidden_rows.count;
+        let why = match list.problems.first() {
+            Some(first) => {
+                let place = ListReading::place(read_as);
+                let place = if place.is_empty() { place } else { format!(" ({place})") };
+                format!("recipients: none is usable{place}; row {}: {}", first.row, first.why)
+            }
+            None if hidden > 0 => {
+                format!("recipients: none; all {hidden} rows are hidden, and includeHidden takes them in")
+            }
+            None => "recipients: at least one".to_owned(),
+        };
         return Err(ApiError::bad("NO_RECIPIENTS", why));
     }
-    Ok(list)
+    Ok(read)
 }
 
 impl From<ListError> for ApiError {
