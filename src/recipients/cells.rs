@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use calamine::{DataRef, ExcelDateTime};
+use calamine::{Data, DataRef, ExcelDateTime};
 use wapid_core::recipient::VALUE_MAX;
 
 pub fn text_of(value: &DataRef) -> String {
@@ -15,6 +15,19 @@ pub fn text_of(value: &DataRef) -> String {
         DataRef::Float(number) => number_text(*number),
         DataRef::Bool(value) => value.to_string(),
         DataRef::DateTime(moment) => moment_text(moment),
+    }
+}
+
+/// The same of a workbook that is read whole.
+pub fn text_of_data(value: &Data) -> String {
+    match value {
+        Data::Empty | Data::Error(_) => String::new(),
+        Data::String(text) | Data::DurationIso(text) => beginning(text),
+        Data::DateTimeIso(text) => beginning(text.strip_suffix("T00:00:00").unwrap_or(text)),
+        Data::Int(number) => number.to_string(),
+        Data::Float(number) => number_text(*number),
+        Data::Bool(value) => value.to_string(),
+        Data::DateTime(moment) => moment_text(moment),
     }
 }
 

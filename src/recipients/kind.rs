@@ -8,7 +8,7 @@ use std::path::Path;
 use wapid_core::recipient::Rules;
 
 use super::packed::{self, Packed};
-use super::{ListError, ListOptions, ReadList, csv, json, xlsx};
+use super::{ListError, ListOptions, ReadList, csv, json, xls, xlsx};
 
 /// How much is looked at.
 const START: u64 = 64 << 10;
@@ -53,7 +53,7 @@ fn read_within(
         };
     }
     if start.starts_with(b"\xd0\xcf\x11\xe0") {
-        return Err(ListError::file("an old Excel file (.xls); save it as .xlsx or .csv"));
+        return xls::read(path, rules, options);
     }
     if let Some(what) = foreign(&start) {
         return Err(ListError::file(what));

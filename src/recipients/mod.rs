@@ -9,7 +9,8 @@
 //! | `kind` | what a file is, and which reader it goes to |
 //! | `csv`, `encoding` | delimiters, quotes, encodings and titles as spreadsheets write them |
 //! | `xlsx`, `marks` | a workbook: its cells, and what of it is hidden |
-//! //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
+//! | `xls` | Excel before 2007 |
+//! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
 //! | `packed` | a zip, which may be a bomb |
 //! //! | `json` | an array of numbers and objects |
 //! | `table`, `columns` | rows of cells, and what their columns hold |
@@ -31,6 +32,7 @@ mod marks;
 mod packed;
 mod sheets;
 mod table;
+mod xls;
 mod xlsx;
 
 pub use json::from_json;
@@ -93,6 +95,7 @@ pub enum Format {
     Json,
     Csv,
     Xlsx,
+    Xls,
 }
 
 impl Format {
@@ -101,6 +104,7 @@ impl Format {
             Self::Json => "json",
             Self::Csv => "csv",
             Self::Xlsx => "xlsx",
+            Self::Xls => "xls",
         }
     }
 }
