@@ -8,7 +8,7 @@ use std::path::Path;
 use wapid_core::recipient::Rules;
 
 use super::packed::{self, Packed};
-use super::{ListError, ListOptions, ReadList, csv, json, xls, xlsx};
+use super::{ListError, ListOptions, ReadList, csv, json, ods, xls, xlsx};
 
 /// How much is looked at.
 const START: u64 = 64 << 10;
@@ -37,9 +37,7 @@ fn read_within(
     if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
         return match packed::check(path)? {
             Packed::Xlsx => xlsx::read(path, rules, options),
-            Packed::Ods => {
-                Err(ListError::file("an OpenDocument spreadsheet (.ods); save it as .xlsx or .csv"))
-            }
+            Packed::Ods => ods::read(path, rules, options),
             Packed::One(name) if packed_in.is_some() => Err(ListError::file(format!(
                 "a zip in a zip; unpack {}",
                 wapid_core::recipient::shown(&name)

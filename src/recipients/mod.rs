@@ -9,7 +9,7 @@
 //! | `kind` | what a file is, and which reader it goes to |
 //! | `csv`, `encoding` | delimiters, quotes, encodings and titles as spreadsheets write them |
 //! | `xlsx`, `marks` | a workbook: its cells, and what of it is hidden |
-//! | `xls` | Excel before 2007 |
+//! | `xls`, `ods` | older Excel, LibreOffice |
 //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
 //! | `packed` | a zip, which may be a bomb |
 //! //! | `json` | an array of numbers and objects |
@@ -29,6 +29,7 @@ mod headings;
 mod json;
 mod kind;
 mod marks;
+mod ods;
 mod packed;
 mod sheets;
 mod table;
@@ -96,6 +97,7 @@ pub enum Format {
     Csv,
     Xlsx,
     Xls,
+    Ods,
 }
 
 impl Format {
@@ -105,6 +107,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Xlsx => "xlsx",
             Self::Xls => "xls",
+            Self::Ods => "ods",
         }
     }
 }
