@@ -8,7 +8,7 @@ use std::path::Path;
 use wapid_core::recipient::Rules;
 
 use super::packed::{self, Packed};
-use super::{ListError, ListOptions, ReadList, csv, json, ods, xls, xlsx};
+use super::{ListError, ListOptions, ReadList, csv, json, ods, vcard, xls, xlsx};
 
 /// How much is looked at.
 const START: u64 = 64 << 10;
@@ -60,7 +60,7 @@ fn read_within(
     let text = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']);
     let begins = |with: &str| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     if begins("BEGIN:VCARD") {
-        return Err(ListError::file("contacts (vCard); save them as CSV"));
+        return vcard::read(path, rules, options);
     }
     if begins("BEGIN:VCALENDAR") {
         return Err(ListError::file("a calendar, and no contacts; export the contacts as vCard or CSV"));

@@ -12,7 +12,8 @@
 //! | `xls`, `ods` | older Excel, LibreOffice |
 //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
 //! | `packed` | a zip, which may be a bomb |
-//! //! | `json` | an array of numbers and objects |
+//! | `vcard` | contacts of phones |
+//! | `json` | an array of numbers and objects |
 //! | `table`, `columns` | rows of cells, and what their columns hold |
 //! | `headings` | what a column is called, in many languages |
 
@@ -33,6 +34,7 @@ mod ods;
 mod packed;
 mod sheets;
 mod table;
+mod vcard;
 mod xls;
 mod xlsx;
 
@@ -98,6 +100,7 @@ pub enum Format {
     Xlsx,
     Xls,
     Ods,
+    Vcard,
 }
 
 impl Format {
@@ -108,6 +111,7 @@ impl Format {
             Self::Xlsx => "xlsx",
             Self::Xls => "xls",
             Self::Ods => "ods",
+            Self::Vcard => "vcard",
         }
     }
 }
