@@ -8,7 +8,7 @@ use std::path::Path;
 use wapid_core::recipient::Rules;
 
 use super::packed::{self, Packed};
-use super::{ListError, ListOptions, ReadList, csv, json, ods, vcard, xls, xlsx};
+use super::{ListError, ListOptions, ReadList, csv, json, markup, ods, vcard, xls, xlsx};
 
 /// How much is looked at.
 const START: u64 = 64 << 10;
@@ -71,9 +71,14 @@ fn read_within(
         ));
     }
     if begins("<") {
-        return Err(ListError::file(
-            "a web page or XML, whatever it is called; save the list as .xlsx or .csv",
-        ));
+        return if text.contains("urn:schemas-microsoft-com:office:spreadsheet") {
+            markup::read_spreadsheet(path, rules, options)
+        } else if text.to_ascii_lowercase().contains("<table") || begins("<!doctype html") || begins("<html")
+        {
+            markup::read_html(path, rules, options)
+        } else {
+            Err(ListError::file("an XML file that is no spreadsheet; save the list as .xlsx or .csv"))
+        };
     }
     if is_json(text) {
         return read_json(path, rules, options);

@@ -9,7 +9,7 @@
 //! | `kind` | what a file is, and which reader it goes to |
 //! | `csv`, `encoding` | delimiters, quotes, encodings and titles as spreadsheets write them |
 //! | `xlsx`, `marks` | a workbook: its cells, and what of it is hidden |
-//! | `xls`, `ods` | older Excel, LibreOffice |
+//! | `xls`, `ods`, `markup` | older Excel, LibreOffice, and tables in HTML or Excel's XML |
 //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
 //! | `packed` | a zip, which may be a bomb |
 //! | `vcard` | contacts of phones |
@@ -30,6 +30,7 @@ mod headings;
 mod json;
 mod kind;
 mod marks;
+mod markup;
 mod ods;
 mod packed;
 mod sheets;
@@ -101,6 +102,9 @@ pub enum Format {
     Xls,
     Ods,
     Vcard,
+    Html,
+    /// Excel's of 2003.
+    SpreadsheetXml,
 }
 
 impl Format {
@@ -112,6 +116,8 @@ impl Format {
             Self::Xls => "xls",
             Self::Ods => "ods",
             Self::Vcard => "vcard",
+            Self::Html => "html",
+            Self::SpreadsheetXml => "xml",
         }
     }
 }
