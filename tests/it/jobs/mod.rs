@@ -8,6 +8,7 @@ use crate::app::{Answer, Caller, Session, Tenant, until_reads};
 
 mod contract;
 mod crash_points;
+mod files;
 mod hold;
 pub mod kill;
 mod lists;
