@@ -31,6 +31,9 @@ pub struct Pace {
 pub struct Spent {
     pub used: i64,
     pub limit: i64,
+    /// When they were asked for in vain, and when the next hour begins.
+    pub at: At,
+    pub begins_anew: At,
 }
 
 /// WhatsApp does not look up numbers for a while.
@@ -50,7 +53,8 @@ impl Pace {
         self.begin_hour(now);
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         if count > CHECKS_PER_HOUR - self.asked {
-            return Err(Spent { used: self.asked, limit: CHECKS_PER_HOUR });
+            let begins_anew = self.began.unwrap_or(now).plus_ms(HOUR_MS);
+            return Err(Spent { used: self.asked, limit: CHECKS_PER_HOUR, at: now, begins_anew });
         }
         self.asked += count;
         Ok(())
@@ -104,15 +108,18 @@ mod tests {
     #[test]
     fn an_hour_has_so_many_numbers_for_checks_and_counts_all() {
         let mut pace = Pace::default();
+        let spent = |used, at, begins_anew| {
+            Err(Spent { used, limit: CHECKS_PER_HOUR, at: At(at), begins_anew: At(begins_anew) })
+        };
         assert_eq!(pace.take(600, At(0)), Ok(()));
         pace.ask(0, 0, At(0));
-        assert_eq!(pace.take(401, At(1)), Err(Spent { used: 600, limit: CHECKS_PER_HOUR }));
+        assert_eq!(pace.take(401, At(1)), spent(600, 1, HOUR_MS));
         assert_eq!(pace.take(400, At(2)), Ok(()));
         // What is sent is asked about all the same.
         pace.ask(500, 0, At(3));
-        assert_eq!(pace.take(1, At(HOUR_MS - 1)), Err(Spent { used: 1_500, limit: CHECKS_PER_HOUR }));
+        assert_eq!(pace.take(1, At(HOUR_MS - 1)), spent(1_500, HOUR_MS - 1, HOUR_MS));
         assert_eq!(pace.take(1_000, At(HOUR_MS)), Ok(()));
-        assert_eq!(pace.take(usize::MAX, At(3 * HOUR_MS)), Err(Spent { used: 0, limit: CHECKS_PER_HOUR }));
+        assert_eq!(pace.take(usize::MAX, At(3 * HOUR_MS)), spent(0, 3 * HOUR_MS, 4 * HOUR_MS));
     }
 
     #[test]

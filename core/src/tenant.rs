@@ -42,6 +42,12 @@ pub fn local_day(now: At, time_zone: &str) -> String {
     stamp.to_zoned(zone).date().to_string()
 }
 
+/// When the tenant's day of `now` is over.
+pub fn day_ends(now: At, time_zone: &str) -> At {
+    let zone = jiff::tz::TimeZone::get(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    crate::pacing::next_midnight(now, &zone)
+}
+
 /// Is this an IANA time zone we can count days in?
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
+use wapid_core::clock::At;
 use wapid_core::job::State;
 use wapid_core::phone::PhoneError;
 use wapid_core::session::Status;
@@ -23,6 +24,12 @@ use wapid_sandbox::SandboxError;
 use crate::media::{Refusal as MediaRefusal, Unreadable};
 use crate::session::groups::{self, Refusal};
 use crate::session::{AskFailure, AskRefusal, CodeRefusal, NotReady, SendRefusal};
+
+/// When a place among a few may be free again, in seconds: what takes one takes some seconds.
+const PLACE_FREE_S: i64 = 5;
+/// How long WhatsApp is left alone that said it was asked too much.
+const WHATSAPP_REST_S: i64 = 60;
+const DAY_S: i64 = 86_400;
 
 /// What a failed request answers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -38,6 +45,15 @@ pub struct ErrorBody {
     pub limit: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<i64>,
+    /// With 429 and `NUMBER_CHECK_FAILED`: seconds until it is worth trying again; the header `Retry-After` says
+    /// the same
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub retry_after: Option<i64>,
+    /// With 429, where a limit begins anew at a time: when
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-03-09T00:00:00.000Z")]
+    pub reset_at: Option<String>,
     /// The id under which the message is in the log, where it got that far.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
@@ -46,9 +62,6 @@ pub struct ErrorBody {
     pub status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// In how many seconds it may be tried again, as `Retry-After` says as well.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<i64>,
 }
 
 /// A refused request.
@@ -67,10 +80,11 @@ impl ApiError {
             code: code.into(),
             limit: None,
             used: None,
+            retry_after: None,
+            reset_at: None,
             message_id: None,
             status: None,
             reason: None,
-            retry_after: None,
         };
         Self { status, body: Box::new(body), content_range: None }
     }
@@ -78,6 +92,22 @@ impl ApiError {
     /// The caller sent something we cannot take.
     pub fn bad(code: &'static str, error: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, error)
+    }
+
+    /// There is too much of something; `seconds` later it may be less.
+    fn too_many(code: &'static str, error: impl Into<Cow<'static, str>>, seconds: i64) -> Self {
+        let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, code, error);
+        refused.body.retry_after = Some(seconds);
+        refused
+    }
+
+    /// A limit that begins anew at a time.
+    #[must_use]
+    pub fn until(mut self, reset_at: At, now: At) -> Self {
+        // Rounded up: whoever comes back then finds it begun.
+        let seconds = (reset_at.since(now).max(1) + 999) / 1_000;
+        (self.body.retry_after, self.body.reset_at) = (Some(seconds), Some(reset_at.iso()));
+        self
     }
 
     /// The caller wrote something we cannot take into the query.
@@ -124,19 +154,13 @@ impl ApiError {
     }
 
     pub fn too_many_streams(limit: usize) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TOO_MANY_STREAMS",
-            format!("{limit} streams of this tenant are open already; close some"),
-        )
+        let why = format!("{limit} streams of this tenant are open already; close some");
+        Self::too_many("TOO_MANY_STREAMS", why, PLACE_FREE_S)
     }
 
     pub fn too_many_tests(limit: usize) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TOO_MANY_TESTS",
-            format!("{limit} test events of this tenant are on their way; wait for their answers"),
-        )
+        let why = format!("{limit} test events of this tenant are on their way; wait for their answers");
+        Self::too_many("TOO_MANY_TESTS", why, PLACE_FREE_S)
     }
 
     pub fn bad_ticket() -> Self {
@@ -229,11 +253,8 @@ impl ApiError {
     }
 
     pub fn too_many_exports(limit: usize) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "TOO_MANY_EXPORTS",
-            format!("{limit} exports of this tenant are underway; let one end"),
-        )
+        let why = format!("{limit} exports of this tenant are underway; let one end");
+        Self::too_many("TOO_MANY_EXPORTS", why, PLACE_FREE_S)
     }
 
     pub fn needs_test_key() -> Self {
@@ -370,7 +391,8 @@ impl From<SendRefusal> for ApiError {
             SendRefusal::NotOnWhatsApp => Self::bad("NOT_ON_WHATSAPP", text),
             SendRefusal::Blocked => Self::bad("RECIPIENT_BLOCKED", text),
             SendRefusal::LimitReached { limit, used } => {
-                let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "SENT_LIMIT_EXCEEDED", text);
+                // Whoever knows the tenant's clock says until when.
+                let mut refused = Self::too_many("SENT_LIMIT_EXCEEDED", text, DAY_S);
                 (refused.body.limit, refused.body.used) = (Some(limit), Some(used));
                 refused
             }
@@ -425,7 +447,7 @@ impl From<MediaRefusal> for ApiError {
             MediaRefusal::NeedsFfmpeg => Self::bad("VOICE_NEEDS_FFMPEG", text),
             MediaRefusal::NoSound => Self::bad("VOICE_NOT_READABLE", text),
             MediaRefusal::BrokenOff => Self::bad("INVALID_FORM", text),
-            MediaRefusal::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "MEDIA_BUSY", text),
+            MediaRefusal::Busy => Self::too_many("MEDIA_BUSY", text, PLACE_FREE_S),
             MediaRefusal::TooSlow => Self::slow_body(),
             MediaRefusal::NotWanted => Self::no_media(),
             MediaRefusal::Store(problem) => problem.into(),
@@ -469,7 +491,8 @@ impl From<AskRefusal> for ApiError {
         match problem {
             AskRefusal::NotReady(problem) => problem.into(),
             AskRefusal::TooManyChecks(spent) => {
-                let mut refused = Self::new(StatusCode::TOO_MANY_REQUESTS, "NUMBER_CHECK_LIMIT", text);
+                let mut refused =
+                    Self::too_many("NUMBER_CHECK_LIMIT", text, 1).until(spent.begins_anew, spent.at);
                 (refused.body.limit, refused.body.used) = (Some(spent.limit), Some(spent.used));
                 refused
             }
@@ -502,8 +525,9 @@ impl From<AskFailure> for ApiError {
                 refused
             }
             AskFailure::TimedOut => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "WHATSAPP_TIMEOUT", text),
-            AskFailure::Refused { code: 429, .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "WHATSAPP_RATE_LIMIT", text)
+            AskFailure::Refused { code: 429, backoff_s } => {
+                let seconds = backoff_s.map_or(WHATSAPP_REST_S, i64::from);
+                Self::too_many("WHATSAPP_RATE_LIMIT", text, seconds)
             }
             AskFailure::Refused { .. } => Self::bad("WHATSAPP_REFUSED", text),
             AskFailure::Invalid(_) => Self::bad("INVALID_REQUEST", text),
@@ -535,7 +559,7 @@ impl From<groups::Refused> for ApiError {
                 Refusal::AlreadyIn => Self::bad("ALREADY_IN_GROUP", text),
                 Refusal::Removed => Self::bad("REMOVED_FROM_GROUP", text),
                 Refusal::Full => Self::bad("GROUP_FULL", text),
-                Refusal::TooMany => Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_BY_WHATSAPP", text),
+                Refusal::TooMany => Self::too_many("TOO_MANY_BY_WHATSAPP", text, WHATSAPP_REST_S),
                 Refusal::Other(_) => Self::bad("REFUSED_BY_WHATSAPP", text),
                 Refusal::Unanswered => Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

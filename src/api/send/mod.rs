@@ -23,7 +23,9 @@ use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
 use super::home::GivenNumber;
 use super::openapi::Refusals;
-use crate::session::{SendRequest, TypingWish};
+use wapid_core::store::TenantStore;
+use crate::session::{SendRefusal, SendRequest, TypingWish};
+use wapid_core::tenant::day_ends;
 
 mod arrival;
 mod refer;
@@ -200,8 +202,15 @@ pub async fn send(
             let typing = asked.typing()?;
             let letter = asked.letter(&api, &session).await?;
             let Letter { to, content, .. } = letter;
-            notice = letter.notice;
-            api.sessions.send(session.row, SendRequest { to, content, typing, idempotency }).await?
+            let notices: Vec<String> =
+                [letter.notice.map(str::to_owned), unread].into_iter().flatten().collect();
+            notice = (!notices.is_empty()).then(|| notices.join("; "));
+            let store = session.caller.store.clone();
+            let request = SendRequest { to, content, typing, idempotency };
+            match api.sessions.send(session.row, request).await {
+                Ok(sent) => sent,
+                Err(refusal) => return Err(refused(refusal, &store).await),
+            }
         }
     };
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds(), notice };
@@ -249,3 +258,13 @@ struct Letter {
     /// What of the request is left out.
     notice: Option<&'static str>,
 }
+/// The day's limit begins anew with the tenant's day.
+async fn refused(refusal: SendRefusal, store: &TenantStore) -> ApiError {
+    let is_of_the_day = matches!(refusal, SendRefusal::LimitReached { .. });
+    let refused = ApiError::from(refusal);
+    match store.time_zone().await {
+        Ok(zone) if is_of_the_day => refused.until(day_ends(store.now(), &zone), store.now()),
+        _ => refused,
+    }
+}
+
