@@ -32,6 +32,7 @@ const PAGE_MAX: i64 = 100;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChatQuery {
     /// 1 to 100; 20 by default
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `nextCursor` of the answer before
     before: Option<String>,
@@ -117,7 +118,7 @@ impl ChatPath {
     operation_id = "list_chats",
     get, path = "/api/whatsapp/session/{id}/chats", tag = "people",
     params(("id" = String, Path, description = "Your sessionId"), ChatQuery),
-    responses((status = 200, body = ChatList), Refusals)
+    responses((status = 200, description = "A part of the chats", body = ChatList), Refusals)
 )]
 pub async fn list(
     State(api): State<Api>,
@@ -140,7 +141,7 @@ pub async fn list(
         ("chatId" = String, Path, description = "A chatId, or a number"),
         ChatQuery
     ),
-    responses((status = 200, body = ChatLog), Refusals)
+    responses((status = 200, description = "A part of the chat", body = ChatLog), Refusals)
 )]
 pub async fn messages(
     State(api): State<Api>,
@@ -218,7 +219,7 @@ async fn shown(api: &Api, session: &OwnSession, rows: Vec<ChatRow>) -> Result<Ve
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn mark_read(
     State(api): State<Api>,
@@ -237,7 +238,7 @@ pub async fn mark_read(
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn archive(
     State(api): State<Api>,
@@ -255,7 +256,7 @@ pub async fn archive(
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn unarchive(
     State(api): State<Api>,
@@ -273,7 +274,7 @@ pub async fn unarchive(
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn pin(
     State(api): State<Api>,
@@ -291,7 +292,7 @@ pub async fn pin(
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn unpin(
     State(api): State<Api>,
@@ -316,7 +317,7 @@ pub struct Mute {
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn mute(
     State(api): State<Api>,
@@ -345,7 +346,7 @@ pub async fn mute(
         ("id" = String, Path, description = "Your sessionId"),
         ("chatId" = String, Path, description = "A chatId, or a number")
     ),
-    responses((status = 200, body = ChatShown), Refusals)
+    responses((status = 200, description = "The chat", body = ChatShown), Refusals)
 )]
 pub async fn unmute(
     State(api): State<Api>,

@@ -15,9 +15,8 @@ use super::Api;
 use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
 use super::home::home_of;
-use super::openapi::Refusals;
+use super::openapi::{DONE, Done, Refusals};
 use super::params::{PathParams, QueryParams, next_of, within};
-use super::presence::{DONE, Done};
 use crate::session::{AskRefusal, Named, PictureSize, Portrayed};
 
 const PAGE: i64 = 50;
@@ -56,6 +55,7 @@ pub struct ContactQuery {
     /// A part of a name or number, without regard to case
     search: Option<String>,
     /// 1 to 500; 50 by default
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<i64>,
     /// `nextCursor` of the answer before
     after: Option<String>,
@@ -93,7 +93,7 @@ pub struct ContactList {
     operation_id = "list_contacts",
     get, path = "/api/whatsapp/session/{id}/contacts", tag = "people",
     params(("id" = String, Path, description = "Your sessionId"), ContactQuery),
-    responses((status = 200, body = ContactList), Refusals)
+    responses((status = 200, description = "A part of the contacts", body = ContactList), Refusals)
 )]
 pub async fn list(
     session: OwnSession,
@@ -157,7 +157,7 @@ pub struct PersonShown {
         ("id" = String, Path, description = "Your sessionId"),
         ("contactId" = String, Path, description = "A contactId, a number, or a LID's JID")
     ),
-    responses((status = 200, body = PersonShown), Refusals)
+    responses((status = 200, description = "The person", body = PersonShown), Refusals)
 )]
 pub async fn read(
     State(api): State<Api>,
@@ -190,8 +190,10 @@ pub async fn read(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PictureQuery {
     /// `json` (default): where it is. `image`: the picture itself
+    #[param(pattern = "^(json|image)$")]
     format: Option<String>,
     /// Of the picture itself: `full` (default) or `preview`
+    #[param(pattern = "^(full|preview)$")]
     size: Option<String>,
 }
 
@@ -217,7 +219,9 @@ pub struct PictureShown {
         ("contactId" = String, Path, description = "A contactId, a number, or a LID's JID"),
         PictureQuery
     ),
-    responses((status = 200, body = PictureShown, description = "Or the picture, as image/jpeg"), Refusals)
+    responses((status = 200, description = "Where the picture is, or the picture", content(
+        (PictureShown = "application/json"), (Vec<u8> = "image/jpeg")
+    )), Refusals)
 )]
 pub async fn picture(
     State(api): State<Api>,
@@ -257,7 +261,7 @@ pub async fn picture(
         ("id" = String, Path, description = "Your sessionId"),
         ("contactId" = String, Path, description = "A contactId, a number, or a LID's JID")
     ),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn block(
     State(api): State<Api>,
@@ -276,7 +280,7 @@ pub async fn block(
         ("id" = String, Path, description = "Your sessionId"),
         ("contactId" = String, Path, description = "A contactId, a number, or a LID's JID")
     ),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn unblock(
     State(api): State<Api>,
@@ -305,7 +309,7 @@ pub struct BlockedList {
     operation_id = "list_blocked",
     get, path = "/api/whatsapp/session/{id}/blocked", tag = "people",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = BlockedList), Refusals)
+    responses((status = 200, description = "Who is blocked", body = BlockedList), Refusals)
 )]
 pub async fn blocked(State(api): State<Api>, session: OwnSession) -> Result<Json<BlockedList>, ApiError> {
     let blocked = api.sessions.blocked(&session.row).await?;

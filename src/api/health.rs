@@ -10,19 +10,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
+use super::openapi::OpenRefusals;
 use crate::telemetry;
 
 /// Prometheus' text format, by its version.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Serialize, ToSchema)]
-pub struct Health {
+pub struct ProcessHealth {
     /// `ok`, `starting` or `unavailable`
     status: &'static str,
     version: &'static str,
 }
 
-impl Health {
+impl ProcessHealth {
     fn new(status: &'static str) -> Json<Self> {
         Json(Self { status, version: env!("CARGO_PKG_VERSION") })
     }
@@ -31,32 +32,32 @@ impl Health {
 /// The process is alive
 #[utoipa::path(
     get, path = "/healthz", tag = "operations", security(()),
-    responses((status = 200, body = Health))
+    responses((status = 200, description = "How it is", body = ProcessHealth), OpenRefusals)
 )]
-pub async fn live() -> Json<Health> {
-    Health::new("ok")
+pub async fn live() -> Json<ProcessHealth> {
+    ProcessHealth::new("ok")
 }
 
 /// The database answers, and every session had its chance to come back
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, body = Health), (status = 503, body = Health))
+    responses((status = 200, description = "How it is", body = ProcessHealth), (status = 503, description = "Something that it needs is away", body = ProcessHealth), OpenRefusals)
 )]
-pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<Health>) {
+pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<ProcessHealth>) {
     if let Err(problem) = api.sessions.store().ping().await {
         tracing::error!("The database does not answer: {problem}");
-        return (StatusCode::SERVICE_UNAVAILABLE, Health::new("unavailable"));
+        return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("unavailable"));
     }
     if !api.restored.load(Ordering::Acquire) {
-        return (StatusCode::SERVICE_UNAVAILABLE, Health::new("starting"));
+        return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("starting"));
     }
-    (StatusCode::OK, Health::new("ok"))
+    (StatusCode::OK, ProcessHealth::new("ok"))
 }
 
 /// Prometheus metrics
 #[utoipa::path(
     get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, content_type = "text/plain", body = String))
+    responses((status = 200, description = "Metrics, as Prometheus reads them", content_type = "text/plain", body = String), OpenRefusals)
 )]
 pub async fn scrape(State(api): State<Api>) -> impl IntoResponse {
     telemetry::observe_process();

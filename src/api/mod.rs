@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -212,7 +211,7 @@ pub fn router(api: Api) -> Router {
     let (router, document) = documented().split_for_parts();
     let document = Arc::new(document);
     router
-        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .route("/openapi.json", openapi::served(document))
         .fallback(|| std::future::ready(error::ApiError::no_route()))
         .method_not_allowed_fallback(|| std::future::ready(error::ApiError::method_not_allowed()))
         // Each route that reads a body has its own limit; this is the largest, a form's with a file.
@@ -234,7 +233,9 @@ pub fn router(api: Api) -> Router {
 
 /// The description alone, for `wapid openapi` and tests.
 pub fn document() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
+    let mut document = documented().into_openapi();
+    openapi::finish(&mut document);
+    document
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -67,7 +67,7 @@ pub struct NumberShown {
     post, path = "/api/whatsapp/session/{id}/numbers/check", tag = "people", request_body = Numbers,
     params(("id" = String, Path, description = "Your sessionId")),
     responses(
-        (status = 200, body = Vec<NumberShown>),
+        (status = 200, description = "Each number, in the order of the request", body = Vec<NumberShown>),
         (status = 429, description = "`NUMBER_CHECK_LIMIT`: the hour's numbers are used up", body = ErrorBody),
         Refusals
     )

@@ -1,19 +1,37 @@
-//! The head of `openapi.json`, and the answers that several routes share.
+//! The head of `openapi.json`, how it is served, and the answers that several routes share.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::Response as DescribedResponse;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::error::ErrorBody;
 use super::events::schema::Event;
+use super::webhooks::delivered::{self, ClassicDelivery, StandardDelivery};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "wapid",
-        description = "A WhatsApp gateway. Live keys (`wapid_live_…`) work on WhatsApp, test keys (`wapid_test_…`) on the sandbox; they never see each other's objects. Every failure answers `{\"error\",\"code\"}`."
+        description = "A WhatsApp gateway. Live keys (`wapid_live_…`) work on WhatsApp, test keys (`wapid_test_…`) on the sandbox; they never see each other's objects. Every failure answers `{\"error\",\"code\"}`. Parameters and fields that a route does not know are refused by name.",
+        license(name = "AGPL-3.0-or-later", identifier = "AGPL-3.0-or-later")
     ),
+    servers((url = "/", description = "The gateway that this description comes from")),
     modifiers(&Keys),
-    components(schemas(Event)),
+    components(schemas(Event, StandardDelivery, ClassicDelivery, ErrorBody)),
     security(("apiKey" = []), ("bearer" = [])),
     tags(
         (name = "sessions", description = "Link numbers and watch them"),
@@ -44,26 +62,165 @@ impl Modify for Keys {
     }
 }
 
-/// What every route of a tenant may answer besides success.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "read by utoipa only")]
-pub enum Refusals {
-    /// Something in the request is missing or invalid; `error` says what to fix
-    #[response(status = 400)]
-    Bad(#[to_schema] ErrorBody),
-    /// Invalid or missing API key
-    #[response(status = 401)]
-    Unauthorized(#[to_schema] ErrorBody),
-    /// No such object in this tenant and mode
-    #[response(status = 404)]
-    NotFound(#[to_schema] ErrorBody),
-    /// The body did not arrive in time
-    #[response(status = 408)]
-    SlowBody(#[to_schema] ErrorBody),
-    /// The body is larger than this route takes
-    #[response(status = 413)]
-    TooLarge(#[to_schema] ErrorBody),
-    /// Something went wrong on our side
-    #[response(status = 500)]
-    Internal(#[to_schema] ErrorBody),
+/// That it was done, where there is nothing else to say
+#[derive(Serialize, ToSchema)]
+pub struct Done {
+    #[schema(example = true)]
+    success: bool,
+}
+
+pub const DONE: Json<Done> = Json(Done { success: true });
+
+/// What every route of a tenant may answer besides success. An operation that says more of a status says it itself.
+pub struct Refusals;
+
+/// What a route that asks for no key may answer besides success.
+pub struct OpenRefusals;
+
+/// Stands for the shared answers until [`finish`] knows which of them an operation has words of its own for.
+const SHARED: &str = "default";
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<DescribedResponse>> {
+        [(SHARED.to_owned(), Ref::from_response_name("Refusals").into())].into()
+    }
+}
+
+impl IntoResponses for OpenRefusals {
+    fn responses() -> BTreeMap<String, RefOr<DescribedResponse>> {
+        [(SHARED.to_owned(), Ref::from_response_name("OpenRefusals").into())].into()
+    }
+}
+
+/// An answer that is the same wherever it is given.
+struct SharedResponse {
+    status: &'static str,
+    name: &'static str,
+    /// Without a key, too.
+    is_open: bool,
+    description: &'static str,
+}
+
+const SHARED_RESPONSES: [SharedResponse; 7] = [
+    SharedResponse {
+        status: "400",
+        name: "BadRequest",
+        is_open: true,
+        description: "Something in the request is missing or invalid; `error` says what to fix. Everywhere: \
+                      `INVALID_PARAMETER` (of the query), `INVALID_REQUEST` (a field of the body), `INVALID_JSON`, \
+                      `INVALID_RECIPIENT`; where WhatsApp is asked: `SESSION_NOT_READY`",
+    },
+    SharedResponse {
+        status: "401",
+        name: "Unauthorized",
+        is_open: false,
+        description: "Invalid or missing API key: `UNAUTHORIZED`",
+    },
+    SharedResponse {
+        status: "404",
+        name: "NotFound",
+        is_open: false,
+        description: "No such object in this tenant and mode: `SESSION_NOT_FOUND`, `MESSAGE_NOT_FOUND`, \
+                      `JOB_NOT_FOUND` and the like",
+    },
+    SharedResponse {
+        status: "408",
+        name: "BodyTimeout",
+        is_open: false,
+        description: "The body did not arrive in time: `BODY_TIMEOUT`",
+    },
+    SharedResponse {
+        status: "413",
+        name: "BodyTooLarge",
+        is_open: false,
+        description: "The body is larger than this route takes: `BODY_TOO_LARGE`",
+    },
+    SharedResponse {
+        status: "429",
+        name: "TooManyRequests",
+        is_open: false,
+        description: "Too much of something: WhatsApp's questions (`WHATSAPP_RATE_LIMIT`, `NUMBER_CHECK_LIMIT`), the \
+                      day's messages (`SENT_LIMIT_EXCEEDED`), things at the same time (`TOO_MANY_…`, `MEDIA_BUSY`). \
+                      `retryAfter` says when it is worth trying again, `resetAt` when a limit begins anew",
+    },
+    SharedResponse {
+        status: "500",
+        name: "InternalError",
+        is_open: true,
+        description: "Something went wrong on our side (`INTERNAL`), or WhatsApp has not answered \
+                      (`WHATSAPP_TIMEOUT`, `OUTCOME_UNKNOWN`)",
+    },
+];
+
+impl SharedResponse {
+    fn described(&self) -> DescribedResponse {
+        let error = Ref::from_schema_name(ErrorBody::name());
+        let content = ContentBuilder::new().schema(Some(error)).build();
+        let response =
+            ResponseBuilder::new().description(self.description).content("application/json", content);
+        if self.status != "429" {
+            return response.build();
+        }
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds, as `retryAfter`"));
+        response.header("Retry-After", header.build()).build()
+    }
+}
+
+/// Puts in what only the whole description can have: the answers that operations share, each once, and what
+/// endpoints are sent.
+pub fn finish(document: &mut utoipa::openapi::OpenApi) {
+    let components = document.components.get_or_insert_default();
+    for shared in &SHARED_RESPONSES {
+        components.responses.insert(shared.name.to_owned(), shared.described().into());
+    }
+    document.webhooks = Some(delivered::described());
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in operations.into_iter().flatten() {
+            let answers = &mut operation.responses.responses;
+            let Some(RefOr::Ref(marker)) = answers.remove(SHARED) else { continue };
+            let is_open = marker.ref_location.ends_with("/OpenRefusals");
+            for shared in SHARED_RESPONSES.iter().filter(|shared| shared.is_open || !is_open) {
+                let leads_to = Ref::from_response_name(shared.name);
+                answers.entry(shared.status.to_owned()).or_insert_with(|| leads_to.into());
+            }
+        }
+    }
+}
+
+/// `/openapi.json`, written once: it is some hundred KB.
+pub fn served<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenApi) -> MethodRouter<S> {
+    let plain = serde_json::to_vec(&document).expect("a description is JSON");
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let gzipped =
+        gzip.write_all(&plain).and_then(|()| gzip.finish()).expect("memory takes all that is written");
+    let (plain, gzipped) = (Bytes::from(plain), Bytes::from(gzipped));
+    get(move |headers: HeaderMap| {
+        let (plain, gzipped) = (plain.clone(), gzipped.clone());
+        async move { describe(&headers, plain, gzipped) }
+    })
+}
+
+fn describe(headers: &HeaderMap, plain: Bytes, gzipped: Bytes) -> Response {
+    let is_gzip_taken = takes_gzip(headers);
+    let mut response = if is_gzip_taken { gzipped } else { plain }.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if is_gzip_taken {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Whoever names gzip and does not weigh it with nothing.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let named = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
+        is_gzip && weight.is_ok_and(|weight| weight > 0.0)
+    })
 }

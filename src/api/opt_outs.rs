@@ -26,6 +26,7 @@ pub struct OptOutQuery {
     /// `nextAfter` of the answer before
     after: Option<String>,
     /// Numbers per page, 1 to 1,000; 100 by default
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<i64>,
 }
 
@@ -55,7 +56,7 @@ pub struct OptOutList {
 #[utoipa::path(
     operation_id = "list_opt_outs",
     get, path = "/api/whatsapp/opt-outs", tag = "opt-outs", params(OptOutQuery),
-    responses((status = 200, body = OptOutList), Refusals)
+    responses((status = 200, description = "A part of the list", body = OptOutList), Refusals)
 )]
 pub async fn list(
     caller: Caller,
@@ -109,7 +110,7 @@ async fn number(caller: &Caller, given: &GivenNumber) -> Result<Phone, ApiError>
     operation_id = "add_opt_out",
     post, path = "/api/whatsapp/opt-outs", tag = "opt-outs",
     request_body = NewOptOut,
-    responses((status = 200, body = OptOutChanged), Refusals)
+    responses((status = 200, description = "The number and where it stands", body = OptOutChanged), Refusals)
 )]
 pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutChanged>, ApiError> {
     let phone = number(&caller, &body.value.phone).await?;
@@ -124,7 +125,7 @@ pub async fn add(caller: Caller, body: Body<NewOptOut>) -> Result<Json<OptOutCha
     operation_id = "remove_opt_out",
     delete, path = "/api/whatsapp/opt-outs/{phone}", tag = "opt-outs",
     params(("phone" = String, Path, description = "The number")),
-    responses((status = 200, body = OptOutChanged), Refusals)
+    responses((status = 200, description = "The number and where it stands", body = OptOutChanged), Refusals)
 )]
 pub async fn remove(
     caller: Caller,

@@ -14,7 +14,7 @@ use super::caller::OwnSession;
 use super::contacts::{PersonPath, named};
 use super::error::ApiError;
 use super::home::{GivenNumber, home_of};
-use super::openapi::Refusals;
+use super::openapi::{DONE, Done, Refusals};
 use super::params::PathParams;
 
 #[derive(Deserialize, ToSchema)]
@@ -27,13 +27,6 @@ pub struct ShowTyping {
     state: String,
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct Done {
-    success: bool,
-}
-
-pub const DONE: Json<Done> = Json(Done { success: true });
-
 /// Show somebody that you type or record
 ///
 /// It shows for some 20 seconds, or until a message arrives or `paused`.
@@ -41,7 +34,7 @@ pub const DONE: Json<Done> = Json(Done { success: true });
     operation_id = "show_typing",
     post, path = "/api/whatsapp/session/{id}/typing", tag = "people", request_body = ShowTyping,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn show_typing(
     State(api): State<Api>,
@@ -72,7 +65,7 @@ pub struct ShowPresence {
     operation_id = "show_presence",
     post, path = "/api/whatsapp/session/{id}/presence", tag = "people", request_body = ShowPresence,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn show(
     State(api): State<Api>,
@@ -116,7 +109,7 @@ pub struct PresenceShown {
         ("id" = String, Path, description = "Your sessionId"),
         ("phone" = String, Path, description = "A number, a LID's JID, or a contactId")
     ),
-    responses((status = 200, body = PresenceShown), Refusals)
+    responses((status = 200, description = "What is known of the person", body = PresenceShown), Refusals)
 )]
 pub async fn follow(
     State(api): State<Api>,

@@ -12,8 +12,7 @@ use super::Api;
 use super::body::{self, Body};
 use super::caller::OwnSession;
 use super::error::ApiError;
-use super::openapi::Refusals;
-use super::presence::{DONE, Done};
+use super::openapi::{DONE, Done, Refusals};
 use crate::session::OwnProfile;
 
 /// WhatsApp's own limits, in characters.
@@ -53,7 +52,7 @@ impl ProfileShown {
     operation_id = "get_profile",
     get, path = "/api/whatsapp/session/{id}/profile", tag = "people",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = ProfileShown), Refusals)
+    responses((status = 200, description = "The profile", body = ProfileShown), Refusals)
 )]
 pub async fn read(State(api): State<Api>, session: OwnSession) -> Result<Json<ProfileShown>, ApiError> {
     Ok(Json(ProfileShown::of(api.sessions.own_profile(&session.row).await?)))
@@ -75,7 +74,7 @@ pub struct NewProfile {
     operation_id = "put_profile",
     put, path = "/api/whatsapp/session/{id}/profile", tag = "people", request_body = NewProfile,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = ProfileShown), Refusals)
+    responses((status = 200, description = "The profile", body = ProfileShown), Refusals)
 )]
 pub async fn change(
     State(api): State<Api>,
@@ -115,7 +114,7 @@ pub struct PictureSet {
     put, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
     request_body(content = Vec<u8>, content_type = "image/jpeg"),
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = PictureSet), Refusals)
+    responses((status = 200, description = "The picture is set", body = PictureSet), Refusals)
 )]
 pub async fn set_picture(
     State(api): State<Api>,
@@ -135,7 +134,7 @@ pub async fn set_picture(
     operation_id = "delete_profile_picture",
     delete, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn remove_picture(State(api): State<Api>, session: OwnSession) -> Result<Json<Done>, ApiError> {
     api.sessions.remove_picture(&session.row).await?;

@@ -40,7 +40,7 @@ pub struct ReadShown {
     operation_id = "mark_read",
     post, path = "/api/whatsapp/session/{id}/read", tag = "people", request_body = Read,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = ReadShown), Refusals)
+    responses((status = 200, description = "How many were marked", body = ReadShown), Refusals)
 )]
 pub async fn read(
     State(api): State<Api>,

@@ -74,7 +74,7 @@ type SessionIdText = String;
     operation_id = "create_session",
     post, path = "/api/whatsapp/session", tag = "sessions",
     request_body = NewSession,
-    responses((status = 200, body = Created), Refusals)
+    responses((status = 200, description = "The session, new or started again", body = Created), Refusals)
 )]
 pub async fn create(
     State(api): State<Api>,
@@ -236,7 +236,7 @@ impl Status {
     operation_id = "session_status",
     get, path = "/api/whatsapp/session/{id}/status", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Status), Refusals)
+    responses((status = 200, description = "Where the session stands", body = Status), Refusals)
 )]
 pub async fn status(State(api): State<Api>, session: OwnSession) -> Result<Json<Status>, ApiError> {
     let view = api.sessions.view_of(&session.row);
@@ -274,7 +274,7 @@ pub struct SessionList {
 #[utoipa::path(
     operation_id = "list_sessions",
     get, path = "/api/whatsapp/sessions", tag = "sessions",
-    responses((status = 200, body = SessionList), Refusals)
+    responses((status = 200, description = "The sessions", body = SessionList), Refusals)
 )]
 pub async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<SessionList>, ApiError> {
     let listed = |row: SessionRow| {
@@ -302,6 +302,7 @@ pub struct QrQuery {
     format: Option<String>,
 }
 
+    #[param(pattern = "^(png|svg|text|terminal)$")]
 /// The QR alone
 ///
 /// As an image, as text or drawn for a terminal. `X-Expires-At` says until when it can be scanned.
@@ -345,7 +346,7 @@ pub async fn qr(
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Health {
+pub struct SessionHealth {
     /// Why the jobs of this number wait, and until when; absent while nothing holds them
     #[serde(skip_serializing_if = "Option::is_none")]
     restriction: Option<Restricted>,
@@ -394,9 +395,9 @@ pub struct NewChats {
     operation_id = "session_health",
     get, path = "/api/whatsapp/session/{id}/health", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Health), Refusals)
+    responses((status = 200, description = "How it is", body = SessionHealth), Refusals)
 )]
-pub async fn health(State(api): State<Api>, session: OwnSession) -> Result<Json<Health>, ApiError> {
+pub async fn health(State(api): State<Api>, session: OwnSession) -> Result<Json<SessionHealth>, ApiError> {
     let store = api.sessions.store();
     let now = store.clock().now();
     let standing = store.standing(&session.row.key).await?;
@@ -418,7 +419,7 @@ pub async fn health(State(api): State<Api>, session: OwnSession) -> Result<Json<
         quota: new_chats.quota,
         cycle_ends_at: new_chats.cycle_ends_ms.map(|ms| At(ms).iso()),
     });
-    Ok(Json(Health { restriction, timelock, new_chats }))
+    Ok(Json(SessionHealth { restriction, timelock, new_chats }))
 }
 
 #[derive(Deserialize, Default, ToSchema)]
@@ -437,7 +438,7 @@ pub struct StartWish {
     post, path = "/api/whatsapp/session/{id}/start", tag = "sessions",
     request_body(content = Option<StartWish>),
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Changed), Refusals)
+    responses((status = 200, description = "The session obeys", body = Changed), Refusals)
 )]
 pub async fn start(
     State(api): State<Api>,
@@ -457,7 +458,7 @@ pub async fn start(
     operation_id = "stop_session",
     post, path = "/api/whatsapp/session/{id}/stop", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Changed), Refusals)
+    responses((status = 200, description = "The session obeys", body = Changed), Refusals)
 )]
 pub async fn stop(State(api): State<Api>, session: OwnSession) -> Result<Json<Changed>, ApiError> {
     api.sessions.stop(&session.row.key).await;
@@ -501,7 +502,7 @@ pub struct Removed {
     operation_id = "delete_session",
     delete, path = "/api/whatsapp/session/{id}", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Removed), Refusals)
+    responses((status = 200, description = "The session is gone", body = Removed), Refusals)
 )]
 pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
     let id = session.row.id.0.clone();
@@ -514,7 +515,7 @@ pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<
     operation_id = "disconnect_session",
     post, path = "/api/whatsapp/session/{id}/disconnect", tag = "sessions",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Removed), Refusals)
+    responses((status = 200, description = "The session is gone", body = Removed), Refusals)
 )]
 pub async fn disconnect(api: State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
     remove(api, session).await

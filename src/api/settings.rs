@@ -15,6 +15,7 @@ use super::Api;
 use super::body::Body;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::jobs::new::described::SendingWindow;
 use super::openapi::Refusals;
 
 /// A confirmation is one line.
@@ -30,7 +31,7 @@ pub struct Settings {
     default_country: Option<String>,
     /// When jobs may send, in the tenant's time zone; any time by default
     #[serde(default)]
-    #[schema(value_type = Vec<Object>, example = json!([{"days": ["mon", "tue"], "from": "09:00", "to": "18:00"}]))]
+    #[schema(value_type = Option<Vec<SendingWindow>>, example = json!([{"days": ["mon", "tue"], "from": "09:00", "to": "18:00"}]))]
     windows: Option<Windows>,
     /// A message that is one of these words puts its sender on the list of opt-outs, however it is typed and
     /// whatever courtesy stands beside it. Without any, our own words count, and sentences that say the same;
@@ -140,7 +141,7 @@ impl Settings {
 #[utoipa::path(
     operation_id = "get_settings",
     get, path = "/api/whatsapp/settings", tag = "settings",
-    responses((status = 200, body = Settings), Refusals)
+    responses((status = 200, description = "The settings", body = Settings), Refusals)
 )]
 pub async fn read(caller: Caller) -> Result<Json<Settings>, ApiError> {
     Ok(Json(stored(&caller).await?))
@@ -164,7 +165,7 @@ async fn stored(caller: &Caller) -> Result<Settings, ApiError> {
     operation_id = "put_settings",
     put, path = "/api/whatsapp/settings", tag = "settings",
     request_body = Settings,
-    responses((status = 200, body = Settings), Refusals)
+    responses((status = 200, description = "The settings", body = Settings), Refusals)
 )]
 pub async fn write(
     State(api): State<Api>,

@@ -68,7 +68,7 @@ pub struct EventPage {
     operation_id = "list_events",
     get, path = "/api/whatsapp/events", tag = "events", params(EventQuery),
     responses(
-        (status = 200, body = EventPage),
+        (status = 200, description = "A part of the log", body = EventPage),
         (status = 410, description = "What comes after `after` is kept no longer", body = ErrorBody),
         (status = 429, description = "Too many wait", body = ErrorBody),
         Refusals
@@ -165,7 +165,7 @@ pub struct TicketGiven {
     operation_id = "create_event_ticket",
     post, path = "/api/whatsapp/events/ticket", tag = "events",
     request_body(content = Option<TicketWish>),
-    responses((status = 200, body = TicketGiven), Refusals)
+    responses((status = 200, description = "The ticket", body = TicketGiven), Refusals)
 )]
 pub async fn ticket(
     caller: Caller,

@@ -20,12 +20,14 @@ pub struct EventQuery {
     /// on. The oldest that is kept by default
     pub after: Option<String>,
     /// 1 to 1,000; 100 by default
+    #[param(minimum = 1, maximum = 1_000)]
     pub limit: Option<i64>,
     /// Only these, with commas: `message.received`, `message.*`
     pub types: Option<String>,
     /// Only of these sessions, with commas
     pub session_id: Option<String>,
     /// Seconds to wait where there is nothing yet, 0 to 50
+    #[param(minimum = 0, maximum = 50)]
     pub wait: Option<u64>,
 }
 

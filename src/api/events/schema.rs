@@ -3,8 +3,8 @@
 #![expect(dead_code, reason = "read by utoipa only")]
 
 use serde::Serialize;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{Discriminator, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use wapid_core::event::Kind;
 
@@ -20,15 +20,17 @@ impl PartialSchema for EventType {
 
 impl ToSchema for EventType {}
 
-/// Something that happened. In this shape everywhere: in the log, in streams, and in webhooks of the format
-/// `standard`, which have `tenantId` and `mode` besides
+/// Something that happened, in this shape everywhere: in the log, in streams, and in webhooks of the format
+/// `standard`, which have `tenantId` and `mode` besides. Its `type` says what `data` is.
+pub struct Event;
+
+/// What all events have in common.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
-pub struct Event {
+struct Envelope {
     /// Stable: the same in every attempt, replay and stream. By it you know what you have
     #[schema(example = "evt_01jdg3…")]
     id: String,
-    r#type: EventType,
     /// Of the shape of `data`; 1. New fields may come without a new version
     version: i64,
     /// In the log of this tenant and mode: one more with each event, without gaps
@@ -39,25 +41,93 @@ pub struct Event {
     sequence: Option<i64>,
     #[schema(example = "2026-03-08T10:30:00.000Z")]
     occurred_at: String,
-    data: EventData,
 }
 
-/// By the event's type
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum EventData {
-    Session(SessionEvent),
-    Received(ReceivedEvent),
-    Message(MessageEvent),
-    Change(ChangeEvent),
-    Media(MediaEvent),
-    Group(GroupEvent),
-    Job(JobEvent),
-    OptOut(OptOutEvent),
-    Presence(PresenceEvent),
-    Typing(TypingEvent),
-    Call(CallEvent),
-    Endpoint(EndpointEvent),
+/// Events whose `data` has the same shape.
+struct Family {
+    /// In `openapi.json`.
+    name: &'static str,
+    kinds: Vec<Kind>,
+    data: fn() -> (String, RefOr<Schema>),
+    parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Family {
+    /// The types `names` (whole, or up to a `*`), with `data` as `D` has it.
+    fn of<D: ToSchema>(name: &'static str, names: &[&str]) -> Self {
+        let is_named = |kind: &Kind| {
+            names.iter().any(|one| match one.strip_suffix('*') {
+                Some(family) => kind.as_str().starts_with(family),
+                None => *one == kind.as_str(),
+            })
+        };
+        let kinds = Kind::ALL.iter().copied().filter(is_named).collect();
+        Self { name, kinds, data: || (D::name().into_owned(), D::schema()), parts: D::schemas }
+    }
+
+    fn all() -> Vec<Self> {
+        let changes = ["message.reaction", "message.edited", "message.deleted", "message.vote"];
+        let outgoing =
+            ["message.sent", "message.delivered", "message.read", "message.played", "message.failed"];
+        vec![
+            Self::of::<SessionEvent>("SessionHappened", &["session.*"]),
+            Self::of::<ReceivedEvent>("MessageReceived", &["message.received"]),
+            Self::of::<MessageEvent>("MessageAdvanced", &outgoing),
+            Self::of::<ChangeEvent>("MessageChanged", &changes),
+            Self::of::<MediaEvent>("MediaHappened", &["media.*"]),
+            Self::of::<GroupEvent>("GroupHappened", &["group.*"]),
+            Self::of::<JobEvent>("JobHappened", &["job.*"]),
+            Self::of::<OptOutEvent>("OptOutHappened", &["optout.*"]),
+            Self::of::<PresenceEvent>("PresenceUpdated", &["presence.*"]),
+            Self::of::<TypingEvent>("ChatTyping", &["chat.*"]),
+            Self::of::<CallEvent>("CallReceived", &["call.*"]),
+            Self::of::<EndpointEvent>("EndpointHappened", &["endpoint.*"]),
+        ]
+    }
+
+    fn schema(&self) -> Schema {
+        let RefOr::T(Schema::Object(mut envelope)) = Envelope::schema() else {
+            unreachable!("a struct with named fields is an object")
+        };
+        let names = self.kinds.iter().map(|kind| kind.as_str());
+        let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        envelope.properties.insert("type".to_owned(), names.into());
+        let (data, _) = (self.data)();
+        envelope.properties.insert("data".to_owned(), Ref::from_schema_name(data).into());
+        envelope.required.extend(["type".to_owned(), "data".to_owned()]);
+        envelope.description = None;
+        Schema::Object(envelope)
+    }
+}
+
+impl PartialSchema for Event {
+    fn schema() -> RefOr<Schema> {
+        let families = Family::all();
+        let mapping = families.iter().flat_map(|family| {
+            let leads_to = Ref::from_schema_name(family.name).ref_location;
+            family.kinds.iter().map(move |kind| (kind.as_str().to_owned(), leads_to.clone()))
+        });
+        let by_type = Discriminator::with_mapping("type", mapping);
+        let description = "Something that happened, in this shape everywhere: in the log, in streams, and in webhooks \
+                           of the format `standard`, which have `tenantId` and `mode` besides. Its `type` says what \
+                           `data` is";
+        let mut one_of = OneOfBuilder::new().discriminator(Some(by_type)).description(Some(description));
+        for family in &families {
+            one_of = one_of.item(Ref::from_schema_name(family.name));
+        }
+        Schema::OneOf(one_of.build()).into()
+    }
+}
+
+impl ToSchema for Event {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((EventType::name().into_owned(), EventType::schema()));
+        for family in Family::all() {
+            schemas.push((family.name.to_owned(), family.schema().into()));
+            schemas.push((family.data)());
+            (family.parts)(schemas);
+        }
+    }
 }
 
 /// `session.*`: where a session stands now

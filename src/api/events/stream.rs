@@ -35,7 +35,7 @@ const AWAY: u16 = 1001;
     operation_id = "stream_events",
     get, path = "/api/whatsapp/events/stream", tag = "events", params(StreamQuery),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String),
+        (status = 200, description = "Events as they happen", content_type = "text/event-stream", body = String),
         (status = 410, description = "What comes after `after` is kept no longer", body = ErrorBody),
         (status = 429, description = "Too many streams are open", body = ErrorBody),
         Refusals

@@ -58,7 +58,7 @@ impl FromRequestParts<Api> for OfGroup {
     operation_id = "list_groups",
     get, path = "/api/whatsapp/session/{id}/groups", tag = "groups",
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = GroupList), Refusals)
+    responses((status = 200, description = "The groups", body = GroupList), Refusals)
 )]
 pub async fn list(State(api): State<Api>, session: OwnSession) -> Result<Json<GroupList>, ApiError> {
     let groups = api.sessions.groups(&session.row).await?;
@@ -73,7 +73,7 @@ pub async fn list(State(api): State<Api>, session: OwnSession) -> Result<Json<Gr
     operation_id = "create_group",
     post, path = "/api/whatsapp/session/{id}/groups", tag = "groups", request_body = NewGroup,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = Made), Refusals)
+    responses((status = 200, description = "The group, and what became of each person", body = Made), Refusals)
 )]
 pub async fn create(
     State(api): State<Api>,
@@ -91,7 +91,7 @@ pub async fn create(
     operation_id = "read_group",
     get, path = "/api/whatsapp/session/{id}/groups/{groupId}", tag = "groups",
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Group), Refusals)
+    responses((status = 200, description = "The group", body = Group), Refusals)
 )]
 pub async fn read(State(api): State<Api>, group: OfGroup) -> Result<Json<Group>, ApiError> {
     Ok(Json(Group::of(api.sessions.group(&group.session.row, &group.jid).await?)))
@@ -105,7 +105,7 @@ pub async fn read(State(api): State<Api>, group: OfGroup) -> Result<Json<Group>,
     operation_id = "change_group",
     patch, path = "/api/whatsapp/session/{id}/groups/{groupId}", tag = "groups", request_body = ChangeGroup,
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Group), Refusals)
+    responses((status = 200, description = "The group", body = Group), Refusals)
 )]
 pub async fn change(
     State(api): State<Api>,
@@ -128,7 +128,7 @@ pub async fn change(
     post, path = "/api/whatsapp/session/{id}/groups/{groupId}/participants", tag = "groups",
     request_body = ChangeParticipants,
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Results), Refusals)
+    responses((status = 200, description = "What became of each", body = Results), Refusals)
 )]
 pub async fn participants(
     State(api): State<Api>,
@@ -152,7 +152,7 @@ pub struct Left {
     operation_id = "leave_group",
     post, path = "/api/whatsapp/session/{id}/groups/{groupId}/leave", tag = "groups",
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Left), Refusals)
+    responses((status = 200, description = "The number has left", body = Left), Refusals)
 )]
 pub async fn leave(State(api): State<Api>, group: OfGroup) -> Result<Json<Left>, ApiError> {
     api.sessions.leave_group(&group.session.row, &group.jid).await?;
@@ -172,7 +172,7 @@ pub struct Invite {
     operation_id = "group_invite",
     get, path = "/api/whatsapp/session/{id}/groups/{groupId}/invite", tag = "groups",
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Invite), Refusals)
+    responses((status = 200, description = "The link", body = Invite), Refusals)
 )]
 pub async fn invite(State(api): State<Api>, group: OfGroup) -> Result<Json<Invite>, ApiError> {
     let link = api.sessions.invite_link(&group.session.row, &group.jid, false).await?;
@@ -184,7 +184,7 @@ pub async fn invite(State(api): State<Api>, group: OfGroup) -> Result<Json<Invit
     operation_id = "reset_group_invite",
     post, path = "/api/whatsapp/session/{id}/groups/{groupId}/invite/reset", tag = "groups",
     params(("id" = String, Path, description = "Your sessionId"), ("groupId" = String, Path, description = "`…@g.us`")),
-    responses((status = 200, body = Invite), Refusals)
+    responses((status = 200, description = "The link", body = Invite), Refusals)
 )]
 pub async fn reset_invite(State(api): State<Api>, group: OfGroup) -> Result<Json<Invite>, ApiError> {
     let link = api.sessions.invite_link(&group.session.row, &group.jid, true).await?;
@@ -205,7 +205,7 @@ pub struct JoinedGroup {
     operation_id = "join_group",
     post, path = "/api/whatsapp/session/{id}/groups/join", tag = "groups", request_body = JoinGroup,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = JoinedGroup), Refusals)
+    responses((status = 200, description = "The group, or that its admins were asked", body = JoinedGroup), Refusals)
 )]
 pub async fn join(
     State(api): State<Api>,
@@ -227,7 +227,7 @@ pub async fn join(
     operation_id = "preview_group",
     post, path = "/api/whatsapp/session/{id}/groups/preview", tag = "groups", request_body = JoinGroup,
     params(("id" = String, Path, description = "Your sessionId")),
-    responses((status = 200, body = GroupSummary), Refusals)
+    responses((status = 200, description = "The group", body = GroupSummary), Refusals)
 )]
 pub async fn preview(
     State(api): State<Api>,

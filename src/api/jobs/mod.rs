@@ -60,7 +60,7 @@ impl FromRequestParts<Api> for OwnJob {
     operation_id = "bulk_job",
     get, path = "/api/whatsapp/bulk-job/{jobId}", tag = "jobs",
     params(("jobId" = String, Path, description = "The job")),
-    responses((status = 200, body = Job), Refusals)
+    responses((status = 200, description = "The job", body = Job), Refusals)
 )]
 pub async fn read(State(api): State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
     Ok(Json(view::job(&api, &job.caller, job.row, Detail::Whole).await?))
@@ -75,6 +75,7 @@ pub struct JobQuery {
     /// reads `waiting` is found as `pending` or `running`
     state: Option<String>,
     /// Jobs per page, 1 to 100; 20 by default
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `nextCursor` of the answer before
     cursor: Option<String>,
@@ -93,7 +94,7 @@ pub struct JobList {
 #[utoipa::path(
     operation_id = "list_bulk_jobs",
     get, path = "/api/whatsapp/bulk-jobs", tag = "jobs", params(JobQuery),
-    responses((status = 200, body = JobList), Refusals)
+    responses((status = 200, description = "A part of the jobs", body = JobList), Refusals)
 )]
 pub async fn list(
     State(api): State<Api>,
@@ -132,7 +133,7 @@ pub async fn list(
     operation_id = "pause_bulk_job",
     post, path = "/api/whatsapp/bulk-job/{jobId}/pause", tag = "jobs",
     params(("jobId" = String, Path, description = "The job")),
-    responses((status = 200, body = Job), Refusals)
+    responses((status = 200, description = "The job", body = Job), Refusals)
 )]
 pub async fn pause(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
     steer(api, job, Change::Pause).await
@@ -143,7 +144,7 @@ pub async fn pause(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> 
     operation_id = "resume_bulk_job",
     post, path = "/api/whatsapp/bulk-job/{jobId}/resume", tag = "jobs",
     params(("jobId" = String, Path, description = "The job")),
-    responses((status = 200, body = Job), Refusals)
+    responses((status = 200, description = "The job", body = Job), Refusals)
 )]
 pub async fn resume(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
     steer(api, job, Change::Resume).await
@@ -157,7 +158,7 @@ pub async fn resume(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError>
     operation_id = "cancel_bulk_job",
     post, path = "/api/whatsapp/bulk-job/{jobId}/cancel", tag = "jobs",
     params(("jobId" = String, Path, description = "The job")),
-    responses((status = 200, body = Job), Refusals)
+    responses((status = 200, description = "The job", body = Job), Refusals)
 )]
 pub async fn cancel(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError> {
     steer(api, job, Change::Cancel).await
@@ -200,7 +201,7 @@ pub struct RetriedJob {
     operation_id = "retry_bulk_job",
     post, path = "/api/whatsapp/bulk-job/{jobId}/retry-failed", tag = "jobs",
     params(("jobId" = String, Path, description = "The job"), RetryQuery),
-    responses((status = 200, body = RetriedJob), Refusals)
+    responses((status = 200, description = "The job, and how many are tried again", body = RetriedJob), Refusals)
 )]
 pub async fn retry(
     State(api): State<Api>,

@@ -31,12 +31,16 @@ const PAGE_MAX: i64 = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct RecipientQuery {
     /// `queued`, `sending`, `sent`, `failed`, `skipped`, `invalid`, `duplicate` or `cancelled`
+    #[param(pattern = "^(queued|sending|sent|failed|skipped|invalid|duplicate|cancelled)$")]
     outcome: Option<String>,
     /// Rows after this one: `nextAfter` of the answer before
+    #[param(minimum = 0)]
     after: Option<i64>,
     /// Rows per page, 1 to 1,000; 100 by default
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<i64>,
     /// `csv` for the whole list as a file
+    #[param(pattern = "^(json|csv)$")]
     format: Option<String>,
 }
 
@@ -88,7 +92,7 @@ pub struct Recipients {
     get, path = "/api/whatsapp/bulk-job/{jobId}/recipients", tag = "jobs",
     params(("jobId" = String, Path, description = "The job"), RecipientQuery),
     responses(
-        (status = 200, content((Recipients = "application/json"), (String = "text/csv"))),
+        (status = 200, description = "A part of the recipients, or all of them as CSV", content((Recipients = "application/json"), (String = "text/csv"))),
         Refusals
     )
 )]
@@ -273,7 +277,7 @@ pub struct VariantResult {
     operation_id = "bulk_job_results",
     get, path = "/api/whatsapp/bulk-job/{jobId}/results", tag = "jobs",
     params(("jobId" = String, Path, description = "The job")),
-    responses((status = 200, body = Results), Refusals)
+    responses((status = 200, description = "What became of each", body = Results), Refusals)
 )]
 pub async fn results(job: OwnJob) -> Result<Json<Results>, ApiError> {
     let is_over = job.row.state.is_over();

@@ -52,8 +52,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
         ("Range" = Option<String>, Header, description = "`bytes=0-1023`, `bytes=1024-` or `bytes=-512`")
     ),
     responses(
-        (status = 200, description = "All of it", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "All of it", content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "*/*"))),
+        (status = 206, description = "The part that was asked for", content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "*/*"))),
         (status = 304, description = "It is what `If-None-Match` names"),
         (status = 416, description = "No byte of it is in the range", body = ErrorBody),
         Refusals

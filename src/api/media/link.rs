@@ -56,7 +56,7 @@ pub struct MediaLink {
     post, path = "/api/whatsapp/media/{mediaId}/link", tag = "media",
     params(("mediaId" = String, Path, description = "The file")),
     request_body = NewLink,
-    responses((status = 200, body = MediaLink), Refusals)
+    responses((status = 200, description = "The link", body = MediaLink), Refusals)
 )]
 pub async fn create(
     State(api): State<Api>,
@@ -96,8 +96,8 @@ pub struct LinkQuery {
     get, path = "/media/{mediaId}", tag = "media",
     params(("mediaId" = String, Path, description = "The file"), LinkQuery),
     responses(
-        (status = 200, description = "All of it", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, description = "The part that was asked for", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "All of it", content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "*/*"))),
+        (status = 206, description = "The part that was asked for", content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "*/*"))),
         (status = 410, description = "The link is too old", body = ErrorBody),
         Refusals
     ),

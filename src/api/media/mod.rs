@@ -102,7 +102,7 @@ async fn found(store: &TenantStore, id: GivenId) -> Result<MediaRow, ApiError> {
     operation_id = "get_media",
     get, path = "/api/whatsapp/media/{mediaId}", tag = "media",
     params(("mediaId" = String, Path, description = "Of an upload, or of a message with media")),
-    responses((status = 200, body = MediaView), Refusals)
+    responses((status = 200, description = "The file", body = MediaView), Refusals)
 )]
 pub async fn read(caller: Caller, id: GivenId) -> Result<Json<MediaView>, ApiError> {
     Ok(Json(MediaView::of(&found(&caller.store, id).await?)))
@@ -115,6 +115,7 @@ pub struct MediaQuery {
     /// `nextBefore` of the answer before
     before: Option<String>,
     /// Files per page, 1 to 100; 20 by default
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
@@ -133,7 +134,7 @@ pub struct MediaPage {
 #[utoipa::path(
     operation_id = "list_media",
     get, path = "/api/whatsapp/media", tag = "media", params(MediaQuery),
-    responses((status = 200, body = MediaPage), Refusals)
+    responses((status = 200, description = "A part of the files", body = MediaPage), Refusals)
 )]
 pub async fn list(
     caller: Caller,
@@ -169,7 +170,7 @@ pub struct MediaRemoved {
     operation_id = "remove_media",
     delete, path = "/api/whatsapp/media/{mediaId}", tag = "media",
     params(("mediaId" = String, Path, description = "The file")),
-    responses((status = 200, body = MediaRemoved), Refusals)
+    responses((status = 200, description = "The file is gone", body = MediaRemoved), Refusals)
 )]
 pub async fn remove(
     State(api): State<Api>,

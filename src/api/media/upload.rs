@@ -96,7 +96,7 @@ pub struct MediaForm {
         (Vec<u8> = "application/octet-stream")
     )),
     responses(
-        (status = 200, body = MediaView),
+        (status = 200, description = "The file", body = MediaView),
         (status = 429, description = "Too many files are on their way", body = ErrorBody),
         Refusals
     )

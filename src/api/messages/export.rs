@@ -36,6 +36,7 @@ const INDEXED_SINCE: HeaderName = HeaderName::from_static("x-indexed-since");
 #[into_params(parameter_in = Query)]
 pub struct FormatQuery {
     /// `csv` (default), or `jsonl`: a line of JSON for each message, as the list has it
+    #[param(pattern = "^(csv|jsonl)$")]
     format: Option<String>,
 }
 
@@ -66,7 +67,7 @@ struct End {
     operation_id = "export_messages",
     get, path = "/api/whatsapp/messages/export", tag = "messages", params(FormatQuery, Filters),
     responses(
-        (status = 200, content((String = "text/csv"), (String = "application/x-ndjson"))),
+        (status = 200, description = "The log as a file", content((String = "text/csv"), (String = "application/x-ndjson"))),
         (status = 429, description = "Too many exports of this tenant are underway", body = ErrorBody),
         Refusals
     )

@@ -27,8 +27,10 @@ const DEEPEST_PAGE: i64 = 10_000;
 #[serde(rename_all = "camelCase")]
 pub struct PageQuery {
     /// 1 is the newest
+    #[param(minimum = 1, maximum = 10_000)]
     page: Option<i64>,
     /// Rows per page, 1 to 100; 20 by default
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `nextCursor` of the answer before: reads on from there, however deep, without counting
     cursor: Option<String>,
@@ -81,7 +83,7 @@ impl Reach {
 #[utoipa::path(
     operation_id = "list_messages",
     get, path = "/api/whatsapp/messages", tag = "messages", params(PageQuery, Filters),
-    responses((status = 200, body = Log), Refusals)
+    responses((status = 200, description = "A part of the log", body = Log), Refusals)
 )]
 pub async fn list(
     State(api): State<Api>,

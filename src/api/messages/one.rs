@@ -88,7 +88,7 @@ fn timeline(row: &MessageRow) -> Vec<Step> {
     operation_id = "get_message",
     get, path = "/api/whatsapp/messages/{messageId}", tag = "messages",
     params(("messageId" = String, Path, description = "`messageId` or `key`"), WhichSession),
-    responses((status = 200, body = Followed), Refusals)
+    responses((status = 200, description = "The message, and what became of it", body = Followed), Refusals)
 )]
 pub async fn read(
     State(api): State<Api>,
@@ -136,7 +136,7 @@ pub struct MessageErased {
     operation_id = "erase_message",
     delete, path = "/api/whatsapp/messages/{messageId}", tag = "messages",
     params(("messageId" = String, Path, description = "`messageId` or `key`"), WhichSession),
-    responses((status = 200, body = MessageErased), Refusals)
+    responses((status = 200, description = "What was erased", body = MessageErased), Refusals)
 )]
 pub async fn erase(
     State(api): State<Api>,
@@ -189,7 +189,7 @@ pub struct ForgetQuery {
     operation_id = "forget_number",
     post, path = "/api/whatsapp/contacts/{phone}/forget", tag = "messages",
     params(("phone" = String, Path, description = "The number"), ForgetQuery),
-    responses((status = 200, body = NumberForgotten), Refusals)
+    responses((status = 200, description = "What was forgotten", body = NumberForgotten), Refusals)
 )]
 pub async fn forget(
     State(api): State<Api>,

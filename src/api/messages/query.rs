@@ -26,23 +26,27 @@ pub struct Filters {
     /// them, in any order; the last one may be the beginning of a word. Words in double quotes stand side by
     /// side. Case and accents do not count, punctuation is not looked for, and a number is found however it
     /// is spelled and by its last digits. At most 256 characters
-    #[param(example = "\"your order\" friday")]
+    #[param(max_length = 256, example = "\"your order\" friday")]
     search: Option<String>,
     session_id: Option<String>,
     /// JID of a chat, such as `120363041234567890@g.us`, or the number of a person
     chat: Option<String>,
     /// `in` or `out`
+    #[param(pattern = "^(in|out)$")]
     direction: Option<String>,
     /// `sending`, `sent`, `delivered`, `read`, `played`, `failed` or `received`
+    #[param(pattern = "^(sending|sent|delivered|read|played|failed|received)$")]
     status: Option<String>,
     /// `text`, `image`, `video`, `audio`, `document`, `poll` and so on, as rows have it
     #[serde(rename = "type")]
     kind: Option<String>,
     /// `api`, `phone` (its owner, elsewhere) or `contact`
+    #[param(pattern = "^(api|phone|contact)$")]
     origin: Option<String>,
     /// The other party's number, in any of its spellings
     phone: Option<String>,
     /// Of a bulk job
+    #[param(pattern = "^[0-9a-f]{24}$")]
     job_id: Option<String>,
     /// From this time on: ISO 8601 (without an offset it goes by the tenant's clock), a day such as
     /// `2026-03-08`, or milliseconds since the epoch

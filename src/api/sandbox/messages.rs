@@ -16,12 +16,12 @@ use utoipa::ToSchema;
 use wapid_core::phone::Recipient;
 use wapid_sandbox::{MessageKind, PhoneMessage, ReceiptKind};
 
-use super::{DONE, Done, Number, phone};
+use super::{Number, phone};
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, Body, read, read_json};
 use crate::api::caller::Tester;
 use crate::api::error::ApiError;
-use crate::api::openapi::Refusals;
+use crate::api::openapi::{DONE, Done, Refusals};
 
 /// A medium of 16 MiB in Base64, and the fields beside it.
 const SEND_MAX: usize = 24 << 20;
@@ -136,7 +136,7 @@ pub struct ContactCard {
 #[utoipa::path(
     operation_id = "sandbox_messages",
     get, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox",
-    params(("phone" = String, Path)), responses((status = 200, body = InboxShown), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "What the phone shows", body = InboxShown), Refusals)
 )]
 pub async fn list(
     State(api): State<Api>,
@@ -150,9 +150,9 @@ pub async fn list(
 #[utoipa::path(
     operation_id = "sandbox_message_media",
     get, path = "/api/sandbox/phones/{phone}/messages/{messageId}/media", tag = "sandbox",
-    params(("phone" = String, Path), ("messageId" = String, Path)),
+    params(("phone" = String, Path, description = "Its number, in digits"), ("messageId" = String, Path, description = "As the phone lists it")),
     responses(
-        (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The bytes", content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "*/*"))),
         Refusals
     )
 )]
@@ -315,7 +315,7 @@ pub struct PhoneSent {
 #[utoipa::path(
     operation_id = "sandbox_send",
     post, path = "/api/sandbox/phones/{phone}/messages", tag = "sandbox", request_body = PhoneSends,
-    params(("phone" = String, Path)), responses((status = 200, body = PhoneSent), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "The message's id", body = PhoneSent), Refusals)
 )]
 pub async fn send(
     State(api): State<Api>,
@@ -344,7 +344,7 @@ pub struct Seen {
 #[utoipa::path(
     operation_id = "sandbox_read",
     post, path = "/api/sandbox/phones/{phone}/read", tag = "sandbox", request_body = Seen,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn mark_read(
     State(api): State<Api>,
@@ -359,7 +359,7 @@ pub async fn mark_read(
 #[utoipa::path(
     operation_id = "sandbox_played",
     post, path = "/api/sandbox/phones/{phone}/played", tag = "sandbox", request_body = Seen,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn played(
     State(api): State<Api>,

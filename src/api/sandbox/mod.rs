@@ -16,7 +16,7 @@ use super::Api;
 use super::body::Body;
 use super::caller::Tester;
 use super::error::ApiError;
-use super::openapi::Refusals;
+use super::openapi::{DONE, Done, Refusals};
 
 pub mod groups;
 pub mod messages;
@@ -63,13 +63,6 @@ pub struct PhoneList {
     phones: Vec<PhoneShown>,
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct Done {
-    success: bool,
-}
-
-const DONE: Json<Done> = Json(Done { success: true });
-
 /// The longest name of a phone, in characters.
 const NAME_MAX: usize = 100;
 
@@ -79,7 +72,7 @@ const NAME_MAX: usize = 100;
 #[utoipa::path(
     operation_id = "sandbox_create_phone",
     post, path = "/api/sandbox/phones", tag = "sandbox", request_body = NewPhone,
-    responses((status = 200, body = PhoneShown), Refusals)
+    responses((status = 200, description = "The phone", body = PhoneShown), Refusals)
 )]
 pub async fn create_phone(
     State(api): State<Api>,
@@ -102,7 +95,7 @@ pub async fn create_phone(
 #[utoipa::path(
     operation_id = "sandbox_list_phones",
     get, path = "/api/sandbox/phones", tag = "sandbox",
-    responses((status = 200, body = PhoneList), Refusals)
+    responses((status = 200, description = "The phones", body = PhoneList), Refusals)
 )]
 pub async fn list_phones(State(api): State<Api>, tester: Tester) -> Result<Json<PhoneList>, ApiError> {
     let phones = api.sessions.sandbox().phones(&tester.book).await?;
@@ -138,7 +131,7 @@ pub struct Scan {
 #[utoipa::path(
     operation_id = "sandbox_scan",
     post, path = "/api/sandbox/phones/{phone}/scan", tag = "sandbox", request_body = Scan,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn scan(
     State(api): State<Api>,
@@ -160,7 +153,7 @@ pub struct EnterCode {
 #[utoipa::path(
     operation_id = "sandbox_enter_code",
     post, path = "/api/sandbox/phones/{phone}/enter-code", tag = "sandbox", request_body = EnterCode,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn enter_code(
     State(api): State<Api>,
@@ -189,7 +182,7 @@ pub struct Unlinked {
 #[utoipa::path(
     operation_id = "sandbox_unlink",
     post, path = "/api/sandbox/phones/{phone}/unlink", tag = "sandbox", request_body = Unlink,
-    params(("phone" = String, Path)), responses((status = 200, body = Unlinked), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "What was unlinked", body = Unlinked), Refusals)
 )]
 pub async fn unlink(
     State(api): State<Api>,
@@ -245,7 +238,7 @@ pub struct NewFault {
 #[utoipa::path(
     operation_id = "sandbox_fault",
     post, path = "/api/sandbox/faults", tag = "sandbox", request_body = NewFault,
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn fault(
     State(api): State<Api>,

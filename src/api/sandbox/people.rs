@@ -9,12 +9,11 @@ use utoipa::ToSchema;
 use wapid_core::phone::{Phone, Recipient};
 use wapid_sandbox::{PhoneAct, PresenceState, Seen, Typing};
 
-use super::{DONE, Done};
 use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::caller::Tester;
 use crate::api::error::ApiError;
-use crate::api::openapi::Refusals;
+use crate::api::openapi::{DONE, Done, Refusals};
 use crate::api::params::PathParams;
 
 /// The phone in the path.
@@ -44,7 +43,7 @@ pub struct PhonePresence {
 #[utoipa::path(
     operation_id = "sandbox_presence",
     post, path = "/api/sandbox/phones/{phone}/presence", tag = "sandbox", request_body = PhonePresence,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn presence(
     State(api): State<Api>,
@@ -68,7 +67,7 @@ pub struct PhoneTypes {
 #[utoipa::path(
     operation_id = "sandbox_typing",
     post, path = "/api/sandbox/phones/{phone}/typing", tag = "sandbox", request_body = PhoneTypes,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn typing(
     State(api): State<Api>,
@@ -96,7 +95,7 @@ pub struct PhoneProfile {
 #[utoipa::path(
     operation_id = "sandbox_profile",
     post, path = "/api/sandbox/phones/{phone}/profile", tag = "sandbox", request_body = PhoneProfile,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn profile(
     State(api): State<Api>,
@@ -124,7 +123,7 @@ fn yes() -> bool {
 #[utoipa::path(
     operation_id = "sandbox_block",
     post, path = "/api/sandbox/phones/{phone}/block", tag = "sandbox", request_body = PhoneBlocks,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn block(
     State(api): State<Api>,
@@ -147,7 +146,7 @@ pub struct PhoneSaves {
 #[utoipa::path(
     operation_id = "sandbox_save_contact",
     post, path = "/api/sandbox/phones/{phone}/contacts", tag = "sandbox", request_body = PhoneSaves,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn save(
     State(api): State<Api>,
@@ -178,7 +177,7 @@ pub struct PhoneChat {
 #[utoipa::path(
     operation_id = "sandbox_change_chat",
     post, path = "/api/sandbox/phones/{phone}/chats", tag = "sandbox", request_body = PhoneChat,
-    params(("phone" = String, Path)), responses((status = 200, body = Done), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn chat(
     State(api): State<Api>,
@@ -209,7 +208,7 @@ pub struct Rings {
 #[utoipa::path(
     operation_id = "sandbox_call",
     post, path = "/api/sandbox/phones/{phone}/call", tag = "sandbox", request_body = PhoneCalls,
-    params(("phone" = String, Path)), responses((status = 200, body = Rings), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits")), responses((status = 200, description = "The call's id", body = Rings), Refusals)
 )]
 pub async fn call(
     State(api): State<Api>,
@@ -261,8 +260,8 @@ pub struct SeenShown {
 #[utoipa::path(
     operation_id = "sandbox_sees",
     get, path = "/api/sandbox/phones/{phone}/sees/{other}", tag = "sandbox",
-    params(("phone" = String, Path), ("other" = String, Path, description = "A number")),
-    responses((status = 200, body = SeenShown), Refusals)
+    params(("phone" = String, Path, description = "Its number, in digits"), ("other" = String, Path, description = "A number")),
+    responses((status = 200, description = "What the phone sees", body = SeenShown), Refusals)
 )]
 pub async fn sees(
     State(api): State<Api>,

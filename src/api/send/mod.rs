@@ -162,14 +162,14 @@ pub struct Sent {
     post, path = "/api/whatsapp/session/{id}/send", tag = "messages",
     params(
         ("id" = String, Path, description = "Your sessionId"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Any string of up to 255 bytes")
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 257, description = "1 to 255 visible ASCII characters, bare or in double quotes")
     ),
     request_body(content(
         (NewMessage = "application/json"),
         (MessageForm = "multipart/form-data")
     )),
     responses(
-        (status = 200, body = Sent, headers(
+        (status = 200, description = "WhatsApp has taken the message", body = Sent, headers(
             ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer")
         )),
         (status = 429, description = "The daily limit is reached; it starts again at the tenant's midnight", body = ErrorBody),

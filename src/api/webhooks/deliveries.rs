@@ -28,6 +28,7 @@ pub struct DeliveryQuery {
     state: Option<String>,
     /// `nextCursor` of the answer before
     cursor: Option<i64>,
+    #[param(minimum = 1, maximum = 200)]
     /// 1 to 200; 50 by default
     limit: Option<i64>,
 }
@@ -125,7 +126,7 @@ pub struct DeliveryStory {
     operation_id = "list_deliveries",
     get, path = "/api/whatsapp/webhooks/{id}/deliveries", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id"), DeliveryQuery),
-    responses((status = 200, body = DeliveryList), Refusals)
+    responses((status = 200, description = "A part of the deliveries", body = DeliveryList), Refusals)
 )]
 pub async fn list(
     caller: Caller,
@@ -133,7 +134,6 @@ pub async fn list(
     query: Result<Query<DeliveryQuery>, QueryRejection>,
 ) -> Result<Json<DeliveryList>, ApiError> {
     let id = existing(&caller, id).await?;
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let state = query.state.as_deref();
     if state.is_some_and(|state| !STATES.contains(&state)) {
@@ -153,7 +153,7 @@ pub async fn list(
         ("id" = String, Path, description = "The endpoint's id"),
         ("eventId" = String, Path, description = "The event's id")
     ),
-    responses((status = 200, body = DeliveryStory), Refusals)
+    responses((status = 200, description = "The delivery and its attempts", body = DeliveryStory), Refusals)
 )]
 pub async fn read(
     caller: Caller,
@@ -183,7 +183,7 @@ pub async fn read(
         ("id" = String, Path, description = "The endpoint's id"),
         ("eventId" = String, Path, description = "The event's id")
     ),
-    responses((status = 200, body = Delivery), Refusals)
+    responses((status = 200, description = "The delivery", body = Delivery), Refusals)
 )]
 pub async fn retry(
     caller: Caller,

@@ -3,25 +3,51 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AnyOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 use wapid_core::endpoint::{Endpoint, Format};
 use wapid_core::store::endpoints::Keys;
 
+use super::Webhook;
 use super::given::{Given, GivenSecret};
 use super::test::{TestSent, TestWish};
-use super::{Done, Webhook};
 use crate::api::Api;
 use crate::api::body::{Body, OptionalBody};
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
-use crate::api::openapi::Refusals;
+use crate::api::openapi::{DONE, Done, Refusals};
 
 /// The setting; `{"url":null}` where there is none
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 #[serde(untagged)]
 pub enum FirstWebhook {
     Set(Box<Webhook>),
-    Unset { url: Option<String> },
+    Unset(NoWebhook),
+}
+
+/// There is no webhook
+#[derive(Serialize, ToSchema)]
+pub struct NoWebhook {
+    #[schema(value_type = Option<String>, example = json!(null))]
+    url: (),
+}
+
+impl PartialSchema for FirstWebhook {
+    fn schema() -> RefOr<Schema> {
+        let set = Ref::from_schema_name(Webhook::name());
+        let either = AnyOfBuilder::new().item(set).item(Ref::from_schema_name(NoWebhook::name()));
+        let description = "The setting; `{\"url\":null}` where there is none";
+        Schema::AnyOf(either.description(Some(description)).build()).into()
+    }
+}
+
+impl ToSchema for FirstWebhook {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Webhook::name().into_owned(), Webhook::schema()));
+        schemas.push((NoWebhook::name().into_owned(), NoWebhook::schema()));
+        Webhook::schemas(schemas);
+    }
 }
 
 impl FirstWebhook {
@@ -34,12 +60,12 @@ impl FirstWebhook {
 #[utoipa::path(
     operation_id = "get_webhook",
     get, path = "/api/whatsapp/webhook", tag = "webhooks",
-    responses((status = 200, body = FirstWebhook), Refusals)
+    responses((status = 200, description = "The webhook, or that there is none", body = FirstWebhook), Refusals)
 )]
 pub async fn read(caller: Caller) -> Result<Json<FirstWebhook>, ApiError> {
     Ok(match caller.store.first_endpoint().await? {
         Some((endpoint, keys)) => FirstWebhook::of(Webhook::of(endpoint, &keys)),
-        None => Json(FirstWebhook::Unset { url: None }),
+        None => Json(FirstWebhook::Unset(NoWebhook { url: () })),
     })
 }
 
@@ -51,7 +77,7 @@ pub async fn read(caller: Caller) -> Result<Json<FirstWebhook>, ApiError> {
     operation_id = "put_webhook",
     put, path = "/api/whatsapp/webhook", tag = "webhooks",
     request_body = Given,
-    responses((status = 200, body = FirstWebhook), Refusals)
+    responses((status = 200, description = "The webhook, or that there is none", body = FirstWebhook), Refusals)
 )]
 pub async fn write(
     caller: Caller,
@@ -82,7 +108,7 @@ pub async fn write(
 #[utoipa::path(
     operation_id = "delete_webhook",
     delete, path = "/api/whatsapp/webhook", tag = "webhooks",
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn remove(caller: Caller, State(api): State<Api>) -> Result<Json<Done>, ApiError> {
     let (endpoint, _) = first(&caller).await?;
@@ -90,7 +116,7 @@ pub async fn remove(caller: Caller, State(api): State<Api>) -> Result<Json<Done>
         return Err(ApiError::no_webhook());
     }
     api.deliveries.poke(&endpoint.id);
-    Ok(Json(Done { success: true }))
+    Ok(DONE)
 }
 
 /// Test the webhook
@@ -100,7 +126,7 @@ pub async fn remove(caller: Caller, State(api): State<Api>) -> Result<Json<Done>
     operation_id = "send_test_event",
     post, path = "/api/whatsapp/webhook/test", tag = "webhooks",
     request_body(content = Option<TestWish>),
-    responses((status = 200, body = TestSent), Refusals)
+    responses((status = 200, description = "What the endpoint answered", body = TestSent), Refusals)
 )]
 pub async fn test(
     caller: Caller,

@@ -22,8 +22,9 @@ use super::Api;
 use super::body::{Body, OptionalBody};
 use super::caller::Caller;
 use super::error::ApiError;
-use super::openapi::Refusals;
+use super::openapi::{DONE, Done, Refusals};
 
+pub mod delivered;
 pub mod deliveries;
 pub mod first;
 mod given;
@@ -66,7 +67,7 @@ pub struct Webhook {
     events: Vec<String>,
     /// `[]`: of every session
     sessions: Vec<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = given::HeaderProfile)]
     profile: Profile,
     /// Names of the headers that go with every request; their values are not shown
     headers: Vec<String>,
@@ -145,7 +146,7 @@ pub struct WebhookList {
 #[utoipa::path(
     operation_id = "list_webhooks",
     get, path = "/api/whatsapp/webhooks", tag = "webhooks",
-    responses((status = 200, body = WebhookList), Refusals)
+    responses((status = 200, description = "The webhooks", body = WebhookList), Refusals)
 )]
 pub async fn list(caller: Caller) -> Result<Json<WebhookList>, ApiError> {
     let endpoints = caller.store.endpoints().await?;
@@ -161,7 +162,7 @@ pub async fn list(caller: Caller) -> Result<Json<WebhookList>, ApiError> {
     operation_id = "create_webhook",
     post, path = "/api/whatsapp/webhooks", tag = "webhooks",
     request_body = Given,
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn create(
     caller: Caller,
@@ -197,7 +198,7 @@ async fn make(
     operation_id = "read_webhook",
     get, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn read(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Json<Webhook>, ApiError> {
     Ok(Json(read_one(&caller, &id).await?))
@@ -211,7 +212,7 @@ pub async fn read(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Jso
     patch, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
     request_body = Given,
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn change(
     caller: Caller,
@@ -268,7 +269,7 @@ async fn amend(
     operation_id = "remove_webhook",
     delete, path = "/api/whatsapp/webhooks/{id}", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
-    responses((status = 200, body = Done), Refusals)
+    responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
 pub async fn remove(
     caller: Caller,
@@ -279,12 +280,7 @@ pub async fn remove(
         return Err(ApiError::no_webhook());
     }
     api.deliveries.poke(&id);
-    Ok(Json(Done { success: true }))
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct Done {
-    success: bool,
+    Ok(DONE)
 }
 
 /// A new secret
@@ -296,7 +292,7 @@ pub struct Done {
     post, path = "/api/whatsapp/webhooks/{id}/rotate-secret", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
     request_body = Rotation,
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn rotate(
     caller: Caller,
@@ -332,7 +328,7 @@ pub struct Enabling {
     post, path = "/api/whatsapp/webhooks/{id}/enable", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
     request_body(content = Option<Enabling>),
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn enable(
     caller: Caller,
@@ -364,7 +360,7 @@ pub async fn enable(
     operation_id = "disable_webhook",
     post, path = "/api/whatsapp/webhooks/{id}/disable", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
-    responses((status = 200, body = Webhook), Refusals)
+    responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn disable(
     caller: Caller,

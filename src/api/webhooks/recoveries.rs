@@ -77,7 +77,7 @@ pub struct RecoveryList {
     post, path = "/api/whatsapp/webhooks/{id}/recover", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
     request_body = RecoveryWish,
-    responses((status = 200, body = Recovery), Refusals)
+    responses((status = 200, description = "The recovery", body = Recovery), Refusals)
 )]
 pub async fn begin(
     caller: Caller,
@@ -109,7 +109,7 @@ pub async fn begin(
     operation_id = "list_recoveries",
     get, path = "/api/whatsapp/webhooks/{id}/recoveries", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
-    responses((status = 200, body = RecoveryList), Refusals)
+    responses((status = 200, description = "The recoveries", body = RecoveryList), Refusals)
 )]
 pub async fn list(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Json<RecoveryList>, ApiError> {
     let id = existing(&caller, id).await?;
@@ -125,7 +125,7 @@ pub async fn list(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Jso
         ("id" = String, Path, description = "The endpoint's id"),
         ("recoveryId" = String, Path, description = "The recovery's id")
     ),
-    responses((status = 200, body = Recovery), Refusals)
+    responses((status = 200, description = "The recovery", body = Recovery), Refusals)
 )]
 pub async fn read(
     caller: Caller,
@@ -147,7 +147,7 @@ pub async fn read(
         ("id" = String, Path, description = "The endpoint's id"),
         ("recoveryId" = String, Path, description = "The recovery's id")
     ),
-    responses((status = 200, body = Recovery), Refusals)
+    responses((status = 200, description = "The recovery", body = Recovery), Refusals)
 )]
 pub async fn cancel(
     caller: Caller,

@@ -75,7 +75,7 @@ pub struct TestSent {
     post, path = "/api/whatsapp/webhooks/{id}/test", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
     request_body(content = Option<TestWish>),
-    responses((status = 200, body = TestSent), Refusals)
+    responses((status = 200, description = "What the endpoint answered", body = TestSent), Refusals)
 )]
 pub async fn test(
     caller: Caller,

@@ -6,6 +6,7 @@
 //! | `order` | its checks, and what it comes to |
 //! | `reading` | how its list was read, for the answer |
 //! | `texts` | what its texts ask of its list |
+//! | `described` | people and hours, for `openapi.json` |
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -26,17 +27,20 @@ use wapid_core::store::ledger::Idempotency;
 use super::upload::FILE_MAX;
 use crate::api::Api;
 use crate::api::caller::OwnSession;
+use crate::api::moments::WrittenMoment;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::send::{KEY_LIFE_MS, NewCard, answered, fingerprint, key_of};
 use crate::session::Script;
 
 mod arrival;
+pub mod described;
 mod order;
 mod reading;
 mod texts;
 
 use arrival::Asked;
+use described::{ListedPerson, SendingWindow};
 use order::{Files, Lots, Order, take};
 use reading::ListReading;
 
@@ -56,7 +60,7 @@ const PREVIEWS_MAX: usize = 50;
 pub struct NewBulk {
     /// Numbers, or objects with a `phone`, perhaps a `name` and any other fields; at most 100,000. A field is
     /// a text, a number, `true` or `false`, and its name counts in upper and lower case alike
-    #[schema(value_type = Option<Vec<Object>>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
+    #[schema(value_type = Option<Vec<ListedPerson>>, example = json!(["919876543210", {"phone": "919876543211", "name": "Ana"}]))]
     recipients: Option<Box<RawValue>>,
     /// `{{name}}` is replaced by the recipient's name, `{{name|there}}` by `there` where it has none, and so
     /// is any other field. `\{{` writes `{{`. Places as other programs write them (`{name}`, `%name%`, filters)
@@ -104,11 +108,11 @@ pub struct NewBulk {
     /// Not before this time: ISO 8601, or milliseconds since the epoch. Without an offset it goes by the tenant's
     /// clock: an hour that is left out in spring is the one after it, and of one that comes twice in autumn the
     /// first counts
-    #[schema(value_type = Option<String>, example = "2026-03-08T10:30:00Z")]
+    #[schema(value_type = Option<WrittenMoment>, example = "2026-03-08T10:30:00Z")]
     schedule_at: Option<Value>,
     /// When messages may leave, in the tenant's time zone; the tenant's own windows by default, and `[]` for
     /// any time
-    #[schema(value_type = Option<Vec<Object>>, example = json!([{"days": ["mon", "fri"], "from": "09:00", "to": "18:00"}]))]
+    #[schema(value_type = Option<Vec<SendingWindow>>, example = json!([{"days": ["mon", "fri"], "from": "09:00", "to": "18:00"}]))]
     windows: Option<Windows>,
     /// Ask WhatsApp for each number it has not been seen on before writing to it; `true` by default
     check_numbers: Option<bool>,
@@ -236,14 +240,14 @@ impl RowProblem {
     post, path = "/api/whatsapp/session/{id}/send-bulk", tag = "jobs",
     params(
         ("id" = String, Path, description = "Your sessionId"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Any string of up to 255 bytes")
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 257, description = "1 to 255 visible ASCII characters, bare or in double quotes")
     ),
     request_body(content(
         (NewBulk = "application/json"),
         (BulkForm = "multipart/form-data")
     )),
     responses(
-        (status = 200, body = MadeBulk, headers(
+        (status = 200, description = "The job that was made", body = MadeBulk, headers(
             ("Idempotency-Replayed" = Option<String>, description = "`true` on a repeated answer")
         )),
         Refusals
@@ -313,6 +317,7 @@ pub async fn create(
 #[into_params(parameter_in = Query)]
 pub struct PreviewQuery {
     /// How many recipients to show, 1 to 50; 5 by default
+    #[param(minimum = 1, maximum = 50)]
     limit: Option<usize>,
 }
 
@@ -357,7 +362,7 @@ pub struct Previewed {
         (NewBulk = "application/json"),
         (BulkForm = "multipart/form-data")
     )),
-    responses((status = 200, body = Preview), Refusals)
+    responses((status = 200, description = "What would be sent", body = Preview), Refusals)
 )]
 pub async fn preview(
     State(api): State<Api>,
@@ -365,7 +370,6 @@ pub async fn preview(
     query: Result<Query<PreviewQuery>, QueryRejection>,
     asked: Asked,
 ) -> Result<Json<Preview>, ApiError> {
-    let Query(query) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
     let limit = query.limit.unwrap_or(PREVIEWS);
     if !(1..=PREVIEWS_MAX).contains(&limit) {
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
