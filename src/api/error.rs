@@ -281,6 +281,25 @@ impl ApiError {
         )
     }
 
+    /// A body that came gzipped or the like.
+    pub fn compressed() -> Self {
+        Self::bad(
+            "ENCODING_NOT_SUPPORTED",
+            "The body is compressed; send it as it is, without Content-Encoding",
+        )
+    }
+
+    /// A route that reads no body was sent one.
+    pub fn no_body_here() -> Self {
+        Self::bad("INVALID_REQUEST", "The body: this route takes none")
+    }
+
+    /// The same refusal, where no body was to come at all.
+    #[must_use]
+    pub fn of_no_body(self) -> Self {
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE { Self::no_body_here() } else { self }
+    }
+
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "Something went wrong on our side")
     }

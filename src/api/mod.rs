@@ -36,14 +36,17 @@ mod groups;
 mod health;
 mod home;
 mod jobs;
+mod known;
 mod media;
 mod messages;
 mod moments;
+mod names;
 mod numbers;
 mod openapi;
 mod opt_outs;
 mod params;
 mod places;
+mod plain;
 mod presence;
 mod profile;
 mod read;
@@ -208,14 +211,16 @@ fn documented() -> OpenApiRouter<Api> {
 
 /// The API and its own description.
 pub fn router(api: Api) -> Router {
-    let (router, document) = documented().split_for_parts();
-    let document = Arc::new(document);
+    let (router, mut document) = documented().split_for_parts();
+    openapi::finish(&mut document);
+    let known = known::KnownRoutes::of(&document);
     router
         .route("/openapi.json", openapi::served(document))
         .fallback(|| std::future::ready(error::ApiError::no_route()))
         .method_not_allowed_fallback(|| std::future::ready(error::ApiError::method_not_allowed()))
         // Each route that reads a body has its own limit; this is the largest, a form's with a file.
         .layer(DefaultBodyLimit::max(jobs::new::FORM_MAX))
+        .layer(axum::middleware::from_fn_with_state(known, known::refuse_unknown))
         .layer(axum::middleware::map_request(unread::read_on))
         .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
         .layer(SetResponseHeaderLayer::if_not_present(

@@ -85,6 +85,7 @@ pub async fn list(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct NewOptOut {
     phone: GivenNumber,
 }

@@ -1,5 +1,8 @@
 //! What a path and a query say, refused like everything else when it cannot be read; and pages of a list.
+//!
+//! Parameters that a route does not know do not get so far: see `known`.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -7,6 +10,7 @@ use wapid_core::message::MessageName;
 
 use super::Api;
 use super::error::ApiError;
+use super::plain;
 
 /// The parameters of a path, by their names.
 pub struct PathParams<T>(pub T);
@@ -29,8 +33,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let query = Query::<T>::from_request_parts(parts, state).await;
-        let Query(value) = query.map_err(|problem| ApiError::parameter(problem.body_text()))?;
+        let Query(value) =
+            Query::<T>::from_request_parts(parts, state).await.map_err(|problem| unread(&problem))?;
         Ok(Self(value))
     }
 }
@@ -41,6 +45,21 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for QueryParams<T>
 /// For what is none, before anybody looks for it.
 pub fn message_name(field: &str, id: &str) -> Result<MessageName, ApiError> {
     MessageName::parse(id).map_err(|problem| ApiError::bad("INVALID_REQUEST", format!("{field}: {problem}")))
+}
+
+/// `limit: a whole number`.
+fn unread(problem: &QueryRejection) -> ApiError {
+    let said = problem.body_text();
+    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+    let (name, why) = match said.split_once(": ") {
+        Some((name, why)) if !name.contains(' ') => (Some(name.to_owned()), why),
+        _ => (None, said),
+    };
+    let (field, why) = plain::reason(why);
+    ApiError::parameter(match name.or(field) {
+        Some(name) => format!("{name}: {why}"),
+        None => why,
+    })
 }
 
 /// A number from 1 on.

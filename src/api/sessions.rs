@@ -13,7 +13,7 @@ use wapid_core::session::{Offer, State as Standing};
 use wapid_core::store::sessions::{SessionRow, SessionSettings};
 
 use super::Api;
-use super::body::{Body, OptionalBody};
+use super::body::{LenientBody, OptionalBody};
 use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
 use super::home::{GivenNumber, home_of};
@@ -62,6 +62,9 @@ pub struct Created {
     /// With `phoneNumber`: type it into the phone within 3 minutes
     #[serde(skip_serializing_if = "Option::is_none")]
     pairing_code: Option<String>,
+    /// Which fields of the request nobody knows, or were read under another spelling of their name
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<String>,
 }
 
 type SessionIdText = String;
@@ -79,9 +82,9 @@ type SessionIdText = String;
 pub async fn create(
     State(api): State<Api>,
     caller: Caller,
-    body: Body<NewSession>,
+    body: LenientBody<NewSession>,
 ) -> Result<Json<Created>, ApiError> {
-    let new = body.value;
+    let LenientBody { value: new, notice } = body;
     let id = SessionId::parse(&new.session_id)
         .map_err(|problem| ApiError::bad("INVALID_SESSION_ID", problem.to_string()))?;
     let phone = match &new.phone_number {
@@ -111,7 +114,7 @@ pub async fn create(
         Some(view) if !is_new => view.state.status().as_str(),
         _ => "initializing",
     };
-    Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code }))
+    Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code, notice }))
 }
 
 /// Whoever wants a code for another number than the session's hears so before anybody types it.

@@ -116,6 +116,7 @@ pub struct InboxPreview {
 
 /// The page below a text, as the phone's owner writes it
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhonePreview {
     /// As it stands in the text
     #[schema(example = "https://example.com/shop")]
@@ -125,6 +126,7 @@ pub struct PhonePreview {
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ContactCard {
     #[schema(example = "Ana")]
     name: String,
@@ -175,7 +177,7 @@ pub async fn media(
 
 /// What a phone is told to send. Which fields count depends on `type`
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PhoneSends {
     #[schema(example = "5511900000002")]
     to: String,
@@ -335,7 +337,7 @@ pub async fn send(
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Seen {
     message_id: String,
 }

@@ -23,7 +23,7 @@ pub mod messages;
 pub mod people;
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewPhone {
     #[schema(example = "+55 11 90000-0001")]
     phone: String,
@@ -122,6 +122,7 @@ fn phone(text: &str) -> Result<String, ApiError> {
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Scan {
     /// The QR's text, or its PNG as a data URL
     qr: String,
@@ -144,6 +145,7 @@ pub async fn scan(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct EnterCode {
     #[schema(example = "ABCD1234")]
     code: String,
@@ -166,7 +168,7 @@ pub async fn enter_code(
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Unlink {
     session_id: String,
 }
@@ -200,7 +202,7 @@ pub async fn unlink(
 }
 
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewFault {
     session_id: String,
     /// `drop`, `stall`, `401`, `403`, `429`, `500`, `503`, `515`, `replaced`, `temporary_ban`,

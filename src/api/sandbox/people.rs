@@ -33,6 +33,7 @@ async fn act(api: &Api, tester: &Tester, path: &PhonePath, act: PhoneAct) -> Res
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhonePresence {
     /// `available` or `unavailable`
     #[schema(value_type = String, example = "available")]
@@ -55,6 +56,7 @@ pub async fn presence(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneTypes {
     /// A number, or a group's JID
     to: String,
@@ -84,6 +86,7 @@ pub async fn typing(
 
 /// What is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneProfile {
     name: Option<String>,
     about: Option<String>,
@@ -108,6 +111,7 @@ pub async fn profile(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneBlocks {
     phone: String,
     /// `false` unblocks
@@ -136,6 +140,7 @@ pub async fn block(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneSaves {
     phone: String,
     #[schema(example = "Ana")]
@@ -160,7 +165,7 @@ pub async fn save(
 
 /// What is left out stays as it is.
 #[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PhoneChat {
     /// With whom
     phone: String,
@@ -191,6 +196,7 @@ pub async fn chat(
 }
 
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PhoneCalls {
     to: String,
     #[serde(default)]

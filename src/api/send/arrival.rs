@@ -18,7 +18,7 @@ use wapid_core::store::media::MediaRow;
 use super::refer::{self, Named};
 use super::{Letter, NewMessage, Pause, Said, said};
 use crate::api::Api;
-use crate::api::body::{BODY_MAX, read, read_json};
+use crate::api::body::{BODY_MAX, read, read_leniently};
 use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
@@ -38,6 +38,8 @@ pub struct Asked {
     new: NewMessage,
     /// A form's file, in the store already.
     file: Option<MediaRow>,
+    /// What was done about fields that nobody knows.
+    pub(super) unread: Option<String>,
     /// Of all that it says, the file included.
     pub(super) print: Vec<u8>,
     /// A large body is one of a few in memory at a time.
@@ -63,7 +65,8 @@ impl FromRequest<Api> for Asked {
             Some(api.media.turn_for_text(session.caller.store.tenant_id()).await?)
         };
         let json = timeout(ARRIVAL_MAX, read(body, JSON_MAX)).await.map_err(|_| ApiError::slow_body())??;
-        Ok(Self { new: read_json(&json)?, file: None, print: canonical(&json), _turn: turn })
+        let (new, unread) = read_leniently(&json)?;
+        Ok(Self { new, file: None, unread, print: canonical(&json), _turn: turn })
     }
 }
 
@@ -113,7 +116,8 @@ impl Asked {
         let json = serde_json::to_vec(&fields).map_err(anyhow::Error::from)?;
         let mut print = json.clone();
         print.extend(file.iter().flat_map(|file| file.sha256.iter().flatten()));
-        Ok(Self { new: read_json(&json)?, file, print, _turn: None })
+        let (new, unread) = read_leniently(&json)?;
+        Ok(Self { new, file, unread, print, _turn: None })
     }
 
     /// Whether somebody is shown typing first.

@@ -6,13 +6,19 @@
 //! | `said` | what it wants said: its fields, checked |
 //! | `refer` | messages that it names: answered, edited, taken back, forwarded |
 
+use std::borrow::Cow;
+use std::fmt;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use wapid_core::content::Content;
 use wapid_core::people::TYPING_MAX_MS;
 use wapid_core::phone::Recipient;
@@ -104,16 +110,56 @@ pub struct NewMessage {
     expires_in: Option<u32>,
     /// Shows the other side that somebody types, or records, before the message leaves: `true` for as long as a
     /// person would need for it, or for so many milliseconds, at most 20,000. The answer comes after that
-    #[schema(value_type = Option<Object>, example = true)]
     typing: Option<Pause>,
 }
 
 /// Before a message.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Pause {
     Natural(bool),
     Ms(i64),
+}
+
+impl<'de> Deserialize<'de> for Pause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl Visitor<'_> for Either {
+            type Value = Pause;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                write!(formatter, "true, or 1 to {TYPING_MAX_MS} milliseconds")
+            }
+
+            fn visit_bool<E>(self, wanted: bool) -> Result<Pause, E> {
+                Ok(Pause::Natural(wanted))
+            }
+
+            fn visit_i64<E>(self, ms: i64) -> Result<Pause, E> {
+                Ok(Pause::Ms(ms))
+            }
+
+            fn visit_u64<E>(self, ms: u64) -> Result<Pause, E> {
+                Ok(Pause::Ms(i64::try_from(ms).unwrap_or(i64::MAX)))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl PartialSchema for Pause {
+    fn schema() -> RefOr<Schema> {
+        let natural = ObjectBuilder::new().schema_type(Type::Boolean);
+        let ms =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(TYPING_MAX_MS));
+        Schema::AnyOf(AnyOfBuilder::new().item(natural).item(ms).build()).into()
+    }
+}
+
+impl ToSchema for Pause {
+    fn name() -> Cow<'static, str> {
+        "TypingBefore".into()
+    }
 }
 
 impl Pause {
@@ -148,9 +194,10 @@ pub struct Sent {
     /// When WhatsApp took it, in seconds since the epoch
     #[schema(example = 1_708_243_200)]
     timestamp: i64,
-    /// What of the request was left out, because WhatsApp shows no such thing
+    /// What of the request was left out: fields that nobody knows, what WhatsApp does not show. Also which fields
+    /// were read under another spelling of their name
     #[serde(skip_serializing_if = "Option::is_none")]
-    notice: Option<&'static str>,
+    notice: Option<String>,
 }
 
 /// Send a message
@@ -200,6 +247,7 @@ pub async fn send(
         None => {
             api.sessions.check_ready(&session.row)?;
             let typing = asked.typing()?;
+            let unread = asked.unread.clone();
             let letter = asked.letter(&api, &session).await?;
             let Letter { to, content, .. } = letter;
             let notices: Vec<String> =

@@ -1,8 +1,7 @@
 //! What was sent to an endpoint, and once more.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::event::Event;
@@ -14,7 +13,7 @@ use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::params::{next_of, within};
+use crate::api::params::{QueryParams, next_of, within};
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
@@ -131,7 +130,7 @@ pub struct DeliveryStory {
 pub async fn list(
     caller: Caller,
     OfWebhook { id, .. }: OfWebhook,
-    query: Result<Query<DeliveryQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<DeliveryQuery>,
 ) -> Result<Json<DeliveryList>, ApiError> {
     let id = existing(&caller, id).await?;
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;

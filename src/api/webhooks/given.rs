@@ -1,10 +1,15 @@
 //! What an owner says of an endpoint, checked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 use wapid_core::delivery::ATTEMPTS_MAX;
 use wapid_core::endpoint::{CONCURRENCY_MAX, Format, Settings, TIMEOUT_MS_RANGE, names_events};
 use wapid_core::id::SessionId;
@@ -48,7 +53,6 @@ pub struct Given {
     sessions: Option<Vec<String>>,
     /// Headers that the receiver knows: the name of a profile (`wapid`, `ranvedix`, `quixess`, `dualhook`,
     /// `vobiz`) or one of your own. The headers of Standard Webhooks come beside them
-    #[schema(value_type = Option<Object>, example = "wapid")]
     profile: Option<GivenProfile>,
     /// Sent with every request, up to 20; replaces those of before. Stored sealed, never shown again
     headers: Option<BTreeMap<String, String>>,
@@ -64,11 +68,66 @@ pub struct Given {
     timeout_ms: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum GivenProfile {
     Named(String),
     Own(Profile),
+}
+
+impl<'de> Deserialize<'de> for GivenProfile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = GivenProfile;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("the name of a profile, or an object with signatureHeader")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<GivenProfile, E> {
+                Ok(GivenProfile::Named(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<GivenProfile, A::Error> {
+                Profile::deserialize(MapAccessDeserializer::new(map)).map(GivenProfile::Own)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl PartialSchema for GivenProfile {
+    fn schema() -> RefOr<Schema> {
+        let named = ObjectBuilder::new().schema_type(Type::String).examples(["wapid"]);
+        let own = Ref::from_schema_name(HeaderProfile::name());
+        Schema::AnyOf(AnyOfBuilder::new().item(named).item(own).build()).into()
+    }
+}
+
+impl ToSchema for GivenProfile {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((HeaderProfile::name().into_owned(), HeaderProfile::schema()));
+    }
+}
+
+/// Headers of your own that say the signature and what is signed
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes `Profile`")]
+pub struct HeaderProfile {
+    #[schema(example = "X-Signature")]
+    signature_header: String,
+    /// Before the hexadecimal digits: `sha256=`, or nothing
+    prefix: Option<String>,
+    /// What is signed: `body` (default), or `timestampAndBody`, with a dot between
+    signs: Option<String>,
+    /// Gets the Unix seconds of the attempt
+    timestamp_header: Option<String>,
+    event_header: Option<String>,
+    id_header: Option<String>,
+    /// Puts a field `signature` into the body
+    signature_in_body: Option<bool>,
 }
 
 /// What a request says, as it is to be stored.

@@ -9,8 +9,7 @@
 //! | `described` | people and hours, for `openapi.json` |
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,7 @@ use crate::api::caller::OwnSession;
 use crate::api::moments::WrittenMoment;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::api::params::QueryParams;
 use crate::api::send::{KEY_LIFE_MS, NewCard, answered, fingerprint, key_of};
 use crate::session::Script;
 
@@ -367,7 +367,7 @@ pub struct Previewed {
 pub async fn preview(
     State(api): State<Api>,
     session: OwnSession,
-    query: Result<Query<PreviewQuery>, QueryRejection>,
+    QueryParams(query): QueryParams<PreviewQuery>,
     asked: Asked,
 ) -> Result<Json<Preview>, ApiError> {
     let limit = query.limit.unwrap_or(PREVIEWS);
