@@ -12,6 +12,8 @@ use wapid::run::Gateway;
 use wapid_core::clock::Clock;
 use wapid_core::store::tenants::NewTenant;
 
+use crate::description::{Heard, expect_described, expect_described_event};
+
 /// How long anything may take before a test gives up on it.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -353,6 +355,21 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The whole of it, as `openapi.json` describes it.
+    pub async fn of(method: &Method, path: &str, answer: reqwest::Response) -> Self {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let answer = Self { status, headers, text: answer.text().await.expect("a body") };
+        let content_type = answer.headers.get("content-type").and_then(|kind| kind.to_str().ok());
+        expect_described(&Heard {
+            method: method.as_str(),
+            path,
+            status: status.as_u16(),
+            content_type: content_type.unwrap_or_default(),
+            body: &answer.text,
+        });
+        answer
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
@@ -424,7 +441,13 @@ impl Caller {
         {
             said.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
         }
-        said.lines().filter(|line| line.starts_with("data:")).collect::<Vec<_>>().join("\n")
+        let data: Vec<&str> = said.lines().filter(|line| line.starts_with("data:")).collect();
+        for event in
+            data.iter().filter_map(|line| serde_json::from_str(line.trim_start_matches("data: ")).ok())
+        {
+            expect_described_event(&event);
+        }
+        data.join("\n")
     }
 
     pub async fn call(
@@ -435,7 +458,7 @@ impl Caller {
         body: Option<Vec<u8>>,
     ) -> Answer {
         let mut request =
-            self.http.request(method, format!("{}{path}", self.url)).header("X-API-Key", &self.key);
+            self.http.request(method.clone(), format!("{}{path}", self.url)).header("X-API-Key", &self.key);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -443,8 +466,7 @@ impl Caller {
             request = request.header("content-type", "application/json").body(body);
         }
         let answer = request.send().await.expect("the gateway answers");
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Answer { status, headers, text: answer.text().await.expect("a body") }
+        Answer::of(&method, path, answer).await
     }
 }
 

@@ -16,6 +16,7 @@ mod architecture;
 mod bad_input;
 mod cli;
 mod crash;
+mod description;
 mod faults;
 mod groups;
 mod hooks;
@@ -38,5 +39,7 @@ mod receiver;
 #[path = "../support/redis.rs"]
 mod redis;
 mod relinking;
+mod routes;
 mod sending;
+mod strictness;
 mod trust;

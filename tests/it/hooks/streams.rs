@@ -11,6 +11,7 @@ use wapid_core::store::Store;
 
 use super::{log_of, something};
 use crate::app::{Caller, Engine, TestApp, until, until_within};
+use crate::description::expect_described_event;
 use crate::on_both_engines;
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -50,7 +51,9 @@ impl Sse {
                 let data = field("data: ");
                 self.rest = String::from(rest);
                 if let Some(data) = data {
-                    return Some(serde_json::from_str(&data).unwrap());
+                    let event = serde_json::from_str(&data).unwrap();
+                    expect_described_event(&event);
+                    return Some(event);
                 }
             }
             let chunk =

@@ -8,6 +8,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::app::{Answer, Caller};
+use crate::description::{Heard, expect_described};
 
 mod contract;
 mod crash;
@@ -66,8 +67,7 @@ impl Caller {
         let request =
             self.client().post(url).header("X-API-Key", &self.key).header("content-type", content_type);
         let answer = request.body(body.into()).send().await.expect("the gateway answers");
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        Answer { status, headers, text: answer.text().await.expect("a body") }
+        Answer::of(&Method::POST, &format!("{MEDIA}{query}"), answer).await
     }
 
     /// A form whose parts are given as they are.
@@ -88,14 +88,21 @@ impl Caller {
     }
 
     pub async fn bytes(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Bytes {
-        let mut request =
-            self.client().request(method, format!("{}{path}", self.url)).header("X-API-Key", &self.key);
+        let mut request = self
+            .client()
+            .request(method.clone(), format!("{}{path}", self.url))
+            .header("X-API-Key", &self.key);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let answer = request.send().await.expect("the gateway answers");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        Bytes { status, headers, body: answer.bytes().await.expect("a body").to_vec() }
+        let body = answer.bytes().await.expect("a body").to_vec();
+        let content_type =
+            headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&body);
+        expect_described(&Heard { method: method.as_str(), path, status, content_type, body: &text });
+        Bytes { status, headers, body }
     }
 
     /// All of a file.
