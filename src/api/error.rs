@@ -320,6 +320,9 @@ impl IntoResponse for ApiError {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
         }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         if let Some(size) = self.content_range
             && let Ok(told) = HeaderValue::try_from(format!("bytes */{size}"))
         {

@@ -302,10 +302,10 @@ pub async fn list(State(api): State<Api>, caller: Caller) -> Result<Json<Session
 #[into_params(parameter_in = Query)]
 pub struct QrQuery {
     /// `png` (default), `svg`, `text`, or `terminal` for blocks that a terminal can show
+    #[param(pattern = "^(png|svg|text|terminal)$")]
     format: Option<String>,
 }
 
-    #[param(pattern = "^(png|svg|text|terminal)$")]
 /// The QR alone
 ///
 /// As an image, as text or drawn for a terminal. `X-Expires-At` says until when it can be scanned.

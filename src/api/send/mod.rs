@@ -22,16 +22,16 @@ use utoipa::{PartialSchema, ToSchema};
 use wapid_core::content::Content;
 use wapid_core::people::TYPING_MAX_MS;
 use wapid_core::phone::Recipient;
+use wapid_core::store::TenantStore;
 use wapid_core::store::ledger::Idempotency;
+use wapid_core::tenant::day_ends;
 
 use super::Api;
 use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
 use super::home::GivenNumber;
 use super::openapi::Refusals;
-use wapid_core::store::TenantStore;
 use crate::session::{SendRefusal, SendRequest, TypingWish};
-use wapid_core::tenant::day_ends;
 
 mod arrival;
 mod refer;
@@ -265,6 +265,16 @@ pub async fn send(
     Ok(answered(answer, sent.repeated))
 }
 
+/// The day's limit begins anew with the tenant's day.
+async fn refused(refusal: SendRefusal, store: &TenantStore) -> ApiError {
+    let is_of_the_day = matches!(refusal, SendRefusal::LimitReached { .. });
+    let refused = ApiError::from(refusal);
+    match store.time_zone().await {
+        Ok(zone) if is_of_the_day => refused.until(day_ends(store.now(), &zone), store.now()),
+        _ => refused,
+    }
+}
+
 /// An answer that says whether it was given before, to a request with the same idempotency key.
 pub fn answered(answer: impl Serialize, repeated: bool) -> Response {
     let mut response = Json(answer).into_response();
@@ -306,13 +316,3 @@ struct Letter {
     /// What of the request is left out.
     notice: Option<&'static str>,
 }
-/// The day's limit begins anew with the tenant's day.
-async fn refused(refusal: SendRefusal, store: &TenantStore) -> ApiError {
-    let is_of_the_day = matches!(refusal, SendRefusal::LimitReached { .. });
-    let refused = ApiError::from(refusal);
-    match store.time_zone().await {
-        Ok(zone) if is_of_the_day => refused.until(day_ends(store.now(), &zone), store.now()),
-        _ => refused,
-    }
-}
-

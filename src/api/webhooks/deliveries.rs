@@ -27,8 +27,8 @@ pub struct DeliveryQuery {
     state: Option<String>,
     /// `nextCursor` of the answer before
     cursor: Option<i64>,
-    #[param(minimum = 1, maximum = 200)]
     /// 1 to 200; 50 by default
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<i64>,
 }
 
