@@ -112,7 +112,7 @@ pub struct PictureSet {
 #[utoipa::path(
     operation_id = "put_profile_picture",
     put, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
-    request_body(content = Vec<u8>, content_type = "image/jpeg"),
+    request_body(content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/jpeg"))),
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, description = "The picture is set", body = PictureSet), Refusals)
 )]

@@ -43,13 +43,12 @@ pub fn expect_described_event(event: &Value) {
     DESCRIPTION.expect_fit("#/components/schemas/Event", event);
 }
 
-/// # Panics
-/// When what an endpoint was sent is not as described.
-#[track_caller]
-pub fn expect_described_delivery(body: &Value) {
-    // Of the test of an endpoint there is nothing in the log.
+/// How what an endpoint was sent is not as described, if it is not.
+pub fn misfit_of_delivery(body: &Value) -> Option<String> {
     let name = if body.get("event").is_some() { "ClassicDelivery" } else { "StandardDelivery" };
-    DESCRIPTION.expect_fit(&format!("#/components/schemas/{name}"), body);
+    let reference = format!("#/components/schemas/{name}");
+    let found = DESCRIPTION.fit(&reference, &json!({"$ref": reference}), body);
+    found.err().map(|why| format!("{body}: {why}"))
 }
 
 /// Does a schema of the description take this?
@@ -90,6 +89,8 @@ impl Description {
         let status = heard.status.to_string();
         let answer = operation["responses"].get(&status);
         let answer = answer.ok_or_else(|| format!("{method} {template} does not name {status}"))?;
+        let shared = answer["$ref"].as_str().and_then(|to| self.document.pointer(&to[1..]));
+        let answer = shared.unwrap_or(answer);
         let Some(content) = answer.get("content").and_then(Value::as_object) else {
             return if heard.body.is_empty() {
                 Ok(())

@@ -84,7 +84,7 @@ fn no_two_types_are_described_by_one_name() {
                 .skip(1)
                 .take_while(|line| line.starts_with('#') || line.starts_with("//"))
                 .collect();
-            let declared = rest.lines().skip(1 + head.len()).next().expect("a type follows its derive");
+            let declared = rest.lines().nth(1 + head.len()).expect("a type follows its derive");
             let own = declared
                 .split(|c: char| !c.is_alphanumeric() && c != '_')
                 .find(|word| word.starts_with(char::is_uppercase));

@@ -13,6 +13,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::app::until;
+use crate::description::misfit_of_delivery;
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -76,6 +77,8 @@ pub struct Receiver {
 struct Seen {
     requests: Vec<Got>,
     of_event: HashMap<String, usize>,
+    /// What came and is not as `openapi.json` describes it.
+    misfits: Vec<String>,
 }
 
 impl Drop for Receiver {
@@ -109,7 +112,11 @@ impl Receiver {
                 async move {
                     tokio::time::sleep(pause).await;
                     let mut got = Got { at: Instant::now(), headers, body, status: 0 };
+                    // A panic here would be told to the gateway alone: the test is told by its next look.
+                    let misfit =
+                        serde_json::from_slice(&got.body).ok().and_then(|body| misfit_of_delivery(&body));
                     let mut seen = seen.lock();
+                    seen.misfits.extend(misfit);
                     let times = seen.of_event.entry(got.id().to_owned()).or_default();
                     let answer = answer(&got, *times);
                     *times += 1;
@@ -127,7 +134,9 @@ impl Receiver {
     }
 
     pub fn all(&self) -> Vec<Got> {
-        self.seen.lock().requests.clone()
+        let seen = self.seen.lock();
+        assert!(seen.misfits.is_empty(), "openapi.json does not describe {:?}", seen.misfits);
+        seen.requests.clone()
     }
 
     pub fn count(&self) -> usize {

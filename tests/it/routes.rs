@@ -43,10 +43,6 @@ impl Route {
         let whole = [schema].into_iter().chain(schema["oneOf"].as_array().into_iter().flatten());
         whole.map(resolved).find(|schema| schema["properties"].is_object())
     }
-
-    pub fn is_stream(&self) -> bool {
-        self.template.ends_with("/events/stream") || self.template.ends_with("/events/socket")
-    }
 }
 
 /// What a reference leads to.

@@ -3,7 +3,9 @@
 #![expect(dead_code, reason = "read by utoipa only")]
 
 use serde::Serialize;
-use utoipa::openapi::schema::{Discriminator, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{
+    AnyOfBuilder, Discriminator, Object, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use wapid_core::event::Kind;
@@ -86,9 +88,7 @@ impl Family {
     }
 
     fn schema(&self) -> Schema {
-        let RefOr::T(Schema::Object(mut envelope)) = Envelope::schema() else {
-            unreachable!("a struct with named fields is an object")
-        };
+        let mut envelope = envelope();
         let names = self.kinds.iter().map(|kind| kind.as_str());
         let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
         envelope.properties.insert("type".to_owned(), names.into());
@@ -98,6 +98,30 @@ impl Family {
         envelope.description = None;
         Schema::Object(envelope)
     }
+}
+
+/// An event as an endpoint of the format `standard` is sent it: with whose it is. Generators that put types together
+/// from parts take no choice as one, so its `data` is any of the shapes.
+pub fn sent_event() -> Object {
+    let mut sent = envelope();
+    let test = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["test"]));
+    let event_type = Ref::from_schema_name(EventType::name());
+    let either = AnyOfBuilder::new().item(event_type).item(test);
+    sent.properties.insert("type".to_owned(), Schema::AnyOf(either.build()).into());
+    let shapes = Family::all()
+        .into_iter()
+        .fold(AnyOfBuilder::new(), |shapes, family| shapes.item(Ref::from_schema_name((family.data)().0)));
+    let test = ObjectBuilder::new().schema_type(Type::Object).description(Some("Of a test"));
+    sent.properties.insert("data".to_owned(), Schema::AnyOf(shapes.item(test).build()).into());
+    sent.required.extend(["type".to_owned(), "data".to_owned()]);
+    sent
+}
+
+fn envelope() -> Object {
+    let RefOr::T(Schema::Object(envelope)) = Envelope::schema() else {
+        unreachable!("a struct with named fields is an object")
+    };
+    envelope
 }
 
 impl PartialSchema for Event {

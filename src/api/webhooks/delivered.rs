@@ -2,11 +2,11 @@
 
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Paths, PathsBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Schema};
+use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::{ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::events::schema::Event;
+use crate::api::events::schema::{Event, sent_event};
 
 /// A request in the format `standard`: an event, whose it is, and with some profiles a signature.
 pub struct StandardDelivery;
@@ -25,10 +25,13 @@ struct Whose {
 
 impl PartialSchema for StandardDelivery {
     fn schema() -> RefOr<Schema> {
-        let event = Ref::from_schema_name(Event::name());
-        let whose = AllOfBuilder::new().item(event).item(Whose::schema());
-        Schema::AllOf(whose.description(Some("What an endpoint of the format `standard` is sent")).build())
-            .into()
+        let mut sent = sent_event();
+        if let RefOr::T(Schema::Object(whose)) = Whose::schema() {
+            sent.properties.extend(whose.properties);
+            sent.required.extend(whose.required);
+        }
+        sent.description = Some("What an endpoint of the format `standard` is sent".to_owned());
+        Schema::Object(sent).into()
     }
 }
 

@@ -12,7 +12,7 @@ from wapid_client import AuthenticatedClient
 from wapid_client.api.events import list_events
 from wapid_client.api.jobs import preview_bulk
 from wapid_client.api.messages import list_messages, send_message
-from wapid_client.api.sandbox import sandbox_create_phone, sandbox_list_messages, sandbox_scan
+from wapid_client.api.sandbox import sandbox_create_phone, sandbox_messages, sandbox_scan
 from wapid_client.api.sessions import create_session, list_sessions, session_health, session_status
 from wapid_client.models import Error, NewBulk, NewMessage, NewPhone, NewSession, Scan
 
@@ -66,7 +66,7 @@ shown = until(
     "the phone to show it",
     lambda: [
         one.id
-        for one in sandbox_list_messages.sync(FRIEND, client=client).messages
+        for one in sandbox_messages.sync(FRIEND, client=client).messages
         if one.message == "written in Python"
     ],
 )

@@ -8,7 +8,7 @@ import {
   listSessions,
   previewBulk,
   sandboxCreatePhone,
-  sandboxListMessages,
+  sandboxMessages,
   sandboxScan,
   sendMessage,
   sessionHealth,
@@ -46,7 +46,7 @@ await until('ready', async () => {
 
 const sent = await sendMessage({ path, body: { to: FRIEND, message: 'written in TypeScript' }, throwOnError: true });
 const inbox = await until('the phone to show it', async () => {
-  const { data } = await sandboxListMessages({ path: { phone: FRIEND }, throwOnError: true });
+  const { data } = await sandboxMessages({ path: { phone: FRIEND }, throwOnError: true });
   return data.messages.find(({ message }) => message === 'written in TypeScript');
 });
 const log = await listMessages({ query: { limit: 10, direction: 'out' }, throwOnError: true });
