@@ -60,7 +60,7 @@ fn imports_point_one_way() {
         ("src/preview", "crate::api", &[]),
         ("src/preview", "crate::session", &[]),
         ("src/preview", "crate::link", &[]),
-        ("src", "html5gum", &["src/preview/page.rs"]),
+        ("src", "html5gum", &["src/preview/page.rs", "src/recipients/markup.rs"]),
         ("src", "object_store::", &["src/media/shelf/bucket.rs"]),
         ("src/api", "crate::link", &["src/api/sessions.rs"]),
         ("src/api", "crate::run", &[]),
