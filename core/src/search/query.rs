@@ -104,7 +104,9 @@ fn words(folded: &str, is_last: bool, clauses: &mut Vec<Clause>) {
         alternatives.extend(digits.as_deref().and_then(ending).map(|phrase| vec![phrase]));
         alternatives.extend(digits.as_deref().into_iter().flat_map(other_numbers));
         let others = spelling::others(part);
-        alternatives.extend(others.iter().filter_map(|other| phrase(other, may_go_on(place + 1)).map(|phrase| vec![phrase])));
+        alternatives.extend(
+            others.iter().filter_map(|other| phrase(other, may_go_on(place + 1)).map(|phrase| vec![phrase])),
+        );
         // With the word before it, and with the one behind.
         for first in [place.checked_sub(1), Some(place)].into_iter().flatten() {
             let Some(pair) = parts.get(first..first + 2) else { continue };

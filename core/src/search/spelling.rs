@@ -5,13 +5,8 @@
 //! does not find `O'Brien`, for nothing says where the word was cut.
 
 /// Devanagari: what an anusvara stands for before the consonants of each row.
-const NASALS: [(char, std::ops::RangeInclusive<char>); 5] = [
-    ('ङ', 'क'..='घ'),
-    ('ञ', 'च'..='झ'),
-    ('ण', 'ट'..='ढ'),
-    ('न', 'त'..='ध'),
-    ('म', 'प'..='भ'),
-];
+const NASALS: [(char, std::ops::RangeInclusive<char>); 5] =
+    [('ङ', 'क'..='घ'), ('ञ', 'च'..='झ'), ('ण', 'ट'..='ढ'), ('न', 'त'..='ध'), ('म', 'प'..='भ')];
 const ANUSVARA: char = '\u{902}';
 const CHANDRABINDU: char = '\u{901}';
 const VIRAMA: char = '\u{94d}';
