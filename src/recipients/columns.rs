@@ -3,7 +3,6 @@
 //! Decided once, from a list's first rows: by the headings where they are known, by the values where they
 //! are not. What had to be assumed is said.
 
-use rlibphonenumber::PHONE_NUMBER_UTIL;
 use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::shown;
 use wapid_core::template::field_key;
@@ -332,7 +331,7 @@ impl Look<'_> {
                 && let Ok(phone) = Phone::parse(cell, self.country)
             {
                 seen.phones += 1;
-                seen.valid += usize::from(is_valid(&phone));
+                seen.valid += usize::from(phone.is_in_a_plan());
             }
         }
         seen
@@ -359,10 +358,6 @@ impl Seen {
     fn is_likely_phones(self) -> bool {
         self.phones > 0 && self.phones * 5 >= self.filled * 4 && self.valid * 2 >= self.phones
     }
-}
-
-fn is_valid(phone: &Phone) -> bool {
-    PHONE_NUMBER_UTIL.parse(format!("+{}", phone.digits()), None).is_ok_and(|number| number.is_valid())
 }
 
 /// A cell that is a number and no heading.

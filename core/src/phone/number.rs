@@ -68,6 +68,12 @@ impl Phone {
         &self.0
     }
 
+    /// Does a numbering plan know it, under one of its spellings? Plans change faster than any table, so a number
+    /// that none knows may be somebody's all the same.
+    pub fn is_in_a_plan(&self) -> bool {
+        reading::is_in_a_plan(&self.0)
+    }
+
     /// Every number that the line has had and may still be written by, this one included, always in the same
     /// order.
     #[must_use]

@@ -31,6 +31,12 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
     }
 }
 
+/// Does a plan know these digits as they stand, or as another spelling of the line?
+pub(super) fn is_in_a_plan(digits: &str) -> bool {
+    let reading = international(digits);
+    reading.line.is_some() && reading.digits == digits
+}
+
 fn behind_plus(digits: &str, without_zero: Option<&str>) -> Result<String, PhoneError> {
     if digits.starts_with('0') {
         return Err(PhoneError::LeadingZero);
