@@ -22,7 +22,6 @@ use super::messages::row::Logged;
 use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, next_of, within};
-use crate::session::AskRefusal;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -150,8 +149,8 @@ pub async fn messages(
     QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatLog>, ApiError> {
     let (limit, before) = query.read()?;
-    let (store, key) = (&session.caller.store, &session.row.key);
-    let chat = store.chat(key, &path.chat(&session.caller).await?).await?.ok_or(AskRefusal::NoChat)?;
+    let store = &session.caller.store;
+    let chat = api.sessions.chat_with(&session.row, &path.chat(&session.caller).await?).await?;
     let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let next_cursor = next_of(&rows, limit, |row| row.key.0.clone());
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);

@@ -166,7 +166,7 @@ impl Sessions {
                 (found, None)
             }
             ToRead::Chat(chat) => {
-                let chat = tenant.chat(&row.key, &chat).await?.ok_or(AskRefusal::NoChat)?;
+                let chat = self.chat_with(row, &chat).await?;
                 let limit = i64::try_from(READ_MAX).unwrap_or(i64::MAX).min(chat.unread);
                 (tenant.unread(&row.key, &chat, limit).await?, Some(chat))
             }
@@ -181,6 +181,20 @@ impl Sessions {
         Ok(wa_ids)
     }
 
+    /// The chat with somebody, under whatever number they are named.
+    ///
+    /// # Errors
+    /// [`AskRefusal::NoChat`].
+    pub async fn chat_with(&self, row: &SessionRow, chat: &Recipient) -> Result<ChatRow, AskRefusal> {
+        let tenant = self.tenant_of(row);
+        if let Some(known) = tenant.chat(&row.key, chat).await? {
+            return Ok(known);
+        }
+        let account = chat.phone().and_then(|phone| self.known_account(&row.tenant, row.mode, phone));
+        let account = account.as_ref().and_then(recipient).ok_or(AskRefusal::NoChat)?;
+        tenant.chat(&row.key, &account).await?.ok_or(AskRefusal::NoChat)
+    }
+
     /// Changes a chat on all the owner's devices; answers the chat as it is then.
     pub async fn change_chat(
         &self,
@@ -189,24 +203,22 @@ impl Sessions {
         change: ChatChange,
     ) -> Result<ChatRow, AskRefusal> {
         let link = self.ready_link(row)?;
-        let tenant = self.tenant_of(row);
-        let known = tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)?;
+        let known = self.chat_with(row, chat).await?;
         link.change_chat(&known.wire, change).await?;
         // The client tells of it as well; the caller is answered by what is stored, so it is stored first.
         let news = News::Chat { who: None, chat: known.chat.clone(), change };
         self.store().hear(owner_of(row), vec![news]).await?;
-        tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)
+        self.chat_with(row, chat).await
     }
 
     /// Marks a chat read, for its writers and on all the owner's devices; answers the chat as it is then. What
     /// came in meanwhile is not read.
     pub async fn read_chat(&self, row: &SessionRow, chat: &Recipient) -> Result<ChatRow, AskRefusal> {
         let link = self.ready_link(row)?;
-        let tenant = self.tenant_of(row);
-        let known = tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)?;
+        let known = self.chat_with(row, chat).await?;
         self.mark_read(row, ToRead::Chat(chat.clone())).await?;
         link.show_read(&known.wire).await?;
-        tenant.chat(&row.key, chat).await?.ok_or(AskRefusal::NoChat)
+        self.chat_with(row, chat).await
     }
 
     /// Shows somebody that we type, record, or stopped.

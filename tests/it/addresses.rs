@@ -61,7 +61,13 @@ on_both_engines! {
             let row = session.until_logged(sent["messageId"].as_str().unwrap(), "delivered").await;
             assert_eq!((&row["chat"], &row["phone"], &row["to"]),
                 (&json!(jid(account)), &json!(account), &json!(account)), "{typed}");
-            let told = session.until_event("message.sent", |data| data["messageId"] == sent["messageId"]).await;
+            // A receipt may overtake the answer.
+            let told = session
+                .until_events("message.sent,message.delivered", |events| {
+                    let mut told = events.iter().map(|event| &event["data"]);
+                    told.find(|data| data["messageId"] == sent["messageId"]).cloned()
+                })
+                .await;
             assert_eq!((&told["chat"], &told["phone"]), (&json!(jid(account)), &json!(account)));
             // The answer lands in the same chat, which goes by both numbers.
             phone.send(SHOP, "an answer").await;
@@ -175,6 +181,8 @@ on_both_engines! {
         assert_eq!((&presence["phone"], &presence["state"]), (&json!(account), &json!("available")));
         let id = phone.send(SHOP, "read me").await;
         session.until_chat(&jid(account), "unread", |chat| chat["unread"] == 1).await;
+        let by_other = session.ask(&format!("/chats/{TYPED}/messages")).await;
+        assert_eq!(by_other["messages"][0]["message"], "read me");
         session.tell("/read", json!({"chat": typed})).await;
         phone.until_ticked(&id, SHOP, "read").await;
         assert_eq!(session.chats().await[0]["unread"], 0);
@@ -275,7 +283,7 @@ on_both_engines! {
         for number in [typed, account, TYPED, ACCOUNT] {
             session.send(number, "Hi").await.refused(400, "RECIPIENT_OPTED_OUT");
         }
-        assert_eq!(phone.texts().await, Vec::<String>::new());
+        assert_eq!(phone.texts().await, ["STOP"], "its own");
         assert_eq!(shown(&shop.test, ACCOUNT).await, Vec::<String>::new());
     }
 }
@@ -307,8 +315,7 @@ on_both_engines! {
             list["blocked"].as_array().unwrap().iter().filter_map(|one| one["phone"].as_str()).collect();
         phones.sort_unstable();
         assert_eq!(phones, [ANA, account], "their numbers are known by now");
-        let unblocked = session.tell(&format!("/contacts/{typed}/unblock"), json!({})).await;
-        assert_eq!(unblocked["phone"], account, "{unblocked}");
+        session.tell(&format!("/contacts/{typed}/unblock"), json!({})).await;
         session.send(typed, "hello again").await.ok();
     }
 }

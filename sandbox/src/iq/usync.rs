@@ -127,3 +127,34 @@ fn device_list(net: &Net, asker: &DeviceRef, account: &Arc<Account>) -> Node {
         ])
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Journal;
+    use crate::media::Shelves;
+    use crate::restore;
+
+    /// whatsmeow asks about `+15550000002@c.us`; other clients about `+15550000002`.
+    #[test]
+    fn a_number_that_is_asked_about_as_an_address_is_found() {
+        let net =
+            restore::network(Journal::in_memory(), Shelves::temporary(), Vec::new()).expect("a network");
+        let phone = |number: &str| net.create("book", number, "Somebody", &[]).expect("a phone").0;
+        let asker = DeviceRef { account: phone("15550000001"), id: 1, noise_key: [0; 32] };
+        phone("15550000002");
+        for (asked, jid, kind) in [
+            ("+15550000002@c.us", "15550000002@s.whatsapp.net", "in"),
+            ("+15550000002", "15550000002@s.whatsapp.net", "in"),
+            ("+15550000003@c.us", "15550000003@s.whatsapp.net", "out"),
+        ] {
+            let contact = tag("contact").bytes(asked.as_bytes()).build();
+            let answer = user_node(&net, &asker, &["contact"], &tag("user").children([contact]).build());
+            assert_eq!(answer.jid("jid").map(|jid| jid.to_string()).as_deref(), Some(jid), "{asked}");
+            let contact = answer.get_optional_child("contact").expect("what was asked");
+            assert_eq!(contact.text("type").as_deref(), Some(kind), "{asked}");
+            // The question comes back as it was put: clients match the answer by it.
+            assert_eq!(contact.content(), asked.as_bytes());
+        }
+    }
+}
