@@ -118,14 +118,14 @@ async fn a_route_without_a_body_takes_an_empty_one() {
     let shop = app.tenant("shop").await;
     let session = shop.linked("main", "5511900000001").await;
     for nothing in [json!({}), json!([]), Value::Null] {
-        shop.test.post(&session.path("/start"), nothing).await.ok();
+        shop.test.post(&session.path("/stop"), nothing).await.ok();
     }
     for something in [json!([1]), json!("x"), json!(0), json!(false)] {
-        let refused = shop.test.post(&session.path("/start"), something).await;
+        let refused = shop.test.post(&session.path("/stop"), something).await;
         said(&refused, "INVALID_REQUEST", "takes none");
     }
     let long = json!("x".repeat(100_000));
-    said(&shop.test.post(&session.path("/start"), long).await, "INVALID_REQUEST", "takes none");
+    said(&shop.test.post(&session.path("/stop"), long).await, "INVALID_REQUEST", "takes none");
 }
 
 /// Seed 001's clients have always been able to send more than was read.
