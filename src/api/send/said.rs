@@ -14,6 +14,7 @@ use wapid_core::store::media::MediaRow;
 
 use crate::api::Api;
 use crate::api::error::ApiError;
+use crate::api::home::GivenNumber;
 use crate::media::{Declared, Unreadable, is_data_url};
 
 /// Header and footer are one line of a bubble, not a second message.
