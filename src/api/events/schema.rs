@@ -222,6 +222,39 @@ pub struct ReceivedEvent {
     link_preview: Option<LinkPreviewShown>,
 }
 
+/// What a message of the log says beside its text, by its type
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageDetails {
+    media_id: Option<String>,
+    view_once: Option<bool>,
+    poll: Option<PollShown>,
+    location: Option<PlaceShown>,
+    contacts: Option<Vec<CardShown>>,
+    /// Of a reaction; empty where it was taken back
+    emoji: Option<String>,
+    /// Of a vote: all that this person chooses
+    votes: Option<Vec<String>>,
+    /// Deleted by an admin of the group
+    by_admin: Option<bool>,
+    /// Of a reaction, a vote, an edit or a delete: the message that it changes
+    target_id: Option<String>,
+    target_from_me: Option<bool>,
+    quoted: Option<QuotedShown>,
+    /// JIDs of people it mentions
+    mentions: Option<Vec<String>>,
+    /// It mentions this number, by the number or by its LID
+    mentioned_me: Option<bool>,
+    forwarded: Option<bool>,
+    /// How often it was forwarded before
+    forwarded_times: Option<u32>,
+    /// In a disappearing chat: seconds until it is gone
+    expires_in: Option<u32>,
+    /// It was longer than 65,536 characters, and its end is not here
+    truncated: Option<bool>,
+    link_preview: Option<LinkPreviewShown>,
+}
+
 /// `message.reaction`, `.edited`, `.deleted`, `.vote`: of a message in either direction
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -9,6 +9,8 @@ use wapid_core::id::SessionId;
 use wapid_core::message::{Direction, Origin};
 use wapid_core::store::messages::MessageRow;
 
+use crate::api::events::schema::MessageDetails;
+
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Logged {
@@ -76,7 +78,7 @@ pub struct Logged {
     /// By its type: `mediaId`, `viewOnce`, `poll`, `location`, `contacts`, `emoji`, `votes`; and `quoted`,
     /// `mentions`, `forwarded`, `expiresIn`, `linkPreview`, `targetId`
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = MessageDetails)]
     more: Map<String, Value>,
 }
 

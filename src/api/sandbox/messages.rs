@@ -94,6 +94,9 @@ pub struct InboxMessage {
     link_preview: Option<InboxPreview>,
     edited: Option<bool>,
     deleted: Option<bool>,
+    /// Of one that this phone wrote: how far it is with each reader, by phone number: `delivered`, `read` or `played`
+    #[schema(example = json!({"5511900000002": "read"}))]
+    receipts: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Serialize, ToSchema)]

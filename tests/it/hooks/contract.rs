@@ -10,6 +10,7 @@ use wapid_core::event::Kind;
 
 use super::{Hook, log_of, something};
 use crate::app::{Caller, Engine, TestApp, until};
+use crate::description::expect_described_event;
 use crate::on_both_engines;
 use crate::receiver::{Receiver, key_of, mac};
 
@@ -405,35 +406,8 @@ async fn are_as_documented(caller: &Caller, log: &[Value]) {
     assert_eq!(schemas["EventType"]["enum"], json!(known));
     let mut seen = std::collections::BTreeSet::new();
     for event in log {
-        let family = event["type"].as_str().unwrap().split('.').next().unwrap();
-        let name = match (family, event["type"].as_str().unwrap()) {
-            (_, "message.received") => "ReceivedEvent",
-            (_, "message.reaction" | "message.edited" | "message.deleted" | "message.vote") => "ChangeEvent",
-            ("message", _) => "MessageEvent",
-            ("media", _) => "MediaEvent",
-            ("session", _) => "SessionEvent",
-            ("optout", _) => "OptOutEvent",
-            ("job", _) => "JobEvent",
-            ("presence", _) => "PresenceEvent",
-            ("chat", _) => "TypingEvent",
-            ("call", _) => "CallEvent",
-            _ => "EndpointEvent",
-        };
-        seen.insert(name);
-        for (schema, value) in [("Event", event), (name, &event["data"])] {
-            let fields = value.as_object().unwrap();
-            let properties =
-                schemas[schema]["properties"].as_object().unwrap_or_else(|| panic!("no {schema}"));
-            for field in fields.keys() {
-                assert!(properties.contains_key(field), "{schema} does not know {field}: {value}");
-            }
-            for required in schemas[schema]["required"].as_array().into_iter().flatten() {
-                assert!(
-                    fields.contains_key(required.as_str().unwrap()),
-                    "{schema} wants {required}: {value}"
-                );
-            }
-        }
+        expect_described_event(event);
+        seen.insert(event["type"].as_str().unwrap().split('.').next().unwrap());
     }
     assert!(seen.len() >= 4, "only {seen:?}");
 }
