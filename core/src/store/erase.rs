@@ -226,11 +226,11 @@ fn bare(data: &str, key: &MessageKey) -> Option<String> {
     if data.get("key")?.as_str()? != key.as_str() {
         return None;
     }
-    let had_text = data.contains_key("body");
+    // Readers of events count on these two.
+    let emptied = [("body", Value::String(String::new())), ("hasMedia", Value::Bool(false))];
+    let emptied: Vec<_> = emptied.into_iter().filter(|(name, _)| data.contains_key(*name)).collect();
     data.retain(|name, _| FACTS.contains(&name.as_str()));
-    if had_text {
-        data.insert("body".to_owned(), Value::String(String::new()));
-    }
+    data.extend(emptied.into_iter().map(|(name, value)| (name.to_owned(), value)));
     data.insert("erased".to_owned(), Value::Bool(true));
     Some(Value::Object(data).to_string())
 }
@@ -247,8 +247,8 @@ mod tests {
             "senderName":"Ana","caption":"secret","status":"received"}"#;
         let left: Value =
             serde_json::from_str(&bare(told, &key).expect("it is of this message")).expect("JSON");
-        let expected = serde_json::json!({"body": "", "chat": "1@s.whatsapp.net", "erased": true, "key": "msg_a",
-            "messageId": "A", "status": "received"});
+        let expected = serde_json::json!({"body": "", "chat": "1@s.whatsapp.net", "erased": true, "hasMedia": false,
+            "key": "msg_a", "messageId": "A", "status": "received"});
         assert_eq!(left, expected);
         assert_eq!(bare(told, &MessageKey("msg_b".into())), None);
         assert_eq!(bare("[]", &key), None);

@@ -220,6 +220,8 @@ pub struct ReceivedEvent {
     /// It was longer than 65,536 characters, and its end is not here
     truncated: Option<bool>,
     link_preview: Option<LinkPreviewShown>,
+    /// What it said was erased on somebody's request, and only the fact is left
+    erased: Option<bool>,
 }
 
 /// What a message of the log says beside its text, by its type
@@ -293,6 +295,8 @@ pub struct ChangeEvent {
     mentions: Option<Vec<String>>,
     mentioned_me: Option<bool>,
     truncated: Option<bool>,
+    /// What it said was erased on somebody's request, and only the fact is left
+    erased: Option<bool>,
 }
 
 /// `media.stored`, `media.failed`: what became of the file of a message that arrived
@@ -426,6 +430,8 @@ pub struct MessageEvent {
     job_id: Option<String>,
     /// With `message.failed`
     error: Option<MessageError>,
+    /// What it said was erased on somebody's request, and only the fact is left
+    erased: Option<bool>,
 }
 
 /// Why a message failed
