@@ -8,6 +8,7 @@ import json
 import sys
 import time
 
+import attrs
 from wapid_client import AuthenticatedClient
 from wapid_client.api.events import list_events
 from wapid_client.api.jobs import preview_bulk
@@ -38,7 +39,8 @@ def known(answer):
             seen.extend(one)
         elif hasattr(one, "additional_properties"):
             assert not one.additional_properties, f"{type(one).__name__}: {one.additional_properties}"
-            seen.extend(value for name, value in vars(one).items() if name != "additional_properties")
+            names = [field.name for field in attrs.fields(type(one)) if field.name != "additional_properties"]
+            seen.extend(getattr(one, name) for name in names)
     return answer
 
 
