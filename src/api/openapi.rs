@@ -13,9 +13,9 @@ use flate2::write::GzEncoder;
 use serde::Serialize;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::response::Response as DescribedResponse;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::error::ErrorBody;
@@ -167,8 +167,8 @@ impl SharedResponse {
     }
 }
 
-/// Puts in what only the whole description can have: the answers that operations share, each once, and what
-/// endpoints are sent.
+/// Puts in what only the whole description can have: the answers that operations share, each once, what endpoints are
+/// sent, and that a file is bytes and no list of numbers, as JSON would write them.
 pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     let components = document.components.get_or_insert_default();
     for shared in &SHARED_RESPONSES {
@@ -178,13 +178,33 @@ pub fn finish(document: &mut utoipa::openapi::OpenApi) {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                read_as_bytes(&mut body.content);
+            }
             let answers = &mut operation.responses.responses;
+            for answer in answers.values_mut() {
+                if let RefOr::T(answer) = answer {
+                    read_as_bytes(&mut answer.content);
+                }
+            }
             let Some(RefOr::Ref(marker)) = answers.remove(SHARED) else { continue };
             let is_open = marker.ref_location.ends_with("/OpenRefusals");
             for shared in SHARED_RESPONSES.iter().filter(|shared| shared.is_open || !is_open) {
                 let leads_to = Ref::from_response_name(shared.name);
                 answers.entry(shared.status.to_owned()).or_insert_with(|| leads_to.into());
             }
+        }
+    }
+}
+
+fn read_as_bytes<'a>(contents: impl IntoIterator<Item = (&'a String, &'a mut RefOr<Content>)>) {
+    for (kind, content) in contents {
+        let RefOr::T(content) = content else { continue };
+        let is_list = matches!(content.schema, Some(RefOr::T(Schema::Array(_))));
+        if is_list && kind != "application/json" {
+            let bytes = ObjectBuilder::new().schema_type(Type::String);
+            let bytes = bytes.format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+            content.schema = Some(bytes.into());
         }
     }
 }

@@ -108,11 +108,11 @@ pub struct PictureSet {
 /// Set the profile picture
 ///
 /// The body is a JPEG or a PNG of up to 10 MB, with 96 to 6,000 pixels on a side. Its middle becomes a square
-/// of at most 640 pixels.
+/// of at most 640 pixels. Its content type is not looked at.
 #[utoipa::path(
     operation_id = "put_profile_picture",
     put, path = "/api/whatsapp/session/{id}/profile/picture", tag = "people",
-    request_body(content((Vec<u8> = "application/octet-stream"), (Vec<u8> = "image/jpeg"))),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     params(("id" = String, Path, description = "Your sessionId")),
     responses((status = 200, description = "The picture is set", body = PictureSet), Refusals)
 )]

@@ -41,6 +41,10 @@ async fn every_operation_names_its_answers_and_every_reference_leads_somewhere()
                 let answer = resolved(&document, answer);
                 let described = answer["description"].as_str().unwrap_or_default();
                 assert!(!described.is_empty(), "{name}: {status} has no words");
+                for (kind, content) in answer["content"].as_object().into_iter().flatten() {
+                    let is_text = kind == "application/json" || content["schema"]["type"] == "string";
+                    assert!(is_text, "{name}: {kind} is {}", content["schema"]);
+                }
             }
             let answers: Vec<_> =
                 operation["responses"].as_object().expect("responses").keys().cloned().collect();
