@@ -601,8 +601,8 @@ mod tests {
         let (ended, effects) = linking.step(linked(Some("15550002")), At(1));
         assert_eq!((ended.status(), ended.reason()), (Status::Disconnected, "other_number"));
         assert_eq!(ended.account(), None);
-        use Effect::{Announce, Close, Forget, Save, TurnAway};
-        assert_eq!(effects, [TurnAway, Close, Forget, Save, Announce]);
+        let turned_away = [Effect::TurnAway, Effect::Close, Effect::Forget, Effect::Save, Effect::Announce];
+        assert_eq!(effects, turned_away);
         assert!(matches!(ended.step(Input::Start, At(2)).0, State::Linking { .. }));
     }
 

@@ -65,8 +65,8 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |one: &str| strsim::damerau_levenshtein(&asked, &plain(one));
     let spelling = known.iter().find(|one| plain(one) == asked);
     let called = || {
-        let of = CALLED.iter().filter(|(theirs, _)| *theirs == asked);
-        of.filter_map(|(_, ours)| known.iter().find(|one| *one == ours)).next()
+        let mut of = CALLED.iter().filter(|(theirs, _)| *theirs == asked);
+        of.find_map(|(_, ours)| known.iter().find(|one| *one == ours))
     };
     let close = || {
         let best = known.iter().min_by_key(|one| distance(one))?;

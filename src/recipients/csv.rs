@@ -167,6 +167,7 @@ impl Quotes {
 
 /// Whatever encoding and line ends, as UTF-8 with a plain newline after each row, a piece at a time. (The reader counts
 /// lines one short where they end in two characters.)
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about what was read last")]
 struct Decoded<R> {
     from: R,
     decoder: Decoder,

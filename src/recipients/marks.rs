@@ -66,11 +66,7 @@ fn each_start<R: BufRead>(from: R, mut take: impl FnMut(&BytesStart) -> bool) ->
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(broken)? {
-            Event::Start(element) | Event::Empty(element) => {
-                if !take(&element) {
-                    return Ok(());
-                }
-            }
+            Event::Start(element) | Event::Empty(element) if !take(&element) => return Ok(()),
             Event::Eof => return Ok(()),
             _ => {}
         }

@@ -155,7 +155,7 @@ fn sheets_of(path: &Path) -> Result<(Vec<Sheet>, usize), ListError> {
         buffer.clear();
         match reader.read_event_into(&mut buffer).map_err(broken)? {
             Event::Start(element) => {
-                within = element.local_name().as_ref().to_owned();
+                element.local_name().as_ref().clone_into(&mut within);
                 if within == "Worksheet" {
                     let name = attribute(&element, "Name").unwrap_or_default();
                     sheets.push(Sheet { name, is_hidden: false, has_cells: true });

@@ -82,12 +82,13 @@ pub fn pick(
     // The one that is open first, the others as they stand.
     places.sort_by_key(|at| *at != open);
     let Some(first) = places.first().copied() else {
-        return Err(ListError::Sheet(match sheets.iter().any(|sheet| sheet.has_cells) {
-            true => format!(
+        return Err(ListError::Sheet(if sheets.iter().any(|sheet| sheet.has_cells) {
+            format!(
                 "every sheet of the workbook is hidden; name one in sheet, or set includeHidden: {}",
                 names_of(sheets)
-            ),
-            false => "the workbook has no sheet with cells".to_owned(),
+            )
+        } else {
+            "the workbook has no sheet with cells".to_owned()
         }));
     };
     picked.at = first;

@@ -209,9 +209,10 @@ impl SeenSheet {
                 }
                 _ if CELLS.contains(&kind) || SPANS.contains(&kind) => {
                     let (Some(row), Some(column)) = (first, second) else { continue };
-                    let last = match SPANS.contains(&kind) {
-                        true => body.len().checked_sub(2).and_then(|at| word(body, at)).unwrap_or(column),
-                        false => column,
+                    let last = if SPANS.contains(&kind) {
+                        body.len().checked_sub(2).and_then(|at| word(body, at)).unwrap_or(column)
+                    } else {
+                        column
                     };
                     rows = (rows.0.min(row), rows.1.max(row));
                     columns = (columns.0.min(column), columns.1.max(column).max(last));

@@ -26,7 +26,7 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
         // A dimension that is none (`A0:B3`) keeps the reader from the cells, and says nothing.
         Err(Unread::Dimension) => {
             let mended = without_dimensions(path)?;
-            read_as_is(mended.path(), rules, options).map_err(|unread| ListError::from_unread(unread))
+            read_as_is(mended.path(), rules, options).map_err(ListError::from_unread)
         }
         read => read.map_err(ListError::from_unread),
     }

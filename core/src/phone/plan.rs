@@ -66,7 +66,7 @@ pub(super) fn code_of(digits: &str) -> Option<&str> {
 
 /// Digits behind a `+`.
 pub(super) fn international(digits: &str) -> Option<Planned> {
-    PHONE_NUMBER_UTIL.parse(&format!("+{digits}"), None).ok().map(|number| planned(&number))
+    PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok().map(|number| planned(&number))
 }
 
 /// Digits as they are dialled in `home`. `None` of those that begin with its own country code, too.

@@ -127,7 +127,7 @@ pub(super) fn is_filter(default: &str) -> bool {
             default[end..].starts_with('(') && rest.ends_with(')') && (is_called || is_quoted(&rest[1..]))
         }
         // `default: 'friend'`, and not `Note: bring a coat`.
-        Some(':') => (is_called && word == lower) || (word == lower && is_quoted(&rest[1..])),
+        Some(':') => word == lower && (is_called || is_quoted(&rest[1..])),
         // `default "friend"`
         Some(first) => is_called && QUOTES.contains(&first),
     }

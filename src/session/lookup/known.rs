@@ -42,9 +42,12 @@ impl Accounts {
     }
 }
 
+/// Who asked, and about which number.
+type AskedBy = (TenantId, Mode, Phone);
+
 /// What was answered to each tenant.
 #[derive(Default)]
-pub struct Answers(Mutex<HashMap<(TenantId, Mode, Phone), (Listing, At)>>);
+pub struct Answers(Mutex<HashMap<AskedBy, (Listing, At)>>);
 
 impl Answers {
     pub fn of(&self, tenant: &TenantId, mode: Mode, phone: &Phone, now: At) -> Option<Listing> {

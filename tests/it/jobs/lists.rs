@@ -222,7 +222,7 @@ async fn a_list_with_more_fields_than_it_may_name_is_refused() {
     shop.test.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
     let recipients: Vec<Value> =
         (0..201).map(|n| json!({"phone": format!("55117{n:08}"), format!("field {n}"): "x"})).collect();
-    let all: String = (0..201).map(|n| format!("{{{{field {n}|}}}}")).collect();
+    let all = (0..201).map(|n| format!("{{{{field {n}|}}}}")).collect::<Vec<_>>().concat();
     let body = |message: &str| json!({"recipients": recipients, "message": message});
     let path = "/api/whatsapp/session/main/send-bulk";
     shop.test.post(path, body(&format!("Hi {all}"))).await.refused(400, "TOO_MANY_FIELDS");

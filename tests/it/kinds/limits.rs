@@ -1,5 +1,7 @@
 //! How long texts may be, what they are made of, and what counts as one emoji.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{ANA, SHOP, shop_and_ana, writes};
@@ -16,7 +18,7 @@ fn escaped(body: &Value) -> Vec<u8> {
             text.push(sign);
         } else {
             for unit in sign.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                write!(text, "\\u{unit:04x}").unwrap();
             }
         }
     }
