@@ -109,7 +109,7 @@ async fn an_event_says_what_the_contract_says(db: TestDb) {
             "id": null, "sessionId": "main", "seq": 1, "kind": "message.failed", "occurredAt": db.clock.now().0,
             "position": 1,
             "data": {
-                "messageId": wa_id, "key": key, "direction": "out", "chat": "5511900000001@s.whatsapp.net",
+                "messageId": wa_id, "key": key, "direction": "out", "origin": "api", "chat": "5511900000001@s.whatsapp.net",
                 "phone": "5511900000001", "lid": null, "type": "text", "status": "failed", "contactId": null,
                 "error": { "code": "NOT_ON_WHATSAPP", "message": "nobody there" },
             },

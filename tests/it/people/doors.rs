@@ -22,7 +22,7 @@ async fn every_door_takes_the_tenants_country() {
     let card =
         json!({"to": AT_HOME, "type": "contact", "contacts": [{"name": "Bea", "phone": "11 90000-0003"}]});
     session.tell("/send", card).await;
-    let shown = format!("waid={BEA}");
+    let shown = format!(r#""phone":"{BEA}""#);
     let inbox = ana.inbox().await.to_string();
     assert!(inbox.contains(&shown), "{inbox}");
 
