@@ -43,7 +43,7 @@ async fn every_door_takes_the_tenants_country() {
 
     let group = json!({"subject": "Order 1", "participants": [AT_HOME]});
     let made = session.tell("/groups", group).await;
-    assert_eq!(made["results"][0]["phone"], ANA, "{made}");
+    assert_eq!(made["results"][0]["participant"], format!("{ANA}@s.whatsapp.net"), "{made}");
 
     let forgotten = shop.test.post(&format!("/api/whatsapp/contacts/{in_path}/forget"), json!({})).await.ok();
     assert_eq!(forgotten["phone"], ANA);
@@ -62,7 +62,8 @@ async fn a_request_names_a_country_of_its_own() {
     let ask = json!({"phone": AT_HOME, "defaultCountry": "BR"});
     assert_eq!(session.tell("/numbers/check", ask).await[0]["exists"], true);
     let group = json!({"subject": "Order 1", "participants": [AT_HOME], "defaultCountry": "BR"});
-    assert_eq!(session.tell("/groups", group).await["results"][0]["phone"], ANA);
+    let made = session.tell("/groups", group).await;
+    assert_eq!(made["results"][0]["participant"], format!("{ANA}@s.whatsapp.net"));
     let forget = "/api/whatsapp/contacts/11%2090000-0002/forget?defaultCountry=BR";
     assert_eq!(shop.test.post(forget, json!({})).await.ok()["phone"], ANA);
 
