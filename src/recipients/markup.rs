@@ -14,7 +14,7 @@ use super::columns::Row;
 use super::encoding::{Charset, Taken, encoding_of};
 use super::marks::{COLUMNS_MAX, attribute, broken, is_true};
 use super::ods::resolved;
-use super::sheets::{PickedSheet, RowSink, Sheet, pick};
+use super::sheets::{RowSink, Sheet, read_list};
 use super::table::Table;
 use super::{Format, ListError, ListOptions, ReadAs, ReadList};
 
@@ -123,21 +123,8 @@ fn charset_of(path: &Path, bytes: &[u8], options: &ListOptions) -> Result<Taken,
 /// Excel's XML of 2003.
 pub fn read_spreadsheet(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
     let (sheets, open) = sheets_of(path)?;
-    let PickedSheet { at, others, hidden } = pick(&sheets, open, options, rules.country, |at| {
-        let mut rows = Vec::new();
-        read_rows(path, at, &mut RowSink::Beginning(&mut rows))?;
-        Ok(rows)
-    })?;
-    let mut table = Table::new(rules, options);
-    read_rows(path, at, &mut RowSink::Table(&mut table))?;
-    let (list, columns) = table.finish()?;
-    let read_as = ReadAs {
-        sheet: Some(sheets[at].name.clone()),
-        other_sheets: others,
-        hidden_sheets: hidden,
-        ..ReadAs::of(Format::SpreadsheetXml, columns)
-    };
-    Ok(ReadList { list, read_as })
+    let read = |at: usize, sink: &mut RowSink| read_rows(path, at, sink);
+    read_list(Format::SpreadsheetXml, &sheets, open, rules, options, read)
 }
 
 fn reader_of(path: &Path) -> Result<Reader<BufReader<std::fs::File>>, ListError> {

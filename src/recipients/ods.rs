@@ -15,9 +15,8 @@ use super::cells::{beginning, number_text};
 use super::columns::Row;
 use super::marks::{COLUMNS_MAX, attribute, broken};
 use super::packed::{self, Archive};
-use super::sheets::{PickedSheet, RowSink, Sheet, pick};
-use super::table::Table;
-use super::{Format, ListError, ListOptions, ReadAs, ReadList};
+use super::sheets::{RowSink, Sheet, read_list};
+use super::{Format, ListError, ListOptions, ReadList};
 
 const CONTENT: &str = "content.xml";
 /// The longest text of a cell that is put together, in bytes; more than any field may have.
@@ -33,21 +32,7 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
     let sheets = sheets_of(&mut archive)?;
     let open = open_sheet(&aside(&mut archive, "settings.xml")?);
     let open = sheets.iter().position(|sheet| Some(&sheet.name) == open.as_ref()).unwrap_or(0);
-    let PickedSheet { at, others, hidden } = pick(&sheets, open, options, rules.country, |at| {
-        let mut rows = Vec::new();
-        read_rows(&mut archive, at, &mut RowSink::Beginning(&mut rows))?;
-        Ok(rows)
-    })?;
-    let mut table = Table::new(rules, options);
-    read_rows(&mut archive, at, &mut RowSink::Table(&mut table))?;
-    let (list, columns) = table.finish()?;
-    let read_as = ReadAs {
-        sheet: Some(sheets[at].name.clone()),
-        other_sheets: others,
-        hidden_sheets: hidden,
-        ..ReadAs::of(Format::Ods, columns)
-    };
-    Ok(ReadList { list, read_as })
+    read_list(Format::Ods, &sheets, open, rules, options, |at, sink| read_rows(&mut archive, at, sink))
 }
 
 /// A small part; empty where there is none.

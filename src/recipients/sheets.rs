@@ -3,13 +3,14 @@
 //! The one that the caller names; else the one that is open where the workbook was saved, if it holds a
 //! list; else the first that does. Hidden sheets, charts, and sheets of notes are passed over.
 
+use calamine::{SheetType, SheetVisible};
 use wapid_core::phone::Country;
-use wapid_core::recipient::shown;
+use wapid_core::recipient::{Rules, shown};
 use wapid_core::template::field_key;
 
 use super::columns::{LOOKED_AT, Row, choose, is_list};
 use super::table::Table;
-use super::{ListError, ListOptions};
+use super::{Format, ListError, ListOptions, ReadAs, ReadList};
 
 /// Sheets that are looked into.
 const LOOKED_INTO: usize = 50;
@@ -25,13 +26,23 @@ pub struct Sheet {
     pub has_cells: bool,
 }
 
+impl From<&calamine::Sheet> for Sheet {
+    fn from(sheet: &calamine::Sheet) -> Self {
+        Self {
+            name: sheet.name.clone(),
+            is_hidden: sheet.visible != SheetVisible::Visible,
+            has_cells: sheet.typ == SheetType::WorkSheet,
+        }
+    }
+}
+
 /// The sheet that is read, and those that are not.
 #[derive(Debug, Default)]
-pub struct PickedSheet {
-    pub at: usize,
+struct PickedSheet {
+    at: usize,
     /// They hold lists too.
-    pub others: Vec<String>,
-    pub hidden: Vec<String>,
+    others: Vec<String>,
+    hidden: Vec<String>,
 }
 
 /// Where rows go.
@@ -62,14 +73,35 @@ impl RowSink<'_> {
     }
 }
 
-/// `beginning` reads the first rows of a sheet.
-pub fn pick(
+/// Reads the list of a workbook whose sheet at `open` was looked at last. `read` hands a sheet's rows to a sink.
+pub fn read_list<E: From<ListError>>(
+    format: Format,
+    sheets: &[Sheet],
+    open: usize,
+    rules: &Rules,
+    options: &ListOptions,
+    mut read: impl FnMut(usize, &mut RowSink) -> Result<(), E>,
+) -> Result<ReadList, E> {
+    let PickedSheet { at, others, hidden } = pick(sheets, open, options, rules.country, &mut read)?;
+    let mut table = Table::new(rules, options);
+    read(at, &mut RowSink::Table(&mut table))?;
+    let (list, columns) = table.finish()?;
+    let read_as = ReadAs {
+        sheet: Some(sheets[at].name.clone()),
+        other_sheets: others,
+        hidden_sheets: hidden,
+        ..ReadAs::of(format, columns)
+    };
+    Ok(ReadList { list, read_as })
+}
+
+fn pick<E: From<ListError>>(
     sheets: &[Sheet],
     open: usize,
     options: &ListOptions,
     country: Option<Country>,
-    mut beginning: impl FnMut(usize) -> Result<Vec<Row>, ListError>,
-) -> Result<PickedSheet, ListError> {
+    mut read: impl FnMut(usize, &mut RowSink) -> Result<(), E>,
+) -> Result<PickedSheet, E> {
     let hidden = sheets.iter().filter(|sheet| sheet.is_hidden && !options.include_hidden);
     let mut picked =
         PickedSheet { hidden: hidden.map(|sheet| sheet.name.clone()).collect(), ..PickedSheet::default() };
@@ -89,7 +121,8 @@ pub fn pick(
             )
         } else {
             "the workbook has no sheet with cells".to_owned()
-        }));
+        })
+        .into());
     };
     picked.at = first;
     if places.len() == 1 {
@@ -97,7 +130,8 @@ pub fn pick(
     }
     let mut lists = Vec::new();
     for at in places.into_iter().take(LOOKED_INTO) {
-        let rows = beginning(at)?;
+        let mut rows = Vec::new();
+        read(at, &mut RowSink::Beginning(&mut rows))?;
         let is_list = match &options.phone_column {
             Some(_) => !rows.is_empty() && choose(&rows, options, &[], country).is_ok(),
             None => is_list(&rows, country),

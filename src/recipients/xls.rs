@@ -8,15 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 
-use calamine::{Reader as _, SheetType, SheetVisible, Xls};
+use calamine::{Reader as _, Xls};
 use wapid_core::recipient::Rules;
 
 use super::cells::text_of_data;
 use super::columns::Row;
 use super::marks::{COLUMNS_MAX, broken};
-use super::sheets::{PickedSheet, RowSink, Sheet, pick};
-use super::table::Table;
-use super::{Format, ListError, ListOptions, ReadAs, ReadList};
+use super::sheets::{Sheet, read_list};
+use super::{Format, ListError, ListOptions, ReadList};
 
 /// The rectangles that a workbook's cells span, together: 65,536 rows with 60 columns.
 const CELLS_MAX: usize = 4_000_000;
@@ -26,16 +25,8 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
     let records = workbook_of(&bytes)?;
     let seen = Seen::of(&records)?;
     let mut book = Xls::new(Cursor::new(bytes.as_slice())).map_err(broken)?;
-    let sheets: Vec<Sheet> = book
-        .sheets_metadata()
-        .iter()
-        .map(|sheet| Sheet {
-            name: sheet.name.clone(),
-            is_hidden: sheet.visible != SheetVisible::Visible,
-            has_cells: sheet.typ == SheetType::WorkSheet,
-        })
-        .collect();
-    let mut read = |at: usize, sink: &mut RowSink| -> Result<(), ListError> {
+    let sheets: Vec<Sheet> = book.sheets_metadata().iter().map(Sheet::from).collect();
+    read_list(Format::Xls, &sheets, seen.open, rules, options, |at, sink| {
         let range = book.worksheet_range(&sheets[at].name).map_err(broken)?;
         let none = SeenSheet::default();
         let seen = seen.sheets.get(at).unwrap_or(&none);
@@ -56,22 +47,7 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
             }
         }
         Ok(())
-    };
-    let PickedSheet { at, others, hidden } = pick(&sheets, seen.open, options, rules.country, |at| {
-        let mut rows = Vec::new();
-        read(at, &mut RowSink::Beginning(&mut rows))?;
-        Ok(rows)
-    })?;
-    let mut table = Table::new(rules, options);
-    read(at, &mut RowSink::Table(&mut table))?;
-    let (list, columns) = table.finish()?;
-    let read_as = ReadAs {
-        sheet: Some(sheets[at].name.clone()),
-        other_sheets: others,
-        hidden_sheets: hidden,
-        ..ReadAs::of(Format::Xls, columns)
-    };
-    Ok(ReadList { list, read_as })
+    })
 }
 
 /// The workbook's records; of another file of this kind, what it is.

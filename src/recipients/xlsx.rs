@@ -5,15 +5,14 @@ use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
-use calamine::{Reader as _, SheetType, SheetVisible, Xlsx, XlsxError, open_workbook};
+use calamine::{Reader as _, Xlsx, XlsxError, open_workbook};
 use wapid_core::recipient::Rules;
 
 use super::cells::text_of;
 use super::columns::Row;
 use super::marks::{COLUMNS_MAX, Marks, RowMarks, Workbook, broken, shown_as};
-use super::sheets::{PickedSheet, RowSink, Sheet, pick};
-use super::table::Table;
-use super::{Format, ListError, ListOptions, ReadAs, ReadList, packed};
+use super::sheets::{RowSink, Sheet, read_list};
+use super::{Format, ListError, ListOptions, ReadList, packed};
 
 /// The dimension that a sheet says it has stands at its beginning.
 const HEAD: usize = 64 << 10;
@@ -62,16 +61,8 @@ fn read_as_is(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadL
     let mut book: Xlsx<BufReader<File>> = open_workbook(path).map_err(broken)?;
     let mut archive = packed::open(path)?;
     let workbook = Workbook::read(&mut archive)?;
-    let sheets: Vec<Sheet> = book
-        .sheets_metadata()
-        .iter()
-        .map(|sheet| Sheet {
-            name: sheet.name.clone(),
-            is_hidden: sheet.visible != SheetVisible::Visible,
-            has_cells: sheet.typ == SheetType::WorkSheet,
-        })
-        .collect();
-    let mut read = |at: usize, sink: &mut RowSink| -> Result<(), Unread> {
+    let sheets: Vec<Sheet> = book.sheets_metadata().iter().map(Sheet::from).collect();
+    read_list(Format::Xlsx, &sheets, workbook.open, rules, options, |at, sink| {
         let name = &sheets[at].name;
         let part = workbook.parts.get(name).map(String::as_str).unwrap_or_default();
         let Ok(part) = archive.by_name(part) else {
@@ -85,31 +76,7 @@ fn read_as_is(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadL
             other => other.into(),
         })?;
         read_rows(cells, marks, &workbook.formats, sink)
-    };
-    let mut is_unread = false;
-    let picked = pick(&sheets, workbook.open, options, rules.country, |at| {
-        let mut rows = Vec::new();
-        match read(at, &mut RowSink::Beginning(&mut rows)) {
-            Err(Unread::Refused(refused)) => return Err(refused),
-            Err(Unread::Dimension) => is_unread = true,
-            Ok(()) => {}
-        }
-        Ok(rows)
-    });
-    if is_unread {
-        return Err(Unread::Dimension);
-    }
-    let PickedSheet { at, others, hidden } = picked?;
-    let mut table = Table::new(rules, options);
-    read(at, &mut RowSink::Table(&mut table))?;
-    let (list, columns) = table.finish()?;
-    let read_as = ReadAs {
-        sheet: Some(sheets[at].name.clone()),
-        other_sheets: others,
-        hidden_sheets: hidden,
-        ..ReadAs::of(Format::Xlsx, columns)
-    };
-    Ok(ReadList { list, read_as })
+    })
 }
 
 fn read_rows(
