@@ -313,9 +313,6 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.body.retry_after;
         let mut response = (self.status, Json(self.body)).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
         if self.status == StatusCode::UNAUTHORIZED {
             let ask = HeaderValue::from_static("Bearer realm=\"wapid\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);

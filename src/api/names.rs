@@ -75,7 +75,12 @@ pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         (asked.chars().count() > 2 && distance(best) <= most).then_some(best)
     };
     let longer = || known.iter().find(|one| asked.len() >= 4 && plain(one).starts_with(&asked));
-    spelling.or_else(called).or_else(close).or_else(longer).copied()
+    // `monday`, `messageText`.
+    let shorter = || {
+        let begins = |one: &&&str| one.len() >= 3 && asked.starts_with(&plain(one));
+        known.iter().filter(begins).max_by_key(|one| one.len())
+    };
+    spelling.or_else(called).or_else(close).or_else(longer).or_else(shorter).copied()
 }
 
 /// "there is no such field; did you mean `message`?". `what` is what a name is: a field, a parameter.
@@ -159,6 +164,7 @@ mod tests {
             ("mesage", "message"),
             ("messgae", "message"),
             ("mimetype", "mediaMimeType"),
+            ("messageText", "message"),
             ("number", "to"),
         ] {
             assert_eq!(nearest(name, &SEND), Some(meant), "{name}");
@@ -169,6 +175,7 @@ mod tests {
         assert_eq!(nearest("lmit", &["limit", "page"]), Some("limit"));
         assert_eq!(nearest("offset", &["limit", "page"]), Some("page"));
         assert_eq!(nearest("data", &["recipients", "file"]), Some("file"));
+        assert_eq!(nearest("monday", &["mon", "tue"]), Some("mon"));
     }
 
     #[test]

@@ -12,8 +12,21 @@ use super::{Format, ListError, ListOptions, ReadAs, ReadColumns, ReadList};
 
 /// The most fields that are read of a row, however long it is.
 const FIELDS_READ: usize = 500;
+/// What `recipients` is.
+const AN_ARRAY: &str = "an array of numbers or objects";
 /// Different names of fields whose meaning is remembered.
 const NAMES_REMEMBERED: usize = 2_000;
+
+/// Tells what is no list at all before anything else of a request is looked at.
+///
+/// # Errors
+/// [`ListError::BadJson`].
+pub fn check_is_list(json: &str) -> Result<(), ListError> {
+    if json.trim_start().starts_with('[') {
+        return Ok(());
+    }
+    Err(ListError::BadJson(AN_ARRAY.to_owned()))
+}
 
 /// `["919876543210", {"phone":"919876543211","name":"Ana","city":"Rio"}]`
 ///
@@ -42,9 +55,7 @@ pub fn from_json(text: &str, rules: &Rules, options: &ListOptions) -> Result<Rea
             };
             Ok(ReadList { list, read_as: ReadAs::of(Format::Json, columns) })
         }
-        Err(problem) if rows.row == 0 => {
-            Err(ListError::BadJson(format!("an array of numbers or objects: {problem}")))
-        }
+        Err(problem) if rows.row == 0 => Err(ListError::BadJson(format!("{AN_ARRAY}: {problem}"))),
         Err(problem) => Err(ListError::BadRow { row: rows.row, why: problem.to_string() }),
     }
 }

@@ -39,7 +39,7 @@ mod vcard;
 mod xls;
 mod xlsx;
 
-pub use json::from_json;
+pub use json::{check_is_list, from_json};
 pub use table::ReadColumns;
 
 /// What a caller says of a list, beside the list.

@@ -74,6 +74,9 @@ pub(super) async fn take(
 ) -> Result<Order, ApiError> {
     let Asked { mut new, file, turn, .. } = asked;
     let invalid = |why: String| ApiError::bad("INVALID_REQUEST", why);
+    if let Some(json) = &new.recipients {
+        recipients::check_is_list(json.get())?;
+    }
     let delay = delay_of(new.delay_min, new.delay_max)?;
     if let Some(windows) = &new.windows {
         windows.check().map_err(|problem| invalid(format!("windows: {problem}")))?;
