@@ -5,6 +5,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use wapid::config::Config;
@@ -350,7 +351,7 @@ pub struct Caller {
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
+    pub headers: HeaderMap,
     pub text: String,
 }
 
@@ -367,7 +368,21 @@ impl Answer {
             content_type: content_type.unwrap_or_default(),
             body: &answer.text,
         });
+        answer.expect_a_time_to_come_back();
         answer
+    }
+
+    /// Whoever is told "too many" hears when it is worth trying again, and when a limit begins anew.
+    fn expect_a_time_to_come_back(&self) {
+        if self.status != 429 {
+            return;
+        }
+        let (header, told) = (self.headers.get("retry-after"), self.json());
+        let seconds = told["retryAfter"].as_u64().unwrap_or_else(|| panic!("no seconds: {}", self.text));
+        assert_eq!(header.map(HeaderValue::as_bytes), Some(seconds.to_string().as_bytes()), "{}", self.text);
+        if ["SENT_LIMIT_EXCEEDED", "NUMBER_CHECK_LIMIT"].contains(&self.code().as_str()) {
+            assert!(told["resetAt"].as_str().is_some_and(|at| at.ends_with('Z')), "{}", self.text);
+        }
     }
 
     pub fn json(&self) -> Value {

@@ -119,11 +119,13 @@ on_both_engines! {
         let (sent, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status.is_success());
         assert_eq!(sent.len(), 9);
         for answer in refused {
-            assert_eq!(answer.status, 429);
-            assert_eq!(
-                answer.text,
-                r#"{"error":"Daily sent message limit reached","code":"SENT_LIMIT_EXCEEDED","limit":10,"used":10}"#
-            );
+            let told = answer.refused(429, "SENT_LIMIT_EXCEEDED");
+            assert_eq!(told["error"], "Daily sent message limit reached");
+            assert_eq!([&told["limit"], &told["used"]], [10, 10]);
+            // The tenant's next midnight, in three hours' difference from UTC.
+            assert!(told["resetAt"].as_str().expect("a time").ends_with("T03:00:00.000Z"), "{told}");
+            let seconds = told["retryAfter"].as_u64().expect("seconds");
+            assert!((1..=86_400).contains(&seconds), "{told}");
         }
         let count = until("10 messages arrived", || async {
             let count = ana.inbox().await["messages"].as_array().expect("messages").len();

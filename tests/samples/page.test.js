@@ -234,7 +234,12 @@ describe('the page of seed 001', { concurrency: true }, () => {
       const answers = await Promise.all(Array.from({ length: 10 }, (_, at) => send(sent + at)));
       for (const [status, answer] of answers) assert.equal(status, 200, JSON.stringify(answer));
     }
-    assert.deepEqual(await send(0), [429, documented]);
+    const [status, refused] = await send(0);
+    assert.equal(status, 429);
+    assertShown(refused, documented);
+    // What the page does not say, and whoever waits wants to know.
+    assert.ok(refused.retryAfter > 0 && refused.retryAfter <= 86_400, JSON.stringify(refused));
+    assert.match(refused.resetAt, /T00:00:00\.000Z$/);
   });
 
   test('Sessions: create, scan, list and lose one, through each status of the table', async () => {
