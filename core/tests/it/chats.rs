@@ -15,6 +15,7 @@ use crate::fixture::{START, Shop, TestDb, Told as _, both, failed, inbound, inte
 both!(
     a_chat_is_one_row_however_many_messages_it_has,
     a_chat_of_a_lid_becomes_that_of_its_number,
+    a_number_that_is_given_to_somebody_else_leaves_its_person,
     a_group_is_a_chat_of_its_own,
     read_messages_are_counted_off_once,
     what_came_after_the_phone_read_stays_unread,
@@ -117,6 +118,34 @@ async fn a_chat_of_a_lid_becomes_that_of_its_number(db: TestDb) {
     shop.store.receive(vec![hidden(&shop, "D")]).await.unwrap();
     let rows = chats(&shop).await;
     assert_eq!((rows.len(), rows[0].unread), (1, 4));
+}
+
+async fn a_number_that_is_given_to_somebody_else_leaves_its_person(db: TestDb) {
+    const NEW_NUMBER: &str = "5511900000009";
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let person = async |alias: &str| shop.live().contact_id(alias).await.unwrap();
+    let write = async |wa_id: &str, phone: &str, lid: &str| {
+        let phone = Some(Phone::parse(phone, None).unwrap());
+        let one = Inbound { phone, lid: Some(lid.to_owned()), ..inbound(&shop.owner, wa_id) };
+        shop.store.receive(vec![one]).await.unwrap();
+    };
+    write("A", NUMBER, "111").await;
+    let ana = person("l:111").await;
+    assert_eq!(person(&format!("p:{NUMBER}")).await, ana);
+    // She takes another number, and is the same person.
+    write("B", NEW_NUMBER, "111").await;
+    assert_eq!(person(&format!("p:{NEW_NUMBER}")).await, ana);
+    // Her old one is somebody else's now.
+    write("C", NUMBER, "222").await;
+    let other = person("l:222").await;
+    assert_eq!(person(&format!("p:{NUMBER}")).await, other);
+    assert_ne!(other, ana);
+    assert_eq!((person("l:111").await, person(&format!("p:{NEW_NUMBER}")).await), (ana.clone(), ana));
+    // To forget the one leaves the other's messages.
+    let forgotten = shop.live().forget(&Phone::parse(NEW_NUMBER, None).unwrap()).await.unwrap().unwrap();
+    assert!(forgotten.messages > 0);
+    let left = shop.live().messages_page(&Default::default(), 10, 0).await.unwrap().0;
+    assert!(left.iter().any(|row| row.wa_id == "C" && row.erased_at.is_none()));
 }
 
 async fn a_group_is_a_chat_of_its_own(db: TestDb) {

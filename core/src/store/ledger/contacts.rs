@@ -26,6 +26,9 @@ const ADD: &str = "WITH v (tenant_id, mode, alias, contact_id) AS ({rows})
 
 const MERGE: &str = "UPDATE contacts SET contact_id = $4 WHERE tenant_id = $1 AND mode = $2 AND alias = $3";
 
+pub(super) const OTHER_LID: &str = "SELECT alias FROM contacts
+    WHERE contact_id = $3 AND tenant_id || '' = $1 AND mode || '' = $2 AND alias LIKE 'l:%' AND alias <> $4";
+
 /// A tenant's name for somebody.
 pub(super) type Name = (TenantId, Mode, String);
 
@@ -68,12 +71,18 @@ pub(super) async fn name<'a>(
 }
 
 /// Gives everybody an id: one for all the names of each of `people`.
+///
+/// A LID stays its account's, a number does not: it is given to somebody else some day. So a number that shows
+/// another LID than before goes over to that one, and leaves behind whom it named.
 pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<Name>]) -> Result<()> {
     let names = || people.iter().flatten();
     if bench.contacts.len() > KNOWN_MAX {
         bench.contacts.clear();
     }
     find(tx, bench, names()).await?;
+    for names in people {
+        give_away(tx, bench, names).await?;
+    }
     // Sorted, so that two processes lock in the same order.
     let mut new: BTreeMap<(&str, &'static str, &str), ContactId> = BTreeMap::new();
     let mut merged: Vec<(&Name, ContactId)> = Vec::new();
@@ -98,6 +107,25 @@ pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<N
         tx.run(MERGE, values![name.0.as_str(), name.1.as_str(), name.2.as_str(), id.as_str()]).await?;
         bench.contacts.insert(name.clone(), id);
     }
+    Ok(())
+}
+
+/// Takes a number from whom it named, where it comes with another LID now.
+async fn give_away(tx: &mut Tx<'_>, bench: &mut Workbench, names: &[Name]) -> Result<()> {
+    let [number, lid] = names else { return Ok(()) };
+    let Some(before) = bench.contacts.get(number).cloned() else { return Ok(()) };
+    if bench.contacts.get(lid) == Some(&before) {
+        return Ok(());
+    }
+    let (tenant, mode, alias) = place(lid);
+    let others: Vec<(String,)> = tx.rows(OTHER_LID, values![tenant, mode, before.as_str(), alias]).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let id = bench.contacts.get(lid).cloned().unwrap_or_default();
+    let (tenant, mode, alias) = place(number);
+    tx.run(MERGE, values![tenant, mode, alias, id.as_str()]).await?;
+    bench.contacts.insert(number.clone(), id);
     Ok(())
 }
 
