@@ -4,20 +4,23 @@
 //! WhatsApp's news of groups are acknowledged before they are written here (whatsapp-rust 0.7.0 has no gate
 //! for them): a crash in between loses an event. Names are asked for again when the process starts.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use tracing::{debug, error};
 use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
 use wapid_core::id::SessionKey;
+use wapid_core::phone::Recipient;
 use wapid_core::session::Account;
 use wapid_core::store::Store;
 use wapid_core::store::groups::GroupName;
 use wapid_core::store::ledger::GroupNews as Written;
 use wapid_core::store::sessions::SessionRow;
 
-use super::Sessions;
 use super::people::NotReady;
 use super::timers::Timers;
+use super::{Sessions, lookup};
 use crate::link::Link;
 pub use crate::link::groups::{Action, Group, Joined, Outcome, Person, Refusal, Role, Setting};
 use crate::link::groups::{GroupNews, What};
@@ -52,7 +55,8 @@ impl Sessions {
         subject: &str,
         participants: &[String],
     ) -> Result<(Group, Vec<Outcome>), Refused> {
-        let (group, outcomes) = self.ready_link(row)?.create_group(subject, participants).await?;
+        let participants = self.accounts_of(row, participants).await;
+        let (group, outcomes) = self.ready_link(row)?.create_group(subject, &participants).await?;
         self.note_names(row, std::iter::once(&group)).await;
         Ok((group, outcomes))
     }
@@ -79,7 +83,25 @@ impl Sessions {
         action: Action,
         participants: &[String],
     ) -> Result<Vec<Outcome>, Refused> {
-        Ok(self.ready_link(row)?.change_participants(jid, action, participants).await?)
+        let participants = self.accounts_of(row, participants).await;
+        Ok(self.ready_link(row)?.change_participants(jid, action, &participants).await?)
+    }
+
+    /// The same people, each once, by their accounts' own numbers. Only numbers with two spellings are asked
+    /// about; whom WhatsApp does not name stays as written.
+    async fn accounts_of(&self, row: &SessionRow, people: &[String]) -> Vec<String> {
+        let own = people.iter().map(async |jid| {
+            let to = Recipient::parse(jid, None).ok();
+            let Some(to) = to.filter(|to| to.phone().is_some_and(|phone| phone.spellings().len() > 1)) else {
+                return jid.clone();
+            };
+            let who = self.account_of_recipient(row, &to).await;
+            who.as_ref().and_then(lookup::recipient).map_or_else(|| jid.clone(), |account| account.jid())
+        });
+        let mut seen = HashSet::new();
+        let mut people = futures::future::join_all(own).await;
+        people.retain(|jid| seen.insert(jid.clone()));
+        people
     }
 
     pub async fn leave_group(&self, row: &SessionRow, jid: &str) -> Result<(), Refused> {
