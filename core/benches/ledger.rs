@@ -104,6 +104,7 @@ async fn send(store: &Store, owner: &Owner) {
         owner: owner.clone(),
         to: Recipient::Person(Phone::parse("5511900000001", None).expect("a good number")),
         asked: None,
+        lid: None,
         content: Content::text("Your order has shipped and will arrive on Friday."),
         wa_id: wa_id.clone(),
         epoch: 1,

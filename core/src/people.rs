@@ -14,6 +14,11 @@ pub struct Who {
 }
 
 impl Who {
+    /// Of whom only the number is known.
+    pub fn of(phone: &Phone) -> Self {
+        Self { phone: Some(phone.clone()), lid: None }
+    }
+
     /// Every name, as `contacts` keeps them; the one that stays the same once it is known comes first.
     pub fn aliases(&self) -> Vec<String> {
         let phone = self.phone.iter().map(|phone| format!("p:{}", phone.digits()));

@@ -190,6 +190,7 @@ impl Sessions {
         let intent = Intent {
             owner,
             asked: request.to.phone().cloned(),
+            lid: who.lid.clone(),
             to: to.clone(),
             content: request.content.clone(),
             wa_id: wa_id.clone(),

@@ -319,3 +319,80 @@ on_both_engines! {
         session.send(typed, "hello again").await.ok();
     }
 }
+
+on_both_engines! {
+    async fn what_one_person_was_told_is_never_shown_to_another(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let (typed, account) = SPELLINGS[0];
+        let other = shop.phone(account).await;
+        let sent = session.send(ANA, "for Ana alone").await.ok();
+        ana.until_shows("for Ana alone").await;
+        ana.send(SHOP, "from Ana").await;
+        let theirs = session.until_event("message.received", |data| data["body"] == "from Ana").await;
+        let (ours, theirs) = (&sent["messageId"], &theirs["messageId"]);
+        // Whatever names a message of Ana's chat and somebody else as its chat changes nothing, and quotes nothing.
+        let lid = session.tell("/numbers/check", json!({"phone": account})).await[0]["lid"].clone();
+        let lid = format!("{}@lid", lid.as_str().expect("a LID").trim_end_matches("@lid"));
+        for to in [typed, account, lid.as_str()] {
+            for body in [
+                json!({"to": to, "type": "edit", "messageId": ours, "message": "for somebody else"}),
+                json!({"to": to, "type": "reaction", "messageId": ours, "emoji": "👍"}),
+                json!({"to": to, "type": "reaction", "messageId": theirs, "emoji": "👍"}),
+                json!({"to": to, "type": "delete", "messageId": ours}),
+                json!({"to": to, "message": "an answer", "quotedMessageId": ours}),
+                json!({"to": to, "message": "an answer", "quotedMessageId": theirs}),
+            ] {
+                let answer = session.caller.post(&session.path("/send"), body.clone()).await;
+                assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "MESSAGE_NOT_FOUND"), "{body}");
+            }
+        }
+        assert_eq!(ana.texts().await, ["for Ana alone", "from Ana"]);
+        assert_eq!(other.texts().await, Vec::<String>::new());
+        // By whatever name of hers, it is her chat.
+        let hers = session.tell("/numbers/check", json!({"phone": ANA})).await[0]["lid"].clone();
+        let hers = format!("{}@lid", hers.as_str().expect("a LID").trim_end_matches("@lid"));
+        for (to, text) in [(ANA, "first answer"), (hers.as_str(), "second answer")] {
+            session.tell("/send", json!({"to": to, "message": text, "quotedMessageId": theirs})).await;
+            ana.until_shows(text).await;
+        }
+    }
+}
+
+on_both_engines! {
+    async fn a_person_is_one_by_number_and_by_lid(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let checked = session.tell("/numbers/check", json!({"phone": ANA})).await;
+        let lid = format!("{}@lid", checked[0]["lid"].as_str().expect("a LID").trim_end_matches("@lid"));
+        let first = session.send(ANA, "by number").await.ok();
+        let second = session.send(&lid, "by LID").await.ok();
+        ana.until_shows("by LID").await;
+        for sent in [&first, &second] {
+            session.until_logged(sent["messageId"].as_str().unwrap(), "delivered").await;
+        }
+        let chats = session.chats().await;
+        assert_eq!(chats.len(), 1, "{chats:?}");
+        // Who asked under the number is left alone under the LID.
+        shop.test.put("/api/whatsapp/settings", json!({"optOutScope": "all"})).await.ok();
+        shop.test.post("/api/whatsapp/opt-outs", json!({"phone": ANA})).await.ok();
+        for to in [ANA, lid.as_str()] {
+            session.send(to, "once more").await.refused(400, "RECIPIENT_OPTED_OUT");
+        }
+        // And forgotten under both.
+        let forgotten = shop.test.post(&format!("/api/whatsapp/contacts/{ANA}/forget"), json!({})).await.ok();
+        assert_eq!(forgotten["erased"], 2, "{forgotten}");
+    }
+}
+
+on_both_engines! {
+    async fn a_group_finds_the_account_of_a_number_in_another_spelling(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let session = shop.linked("main", SHOP).await;
+        let (typed, account) = SPELLINGS[0];
+        shop.phone(account).await;
+        let made = session.tell("/groups", json!({"subject": "Both", "participants": [typed, account]})).await;
+        assert_eq!(made["results"].as_array().unwrap().len(), 1, "{made}");
+        assert_eq!(made["results"][0]["success"], true, "{made}");
+    }
+}

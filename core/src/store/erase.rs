@@ -5,14 +5,13 @@
 //! The file that came with it is the caller's to remove: its bytes are not the database's. What a bulk job keeps of its
 //! list and its text is the job's; what WhatsApp and the phones have is theirs.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::tx::{Tx, values};
 use super::{Result, TenantStore};
 use crate::clock::At;
 use crate::id::{EventId, MediaId, MessageKey, SessionKey};
+use crate::people::Who;
 use crate::phone::Phone;
 
 /// Messages that are looked up at a time.
@@ -120,20 +119,9 @@ impl TenantStore {
         Ok(if found.is_empty() { Erased::NotFound } else { Erased::NotYet })
     }
 
-    /// The aliases under which a number is known: its spellings, and the LIDs that belong to it.
-    async fn aliases_of(&self, phone: &Phone) -> Result<BTreeSet<String>> {
-        let mut aliases = BTreeSet::new();
-        for spelling in phone.spellings() {
-            let alias = format!("p:{}", spelling.digits());
-            aliases.extend(self.aliases_beside(&alias).await?);
-            aliases.insert(alias);
-        }
-        Ok(aliases)
-    }
-
     /// How a number's messages are found: by its spellings, and those of before it was known by its LID.
     async fn names_of(&self, phone: &Phone) -> Result<Vec<(&'static str, &'static str, String)>> {
-        let aliases = self.aliases_of(phone).await?.into_iter();
+        let aliases = self.aliases_of(&Who::of(phone)).await?.into_iter();
         let names = aliases.filter_map(|alias| match alias.split_once(':')? {
             ("p", digits) => Some((OF_NUMBER, KNOWN, digits.to_owned())),
             (_, lid) => Some((OF_LID, KNOWN_LID, lid.to_owned())),
@@ -144,7 +132,7 @@ impl TenantStore {
     /// Some files that a number sent, in whichever spelling; none when all are gone.
     pub async fn files_of(&self, phone: &Phone) -> Result<Vec<MediaId>> {
         let mut files = Vec::new();
-        for alias in self.aliases_of(phone).await? {
+        for alias in self.aliases_of(&Who::of(phone)).await? {
             let (statement, name) = match alias.split_once(':') {
                 Some(("p", digits)) => (FILES, digits),
                 Some((_, lid)) => (FILES_OF_LID, lid),
@@ -179,7 +167,7 @@ impl TenantStore {
                 }
             }
         }
-        for alias in self.aliases_of(phone).await? {
+        for alias in self.aliases_of(&Who::of(phone)).await? {
             let mut tx = self.store.db.begin().await?;
             tx.run(UNNAME, values![self.tenant.as_str(), self.mode.as_str(), alias]).await?;
             tx.commit().await?;

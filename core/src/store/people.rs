@@ -1,8 +1,12 @@
 //! Reading whom a session knows. The ledger writes them (`ledger/chats.rs`, `ledger/people.rs`).
 
+use std::collections::BTreeSet;
+
 use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::id::{ContactId, SessionKey};
+use crate::people::Who;
+use crate::phone::Phone;
 
 /// How many rows of a gone session are deleted at once.
 const STEP: i64 = 500;
@@ -101,6 +105,32 @@ impl TenantStore {
     pub async fn contact_id(&self, alias: &str) -> Result<Option<ContactId>> {
         let place = values![self.tenant.as_str(), self.mode.as_str(), alias];
         Ok(self.store.db.rows::<(ContactId,)>(ID, place).await?.pop().map(|(id,)| id))
+    }
+
+    /// Every name that somebody is known by here: all spellings of the number, and whatever stands beside
+    /// them and beside the LID.
+    pub async fn aliases_of(&self, who: &Who) -> Result<BTreeSet<String>> {
+        let spellings = who.phone.iter().flat_map(Phone::spellings);
+        let of_number = spellings.map(|number| format!("p:{}", number.digits()));
+        let mut aliases = BTreeSet::new();
+        for alias in of_number.chain(who.lid.iter().map(|lid| format!("l:{lid}"))) {
+            aliases.extend(self.aliases_beside(&alias).await?);
+            aliases.insert(alias);
+        }
+        Ok(aliases)
+    }
+
+    /// Did somebody ask to be left alone, under any of their numbers?
+    pub async fn has_opted_out(&self, who: &Who) -> Result<bool> {
+        for alias in self.aliases_of(who).await? {
+            if let Some(digits) = alias.strip_prefix("p:")
+                && let Ok(phone) = Phone::from_whatsapp(digits)
+                && self.is_opted_out(&phone).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Every name of the person under this one.

@@ -129,6 +129,7 @@ impl TenantStore {
         Ok(None)
     }
 
+    /// Under this number; see `has_opted_out` for all that somebody has.
     pub async fn is_opted_out(&self, phone: &Phone) -> Result<bool> {
         const ONE: &str = "SELECT phone FROM opt_outs WHERE tenant_id = $1 AND mode = $2 AND phone = $3";
         let place = values![self.tenant.as_str(), self.mode.as_str(), phone.digits()];

@@ -239,6 +239,7 @@ pub fn intent(owner: &Owner) -> Intent {
         owner: owner.clone(),
         to: Recipient::Person(phone()),
         asked: None,
+        lid: None,
         content: text("hello"),
         wa_id: new_wa_id(),
         epoch: 1,

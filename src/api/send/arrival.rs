@@ -146,7 +146,7 @@ impl Asked {
             }
             let id = id.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "messageId: required"))?;
             let meant = to.as_ref().filter(|_| kind != "forward");
-            let named = Named::find(session, &id, meant).await?;
+            let named = Named::find(api, session, &id, meant).await?;
             if kind == "forward" {
                 let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: whom it is sent on to"))?;
                 return Ok(Letter { to, content: named.forward()?, notice: None });

@@ -1,5 +1,7 @@
 //! Messages that a request names: the one it answers, changes, takes back or sends on.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use wapid_core::clock::At;
@@ -8,7 +10,8 @@ use wapid_core::content::{
     is_blank, is_one_emoji,
 };
 use wapid_core::message::{Direction, MessageName, Status};
-use wapid_core::phone::{Country, Phone, Recipient};
+use wapid_core::people::{Who, is_person};
+use wapid_core::phone::{Country, Recipient};
 use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
 
@@ -35,25 +38,42 @@ pub struct Named {
 }
 
 impl Named {
-    /// By WhatsApp's id or by ours. Where several chats have it, `to` says which is meant.
+    /// By WhatsApp's id or by ours. It is a message of the chat with `to`, where a request names one: what is
+    /// meant for one person is never shown to another.
     ///
     /// # Errors
-    /// `MESSAGE_NOT_FOUND`, also for another session's.
+    /// `MESSAGE_NOT_FOUND`, also for another session's, and for one of another chat.
     pub async fn find(
+        api: &Api,
         session: &OwnSession,
         id: &MessageName,
         to: Option<&Recipient>,
     ) -> Result<Self, ApiError> {
         let rows = session.caller.store.messages_named(&session.row.key, id).await?;
-        // A chat is called by its account's number, which people write in both of its spellings.
-        let numbers = to.and_then(Recipient::phone).map(Phone::spellings).unwrap_or_default();
-        let is_meant = |row: &&MessageRow| {
-            to.is_none_or(|to| {
-                row.chat == to.jid()
-                    || numbers.iter().any(|number| row.phone.as_deref() == Some(number.digits()))
-            })
+        let place = match to {
+            // Somebody may answer under an id of ours; then ours is meant.
+            None => rows.iter().position(|row| row.direction == Direction::Out).or(Some(0)),
+            Some(to) => in_chat(api, session, &rows, to).await?,
         };
-        let row = rows.iter().find(is_meant).or(rows.first().filter(|_| rows.len() == 1));
+        Self::of(place.and_then(|place| rows.get(place)))
+    }
+
+    /// What an answer to `to` may quote: a message of that chat, or one of a group, which is answered in
+    /// private.
+    async fn quotable(
+        api: &Api,
+        session: &OwnSession,
+        id: &MessageName,
+        to: &Recipient,
+    ) -> Result<Self, ApiError> {
+        let rows = session.caller.store.messages_named(&session.row.key, id).await?;
+        let place = in_chat(api, session, &rows, to).await?;
+        let of_group = || rows.iter().position(|row| row.chat.ends_with("@g.us"));
+        let is_person = !matches!(to, Recipient::Group(_));
+        Self::of(place.or_else(|| is_person.then(of_group)?).and_then(|place| rows.get(place)))
+    }
+
+    fn of(row: Option<&MessageRow>) -> Result<Self, ApiError> {
         let row = row.cloned().ok_or_else(ApiError::no_message)?;
         let content = row.said()?.ok_or_else(ApiError::no_message)?;
         if content.target().is_some() {
@@ -187,6 +207,48 @@ impl Named {
     }
 }
 
+/// Which of these messages is in the chat with `to`? People write a number in any spelling, and the chat is called
+/// by the account's own number or LID.
+async fn in_chat(
+    api: &Api,
+    session: &OwnSession,
+    rows: &[MessageRow],
+    to: &Recipient,
+) -> Result<Option<usize>, ApiError> {
+    let who = match to {
+        Recipient::Group(_) => return Ok(rows.iter().position(|row| row.chat == to.jid())),
+        Recipient::Person(phone) => Who::of(phone),
+        Recipient::Hidden(lid) => Who { phone: None, lid: Some(lid.clone()) },
+    };
+    let find = async |who: &Who| {
+        let names = session.caller.store.aliases_of(who).await?;
+        Ok::<_, ApiError>(rows.iter().position(|row| is_person(&row.chat) && is_named(row, &names)))
+    };
+    let found = find(&who).await?;
+    if found.is_some() || rows.is_empty() {
+        return Ok(found);
+    }
+    // WhatsApp alone knows some spellings.
+    match api.sessions.account_of_recipient(&session.row, to).await {
+        Some(account) if account != who => find(&account).await,
+        _ => Ok(None),
+    }
+}
+
+/// Is a message's chat with somebody of these names?
+fn is_named(row: &MessageRow, names: &BTreeSet<String>) -> bool {
+    let of_chat = match row.chat.split_once('@') {
+        Some((digits, "s.whatsapp.net")) => format!("p:{digits}"),
+        Some((lid, _)) => format!("l:{lid}"),
+        None => return false,
+    };
+    let of_row = [
+        row.phone.as_ref().map(|phone| format!("p:{phone}")),
+        row.lid.as_ref().map(|lid| format!("l:{lid}")),
+    ];
+    names.contains(&of_chat) || of_row.into_iter().flatten().any(|name| names.contains(&name))
+}
+
 /// Everybody in a group but this number, as WhatsApp tells it now.
 async fn everybody(api: &Api, session: &OwnSession, to: &Recipient) -> Result<Vec<String>, ApiError> {
     let Recipient::Group(_) = to else {
@@ -210,7 +272,7 @@ pub async fn context(
     let quoted = match quoted_id {
         Some(id) => {
             let own = api.sessions.own_number(&session.caller.store, &session.row.id);
-            let named = Named::find(session, id, Some(to)).await?;
+            let named = Named::quotable(api, session, id, to).await?;
             Some(named.quoted(&session.caller.store, to, own.as_deref()).await?)
         }
         None => None,

@@ -91,14 +91,17 @@ impl Runner {
         if self.sessions.is_blocked(&self.row, who).await {
             return Ok(Some(("RECIPIENT_BLOCKED", "blocked by this account")));
         }
-        let Some(account) = who.phone.as_ref().filter(|account| **account != recipient.phone) else {
+        let account = who.phone.as_ref().filter(|account| **account != recipient.phone);
+        // Of the list's own number the statement that releases it asks.
+        if account.is_none() && who.lid.is_none() {
             return Ok(None);
-        };
+        }
         let store = self.sessions.store();
         let (tenant, mode) = (&self.row.tenant, self.row.mode);
-        if store.tenant(tenant.clone(), mode).is_opted_out(account).await? {
+        if store.tenant(tenant.clone(), mode).has_opted_out(who).await? {
             return Ok(Some(OPTED_OUT));
         }
+        let Some(account) = account else { return Ok(None) };
         let has_reached = store.has_reached(tenant, mode, (job, recipient.seq), account).await?;
         Ok(has_reached.then_some(SAME_ACCOUNT))
     }

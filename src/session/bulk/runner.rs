@@ -413,12 +413,14 @@ impl Runner {
         let draw = Draw::random();
         // Whoever comes along is called as in the list.
         let mut first = recipient(who);
+        let mut lid = who.lid.clone();
         let accepting = drafts.into_iter().map(|(recipient, content)| {
             let to = first.take().unwrap_or_else(|| Recipient::Person(recipient.phone.clone()));
             let intent = Intent {
                 owner: owner_of(&self.row),
                 to: to.clone(),
                 asked: Some(recipient.phone),
+                lid: lid.take(),
                 content,
                 wa_id: new_wa_id(),
                 epoch,

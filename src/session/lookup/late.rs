@@ -4,7 +4,8 @@
 //! numbers have not, nor what an earlier process left; they may turn out here to be for somebody who is called
 //! otherwise, and are given that address before they leave.
 
-use wapid_core::phone::{Phone, Recipient};
+use wapid_core::people::Who;
+use wapid_core::phone::Recipient;
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::Owner;
 
@@ -44,27 +45,21 @@ impl Sessions {
         };
         link.introduce(&who).await;
         let Some(to) = recipient(&who).filter(|to| *to != outgoing.to) else { return Ok(()) };
-        if let Some(account) = to.phone() {
-            self.check_wanted(owner, outgoing, account).await?;
-        }
+        self.check_wanted(owner, outgoing, &who).await?;
         let readdressed = self.store().readdress(&owner.tenant, owner.mode, &outgoing.key, &to).await;
         readdressed.map_err(database_away)?;
         outgoing.to = to;
         Ok(())
     }
 
-    async fn check_wanted(
-        &self,
-        owner: &Owner,
-        outgoing: &Outgoing,
-        account: &Phone,
-    ) -> Result<(), NotWritten> {
+    async fn check_wanted(&self, owner: &Owner, outgoing: &Outgoing, who: &Who) -> Result<(), NotWritten> {
         let Some((job, seq)) = &outgoing.job else { return Ok(()) };
         let store = self.store();
         let tenant = store.tenant(owner.tenant.clone(), owner.mode);
-        if tenant.is_opted_out(account).await.map_err(database_away)? {
+        if tenant.has_opted_out(who).await.map_err(database_away)? {
             return Err(NotWritten::Unwanted { code: OPTED_OUT.0, error: OPTED_OUT.1 });
         }
+        let Some(account) = &who.phone else { return Ok(()) };
         let reached = store.has_reached(&owner.tenant, owner.mode, (job, *seq), account).await;
         if reached.map_err(database_away)? {
             return Err(NotWritten::Unwanted { code: SAME_ACCOUNT.0, error: SAME_ACCOUNT.1 });

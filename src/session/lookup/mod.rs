@@ -187,6 +187,11 @@ impl Sessions {
         Ok((recipient(&who).unwrap_or_else(|| to.clone()), who))
     }
 
+    /// Whom a number leads to, asked for where that is not known; `None` where WhatsApp does not say.
+    pub async fn account_of_recipient(&self, row: &SessionRow, to: &Recipient) -> Option<Who> {
+        Some(self.addressed(&owner_of(row), to, Urgency::Send).await.ok()?.1)
+    }
+
     /// What WhatsApp says of each of these numbers, for a job: all in one question, where they fit.
     pub(super) async fn look_up(&self, owner: &Owner, phones: &[Phone]) -> Vec<Reply> {
         let deadline = self.now().plus_ms(PATIENCE_MS);

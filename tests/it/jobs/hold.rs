@@ -357,6 +357,7 @@ async fn a_message_that_everybody_forgot_is_found_within_two_minutes() {
         owner,
         to: Recipient::parse(&phones[0], None).unwrap(),
         asked: None,
+        lid: None,
         content: Content::text("forgotten"),
         wa_id: new_wa_id(),
         epoch: 1,

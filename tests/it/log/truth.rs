@@ -92,6 +92,7 @@ async fn leave_behind(app: &TestApp, tenant: &str, text: &str) -> String {
         },
         to: Recipient::Person(Phone::parse(ANA, None).expect("a number")),
         asked: None,
+        lid: None,
         content: Content::text(text),
         wa_id: wa_id.clone(),
         // The session's first hold of its lease, as its own messages have it.

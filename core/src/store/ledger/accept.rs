@@ -28,6 +28,14 @@ pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows
     LEFT JOIN leases l ON l.name = s.key
     LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode";
 
+/// Of people who are called by their LID, whose numbers are known beside it.
+pub(super) const LID_OPTED_OUT: &str = "WITH v (tenant_id, mode, lid) AS ({rows})
+    SELECT v.tenant_id, v.mode, v.lid
+    FROM v
+    JOIN contacts l ON l.tenant_id = v.tenant_id AND l.mode = v.mode AND l.alias = 'l:' || v.lid
+    JOIN contacts n ON n.contact_id = l.contact_id AND n.tenant_id || '' = l.tenant_id AND n.mode || '' = l.mode
+    JOIN opt_outs o ON o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = SUBSTR(n.alias, 3)";
+
 pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
     SELECT o.tenant_id, o.mode, o.phone
     FROM v JOIN opt_outs o ON o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = v.phone";
@@ -195,7 +203,8 @@ fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
     let intent = one.intent;
     let lid = match &intent.to {
         Recipient::Hidden(lid) => Some(lid.as_str()),
-        Recipient::Person(_) | Recipient::Group(_) => None,
+        Recipient::Person(_) => intent.lid.as_deref(),
+        Recipient::Group(_) => None,
     };
     Ok(values![
         intent.owner.tenant.as_str(),
@@ -308,17 +317,36 @@ async fn leave_out_opted_out<'a>(
         let numbers = one.intent.to.phone().into_iter().chain(&one.intent.asked).filter(move |_| counts);
         numbers.map(|phone| (owner.tenant.as_str(), owner.mode.as_str(), phone.digits()))
     }
+    /// Somebody may have asked under a number that this message does not name.
+    fn lid<'a>(one: &Candidate<'a>) -> Option<(&'a str, &'static str, &'a str)> {
+        let owner = &one.intent.owner;
+        let lid = match &one.intent.to {
+            Recipient::Hidden(lid) => Some(lid),
+            Recipient::Person(_) => one.intent.lid.as_ref(),
+            Recipient::Group(_) => None,
+        };
+        let lid = lid.filter(|_| one.opt_out_all && one.intent.job.is_none())?;
+        Some((owner.tenant.as_str(), owner.mode.as_str(), lid.as_str()))
+    }
+    type Found = Vec<(String, String, String)>;
+    let rows = |asked: BTreeSet<(&str, &str, &str)>| {
+        asked.into_iter().map(|(tenant, mode, name)| values![tenant, mode, name]).collect()
+    };
     let asked: BTreeSet<_> = candidates.iter().flat_map(numbers).collect();
-    if asked.is_empty() {
+    let lids: BTreeSet<_> = candidates.iter().filter_map(lid).collect();
+    if asked.is_empty() && lids.is_empty() {
         return Ok(candidates);
     }
-    let rows = asked.into_iter().map(|(tenant, mode, phone)| values![tenant, mode, phone]).collect();
-    let out: Vec<(String, String, String)> = tx.many(&mut bench.texts, OPTED_OUT, rows).await?;
-    let out: HashSet<(&str, &str, &str)> =
-        out.iter().map(|(tenant, mode, phone)| (tenant.as_str(), mode.as_str(), phone.as_str())).collect();
+    let out: Found = tx.many(&mut bench.texts, OPTED_OUT, rows(asked)).await?;
+    let hidden: Found = tx.many(&mut bench.texts, LID_OPTED_OUT, rows(lids)).await?;
+    fn set(found: &Found) -> HashSet<(&str, &str, &str)> {
+        found.iter().map(|(tenant, mode, name)| (tenant.as_str(), mode.as_str(), name.as_str())).collect()
+    }
+    let (out, hidden) = (set(&out), set(&hidden));
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
-        if numbers(&one).any(|number| out.contains(&number)) {
+        let is_out = numbers(&one).any(|number| out.contains(&number));
+        if is_out || lid(&one).is_some_and(|lid| hidden.contains(&lid)) {
             done[one.place] = Done::Accept(Err(Refused::OptedOut));
         } else {
             left.push(one);

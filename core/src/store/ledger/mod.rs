@@ -92,6 +92,8 @@ pub struct Intent {
     pub to: Recipient,
     /// The number as somebody wrote it, which may not be that of the account that it leads to.
     pub asked: Option<Phone>,
+    /// The account's LID, its digits, where WhatsApp named it.
+    pub lid: Option<String>,
     pub content: Content,
     /// Chosen before sending, kept for ever: a resend after a crash carries the same.
     pub wa_id: String,
@@ -526,6 +528,7 @@ mod tests {
             (accept::TAKE_KEY, "tttttii", whole),
             (accept::KEY_TAKEN, "ttt", whole),
             (accept::LEAVE_KEY, "ttt", whole),
+            (accept::LID_OPTED_OUT, "ttt", whole),
             (accept::TAKE_QUOTA, "ttti", whole),
             (accept::LEAVE_QUOTA, "ttti", whole),
             (accept::TAKE_SESSION_QUOTA, "tti", whole),
@@ -543,6 +546,7 @@ mod tests {
             (events::PLACE, "tti", whole),
             (events::ENDPOINTS, "tt", endpoints),
             (contacts::FIND, "ttt", whole),
+            (contacts::OTHER_LID, "tttt", whole),
             (chats::TOUCH, "tttttttii", whole),
             (chats::ABSORB, "tttt", whole),
             (chats::NAME, "ttttttt", whole),

@@ -235,9 +235,14 @@ async fn number_of(tx: &mut Tx<'_>, bench: &Workbench, owner: &Owner, lid: &str)
     if let Some(known) = bench.chats.number_of(&owner.session, lid) {
         return Ok(Some(known.to_owned()));
     }
+    Ok(numbers_of(tx, owner, lid).await?.into_iter().next())
+}
+
+/// Every number that is known beside a LID.
+pub(super) async fn numbers_of(tx: &mut Tx<'_>, owner: &Owner, lid: &str) -> Result<Vec<String>> {
     let (tenant, mode, _) = place(owner);
     let found: Vec<(String,)> = tx.rows(NUMBER, values![tenant, mode, format!("l:{lid}")]).await?;
-    Ok(found.first().and_then(|(alias,)| alias.strip_prefix("p:")).map(str::to_owned))
+    Ok(found.into_iter().filter_map(|(alias,)| alias.strip_prefix("p:").map(str::to_owned)).collect())
 }
 
 /// Marks a chat's messages read that had been written by then; answers how many were not read before.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Inbound, Owner, Received, Result, accept, change, groups};
+use super::{Inbound, Owner, Received, Result, accept, change, groups, people};
 use crate::clock::At;
 use crate::content::{Body, Content, shown};
 use crate::event::{Kind, NewEvent};
@@ -109,19 +109,35 @@ async fn hear_wishes(
     fresh: impl Iterator<Item = &Inbound>,
     events: &mut Events,
 ) -> Result<bool> {
-    let said: Vec<(&Inbound, &Phone)> = fresh
-        .filter(|one| {
-            !one.from_me
-                && !one.is_group
-                && matches!(&one.content.body, Body::Text(words) if opt_out::may_be_wish(&words.message))
-        })
-        .filter_map(|one| Some((one, one.phone.as_ref()?)))
-        .collect();
+    let may_be_wish = |one: &&Inbound| {
+        !one.from_me
+            && !one.is_group
+            && matches!(&one.content.body, Body::Text(words) if opt_out::may_be_wish(&words.message))
+    };
+    // The message, a number of its sender, and whether the answer goes there.
+    let mut said: Vec<(&Inbound, Phone, bool)> = Vec::new();
+    for one in fresh.filter(may_be_wish) {
+        // Who hides their number may be known by it all the same: a message of ours went there.
+        let numbers = match (&one.phone, &one.lid) {
+            (Some(phone), _) => vec![phone.clone()],
+            (None, Some(lid)) => {
+                let known = people::numbers_of(tx, &one.owner, lid).await?;
+                known.iter().filter_map(|digits| Phone::from_whatsapp(digits).ok()).collect()
+            }
+            (None, None) => vec![],
+        };
+        said.extend(
+            numbers
+                .into_iter()
+                .zip(std::iter::once(true).chain(std::iter::repeat(false)))
+                .map(|(phone, is_first)| (one, phone, is_first)),
+        );
+    }
     if said.is_empty() {
         return Ok(false);
     }
     let tenants: BTreeSet<(&str, &str)> =
-        said.iter().map(|(one, _)| (one.owner.tenant.as_str(), one.owner.mode.as_str())).collect();
+        said.iter().map(|(one, ..)| (one.owner.tenant.as_str(), one.owner.mode.as_str())).collect();
     let rows = tenants.into_iter().map(|(tenant, mode)| values![tenant, mode]).collect();
     let stored: Vec<StoredSettings> = tx.many(&mut bench.texts, WORDS, rows).await?;
     let mut of_tenants: HashMap<(String, String), Settings> = HashMap::new();
@@ -130,16 +146,16 @@ async fn hear_wishes(
     }
     let ours = Settings::default();
     let mut answered = false;
-    for (one, phone) in said {
+    for (one, phone, is_first) in said {
         let (tenant, mode) = (one.owner.tenant.as_str(), one.owner.mode.as_str());
         let own = of_tenants.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
         let Some(wish) = own.wish(&one.content.body.text()) else { continue };
         let (has_changed, kind) = match wish {
             Wish::Stop => {
-                let added = settings::opt_out(tx, (tenant, mode), phone, Source::Message, now).await?;
+                let added = settings::opt_out(tx, (tenant, mode), &phone, Source::Message, now).await?;
                 (added, Kind::OptOutAdded)
             }
-            Wish::Start => (settings::opt_in(tx, (tenant, mode), phone).await?, Kind::OptOutRemoved),
+            Wish::Start => (settings::opt_in(tx, (tenant, mode), &phone).await?, Kind::OptOutRemoved),
         };
         if !has_changed {
             continue;
@@ -151,7 +167,7 @@ async fn hear_wishes(
             "messageId": one.wa_id,
         });
         events.extend([(one.owner.session.clone(), NewEvent { kind, occurred_at: one.sent_at, data })]);
-        if let Some(text) = own.confirmation.as_ref().filter(|_| wish == Wish::Stop) {
+        if let Some(text) = own.confirmation.as_ref().filter(|_| is_first && wish == Wish::Stop) {
             let content = Content::text(text.as_str());
             let (key, created_at) = bench.ids.message(now);
             let to = Recipient::Person(phone.clone()).jid();
