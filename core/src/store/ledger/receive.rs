@@ -126,12 +126,7 @@ async fn hear_wishes(
             }
             (None, None) => vec![],
         };
-        said.extend(
-            numbers
-                .into_iter()
-                .zip(std::iter::once(true).chain(std::iter::repeat(false)))
-                .map(|(phone, is_first)| (one, phone, is_first)),
-        );
+        said.extend(numbers.into_iter().enumerate().map(|(place, phone)| (one, phone, place == 0)));
     }
     if said.is_empty() {
         return Ok(false);
