@@ -34,6 +34,8 @@ impl Fetch {
     pub fn new(proxy: Option<&Proxy>) -> Result<Self, reqwest::Error> {
         let builder = reqwest::Client::builder()
             .no_proxy()
+            // A host of WhatsApp's that leads elsewhere is not followed: the account's token would go along.
+            .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(STALL)
             .timeout(ANSWER_TIMEOUT);

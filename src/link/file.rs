@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use wapid_core::media::Kind;
 
+use super::hosts::ServerPath;
+
 /// Where a file lies, encrypted, and what opens it. Whoever has this has the file, so it is sealed at rest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     pub url: String,
-    pub direct_path: String,
+    pub direct_path: ServerPath,
     #[serde(with = "hex")]
     pub media_key: [u8; 32],
     /// SHA-256 of the file, and of what lies on the server.
@@ -96,7 +98,7 @@ mod tests {
     fn a_place_comes_back_as_it_was_stored_and_does_not_print_its_key() {
         let place = Place {
             url: "https://mmg.example/a".into(),
-            direct_path: "/a".into(),
+            direct_path: ServerPath::parse("/a").unwrap(),
             media_key: [1; 32],
             sha256: [2; 32],
             enc_sha256: [3; 32],

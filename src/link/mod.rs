@@ -32,6 +32,7 @@ mod fetch;
 mod file;
 pub mod groups;
 mod health;
+mod hosts;
 mod numbers;
 mod people;
 mod signals;

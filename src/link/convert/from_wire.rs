@@ -14,6 +14,7 @@ use waproto::whatsapp as wa;
 use waproto::whatsapp::message as part;
 
 use crate::link::file::{File, Look, Place as OnServer};
+use crate::link::hosts::ServerPath;
 
 /// Names, file names, MIME types and addresses are cut here, in bytes.
 const NAME_MAX: usize = 1_024;
@@ -254,7 +255,7 @@ fn on_server(
     let key = |bytes: &Option<Vec<u8>>| <[u8; 32]>::try_from(bytes.as_deref()?).ok();
     Some(OnServer {
         url: clipped(url.unwrap_or_default(), 2 * NAME_MAX),
-        direct_path: clipped(direct_path.filter(|path| !path.is_empty())?, 2 * NAME_MAX),
+        direct_path: ServerPath::parse(direct_path?).ok()?,
         media_key: key(media_key)?,
         sha256: key(sha256)?,
         enc_sha256: key(enc_sha256)?,

@@ -11,6 +11,7 @@ use waproto::whatsapp as wa;
 
 use super::{Own, from_wire, to_wire};
 use crate::link::file::{File, Look, Place as OnServer};
+use crate::link::hosts::ServerPath;
 
 const ANA: &str = "5511900000002@s.whatsapp.net";
 const SHOP: &str = "5511900000001";
@@ -20,7 +21,7 @@ fn file(kind: Kind) -> File {
         kind,
         place: OnServer {
             url: "https://mmg.example/v/a".into(),
-            direct_path: "/v/a".into(),
+            direct_path: ServerPath::parse("/v/a").unwrap(),
             media_key: [1; 32],
             sha256: [2; 32],
             enc_sha256: [3; 32],

@@ -104,7 +104,7 @@ fn of_file(kind: Kind, medium: &Medium, file: Option<&File>) -> Result<wa::Messa
     let File { place, look, .. } =
         file.ok_or_else(|| SendFailure::Invalid("the message's file is gone".to_owned()))?;
     let url = Some(place.url.clone());
-    let direct_path = Some(place.direct_path.clone());
+    let direct_path = Some(place.direct_path.as_str().to_owned());
     let media_key = Some(place.media_key.to_vec());
     let file_sha256 = Some(place.sha256.to_vec());
     let file_enc_sha256 = Some(place.enc_sha256.to_vec());
@@ -293,7 +293,7 @@ fn key(target: &Target, chat: &str) -> wa::MessageKey {
     wa::MessageKey {
         remote_jid: Some(chat.to_owned()),
         from_me: Some(target.from_me),
-        id: Some(target.id.clone()),
+        id: Some(target.id.to_string()),
         participant: target.sender.clone().filter(|_| !target.from_me && chat.ends_with("@g.us")),
     }
 }

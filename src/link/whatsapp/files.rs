@@ -16,6 +16,7 @@ use whatsapp_rust::http::HttpStatusError;
 
 use super::Link;
 use crate::link::file::{Asked, Place, Sink};
+use crate::link::hosts::ServerPath;
 
 /// Why a file did not go up or come down.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -54,7 +55,7 @@ impl Link {
         let stored = self.while_open(FileFailure::Unreachable, uploading).await?;
         Ok(Place {
             url: stored.url,
-            direct_path: stored.direct_path,
+            direct_path: path(&stored.direct_path)?,
             media_key: stored.media_key,
             sha256: stored.file_sha256,
             enc_sha256: stored.file_enc_sha256,
@@ -101,7 +102,7 @@ impl Link {
         };
         match self.client.media_reupload().request(&request).await {
             Ok(MediaRetryResult::Success { direct_path }) => {
-                Ok(Place { direct_path, url: String::new(), ..place.clone() })
+                Ok(Place { direct_path: path(&direct_path)?, url: String::new(), ..place.clone() })
             }
             Ok(MediaRetryResult::NotFound | MediaRetryResult::DecryptionError) => Err(FileFailure::Gone),
             Ok(MediaRetryResult::GeneralError) | Err(MediaReuploadError::Timeout) => {
@@ -123,6 +124,10 @@ impl Link {
             None => FileFailure::Broken(error.to_string()),
         }
     }
+}
+
+fn path(text: &str) -> Result<ServerPath, FileFailure> {
+    ServerPath::parse(text).map_err(|error| FileFailure::Broken(error.to_string()))
 }
 
 fn media_type(kind: Kind) -> MediaType {

@@ -45,10 +45,7 @@ use tracing::warn;
 use wacore::iq::devices::RemoveCompanionDeviceSpec;
 use wacore::iq::keepalive::KeepaliveSpec;
 use wacore::iq::mex_operations::{fetch_new_chat_message_capping_info as capping, fetch_reachout_timelock};
-use wacore::net::{
-    HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, Transport, TransportEvent,
-    TransportFactory, UploadBody,
-};
+use wacore::net::{HttpClient, Transport, TransportEvent, TransportFactory};
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, DevicePropsOverride};
 use wacore::types::events::EventHandler;
@@ -68,6 +65,7 @@ use super::acks::Acks;
 use super::dial::{Dial, Proxy};
 use super::fetch::Fetch;
 use super::health::{Health, NewChats, Timelock};
+use super::hosts::{Guarded, Hosts};
 use super::signals::Ear;
 use super::{Commit, Recall, SendFailure, Signal};
 
@@ -126,7 +124,7 @@ pub struct Link {
     probing: Arc<AtomicBool>,
     people: Arc<hearing::People>,
     groups: GroupLine,
-    http: Arc<dyn HttpClient>,
+    http: Guarded,
     tell: Arc<dyn Fn(Signal) + Send + Sync>,
     _hearing: RawNodeLease,
 }
@@ -145,7 +143,7 @@ impl Link {
         let acks = Acks::default();
         let unflushed = Arc::new(AtomicBool::new(false));
         let (standing, admission) = watch::channel(Standing::Unknown);
-        let (transport, http, pin, version) = match wiring.way {
+        let (transport, http, hosts, pin, version) = match wiring.way {
             Way::Live { url, proxy } => {
                 let real = url == wacore::net::WHATSAPP_WEB_WS_URL;
                 let http = Fetch::new(proxy.as_ref()).map_err(|e| OpenError::Way(e.into()))?;
@@ -154,20 +152,22 @@ impl Link {
                 (
                     Arc::new(dial) as Arc<dyn TransportFactory>,
                     Arc::new(http) as Arc<dyn HttpClient>,
+                    Hosts::of(&url),
                     None,
                     version,
                 )
             }
             Way::Sandbox { transport, http, static_key } => {
-                (transport, http, Some(static_key), Some(FIXED_VERSION))
+                (transport, http, Hosts::Sandbox, Some(static_key), Some(FIXED_VERSION))
             }
         };
+        let http = Guarded { http, hosts };
         let keys = wiring.keys;
         let backend: Arc<dyn Backend> = Arc::new(keys.clone());
         let builder = Bot::builder()
             .with_backend_arc(backend.clone())
             .with_transport_factory(AnyTransport(transport))
-            .with_http_client(AnyHttp(http.clone()))
+            .with_http_client(http.clone())
             .with_runtime(OrderedRuntime::default())
             .with_device_props(
                 DevicePropsOverride::new()
@@ -435,35 +435,5 @@ impl TransportFactory for AnyTransport {
         &self,
     ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
         self.0.create_transport().await
-    }
-}
-
-struct AnyHttp(Arc<dyn HttpClient>);
-
-#[async_trait]
-impl HttpClient for AnyHttp {
-    async fn execute(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
-        self.0.execute(request).await
-    }
-
-    fn supports_streaming(&self) -> bool {
-        self.0.supports_streaming()
-    }
-
-    fn execute_streaming(&self, request: HttpRequest) -> anyhow::Result<StreamingHttpResponse> {
-        self.0.execute_streaming(request)
-    }
-
-    fn supports_upload_streaming(&self) -> bool {
-        self.0.supports_upload_streaming()
-    }
-
-    fn execute_upload(
-        &self,
-        request: HttpRequest,
-        body: UploadBody,
-        content_length: u64,
-    ) -> anyhow::Result<HttpResponse> {
-        self.0.execute_upload(request, body, content_length)
     }
 }

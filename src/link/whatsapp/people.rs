@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tracing::debug;
-use wacore::net::HttpRequest;
+use wacore::net::{HttpClient as _, HttpRequest};
 use wacore::types::lid_pn::LearningSource;
 use wacore_binary::{Jid, JidExt as _};
 use wapid_core::clock::At;
