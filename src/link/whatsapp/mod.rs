@@ -333,26 +333,31 @@ impl Link {
     /// Flushes what the client holds and ends it. What of it still runs afterwards writes nothing, so the
     /// same session may be opened again, or its keys be forgotten.
     pub async fn close(&self) {
-        let Some(mut running) = self.running.lock().take() else { return };
+        let Some(running) = self.running.lock().take() else { return };
+        // However this ends, also in a panic or not at all: the keys are written to no more.
+        let _end = Ending(self);
         if *self.standing.borrow() == Standing::Unknown {
             // Whoever waits to be admitted would be waited for.
             self.turn_away();
         }
+        let mut running = Some(running);
         let polite = async {
             self.client.disconnect().await;
-            let _ = (&mut running).await;
+            if let Some(task) = &mut running {
+                let _ = task.await;
+            }
+            // A task that has ended is not waited for again.
+            running = None;
             self.save_device().await;
         };
         if tokio::time::timeout(CLOSE_TIMEOUT, polite).await.is_err() {
             warn!("A link did not close within {CLOSE_TIMEOUT:?} and was cut");
             self.client.signal_shutdown_sync();
-            let _ = tokio::time::timeout(CUT_TIMEOUT, &mut running).await;
-            running.abort();
+            if let Some(mut task) = running {
+                let _ = tokio::time::timeout(CUT_TIMEOUT, &mut task).await;
+                task.abort();
+            }
         }
-        self.groups.flush();
-        self.keys.end();
-        self.closed.cancel();
-        self.acks.lose_all();
     }
 
     /// What the client is asked for, and `lost` when the link is closed before: some of it never ends then,
@@ -378,13 +383,26 @@ impl Link {
     }
 }
 
+/// A link that ends: its keys, and whoever waits for something of it.
+struct Ending<'a>(&'a Link);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let Self(link) = self;
+        link.groups.flush();
+        link.keys.end();
+        link.closed.cancel();
+        link.acks.lose_all();
+    }
+}
+
 impl Drop for Link {
     /// Only after a panic is a link dropped open; then at least nothing of it goes on.
     fn drop(&mut self) {
         if let Some(running) = self.running.lock().take() {
             self.client.signal_shutdown_sync();
             running.abort();
-            self.keys.end();
+            drop(Ending(self));
         }
     }
 }
