@@ -58,3 +58,5 @@ pub mod signature;
 pub mod store;
 pub mod template;
 pub mod tenant;
+pub mod text;
+pub mod wa_id;

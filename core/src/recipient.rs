@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 
 use crate::phone::{Country, Phone, PhoneError};
 use crate::template::{FIELD_MAX, field_key};
+use crate::text::storable;
 
 /// The longest value of a field, in bytes.
 pub const VALUE_MAX: usize = 1_024;
@@ -285,7 +286,7 @@ fn fields_of<'a>(
     let mut places: HashMap<String, Cow<str>> = HashMap::new();
     let mut others = Vec::new();
     for (name, value) in fields {
-        let (name, value) = (storable(name), storable(value));
+        let (name, value) = (trimmed(name), trimmed(value));
         if value.is_empty() || name.is_empty() {
             continue;
         }
@@ -322,12 +323,10 @@ fn fields_of<'a>(
     Ok(kept)
 }
 
-/// Postgres has no NUL in text.
-fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') {
-        Cow::Owned(text.replace('\0', "").trim().to_owned())
-    } else {
-        Cow::Borrowed(text.trim())
+fn trimmed(text: &str) -> Cow<'_, str> {
+    match storable(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
 }
 

@@ -24,6 +24,7 @@ use wapid_core::content::{Content, Poll};
 use wapid_core::message::Status;
 use wapid_core::people::News;
 use wapid_core::session::{Account, End, Rest};
+use wapid_core::wa_id::WaId;
 
 mod acks;
 mod convert;
@@ -90,7 +91,7 @@ impl Signal {
 /// A message that arrived, in plain words.
 #[derive(Debug, Clone)]
 pub struct Arrived {
-    pub wa_id: String,
+    pub wa_id: WaId,
     pub chat: String,
     pub sender: String,
     /// The number of the other party, where WhatsApp or an earlier mapping names it.
@@ -111,7 +112,7 @@ pub type Commit =
     Arc<dyn Fn(Vec<Arrived>, Vec<News>) -> BoxFuture<'static, anyhow::Result<()>> + Send + Sync>;
 
 /// A poll that this number knows, by its WhatsApp message id: only with its secret can a vote be read.
-pub type Recall = Arc<dyn Fn(String) -> BoxFuture<'static, anyhow::Result<Option<Poll>>> + Send + Sync>;
+pub type Recall = Arc<dyn Fn(WaId) -> BoxFuture<'static, anyhow::Result<Option<Poll>>> + Send + Sync>;
 
 /// What WhatsApp's server said of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::id::{SessionKey, TenantId};
 use wapid_core::key::Mode;
@@ -12,8 +12,10 @@ use wapid_core::people::News;
 use wapid_core::store::ledger::{GroupNews, Owner};
 use wapid_core::store::{Store, StoreError};
 
-/// 12 s in all.
-const TRIES: u32 = 7;
+/// Between two tries, while the database is away: it doubles up to the second.
+const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+/// As many as wait while the database is away; what comes on top is dropped, and counted.
+const WAITING_MAX: usize = 100_000;
 /// As many as wait are written together.
 const AT_ONCE: usize = 256;
 /// How long a tenant's wish about presence is believed.
@@ -31,11 +33,11 @@ enum Piece {
 
 /// Hands in what is heard. Cheap to clone.
 #[derive(Clone)]
-pub struct Heard(mpsc::UnboundedSender<Entry>);
+pub struct Heard(mpsc::Sender<Entry>);
 
 impl Heard {
     pub fn start(store: Store) -> Self {
-        let (tx, mut queue) = mpsc::unbounded_channel();
+        let (tx, mut queue) = mpsc::channel(WAITING_MAX);
         tokio::spawn(async move {
             let mut desk = Desk { store, wishes: HashMap::new() };
             let mut waiting = Vec::new();
@@ -55,17 +57,23 @@ impl Heard {
     }
 
     pub fn note(&self, owner: &Owner, news: Vec<News>) {
-        let _ = self.0.send(Entry::Heard(owner.session.clone(), Piece::People(owner.clone(), news)));
+        self.put(owner.session.clone(), Piece::People(owner.clone(), news), "news of people");
     }
 
     pub fn note_group(&self, news: GroupNews) {
-        let _ = self.0.send(Entry::Heard(news.session.clone(), Piece::Group(news)));
+        self.put(news.session.clone(), Piece::Group(news), "news of a group");
+    }
+
+    fn put(&self, session: SessionKey, piece: Piece, what: &'static str) {
+        if self.0.try_send(Entry::Heard(session, piece)).is_err() {
+            dropped(what);
+        }
     }
 
     /// Returns once everything noted so far is written.
     pub async fn written(&self) {
         let (tx, done) = oneshot::channel();
-        let _ = self.0.send(Entry::Barrier(tx));
+        let _ = self.0.send(Entry::Barrier(tx)).await;
         let _ = done.await;
     }
 }
@@ -142,18 +150,28 @@ fn is_about_presence(news: &News) -> bool {
     matches!(news, News::Presence { .. } | News::Typing { .. })
 }
 
-/// A passing fault of the database is waited out; WhatsApp tells each thing once.
-pub(super) async fn until_written<F>(what: &str, mut write: impl FnMut() -> F)
+/// A fault of the database is waited out, however long it takes; WhatsApp tells each thing once. What the database
+/// will never take is left out, and counted.
+pub(super) async fn until_written<F>(what: &'static str, mut write: impl FnMut() -> F)
 where
     F: Future<Output = Result<(), StoreError>>,
 {
-    let mut pause = Duration::from_millis(100);
-    for _ in 0..TRIES {
+    let [mut pause, longest] = PAUSE;
+    loop {
         match write().await {
             Ok(()) | Err(StoreError::Closed) => return,
-            Err(error) => error!("What WhatsApp told, {what}, was not written and is tried again: {error}"),
+            Err(error) if error.is_about_the_data() => {
+                error!("What WhatsApp told, {what}, cannot be written and is left out: {error}");
+                return dropped(what);
+            }
+            Err(error) => warn!("What WhatsApp told, {what}, is not written yet: {error}"),
         }
         tokio::time::sleep(pause).await;
-        pause *= 2;
+        pause = longest.min(pause * 2);
     }
+}
+
+/// Counts what is lost of what WhatsApp told.
+pub(super) fn dropped(what: &'static str) {
+    metrics::counter!("wapid_news_dropped_total", "kind" => what).increment(1);
 }

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
 use wapid_core::clock::At;
+use wapid_core::content::{Body, Content, NOT_STORABLE, Words};
 use wapid_core::id::SessionKey;
 use wapid_core::message::Status;
 use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
-use wapid_core::store::Store;
-use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews};
+use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews, Received};
 use wapid_core::store::media::NewReceived;
+use wapid_core::store::{Store, StoreError};
 
 use super::Command;
-use super::heard::until_written;
+use super::heard::{dropped, until_written};
 use super::timers::Timers;
 use crate::link::{Arrived, Commit, Recall};
 
@@ -39,7 +41,7 @@ pub fn commit_into(
             let told: Vec<News> = rows.iter().filter_map(timer_of).chain(news.iter().cloned()).collect();
             let has_files =
                 rows.iter().any(|row| row.file.as_ref().is_some_and(|file| file.next_at.is_some()));
-            let received = store.receive(rows).await?;
+            let received = receive(&store, rows).await?;
             if !news.is_empty() {
                 store.hear(owner.clone(), news).await?;
             }
@@ -60,6 +62,44 @@ pub fn commit_into(
     })
 }
 
+/// Stores what arrived. A message that the store refuses as it is would come again for ever and hold up all that is
+/// behind it: so what is refused alone is kept as one of an unknown kind.
+async fn receive(store: &Store, rows: Vec<Inbound>) -> Result<Received, StoreError> {
+    let rows: Arc<[Inbound]> = rows.into();
+    match store.receive_shared(rows.clone()).await {
+        Err(problem) if problem.is_about_the_data() => {}
+        received => return received,
+    }
+    let mut all = Received::default();
+    for row in rows.iter() {
+        let alone = match store.receive(vec![row.clone()]).await {
+            Err(problem) if problem.is_about_the_data() => {
+                warn!(session.key = %row.owner.session, "A message could not be stored as it came; it is kept as one of an unknown kind");
+                metrics::counter!("wapid_messages_unreadable_total").increment(1);
+                store.receive(vec![unreadable(row)]).await
+            }
+            received => received,
+        };
+        let Received { new, answered } = match alone {
+            Err(problem) if problem.is_about_the_data() => {
+                error!(session.key = %row.owner.session, "A message cannot be stored at all, and is left out: {problem}");
+                continue;
+            }
+            received => received?,
+        };
+        all.new.extend(new);
+        all.answered |= answered;
+    }
+    Ok(all)
+}
+
+/// That there was a message, and nothing that its writer chose but its id.
+fn unreadable(row: &Inbound) -> Inbound {
+    let mut content = Content::from(Body::Unknown(Words::default()));
+    content.context.unreadable = Some(NOT_STORABLE.to_owned());
+    Inbound { content, sender_name: None, file: None, ..row.clone() }
+}
+
 /// A message that disappears tells its chat's timer. The store reads it off the message.
 fn timer_of(row: &Inbound) -> Option<News> {
     let seconds = row.content.context.expires_in?;
@@ -71,7 +111,7 @@ fn timer_of(row: &Inbound) -> Option<News> {
 pub fn recall_from(store: Store, session: SessionKey) -> Recall {
     Arc::new(move |wa_id| {
         let (store, session) = (store.clone(), session.clone());
-        async move { Ok(store.poll(&session, &wa_id).await?) }.boxed()
+        async move { Ok(store.poll(&session, wa_id.as_str()).await?) }.boxed()
     })
 }
 
@@ -122,7 +162,10 @@ fn row_of(
 
 /// Writes receipts apart from the session's task, in order, as many as have queued at a time.
 #[derive(Clone)]
-pub struct Receipts(mpsc::UnboundedSender<Entry>);
+pub struct Receipts(mpsc::Sender<Entry>);
+
+/// As many as wait while the database is away: of one that is full, some 20 MB.
+const WAITING_MAX: usize = 100_000;
 
 enum Entry {
     News(ReceiptNews),
@@ -131,7 +174,7 @@ enum Entry {
 
 impl Receipts {
     pub fn start(store: Store) -> Self {
-        let (tx, mut rx) = mpsc::unbounded_channel();
+        let (tx, mut rx) = mpsc::channel(WAITING_MAX);
         tokio::spawn(async move {
             let mut entries = Vec::new();
             while rx.recv_many(&mut entries, 256).await > 0 {
@@ -158,13 +201,16 @@ impl Receipts {
     /// The client has told WhatsApp already (0.7.0 has no gate for receipts), so a crash before this
     /// commit leaves the status where it was.
     pub fn note(&self, owner: &Owner, wa_ids: Vec<String>, status: Status, at: At) {
-        let _ = self.0.send(Entry::News(ReceiptNews { owner: owner.clone(), wa_ids, status, at }));
+        let news = ReceiptNews { owner: owner.clone(), wa_ids, status, at };
+        if self.0.try_send(Entry::News(news)).is_err() {
+            dropped("a receipt");
+        }
     }
 
     /// Returns once everything noted so far is written.
     pub async fn written(&self) {
         let (tx, done) = oneshot::channel();
-        let _ = self.0.send(Entry::Barrier(tx));
+        let _ = self.0.send(Entry::Barrier(tx)).await;
         let _ = done.await;
     }
 }

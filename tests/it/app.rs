@@ -124,6 +124,18 @@ pub fn settings(dir: &std::path::Path, database_url: &str) -> Config {
 }
 
 impl TestApp {
+    /// Does something to the database that no caller could.
+    pub async fn execute(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.database.url.starts_with("postgres") {
+            let pool = sqlx::PgPool::connect(&self.database.url).await.expect("the database opens");
+            sqlx::raw_sql(sql).execute(&pool).await.expect("the statement is right");
+        } else {
+            let pool = sqlx::SqlitePool::connect(&self.database.url).await.expect("the database opens");
+            sqlx::raw_sql(sql).execute(&pool).await.expect("the statement is right");
+        }
+    }
+
     pub async fn new() -> Self {
         Self::on(Engine::Sqlite).await
     }

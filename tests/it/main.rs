@@ -43,3 +43,4 @@ mod routes;
 mod sending;
 mod strictness;
 mod trust;
+mod unreadable;

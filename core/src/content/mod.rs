@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::MediaId;
 use crate::media::Kind as MediaKind;
+use crate::wa_id::WaId;
 
 mod card;
 mod shown;
@@ -148,7 +149,7 @@ pub struct Cards {
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     #[serde(rename = "targetId")]
-    pub id: String,
+    pub id: WaId,
     /// Did this number write it?
     #[serde(rename = "targetFromMe", default)]
     pub from_me: bool,
@@ -229,7 +230,13 @@ pub struct Context {
     /// It was longer than anything that WhatsApp's own apps send, and what is here is its beginning.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Why nothing else of it is here: a word for programs, such as [`NOT_STORABLE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
+
+/// The store refused a message as it came.
+pub const NOT_STORABLE: &str = "not_storable";
 
 /// What is shown below a text of the page that it leads to. We store the wish, and make the rest when the text
 /// leaves: what a page says is read then, not when the message was asked for. What arrives has it made.
@@ -508,7 +515,11 @@ mod tests {
     use super::*;
 
     fn target() -> Target {
-        Target { id: "3EB0AA".into(), from_me: false, sender: Some("5511900000002@s.whatsapp.net".into()) }
+        Target {
+            id: WaId::parse("3EB0AA").unwrap(),
+            from_me: false,
+            sender: Some("5511900000002@s.whatsapp.net".into()),
+        }
     }
 
     fn every_body() -> Vec<Body> {
@@ -573,6 +584,7 @@ mod tests {
                 expires_in: Some(86_400),
                 preview: Some(Preview::Of(page())),
                 truncated: true,
+                unreadable: Some(NOT_STORABLE.into()),
             };
             let wish = Context { preview: Some(Preview::Wanted), ..Context::default() };
             for context in [context, wish, Context::default()] {

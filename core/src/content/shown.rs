@@ -44,7 +44,7 @@ pub fn shown(content: &Content) -> Map<String, Value> {
         put("targetId", target.id.as_str().into());
         put("targetFromMe", target.from_me.into());
     }
-    let Context { quoted, mentions, mentioned_me, forwarded, expires_in, preview, truncated } =
+    let Context { quoted, mentions, mentioned_me, forwarded, expires_in, preview, truncated, unreadable } =
         &content.context;
     if let Some(quoted) = quoted {
         let mut shown = json!({
@@ -73,6 +73,9 @@ pub fn shown(content: &Content) -> Map<String, Value> {
     }
     if *truncated {
         put("truncated", true.into());
+    }
+    if let Some(why) = unreadable {
+        put("unreadable", why.as_str().into());
     }
     // A wish shows nothing: whether it came true is seen on the phone.
     if let Some(Preview::Of(page)) = preview {

@@ -94,6 +94,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Is it about what was to be stored, so that trying again comes to the same?
+    pub fn is_about_the_data(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.is_about_the_data(),
+            Self::Unreadable(_) => true,
+            Self::Database(sqlx::Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+                    // 22 a value that is none, 23 a constraint, 54 a limit of the database.
+                    return ["22", "23", "54"].iter().any(|class| code.starts_with(class));
+                }
+                // SQLite's too big, constraint, mismatch.
+                code.parse().is_ok_and(|code: u32| [18, 19, 20].contains(&(code & 0xff)))
+            }
+            Self::Database(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Is there no room left on the database's disk?
     pub fn is_full(&self) -> bool {
         match self {

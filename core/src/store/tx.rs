@@ -8,6 +8,7 @@
 //! NULLs, which join nothing and which inserts leave out, so that a handful of texts serves every
 //! size and stays in the engines' statement caches.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr, SqlStr, Sqlite, Transac
 
 use super::Db;
 use crate::clock::At;
+use crate::text::storable;
 
 /// The most rows in one statement: with 20 columns 2,560 parameters, far below both engines' limits
 /// (32,766 and 65,535), and small enough for the statement caches.
@@ -44,6 +46,14 @@ impl Value {
     }
 }
 
+/// Whatever a stranger wrote and no one cleaned: it is stored without NUL, and never refused for it.
+fn owned(text: String) -> String {
+    match storable(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(clean) => clean,
+    }
+}
+
 macro_rules! value_from {
     ($($type:ty => |$it:ident| $value:expr;)*) => {$(
         impl From<$type> for Value {
@@ -54,10 +64,10 @@ macro_rules! value_from {
     )*};
 }
 value_from! {
-    &str => |it| Self::Text(Some(it.to_owned()));
-    String => |it| Self::Text(Some(it));
-    Option<String> => |it| Self::Text(it);
-    Option<&str> => |it| Self::Text(it.map(str::to_owned));
+    &str => |it| Self::Text(Some(storable(it).into_owned()));
+    String => |it| Self::Text(Some(owned(it)));
+    Option<String> => |it| Self::Text(it.map(owned));
+    Option<&str> => |it| Self::Text(it.map(|it| storable(it).into_owned()));
     i64 => |it| Self::Int(Some(it));
     Option<i64> => |it| Self::Int(it);
     At => |it| Self::Int(Some(it.0));

@@ -27,11 +27,11 @@ both!(
 );
 
 fn ours(wa_id: &str) -> Target {
-    Target { id: wa_id.into(), from_me: true, sender: None }
+    Target { id: wa_id.parse().unwrap(), from_me: true, sender: None }
 }
 
 fn hers(wa_id: &str) -> Target {
-    Target { id: wa_id.into(), from_me: false, sender: Some("987@lid".into()) }
+    Target { id: wa_id.parse().unwrap(), from_me: false, sender: Some("987@lid".into()) }
 }
 
 fn edit(target: Target, words: &str) -> Content {

@@ -126,7 +126,7 @@ async fn an_erased_message_gets_no_words_by_a_later_edit(db: TestDb) {
     shop.store.receive(vec![inbound(&shop.owner, "A")]).await.unwrap();
     let row = shop.live().message_named(&MessageName::parse("A").unwrap(), None).await.unwrap().unwrap();
     shop.live().erase(&row.key).await.unwrap();
-    let target = Target { id: "A".into(), from_me: false, sender: None };
+    let target = Target { id: "A".parse().unwrap(), from_me: false, sender: None };
     let edit = Body::Edit(Edit { target, words: Words::plain("again"), of: None });
     shop.store.receive(vec![Inbound { content: edit.into(), ..inbound(&shop.owner, "E") }]).await.unwrap();
     assert_eq!(shop.live().message(&row.key).await.unwrap().unwrap().body, "");

@@ -257,7 +257,7 @@ pub fn idempotent(owner: &Owner, key: &str, fingerprint: u8) -> Intent {
 pub fn inbound(owner: &Owner, wa_id: &str) -> Inbound {
     Inbound {
         owner: owner.clone(),
-        wa_id: wa_id.into(),
+        wa_id: wa_id.parse().unwrap(),
         chat: "987@lid".into(),
         sender: "987@lid".into(),
         phone: Some(phone()),

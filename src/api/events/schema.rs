@@ -219,6 +219,8 @@ pub struct ReceivedEvent {
     expires_in: Option<u32>,
     /// It was longer than 65,536 characters, and its end is not here
     truncated: Option<bool>,
+    /// Why nothing else of it is here: `not_storable`
+    unreadable: Option<String>,
     link_preview: Option<LinkPreviewShown>,
     /// What it said was erased on somebody's request, and only the fact is left
     erased: Option<bool>,
@@ -254,6 +256,8 @@ pub struct MessageDetails {
     expires_in: Option<u32>,
     /// It was longer than 65,536 characters, and its end is not here
     truncated: Option<bool>,
+    /// Why nothing else of it is here: `not_storable`
+    unreadable: Option<String>,
     link_preview: Option<LinkPreviewShown>,
 }
 
@@ -295,6 +299,8 @@ pub struct ChangeEvent {
     mentions: Option<Vec<String>>,
     mentioned_me: Option<bool>,
     truncated: Option<bool>,
+    /// Why nothing else of it is here: `not_storable`
+    unreadable: Option<String>,
     /// What it said was erased on somebody's request, and only the fact is left
     erased: Option<bool>,
 }
@@ -425,6 +431,8 @@ pub struct MessageEvent {
     forwarded_times: Option<u32>,
     expires_in: Option<u32>,
     truncated: Option<bool>,
+    /// Why nothing else of it is here: `not_storable`
+    unreadable: Option<String>,
     link_preview: Option<LinkPreviewShown>,
     /// Of a bulk job's
     job_id: Option<String>,

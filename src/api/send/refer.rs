@@ -14,6 +14,7 @@ use wapid_core::people::{Who, is_person};
 use wapid_core::phone::{Country, Recipient};
 use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
+use wapid_core::wa_id::WaId;
 
 use crate::api::Api;
 use crate::api::caller::OwnSession;
@@ -87,10 +88,11 @@ impl Named {
         Recipient::parse(&self.row.chat, None).map_err(|_| ApiError::no_message())
     }
 
-    fn target(&self) -> Target {
+    fn target(&self) -> Result<Target, ApiError> {
         let from_me = self.row.direction == Direction::Out;
         let sender = (!from_me).then(|| self.row.sender.clone());
-        Target { id: self.row.wa_id.clone(), from_me, sender }
+        let id = WaId::parse(&self.row.wa_id).map_err(|_| ApiError::no_message())?;
+        Ok(Target { id, from_me, sender })
     }
 
     fn is_over(&self) -> bool {
@@ -116,7 +118,7 @@ impl Named {
         if !emoji.is_empty() && !is_one_emoji(&emoji) {
             return Err(ApiError::bad("INVALID_REQUEST", "emoji: exactly one emoji, such as 👍 or 5️⃣"));
         }
-        Ok(Body::Reaction(Reaction { target: self.target(), emoji }))
+        Ok(Body::Reaction(Reaction { target: self.target()?, emoji }))
     }
 
     /// `words` are checked as those of a text.
@@ -145,7 +147,7 @@ impl Named {
             media: medium.media.clone(),
             file_name: medium.file_name.clone(),
         });
-        Ok(Body::Edit(Edit { target: self.target(), words, of }))
+        Ok(Body::Edit(Edit { target: self.target()?, words, of }))
     }
 
     pub fn delete(&self, now: At) -> Result<Body, ApiError> {
@@ -163,7 +165,7 @@ impl Named {
                 "messageId: WhatsApp lets a message be taken back for two and a half days",
             ));
         }
-        Ok(Body::Delete(Delete { target: self.target(), by_admin }))
+        Ok(Body::Delete(Delete { target: self.target()?, by_admin }))
     }
 
     pub fn forward(&self) -> Result<Content, ApiError> {

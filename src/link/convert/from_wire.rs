@@ -10,6 +10,8 @@ use wapid_core::content::{
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::Kind;
+use wapid_core::text::storable;
+use wapid_core::wa_id::WaId;
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message as part;
 
@@ -130,12 +132,13 @@ fn change(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
 
 /// WhatsApp names a message as its writer sees it, who is not always we.
 fn target(key: &wa::MessageKey, own: &Own<'_>) -> Option<Target> {
-    let id = key.id.clone().filter(|id| !id.is_empty() && id.len() <= NAME_MAX)?;
+    // What is no id names no message.
+    let id = WaId::parse(key.id.as_deref()?).ok()?;
     let by_writer = key.from_me.unwrap_or(false);
     let sender = if by_writer {
         (!own.from_me).then(|| own.sender.to_owned())
     } else {
-        key.participant.clone().filter(|jid| !jid.is_empty())
+        named(key.participant.as_deref())
     };
     let from_me = match &sender {
         Some(sender) => is_ours(sender, own),
@@ -221,12 +224,12 @@ fn beginning(text: &str) -> &str {
     text.char_indices().nth(TEXT_MAX).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Postgres has no NUL in text.
 fn clipped(text: &str, max: usize) -> String {
-    text[..text.floor_char_boundary(max)].replace('\0', "")
+    storable(&text[..text.floor_char_boundary(max)]).into_owned()
 }
 
-fn named(text: Option<&str>) -> Option<String> {
+/// A name, as much of it as is kept; none where nothing is left.
+pub fn named(text: Option<&str>) -> Option<String> {
     text.map(|text| clipped(text, NAME_MAX)).filter(|text| !text.is_empty())
 }
 
@@ -397,13 +400,13 @@ fn context_info(message: &wa::Message) -> Option<&wa::ContextInfo> {
 }
 
 fn context(info: &wa::ContextInfo) -> Context {
-    let quoted = info.stanza_id.as_ref().filter(|id| !id.is_empty() && id.len() <= NAME_MAX);
+    let quoted = info.stanza_id.as_deref().and_then(|id| WaId::parse(id).ok());
     Context {
         quoted: quoted.map(|id| {
             let shown = info.quoted_message.as_option().map(|quoted| quoted.get_base_message());
             let shown = shown.and_then(|quoted| said(quoted, None, false)).map(|heard| heard.content);
             Quoted {
-                id: id.clone(),
+                id: id.to_string(),
                 sender: named(info.participant.as_deref()),
                 kind: shown.as_ref().map_or("unknown", Content::kind).to_owned(),
                 text: shown.map(|content| content.body.text()).unwrap_or_default(),

@@ -3,7 +3,7 @@
 mod from_wire;
 mod to_wire;
 
-pub use from_wire::{Heard, Own, SealedVote, from_wire, timer};
+pub use from_wire::{Heard, Own, SealedVote, from_wire, named, timer};
 pub use to_wire::to_wire;
 
 #[cfg(test)]

@@ -230,8 +230,8 @@ fn a_message_without_its_file_is_refused() {
 
 #[test]
 fn what_changes_a_message_names_it_as_the_reader_sees_it() {
-    let ours = Target { id: "3EB0AA".into(), from_me: true, sender: None };
-    let hers = Target { id: "3EB0BB".into(), from_me: false, sender: None };
+    let ours = Target { id: "3EB0AA".parse().unwrap(), from_me: true, sender: None };
+    let hers = Target { id: "3EB0BB".parse().unwrap(), from_me: false, sender: None };
     // What we send, read by our own other device.
     let echo = |content: &Content| {
         let own = Own { users: &[SHOP.to_owned()], from_me: true, sender: "5511900000001@s.whatsapp.net" };
@@ -262,7 +262,60 @@ fn what_changes_a_message_names_it_as_the_reader_sees_it() {
         reaction.target
     };
     assert!(theirs(false).from_me);
-    assert_eq!(theirs(true), Target { id: "3EB0CC".into(), from_me: false, sender: Some(ANA.into()) });
+    assert_eq!(
+        theirs(true),
+        Target { id: "3EB0CC".parse().unwrap(), from_me: false, sender: Some(ANA.into()) }
+    );
+}
+
+#[test]
+fn what_names_no_message_changes_none() {
+    for id in ["", " ", "A\0B", "A\nB", &"x".repeat(129), &"x".repeat(1 << 20)] {
+        let key = || wa::MessageKey { id: Some(id.into()), from_me: Some(true), ..Default::default() };
+        let reaction = wacore::proto_helpers::build_reaction_message(key(), "❤", 0);
+        let changes = |kind| wa::Message {
+            protocol_message: MessageField::some(wa::message::ProtocolMessage {
+                key: MessageField::some(key()),
+                r#type: Some(kind),
+                edited_message: MessageField::some(wa::Message {
+                    conversation: Some("new".into()),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let own = Own { users: &[SHOP.to_owned()], from_me: false, sender: ANA };
+        use wa::message::protocol_message::Type;
+        for message in [reaction, changes(Type::REVOKE), changes(Type::MESSAGE_EDIT)] {
+            assert_eq!(from_wire(&message, &own), None, "{id:?}");
+        }
+        // What answers it is a message all the same.
+        let answer = wa::Message {
+            extended_text_message: MessageField::some(wa::message::ExtendedTextMessage {
+                text: Some("yes".into()),
+                context_info: MessageField::some(wa::ContextInfo {
+                    stanza_id: Some(id.into()),
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        assert_eq!(heard(&answer).content, Content::text("yes"), "{id:?}");
+    }
+}
+
+#[test]
+fn a_file_whose_path_leads_elsewhere_has_no_place() {
+    for path in
+        ["@evil.example/x", ".evil.example/x", "//evil.example/x", "https://evil.example/x", "/a\0b", ""]
+    {
+        let mut message = wire(&Content::from(Body::Image(medium("look"))), Some(&file(Kind::Image)));
+        message.image_message.as_option_mut().expect("a picture").direct_path = Some(path.into());
+        let heard = heard(&message);
+        assert_eq!((heard.content.body.text().as_str(), heard.file), ("look", None), "{path:?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use wacore_binary::Jid;
 use wapid_core::clock::At;
 use wapid_core::people::{Call, ChatChange, News, Presence, Typing, Who};
 use wapid_core::phone::Phone;
+use wapid_core::text::storable;
 use whatsapp_rust::{Client, RawNodeLease};
 
 use super::catch_up::CatchUp;
@@ -245,8 +246,8 @@ async fn news_of(client: &Client, people: &People, event: &Event) -> Vec<News> {
         }
         Event::ContactUpdate(update) => Some(News::Saved {
             who: who_of(client, &update.jid).await,
-            full_name: storable(update.action.full_name.as_deref()),
-            first_name: storable(update.action.first_name.as_deref()),
+            full_name: name_of(update.action.full_name.as_deref()),
+            first_name: name_of(update.action.first_name.as_deref()),
         }),
         Event::ArchiveUpdate(update) => {
             let is_archived = update.action.archived.unwrap_or_default();
@@ -327,8 +328,7 @@ async fn call_of(client: &Client, call: &IncomingCall) -> Option<Call> {
     })
 }
 
-/// Postgres has no NUL in text.
-fn storable(name: Option<&str>) -> Option<String> {
-    let name = name?.replace('\0', "");
-    (!name.trim().is_empty()).then_some(name)
+fn name_of(text: Option<&str>) -> Option<String> {
+    let name = storable(text?);
+    (!name.trim().is_empty()).then(|| name.into_owned())
 }

@@ -13,6 +13,7 @@ use wacore_binary::{Jid, JidExt as _};
 use wapid_core::content::{Body, Context, Poll};
 use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
+use wapid_core::wa_id::WaId;
 use whatsapp_rust::{Client, InboundDurabilityHook};
 
 use crate::link::convert::{self, Heard, Own, SealedVote};
@@ -109,7 +110,7 @@ impl Hook {
             };
             let votes = match (poll, creator) {
                 (Some(poll), Some(creator)) => {
-                    opened(client, &sealed, &poll, &vote.target.id, &creator, &sender).await
+                    opened(client, &sealed, &poll, vote.target.id.as_str(), &creator, &sender).await
                 }
                 // A poll from before this number was linked: nobody here can read its votes.
                 _ => None,
@@ -124,12 +125,12 @@ impl Hook {
         }
         let Names { phone, lid } = names(client, message).await;
         Ok(Arrival::Message(Box::new(Arrived {
-            wa_id: info.id.clone(),
+            wa_id: WaId::of_arrived(&info.id),
             chat: source.chat.to_non_ad().to_string(),
             sender: source.sender.to_non_ad().to_string(),
             phone,
             lid,
-            sender_name: (!info.push_name.is_empty()).then(|| info.push_name.clone()),
+            sender_name: convert::named(Some(&info.push_name)),
             from_me: source.is_from_me,
             is_group: source.is_group,
             content,

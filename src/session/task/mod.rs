@@ -554,7 +554,12 @@ impl Task {
     async fn recover(&mut self) {
         crash::point("session.recovers");
         self.recovery_owed = false;
-        self.sessions.0.receipts.written().await;
+        // While the database is away this task still has to hear that it should stop.
+        if tokio::time::timeout(HEARD_PATIENCE, self.sessions.0.receipts.written()).await.is_err() {
+            self.recovery_owed = true;
+            self.outbox.reconnected();
+            return;
+        }
         match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
                 let mut waiting = self.outbox.take_waiting();

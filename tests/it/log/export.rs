@@ -1,7 +1,6 @@
 //! The whole log as a file: complete, safe to open, recognisably cut off, and never whole in memory.
 
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 
 use crate::app::{Caller, TestApp};
 use crate::on_both_engines;
@@ -75,8 +74,7 @@ async fn grow(app: &TestApp, copies: i64) {
         format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {copies})")
     };
     let body = "x".repeat(1_000);
-    execute(
-        app,
+    app.execute(
         &format!(
             "{numbers} INSERT INTO messages (tenant_id, mode, key, session_key, session_id, direction, origin,
                 wa_id, chat, sender, kind, body, status, rank, pending, created_at)
@@ -87,17 +85,6 @@ async fn grow(app: &TestApp, copies: i64) {
         ),
     )
     .await;
-}
-
-async fn execute(app: &TestApp, sql: &str) {
-    let sql = AssertSqlSafe(sql.to_owned());
-    if app.database.url.starts_with("postgres") {
-        let pool = sqlx::PgPool::connect(&app.database.url).await.expect("the database opens");
-        sqlx::query(sql).execute(&pool).await.expect("the statement is right");
-    } else {
-        let pool = sqlx::SqlitePool::connect(&app.database.url).await.expect("the database opens");
-        sqlx::query(sql).execute(&pool).await.expect("the statement is right");
-    }
 }
 
 fn rss_mib() -> u64 {

@@ -47,7 +47,7 @@ async fn waiting(app: &TestApp, shop: &Tenant) -> (TenantStore, MediaId) {
         Medium { words: Words::default(), media: id.clone(), file_name: None, view_once: false, gif: false };
     let message = Inbound {
         owner,
-        wa_id: "3EB0AA".into(),
+        wa_id: "3EB0AA".parse().unwrap(),
         chat: "5511900000002@s.whatsapp.net".into(),
         sender: "5511900000002@s.whatsapp.net".into(),
         phone: None,

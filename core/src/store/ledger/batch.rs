@@ -3,6 +3,8 @@
 //! Those who wait together asked at the same time, so any order between them is a true one. This one
 //! lets a message exist before its result and its receipts.
 
+use std::sync::Arc;
+
 use ulid::Ulid;
 
 use super::events::Events;
@@ -25,7 +27,7 @@ pub(super) enum Op {
     Accept(Box<Intent>),
     Settle(Settlement),
     Receipt(ReceiptNews),
-    Receive(Vec<Inbound>),
+    Receive(Arc<[Inbound]>),
     Groups(GroupNews),
     Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),

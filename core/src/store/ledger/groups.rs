@@ -51,10 +51,9 @@ pub(super) async fn write(
             }
         }
     }
-    let rows = latest.into_iter().map(|((session, jid), name)| {
-        // Postgres has no NUL in text.
-        values![session, jid, name.subject.replace('\0', ""), name.at]
-    });
+    let rows = latest
+        .into_iter()
+        .map(|((session, jid), name)| values![session, jid, name.subject.as_str(), name.at]);
     tx.run_many(&mut bench.texts, NOTE, rows.collect()).await?;
 
     let told: Vec<(&SessionKey, &NewEvent)> = members!(ops, Groups)

@@ -42,6 +42,7 @@ use crate::message::Status;
 use crate::nack::Nack;
 use crate::people::News;
 use crate::phone::{Phone, Recipient};
+use crate::wa_id::WaId;
 
 mod accept;
 mod batch;
@@ -178,7 +179,7 @@ pub struct ReceiptNews {
 #[derive(Debug, Clone)]
 pub struct Inbound {
     pub owner: Owner,
-    pub wa_id: String,
+    pub wa_id: WaId,
     /// JID of the chat.
     pub chat: String,
     /// JID of who wrote it.
@@ -350,6 +351,11 @@ impl Store {
     /// returns. What arrives for a session that is gone is not stored. Who says a word to stop is on the
     /// list of opt-outs from here on.
     pub async fn receive(&self, inbound: Vec<Inbound>) -> Result<Received> {
+        self.receive_shared(inbound.into()).await
+    }
+
+    /// The same, for a caller who keeps what arrived until it is stored.
+    pub async fn receive_shared(&self, inbound: Arc<[Inbound]>) -> Result<Received> {
         match self.ledger.hand_in(Op::Receive(inbound)).await? {
             Done::Receive(new) => Ok(new),
             other => unreachable!("what arrived is answered as that, not with {other:?}"),

@@ -68,7 +68,7 @@ pub(super) async fn write(
     let mut keys: Vec<(usize, Vec<Option<MessageKey>>)> = Vec::new();
     for (place, all) in members!(ops, Receive) {
         let mut own = Vec::with_capacity(all.len());
-        for inbound in all {
+        for inbound in all.iter() {
             if !owners.contains_key(&inbound.owner) {
                 own.push(None);
                 continue;
@@ -217,9 +217,9 @@ fn row(
         sender,
         inbound.phone.as_ref().map(Phone::digits),
         inbound.lid.as_deref(),
-        inbound.sender_name.as_deref().map(storable),
+        inbound.sender_name.as_deref(),
         content.kind(),
-        storable(&content.body.text()),
+        content.body.text(),
         status.as_str(),
         status.rank(),
         created_at,
@@ -229,11 +229,6 @@ fn row(
         content.file().map(|(_, media)| media.as_str()),
         subject,
     ])
-}
-
-/// Postgres has no NUL in text, and a message that cannot be stored would come back for ever.
-fn storable(text: &str) -> String {
-    text.replace('\0', "")
 }
 
 /// What is known of the files that came along; they are fetched later.
@@ -246,7 +241,7 @@ async fn keep_files(
     let rows = fresh.filter_map(|inbound| {
         let of = OfMessage {
             session: inbound.owner.session.clone(),
-            wa_id: inbound.wa_id.clone(),
+            wa_id: inbound.wa_id.to_string(),
             chat: inbound.chat.clone(),
             sender: inbound.sender.clone(),
             from_me: inbound.from_me,
@@ -275,9 +270,9 @@ fn event(
         "from": from,
         "phone": phone,
         "lid": inbound.lid,
-        "senderName": inbound.sender_name.as_deref().map(storable),
+        "senderName": inbound.sender_name,
         "type": inbound.content.kind(),
-        "body": storable(&inbound.content.body.text()),
+        "body": inbound.content.body.text(),
         "isGroup": inbound.is_group,
         "hasMedia": inbound.content.file().is_some(),
         "timestamp": inbound.sent_at.seconds(),

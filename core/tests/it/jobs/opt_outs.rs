@@ -158,10 +158,14 @@ async fn only_a_persons_whole_text_is_a_word(db: TestDb) {
     let stop = says(&shop, "A", "stop");
     let words = vec![
         says(&shop, "B", "please stop by at noon"),
-        Inbound { from_me: true, wa_id: "C".into(), ..stop.clone() },
-        Inbound { is_group: true, wa_id: "D".into(), ..stop.clone() },
-        Inbound { content: Body::Unknown(Words::plain("stop")).into(), wa_id: "E".into(), ..stop.clone() },
-        Inbound { phone: None, wa_id: "F".into(), ..stop.clone() },
+        Inbound { from_me: true, wa_id: "C".parse().unwrap(), ..stop.clone() },
+        Inbound { is_group: true, wa_id: "D".parse().unwrap(), ..stop.clone() },
+        Inbound {
+            content: Body::Unknown(Words::plain("stop")).into(),
+            wa_id: "E".parse().unwrap(),
+            ..stop.clone()
+        },
+        Inbound { phone: None, wa_id: "F".parse().unwrap(), ..stop.clone() },
     ];
     shop.store.receive(words).await.unwrap();
     assert!(shop.live().opt_outs(None, 9).await.unwrap().is_empty());
