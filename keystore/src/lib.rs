@@ -96,6 +96,8 @@ struct Shared {
 pub struct Keystore {
     shared: Arc<Shared>,
     session: SessionKey,
+    /// Of the lease under which it writes.
+    epoch: Option<i64>,
     has_ended: Arc<RwLock<bool>>,
 }
 
@@ -112,6 +114,8 @@ pub enum Fault {
     Closed,
     #[error("keystore: the link that writes here was closed")]
     Ended,
+    #[error("keystore: another process runs this session by now")]
+    Superseded,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -130,7 +134,7 @@ impl From<Fault> for wacore::store::error::StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Database(_) => Self::Database(Box::new(fault)),
-            Fault::Closed | Fault::Ended => Self::Connection(Box::new(fault)),
+            Fault::Closed | Fault::Ended | Fault::Superseded => Self::Connection(Box::new(fault)),
             Fault::Sealed(_) | Fault::Unreadable(_) => Self::Serialization(Box::new(fault)),
         }
     }
@@ -144,13 +148,20 @@ impl Keystores {
     }
 
     pub fn of(&self, session: SessionKey) -> Keystore {
-        Keystore { shared: Arc::clone(&self.shared), session, has_ended: Arc::default() }
+        Keystore { shared: Arc::clone(&self.shared), session, epoch: None, has_ended: Arc::default() }
     }
 }
 
 impl Keystore {
     pub fn session(&self) -> &SessionKey {
         &self.session
+    }
+
+    /// Writes from here on only while no later lease on the session has begun than that of `epoch`: a process that
+    /// was frozen while another took over does not put its older keys over that one's.
+    #[must_use]
+    pub fn under(self, epoch: i64) -> Self {
+        Self { epoch: Some(epoch), ..self }
     }
 
     /// Refuses from here on what is written through this handle and its clones. What was handed in before
@@ -191,7 +202,7 @@ impl Keystore {
     }
 
     async fn commit(&self, statements: Vec<Statement>) -> Result<u64, Fault> {
-        self.shared.writer.commit(&self.session, &self.has_ended, statements).await
+        self.shared.writer.commit((&self.session, self.epoch), &self.has_ended, statements).await
     }
 
     fn db(&self) -> &Db {

@@ -10,10 +10,12 @@
 //! Postgres has [`POSTGRES_LANES`], since there a lane mostly waits for round trips. Lanes cannot
 //! deadlock: no two of them write the same session.
 
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
+use sqlx::AssertSqlSafe;
 use tokio::sync::{mpsc, oneshot};
 use wapid_core::id::SessionKey;
 use wapid_core::store::Db;
@@ -26,6 +28,9 @@ const POSTGRES_LANES: usize = 4;
 const MOST_ORDERS: usize = 256;
 
 struct Order {
+    session: SessionKey,
+    /// Of the lease under which it was given; `None` where there is none.
+    epoch: Option<i64>,
     statements: Vec<Statement>,
     done: oneshot::Sender<Result<u64, Fault>>,
 }
@@ -55,7 +60,7 @@ impl Writer {
     /// Commits the statements together and says how many rows they touched.
     pub(crate) async fn commit(
         &self,
-        session: &SessionKey,
+        (session, epoch): (&SessionKey, Option<i64>),
         has_ended: &RwLock<bool>,
         statements: Vec<Statement>,
     ) -> Result<u64, Fault> {
@@ -73,7 +78,7 @@ impl Writer {
             if *has_ended {
                 return Err(Fault::Ended);
             }
-            place.send(Order { statements, done });
+            place.send(Order { session: session.clone(), epoch, statements, done });
         }
         answer.await.map_err(|_| Fault::Closed)?
     }
@@ -86,14 +91,16 @@ async fn run(db: Db, mut orders: mpsc::Receiver<Order>) {
         match outcome {
             Ok(counts) => {
                 for (order, count) in batch.drain(..).zip(counts) {
-                    let _ = order.done.send(Ok(count));
+                    let _ = order.done.send(count.ok_or(Fault::Superseded));
                 }
             }
             // The database refused a statement. Tried alone, each order answers for itself.
             Err(sqlx::Error::Database(_)) if batch.len() > 1 => {
                 for order in batch.drain(..) {
                     let outcome = apply(&db, std::slice::from_ref(&order)).await;
-                    let _ = order.done.send(outcome.map(|counts| counts[0]).map_err(Fault::from));
+                    let count =
+                        outcome.map_err(Fault::from).and_then(|counts| counts[0].ok_or(Fault::Superseded));
+                    let _ = order.done.send(count);
                 }
             }
             Err(error) => {
@@ -106,16 +113,41 @@ async fn run(db: Db, mut orders: mpsc::Receiver<Order>) {
     }
 }
 
-async fn apply(db: &Db, orders: &[Order]) -> sqlx::Result<Vec<u64>> {
+/// The latest lease of each of the sessions that an array in JSON names.
+const EPOCHS: &str = "SELECT name, epoch FROM leases WHERE name IN";
+
+/// How many rows each order touched; `None` of one that was refused, since a later lease has begun.
+///
+/// A process that freezes between the look at the leases and the commit comes back to a transaction that Postgres has
+/// ended (`idle_in_transaction_session_timeout`, which is shorter than a lease).
+async fn apply(db: &Db, orders: &[Order]) -> sqlx::Result<Vec<Option<u64>>> {
+    let fenced: BTreeSet<&str> =
+        orders.iter().filter(|order| order.epoch.is_some()).map(|order| order.session.as_str()).collect();
+    let names = serde_json::to_string(&fenced).expect("texts are JSON");
+    let epochs_of = match db {
+        Db::Sqlite { .. } => format!("{EPOCHS} (SELECT value FROM json_each($1))"),
+        Db::Postgres(_) => format!("{EPOCHS} (SELECT json_array_elements_text($1::json))"),
+    };
     Ok(wapid_core::write!(db, |tx| {
+        let mut epochs: HashMap<String, i64> = HashMap::new();
+        if !fenced.is_empty() {
+            let query = sqlx::query_as(AssertSqlSafe(epochs_of.as_str())).bind(&names);
+            let found: Vec<(String, i64)> = query.fetch_all(&mut *tx).await?;
+            epochs.extend(found);
+        }
         let mut counts = Vec::with_capacity(orders.len());
         for order in orders {
+            let latest = epochs.get(order.session.as_str());
+            if order.epoch.zip(latest).is_some_and(|(own, latest)| own < *latest) {
+                counts.push(None);
+                continue;
+            }
             let mut count = 0;
             for statement in &order.statements {
                 let query = bound!(sqlx::query(statement.sql()), statement.values());
                 count += query.execute(&mut *tx).await?.rows_affected();
             }
-            counts.push(count);
+            counts.push(Some(count));
         }
         counts
     }))

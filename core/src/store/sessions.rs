@@ -186,6 +186,14 @@ const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
 
 const BEGIN_REMOVAL: &str = "UPDATE sessions SET removing = TRUE, wanted = FALSE WHERE key = $1";
 
+/// Has a later lease on the session begun than that of this epoch?
+pub(super) async fn is_superseded(tx: &mut Tx<'_>, key: &SessionKey, epoch: Option<i64>) -> Result<bool> {
+    const LATER: &str = "SELECT epoch FROM leases WHERE name = $1 AND epoch > $2";
+    let Some(epoch) = epoch else { return Ok(false) };
+    let later: Vec<(i64,)> = tx.rows(LATER, values![key.as_str(), epoch]).await?;
+    Ok(!later.is_empty())
+}
+
 /// What the ledger does for [`Store::save_session`].
 pub(super) async fn save(tx: &mut Tx<'_>, key: &SessionKey, saved: Option<&Saved>, now: At) -> Result<()> {
     let Some(saved) = saved else { return Ok(()) };

@@ -30,7 +30,7 @@ async fn churn(shops: &[Shop], owners: &[Owner], rounds: usize) {
                     .settle(wapid_core::store::ledger::Settlement { owner: owner.clone(), ..settlement }),
                 shop.receipt(&wa_id, Status::Delivered),
                 shop.store.receive(vec![inbound(&owner, &format!("IN{i}"))]),
-                shop.store.save_session(&owner.session, None, Some(ready(&shop))),
+                shop.store.save_session(&owner.session, None, None, Some(ready(&shop))),
             );
             settled.unwrap();
             saved.unwrap();
@@ -120,12 +120,15 @@ async fn an_event_says_what_the_contract_says(db: TestDb) {
 async fn a_saved_session_and_its_event_are_one(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let saved = Saved { wanted: false, account: None, ended: None };
-    shop.store.save_session(&shop.owner.session, Some(saved.clone()), Some(ready(&shop))).await.unwrap();
+    shop.store
+        .save_session(&shop.owner.session, None, Some(saved.clone()), Some(ready(&shop)))
+        .await
+        .unwrap();
     assert!(!shop.live().session(&shop.owner.session_id).await.unwrap().unwrap().wanted);
     assert_eq!(shop.events().await, ["session.ready"]);
     // A session that goes says so, once, and stays gone.
     shop.store.remove_session(&shop.owner.session).await.unwrap();
-    shop.store.save_session(&shop.owner.session, Some(saved), Some(ready(&shop))).await.unwrap();
+    shop.store.save_session(&shop.owner.session, None, Some(saved), Some(ready(&shop))).await.unwrap();
     assert_eq!(shop.live().session(&shop.owner.session_id).await.unwrap(), None);
     assert_eq!(shop.events().await, ["session.ready", "session.disconnected"]);
 }

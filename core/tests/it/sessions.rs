@@ -108,7 +108,7 @@ async fn an_account_remembers_when_it_was_linked(db: TestDb) {
     let key = &shop.owner.session;
     let save = async |account: Option<Account>, ended: Option<End>| {
         let saved = Saved { wanted: ended.is_none(), account, ended };
-        shop.store.save_session(key, Some(saved), None).await.unwrap();
+        shop.store.save_session(key, None, Some(saved), None).await.unwrap();
         shop.store.session_by_key(key).await.unwrap().unwrap()
     };
     let linked_at = db.clock.now();

@@ -346,8 +346,10 @@ impl Task {
             let now = self.sessions.now();
             let before = self.state.status();
             let (state, effects) =
-                std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input, now);
+                std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input.clone(), now);
             self.state = state;
+            // What somebody wishes counts whoever runs the session; what a link tells does only while it is ours.
+            let epoch = (!matches!(input, Input::Start | Input::Stop)).then_some(self.epoch);
             let save = effects.contains(&Effect::Save);
             let announce = effects.contains(&Effect::Announce);
             for effect in &effects {
@@ -360,7 +362,7 @@ impl Task {
                 }
             }
             if save || announce {
-                self.write_down(save, announce).await;
+                self.write_down(epoch, save, announce).await;
             }
             self.show();
             if effects.contains(&Effect::Open)
@@ -386,7 +388,7 @@ impl Task {
         });
     }
 
-    async fn write_down(&mut self, save: bool, announce: bool) {
+    async fn write_down(&mut self, epoch: Option<i64>, save: bool, announce: bool) {
         let saved = save.then(|| Saved {
             wanted: self.state.is_running(),
             account: self.state.account().cloned(),
@@ -400,12 +402,17 @@ impl Task {
             _ => None,
         };
         let event = announce.then(|| event_of(&self.row, &self.state, expected, self.sessions.now()));
-        if let Err(error) = self.sessions.store().save_session(&self.row.key, saved.clone(), event).await {
-            error!(session.key = %self.row.key, "A session's state was not written: {error}");
-        } else if let Some(saved) = saved {
-            self.row.wanted = saved.wanted;
-            self.row.account = saved.account;
-            self.row.ended = saved.ended;
+        match self.sessions.store().save_session(&self.row.key, epoch, saved.clone(), event).await {
+            Err(error) => error!(session.key = %self.row.key, "A session's state was not written: {error}"),
+            // The renewal of leases finds out as well, and closes the link.
+            Ok(false) => warn!(session.key = %self.row.key, "Another process runs this session by now"),
+            Ok(true) => {
+                if let Some(saved) = saved {
+                    self.row.wanted = saved.wanted;
+                    self.row.account = saved.account;
+                    self.row.ended = saved.ended;
+                }
+            }
         }
     }
 
@@ -448,7 +455,7 @@ impl Task {
             let _ = signals.send((link_no, signal));
         };
         let wiring = Wiring {
-            keys: parts.keystores.of(self.row.key.clone()),
+            keys: parts.keystores.of(self.row.key.clone()).under(self.epoch),
             way,
             hides: self.hides.clone(),
             device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),

@@ -168,7 +168,8 @@ impl Task {
     }
 
     async fn forget(&self) {
-        if let Err(error) = self.sessions.0.parts.keystores.of(self.row.key.clone()).forget().await {
+        let keys = self.sessions.0.parts.keystores.of(self.row.key.clone()).under(self.epoch);
+        if let Err(error) = keys.forget().await {
             error!(session.key = %self.row.key, "A session's keys were not forgotten: {error}");
         }
     }

@@ -29,7 +29,7 @@ pub(super) enum Op {
     Receipt(ReceiptNews),
     Receive(Arc<[Inbound]>),
     Groups(GroupNews),
-    Save { key: SessionKey, saved: Option<Saved>, event: Option<NewEvent> },
+    Save { key: SessionKey, epoch: Option<i64>, saved: Option<Saved>, event: Option<NewEvent> },
     Dismiss(Dismissal),
     ChangeJob(ChangeJob),
     Retry(Retry),
@@ -100,10 +100,14 @@ impl Ids {
 pub(super) async fn write(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, ops: &[Op]) -> Result<Vec<Done>> {
     let mut done: Vec<Done> = ops.iter().map(|_| Done::Written).collect();
     let mut events = Events::default();
-    for op in ops {
-        if let Op::Save { key, saved, event } = op {
-            sessions::save(tx, key, saved.as_ref(), now).await?;
-            events.extend(event.as_ref().map(|event| (key.clone(), event.clone())));
+    for (place, op) in ops.iter().enumerate() {
+        if let Op::Save { key, epoch, saved, event } = op {
+            let is_ours = !sessions::is_superseded(tx, key, *epoch).await?;
+            if is_ours {
+                sessions::save(tx, key, saved.as_ref(), now).await?;
+                events.extend(event.as_ref().map(|event| (key.clone(), event.clone())));
+            }
+            done[place] = Done::Changed(Some(is_ours));
         }
         if let Op::Remove { key, event } = op {
             steer::fail(tx, key, now, &mut events).await?;

@@ -445,13 +445,21 @@ impl Store {
 
     /// Writes what changed of a session and the event that says so, in one transaction. Either may be
     /// missing. A session that is gone stays gone.
+    ///
+    /// `epoch` is that of the lease under which something happened; `None` is what somebody wishes, whoever runs
+    /// the session. `false`, and nothing written, where a later lease has begun: a process that was frozen does not
+    /// speak for a session that another one runs by now.
     pub async fn save_session(
         &self,
         key: &SessionKey,
+        epoch: Option<i64>,
         saved: Option<Saved>,
         event: Option<NewEvent>,
-    ) -> Result<()> {
-        self.ledger.hand_in(Op::Save { key: key.clone(), saved, event }).await.map(drop)
+    ) -> Result<bool> {
+        match self.ledger.hand_in(Op::Save { key: key.clone(), epoch, saved, event }).await? {
+            Done::Changed(Some(is_written)) => Ok(is_written),
+            other => unreachable!("a saved session is answered as that, not with {other:?}"),
+        }
     }
 
     /// The session's messages with intent but no result, oldest first, now claimed by `epoch`.
