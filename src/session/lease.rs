@@ -1,6 +1,7 @@
 //! Keeping the leases on the sessions this process runs, and looking after those it does not.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -13,6 +14,8 @@ use super::{Command, Handle, Sessions, task};
 
 /// Renews at a third of a lease's life, so that two renewals may fail before it ends.
 const RENEWALS: u32 = 3;
+/// How long one renewal waits for the database.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn renew(sessions: Sessions) {
     let mut closing = sessions.0.closing.subscribe();
@@ -24,20 +27,30 @@ pub(super) async fn renew(sessions: Sessions) {
             () = rounds.next() => {}
             _ = closing.wait_for(|closing| *closing) => return,
         }
-        match renew_once(&sessions).await {
-            Ok(()) => renewed_at = clock.now(),
-            Err(error) => {
-                warn!("Leases were not renewed: {error}");
+        // A lease lasts from before the question, however long the answer takes.
+        let asked_at = clock.now();
+        let renewed = tokio::time::timeout(RENEWAL_PATIENCE, renew_once(&sessions)).await;
+        match renewed {
+            Ok(Ok(())) => renewed_at = asked_at,
+            failed => {
+                match failed {
+                    Ok(Err(error)) => warn!("Leases were not renewed: {error}"),
+                    _ => warn!("Leases were not renewed: the database does not answer"),
+                }
                 if clock.now().since(renewed_at) >= LEASE_MS {
                     // Another process may have taken them by now, and two must not use the same keys.
                     close_all(&sessions);
                 }
             }
         }
-        if round % RENEWALS == 0
-            && let Err(error) = sweep(&sessions).await
-        {
-            warn!("Sessions of other processes could not be read: {error}");
+        if round % RENEWALS == 0 {
+            match tokio::time::timeout(RENEWAL_PATIENCE, sweep(&sessions)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!("Sessions of other processes could not be read: {error}"),
+                Err(_) => {
+                    warn!("Sessions of other processes could not be read: the database does not answer")
+                }
+            }
         }
     }
 }

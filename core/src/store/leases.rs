@@ -3,54 +3,68 @@
 //! A lease has an owner, an end and an epoch that grows with every claim, so that a process that
 //! slept through its lease finds its late writes refused. A released lease keeps its epoch.
 
-use super::tx::values;
-use super::{Result, Store};
+use sqlx::AssertSqlSafe;
+
+use super::tx::{Row, Value, values};
+use super::{Db, Result, Store};
+use crate::clock::Clock;
 
 /// How long a lease lives without renewal.
 pub const LEASE_MS: i64 = 15_000;
 
-const CLAIM: &str = "INSERT INTO leases (name, owner, until, epoch) VALUES ($1, $2, $3, 1)
+/// `{now}` is [`Store::lease_time`]'s, with `$1` for a time of the test's.
+const CLAIM: &str = "INSERT INTO leases (name, owner, until, epoch) VALUES ($2, $3, {now} + $4, 1)
      ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until, epoch = leases.epoch + 1
-     WHERE leases.until <= $4 OR leases.owner = excluded.owner
+     WHERE leases.until <= {now} OR leases.owner = excluded.owner
      RETURNING epoch";
 
+const OWNER: &str = "SELECT owner FROM leases WHERE name = $2 AND until > {now}";
+
 /// One that ran out but that nobody took is still ours: its epoch is unchanged.
-const RENEW: &str = "UPDATE leases SET until = $2 WHERE owner = $1 AND until > 0 RETURNING name";
+const RENEW: &str = "UPDATE leases SET until = {now} + $3 WHERE owner = $2 AND until > 0 RETURNING name";
 
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = $1 AND owner = $2";
 
 impl Store {
+    /// A statement about leases, and the time that is its `$1`. Processes on several machines share leases, whose
+    /// clocks may differ by more than a lease lasts: so the time is the database's own. SQLite serves one process.
+    fn lease_time(&self, statement: &str) -> (String, Value) {
+        let ours = || Value::from(self.clock.now());
+        match (&self.db, &self.clock) {
+            (Db::Sqlite { .. }, _) => (statement.replace("{now}", "$1"), ours()),
+            (Db::Postgres(_), clock) => {
+                let now = "COALESCE($1, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT)";
+                let set = (!matches!(clock, Clock::System)).then(|| self.clock.now());
+                (statement.replace("{now}", now), Value::from(set))
+            }
+        }
+    }
+
+    async fn of_leases<R: Row>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<R>> {
+        let (statement, now) = self.lease_time(statement);
+        let mut tx = self.db.begin().await?;
+        let rows = tx.rows(AssertSqlSafe(statement), [vec![now], values].concat()).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
     /// Takes the lease on a session or an endpoint: its epoch, or `None` while another owner holds it. An owner
     /// that comes back (same data folder, after a crash) takes its own lease again at once, under a
     /// new epoch.
     pub async fn claim(&self, name: impl AsRef<str>, owner: &str) -> Result<Option<i64>> {
-        let now = self.clock.now();
-        Ok(crate::write!(&self.db, |tx| {
-            sqlx::query_scalar(CLAIM)
-                .bind(name.as_ref())
-                .bind(owner)
-                .bind(now.plus_ms(LEASE_MS))
-                .bind(now)
-                .fetch_optional(&mut *tx)
-                .await?
-        }))
+        let claimed: Vec<(i64,)> = self.of_leases(CLAIM, values![name.as_ref(), owner, LEASE_MS]).await?;
+        Ok(claimed.first().map(|(epoch,)| *epoch))
     }
 
     /// Who holds it now.
     pub async fn lease_owner(&self, name: impl AsRef<str>) -> Result<Option<String>> {
-        const OWNER: &str = "SELECT owner FROM leases WHERE name = $1 AND until > $2";
-        let now = self.clock.now();
-        Ok(crate::read!(&self.db, |pool| {
-            sqlx::query_scalar(OWNER).bind(name.as_ref()).bind(now).fetch_optional(pool).await
-        })?)
+        Ok(self.of_leases::<(String,)>(OWNER, values![name.as_ref()]).await?.pop().map(|(owner,)| owner))
     }
 
     /// Extends every lease of `owner`; answers the names of those still held.
     pub async fn renew_leases(&self, owner: &str) -> Result<Vec<String>> {
-        let until = self.clock.now().plus_ms(LEASE_MS);
-        Ok(crate::write!(&self.db, |tx| {
-            sqlx::query_scalar(RENEW).bind(owner).bind(until).fetch_all(&mut *tx).await?
-        }))
+        let held: Vec<(String,)> = self.of_leases(RENEW, values![owner, LEASE_MS]).await?;
+        Ok(held.into_iter().map(|(name,)| name).collect())
     }
 
     pub async fn release(&self, name: impl AsRef<str>, owner: &str) -> Result<()> {
