@@ -7,6 +7,9 @@
 //! | file | what |
 //! |---|---|
 //! | `written` | a text without the debris of lists, links and address books: digits, and how they are meant |
+//! | `link` | the number that a link of WhatsApp's names |
+//! | `decimals` | a number without what a spreadsheet has made of it |
+//! | `second` | what is no part of the number: a second one, and an extension |
 //! | `reading` | the number that the digits mean |
 //! | `plan` | what the world's numbering plans say: the one place that names the library |
 //! | `spellings` | lines that have several numbers, because their country was renumbered |
@@ -35,11 +38,14 @@
 //! Whether somebody has the number, WhatsApp alone knows.
 
 mod country;
+mod decimals;
 mod error;
+mod link;
 mod number;
 mod plan;
 mod reading;
 mod recipient;
+mod second;
 mod spellings;
 #[cfg(test)]
 mod tests;

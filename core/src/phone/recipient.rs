@@ -1,6 +1,6 @@
 //! Whom a message is for.
 
-use super::{Country, Phone, PhoneError, written};
+use super::{Country, Phone, PhoneError, link, written};
 
 /// Whom a message is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,7 +20,7 @@ impl Recipient {
     /// Says what is wrong with `to`.
     pub fn parse(to: &str, home: Option<Country>) -> Result<Self, PhoneError> {
         let tidy = written::tidy(to);
-        let Some((user, server)) = tidy.split_once('@').filter(|_| !written::is_link(&tidy)) else {
+        let Some((user, server)) = tidy.split_once('@').filter(|_| !link::is_link(&tidy)) else {
             return Phone::parse(to, home).map(Self::Person);
         };
         let plain = |s: &str| !s.is_empty() && s.len() <= 20 && s.bytes().all(|b| b.is_ascii_digit());

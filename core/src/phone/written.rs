@@ -5,18 +5,11 @@
 
 use std::borrow::Cow;
 
+use super::decimals::{is_rounded, whole};
+use super::link::{in_link, is_link};
+use super::second::{has_extension, has_several};
 use super::{PhoneError, plan};
 
-/// Fewer digits are no number, but a part of one or something else.
-const NUMBER_MIN: usize = 7;
-/// The digits before a point that make what follows it decimals.
-const DECIMALS_MIN: usize = 4;
-/// So many digits before a point are a whole number, and all that follows it are decimals.
-const WHOLE_MIN: usize = 10;
-/// The digits of the longest area.
-const AREA_MAX: usize = 5;
-/// So few digits behind a slash are the other ending of a second number: `98765 43210/11`.
-const ENDING_MAX: usize = 2;
 /// What stands around a number in quotes, formulas and lists.
 const AROUND: [char; 14] = ['\'', '"', '`', '´', '’', '‘', '‛', 'ʼ', '′', '“', '”', '„', '«', '»'];
 /// What people write before a number. Letters that are none of these are no part of one.
@@ -46,9 +39,6 @@ const LABELS: [&str; 24] = [
     "whatsapp",
     "sms",
 ];
-/// And before its extension.
-const EXTENSIONS: [&str; 12] =
-    ["x", "ext", "extn", "extension", "ramal", "anexo", "int", "interno", "poste", "dw", "доб", "#"];
 
 /// How the digits are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +112,6 @@ fn plain(c: char) -> Option<char> {
     }
 }
 
-/// Whether a text is a link, whose parts are not read as a JID's.
-pub(super) fn is_link(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    lower.contains("://") || lower.contains("wa.me/") || lower.contains("whatsapp.com/")
-}
-
 impl Written {
     /// Reads a tidy text.
     ///
@@ -176,44 +160,6 @@ impl Written {
             (None, false) => Self { form: Form::Bare, digits, without_zero },
         })
     }
-}
-
-/// `9.19877E+11`
-fn is_rounded(text: &str) -> bool {
-    let numeric = |part: &str| {
-        part.chars().any(|c| c.is_ascii_digit())
-            && part.chars().all(|c| c.is_ascii_digit() || "+-., ".contains(c))
-    };
-    text.split_once(['e', 'E']).is_some_and(|(number, power)| numeric(number) && numeric(power))
-}
-
-/// The number in `https://wa.me/919876543210?text=hi` or `https://api.whatsapp.com/send?phone=919876543210`.
-fn in_link(text: &str) -> Result<String, PhoneError> {
-    let lower = text.to_ascii_lowercase();
-    let link = lower.split_once("://").map_or(lower.as_str(), |(scheme, rest)| {
-        if scheme == "whatsapp" { text_after(&lower, "whatsapp://") } else { rest }
-    });
-    let link = link.strip_prefix("www.").unwrap_or(link);
-    let number = if let Some(path) = link.strip_prefix("wa.me/") {
-        path.split(['?', '#', '/']).next()
-    } else {
-        let (page, query) = link.split_once('?').unwrap_or((link, ""));
-        let hosts = ["api.whatsapp.com/send", "web.whatsapp.com/send", "whatsapp.com/send", "send"];
-        let names_phone = hosts.contains(&page.trim_end_matches('/'));
-        let query = query.split('#').next().unwrap_or_default();
-        query.split('&').find_map(|pair| pair.strip_prefix("phone=")).filter(|_| names_phone)
-    };
-    let number = number.unwrap_or_default().replace("%2b", "+").replace("%20", " ");
-    // In a query a plus is a space as well.
-    let number = number.trim().trim_start_matches('+');
-    match scan(number) {
-        Ok((false, digits)) if digits.len() >= NUMBER_MIN => Ok(digits),
-        _ => Err(PhoneError::NoNumberInLink),
-    }
-}
-
-fn text_after<'a>(text: &'a str, before: &str) -> &'a str {
-    text.strip_prefix(before).unwrap_or(text)
 }
 
 /// Without `tel:`, `p:`, `Mobile: ` and the parameters of such a link.
@@ -265,107 +211,6 @@ fn without_placeholder(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// Without the decimals and the commas that a program has put into a whole number: `919876543210.0`,
-/// `919,876,543,210.00`.
-fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
-    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
-    let is_plain = |part: &str| {
-        let part = part.strip_prefix('+').unwrap_or(part);
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
-    };
-    let ungrouped = |part: &str, comma: char| {
-        let signless = part.strip_prefix('+').unwrap_or(part);
-        let mut groups = signless.split(comma);
-        let first = groups.next().unwrap_or_default();
-        let rest: Vec<&str> = groups.collect();
-        let grouped = (1..=3).contains(&first.len())
-            && rest.len() >= 2
-            && rest.iter().all(|group| matches!(group.len(), 2 | 3))
-            && rest.last().is_some_and(|group| group.len() == 3)
-            && rest.iter().chain([&first]).all(|group| group.bytes().all(|b| b.is_ascii_digit()));
-        grouped.then(|| part.replace(comma, ""))
-    };
-    for (point, comma) in [('.', ','), (',', '.')] {
-        let Some((number, fraction)) = text.rsplit_once(point) else { continue };
-        let is_fraction = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
-        // `98765.00000` are two groups of a number; `312893.0` is one of Andorra's six digits.
-        let least = if fraction.len() <= 2 { DECIMALS_MIN } else { NUMBER_MIN };
-        if !is_fraction || digits(number) < least {
-            continue;
-        }
-        // Behind a comma, nothing but decimals; behind a dot, only where no other dot or dash parts the number.
-        if !(is_plain(number) || ungrouped(number, comma).is_some() || point == ',') {
-            // Where other signs part the number already, nobody knows whether the 0 belongs to it.
-            let is_odd = fraction.len() == 1 || (fraction == "00" && !number.contains('.'));
-            if is_odd {
-                return Err(PhoneError::Decimals);
-            }
-            continue;
-        }
-        let is_whole = fraction.bytes().all(|b| b == b'0');
-        // `2684641.000` is a number in two groups, or seven digits with decimals.
-        if is_whole && fraction.len() > 2 && digits(number) < WHOLE_MIN {
-            return Err(PhoneError::Decimals);
-        }
-        if is_whole {
-            return Ok(Cow::Owned(ungrouped(number, comma).unwrap_or_else(|| number.to_owned())));
-        }
-        if is_plain(number) && point == '.' && (digits(number) >= WHOLE_MIN || fraction.len() <= 2) {
-            return Err(PhoneError::Decimals);
-        }
-    }
-    Ok(ungrouped(text, ',').map_or(Cow::Borrowed(text), Cow::Owned))
-}
-
-fn digits_in(text: &str) -> usize {
-    text.bytes().filter(u8::is_ascii_digit).count()
-}
-
-/// Two numbers in a cell.
-fn has_several(text: &str) -> bool {
-    let numbers =
-        |parts: &mut dyn Iterator<Item = &str>| parts.filter(|part| digits_in(part) >= NUMBER_MIN).count();
-    if numbers(&mut text.split([',', ';', ':', '|', '&', '\n', '\r', '\t'])) > 1
-        || numbers(&mut text.split(|c: char| c.is_alphabetic())) > 1
-        || numbers(&mut text.split(|c: char| !c.is_ascii_digit())) > 1
-    {
-        return true;
-    }
-    // A second plus.
-    if text.split_once(|c: char| c.is_ascii_digit()).is_some_and(|(_, rest)| rest.contains('+')) {
-        return true;
-    }
-    // A slash parts an area from a number, as in Germany, and a number from another or from its other ending.
-    text.char_indices().filter(|(_, c)| *c == '/').any(|(place, _)| {
-        let before: String = text[..place].chars().filter(char::is_ascii_digit).collect();
-        let is_international = text.trim_start_matches('(').starts_with('+') || before.starts_with("00");
-        let national = if is_international {
-            let before = before.trim_start_matches('0');
-            before.len() - plan::code_of(before).map_or(0, str::len)
-        } else {
-            before.len()
-        };
-        // Areas have up to five digits, and their 0.
-        let area_max = if !is_international && before.starts_with('0') { AREA_MAX + 1 } else { AREA_MAX };
-        national > area_max || (national > 0 && digits_in(&text[place..]) <= ENDING_MAX)
-    })
-}
-
-/// `x123`, `ext. 5`, `,5` behind a number.
-fn has_extension(text: &str) -> bool {
-    let Some(place) = text.find(|c: char| c.is_alphabetic() || matches!(c, '#' | ',' | ';' | ':')) else {
-        return false;
-    };
-    if digits_in(&text[..place]) < NUMBER_MIN - 1 {
-        return false;
-    }
-    let behind = text[place..].trim_matches(|c: char| c.is_whitespace() || ",;:.".contains(c));
-    let word = behind.find(|c: char| !c.is_alphabetic() && c != '#').unwrap_or(behind.len());
-    let (word, number) = behind.split_at(word);
-    let is_number = digits_in(number) > 0 && !number.contains(char::is_alphabetic);
-    is_number && (word.is_empty() || EXTENSIONS.contains(&word.to_lowercase().as_str()))
-}
-
 /// `+44 (0)7911 123456` without its `(0)`.
 fn zero_for_callers_within(text: &str) -> Option<String> {
     let (code, number) = text.split_once("(0)")?;
@@ -375,7 +220,7 @@ fn zero_for_callers_within(text: &str) -> Option<String> {
 }
 
 /// Whether a plus stands before the digits, and the digits.
-fn scan(text: &str) -> Result<(bool, String), PhoneError> {
+pub(super) fn scan(text: &str) -> Result<(bool, String), PhoneError> {
     let mut digits = String::with_capacity(text.len());
     let mut plus = false;
     for c in text.chars() {

@@ -1,0 +1,62 @@
+//! What else stands in a text beside one number: a second number, and an extension.
+
+use super::plan;
+
+/// Fewer digits are no number, but a part of one or something else.
+pub(super) const NUMBER_MIN: usize = 7;
+/// The digits of the longest area.
+const AREA_MAX: usize = 5;
+/// So few digits behind a slash are the other ending of a second number: `98765 43210/11`.
+const ENDING_MAX: usize = 2;
+/// What people write before an extension.
+const EXTENSIONS: [&str; 12] =
+    ["x", "ext", "extn", "extension", "ramal", "anexo", "int", "interno", "poste", "dw", "доб", "#"];
+
+pub(super) fn digits_in(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
+}
+
+/// Two numbers in a cell.
+pub(super) fn has_several(text: &str) -> bool {
+    let numbers =
+        |parts: &mut dyn Iterator<Item = &str>| parts.filter(|part| digits_in(part) >= NUMBER_MIN).count();
+    if numbers(&mut text.split([',', ';', ':', '|', '&', '\n', '\r', '\t'])) > 1
+        || numbers(&mut text.split(|c: char| c.is_alphabetic())) > 1
+        || numbers(&mut text.split(|c: char| !c.is_ascii_digit())) > 1
+    {
+        return true;
+    }
+    // A second plus.
+    if text.split_once(|c: char| c.is_ascii_digit()).is_some_and(|(_, rest)| rest.contains('+')) {
+        return true;
+    }
+    // A slash parts an area from a number, as in Germany, and a number from another or from its other ending.
+    text.char_indices().filter(|(_, c)| *c == '/').any(|(place, _)| {
+        let before: String = text[..place].chars().filter(char::is_ascii_digit).collect();
+        let is_international = text.trim_start_matches('(').starts_with('+') || before.starts_with("00");
+        let national = if is_international {
+            let before = before.trim_start_matches('0');
+            before.len() - plan::code_of(before).map_or(0, str::len)
+        } else {
+            before.len()
+        };
+        // Areas have up to five digits, and their 0.
+        let area_max = if !is_international && before.starts_with('0') { AREA_MAX + 1 } else { AREA_MAX };
+        national > area_max || (national > 0 && digits_in(&text[place..]) <= ENDING_MAX)
+    })
+}
+
+/// `x123`, `ext. 5`, `,5` behind a number.
+pub(super) fn has_extension(text: &str) -> bool {
+    let Some(place) = text.find(|c: char| c.is_alphabetic() || matches!(c, '#' | ',' | ';' | ':')) else {
+        return false;
+    };
+    if digits_in(&text[..place]) < NUMBER_MIN - 1 {
+        return false;
+    }
+    let behind = text[place..].trim_matches(|c: char| c.is_whitespace() || ",;:.".contains(c));
+    let word = behind.find(|c: char| !c.is_alphabetic() && c != '#').unwrap_or(behind.len());
+    let (word, number) = behind.split_at(word);
+    let is_number = digits_in(number) > 0 && !number.contains(char::is_alphabetic);
+    is_number && (word.is_empty() || EXTENSIONS.contains(&word.to_lowercase().as_str()))
+}
