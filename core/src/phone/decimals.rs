@@ -9,19 +9,47 @@ use super::second::{NUMBER_MIN, digits_in};
 const DECIMALS_MIN: usize = 4;
 /// So many digits before a point are a whole number, and all that follows it are decimals.
 const WHOLE_MIN: usize = 10;
+/// The digits of a power of ten, and of what stands before the point there.
+const POWER_MAX: usize = 3;
 
-/// `9.19877E+11`
+/// `9.19877E+11`, and no `5511-90000-0001 e 5511-90000-0002`, where the letter is a word.
 pub(super) fn is_rounded(text: &str) -> bool {
-    let numeric = |part: &str| {
-        part.chars().any(|c| c.is_ascii_digit())
-            && part.chars().all(|c| c.is_ascii_digit() || "+-., ".contains(c))
-    };
-    text.split_once(['e', 'E']).is_some_and(|(number, power)| numeric(number) && numeric(power))
+    let Some((number, power)) = text.split_once(['e', 'E']) else { return false };
+    let number = number.trim().trim_start_matches(['+', '-']);
+    let (before, fraction) = number.split_once(['.', ',']).unwrap_or((number, ""));
+    let power = power.trim().trim_start_matches(['+', '-']).trim_start();
+    let is_of_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    (1..=POWER_MAX).contains(&before.len())
+        && (1..=POWER_MAX).contains(&power.len())
+        && [before, fraction, power].into_iter().all(is_of_digits)
+}
+
+/// What is left when nothing more is to be taken off, because a number may have been through two programs:
+/// `919876543210.0,0`.
+pub(super) fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
+    let mut text = unwrapped(text);
+    loop {
+        let cut = whole_once(&text)?;
+        let cut = cut.trim_matches(|c: char| c.is_whitespace() || matches!(c, '.' | ','));
+        if cut.len() == text.len() {
+            return Ok(text);
+        }
+        text = Cow::Owned(cut.to_owned());
+    }
+}
+
+/// `(919876543210.0)` without the brackets around all of it.
+fn unwrapped(text: &str) -> Cow<'_, str> {
+    let inside = [('(', ')'), ('[', ']')]
+        .iter()
+        .find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close))
+        .filter(|inside| !inside.contains(['(', ')', '[', ']']));
+    Cow::Borrowed(inside.unwrap_or(text).trim())
 }
 
 /// Without the decimals and the commas that a program has put into a whole number: `919876543210.0`,
 /// `919,876,543,210.00`.
-pub(super) fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
+fn whole_once(text: &str) -> Result<Cow<'_, str>, PhoneError> {
     let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
     let is_plain = |part: &str| {
         let part = part.strip_prefix('+').unwrap_or(part);
@@ -41,6 +69,10 @@ pub(super) fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
     };
     for (point, comma) in [('.', ','), (',', '.')] {
         let Some((number, fraction)) = text.rsplit_once(point) else { continue };
+        let (number, fraction) = (number.trim_end(), fraction.trim_start());
+        if number.contains(char::is_alphabetic) {
+            continue;
+        }
         let is_fraction = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
         // `98765.00000` are two groups of a number; `312893.0` is one of Andorra's six digits.
         let least = if fraction.len() <= 2 { DECIMALS_MIN } else { NUMBER_MIN };
@@ -51,7 +83,8 @@ pub(super) fn whole(text: &str) -> Result<Cow<'_, str>, PhoneError> {
         if !(is_plain(number) || ungrouped(number, comma).is_some() || point == ',') {
             // Where other signs part the number already, nobody knows whether the 0 belongs to it.
             let is_odd = fraction.len() == 1 || (fraction == "00" && !number.contains('.'));
-            if is_odd {
+            // And decimals that stand before decimals are none of the number either.
+            if is_odd || whole_once(number)?.len() != number.len() {
                 return Err(PhoneError::Decimals);
             }
             continue;

@@ -13,6 +13,8 @@ pub enum PhoneError {
     Decimals,
     #[error("this is more than one phone number; write one alone")]
     Several,
+    #[error("digits stand beside this number that may be no part of it; write the number alone")]
+    DigitsBeside,
     #[error("this number has an extension, which WhatsApp does not know; write the number without it")]
     Extension,
     #[error("this link names no phone number; one that does looks like https://wa.me/919876543210")]

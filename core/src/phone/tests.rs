@@ -314,6 +314,17 @@ fn nothing_else_is_glued_to_a_number() {
         ("9876543210\n9876543211", "IN", PhoneError::Several),
         ("6111234 6112345", "IS", PhoneError::Several),
         ("611 1234 / 611 2345", "IS", PhoneError::Several),
+        // The letter is a word, and no power of ten.
+        ("5511-90000-0001 e 5511-90000-0002", "", PhoneError::Several),
+        ("5511900000001 e 5511900000002", "BR", PhoneError::Several),
+        ("98765 43210 e 11", "IN", PhoneError::Several),
+        ("98765 43210 ou 98765 43211", "IN", PhoneError::Several),
+        ("98765 43210 y 98765 43211", "IN", PhoneError::Several),
+        ("98765 43210 и 98765 43211", "IN", PhoneError::Several),
+        ("98765 43210 et 98765 43211", "IN", PhoneError::Several),
+        ("98765 43210 und 11", "IN", PhoneError::Several),
+        ("98765 43210 & 98765 43211", "IN", PhoneError::Several),
+        ("98765 43210 or 11", "IN", PhoneError::Several),
         ("hello", "", PhoneError::NotDigits),
         ("9198765y3210", "", PhoneError::NotDigits),
         ("1-800-FLOWERS", "US", PhoneError::NotDigits),
@@ -341,6 +352,96 @@ fn nothing_else_is_glued_to_a_number() {
         ("7386,00", "TK", "6907386"),
         ("98765.00000", "IN", "919876500000"),
         ("+41 79 123 45 00", "", "41791234500"),
+    ]);
+}
+
+#[test]
+fn decimals_of_any_shape_are_no_part_of_a_number() {
+    for text in [
+        "628123456789. 0",
+        "628123456789.\u{a0}0",
+        "628123456789 .0",
+        "628123456789.0.",
+        "628123456789.0 .",
+        "628123456789.0,0",
+        "628123456789.00,00",
+        "(628123456789.0)",
+        "[628123456789.00]",
+        "628123456789. 0@s.whatsapp.net",
+        "628123456789.0.@c.us",
+        "628,123,456,789.0,0",
+        "https://wa.me/628123456789.0",
+        "https://wa.me/628123456789.0?text=5",
+        "https://api.whatsapp.com/send?phone=628123456789.0",
+        "https://api.whatsapp.com/send?phone=%2B628123456789.00&text=5",
+    ] {
+        for country in ["", "ID", "BR"] {
+            let parsed = Phone::parse(text, home(country)).map(|phone| phone.digits().to_owned());
+            assert_eq!(parsed.as_deref(), Ok("628123456789"), "{text:?} in {country:?}");
+        }
+    }
+    refuses(&[
+        ("628123456789. 5", "", PhoneError::Decimals),
+        ("628123456789.0.0", "", PhoneError::Decimals),
+        ("628123456789,0.0", "", PhoneError::Decimals),
+        ("62812345678.00.00", "", PhoneError::Decimals),
+        ("0812 3456 789. 0", "ID", PhoneError::Decimals),
+        ("https://wa.me/628123456789.5", "", PhoneError::Decimals),
+    ]);
+}
+
+#[test]
+fn a_link_is_read_as_carefully_as_a_text() {
+    for text in ["628123456789 (2)", "628123456789%20(2)", "628123456789%20-%202", "628123456789 - 2"] {
+        for link in ["https://wa.me/", "https://api.whatsapp.com/send?phone=", "whatsapp://send?phone="] {
+            refuses(&[(&format!("{link}{text}"), "", PhoneError::DigitsBeside)]);
+        }
+    }
+    refuses(&[
+        ("https://wa.me/628123456789/2", "", PhoneError::Several),
+        ("https://api.whatsapp.com/send?phone=628123456789/2", "", PhoneError::Several),
+        ("https://wa.me/628123456789\n2", "", PhoneError::Several),
+        ("https://wa.me/628123456789,2", "", PhoneError::Extension),
+        ("https://api.whatsapp.com/send?phone=628123456789;2", "", PhoneError::Extension),
+        ("https://wa.me/628123456789%0A2", "", PhoneError::NoNumberInLink),
+        ("+14155552671 https://wa.me/6281234567890", "", PhoneError::Several),
+        ("https://wa.me/6281234567890 https://wa.me/6281234567891", "", PhoneError::Several),
+        ("https://wa.me/6281234567890?text=5 +1 415 555 2671", "", PhoneError::Several),
+        ("https://wa.me/6281234567890\nhttps://wa.me/6281234567891", "", PhoneError::Several),
+        ("https://api.whatsapp.com/send?phone=6281234567890&phone=6281234567891", "", PhoneError::Several),
+        ("whatsapp://send?phone=6281234567890 wa.me/6281234567891", "", PhoneError::Several),
+    ]);
+    reads(&[
+        ("https://wa.me/628123456789/?text=12345678", "", "628123456789"),
+        ("Ana https://wa.me/628123456789", "", "628123456789"),
+        ("https://wa.me/628123456789?text=Room 12 at 5", "", "628123456789"),
+    ]);
+}
+
+#[test]
+fn digits_beside_a_number_are_not_glued_to_it() {
+    for number in
+        ["+62 812-3456-789", "tel:+62 812-3456-789", "628123456789", "+1 415 555 2671", "0812 3456 789"]
+    {
+        for beside in [" (2)", "(2)", " [2]", " ( 12 )", " (2", " - 2", " -2", "- 2", " – 2", " — 12", " ~ 2"]
+        {
+            refuses(&[(&format!("{number}{beside}"), "ID", PhoneError::DigitsBeside)]);
+        }
+        for beside in ["\n2", "\t0", "\r\n12", "\u{2028}2", "\n+2", "\n(2)"] {
+            refuses(&[(&format!("{number}{beside}"), "ID", PhoneError::Several)]);
+        }
+    }
+    refuses(&[
+        ("+62 812-3456-789 (2)@s.whatsapp.net", "", PhoneError::DigitsBeside),
+        ("628123456789 - 2@s.whatsapp.net", "", PhoneError::DigitsBeside),
+        ("628123456789\n2@s.whatsapp.net", "", PhoneError::Several),
+        ("2\n628123456789", "", PhoneError::Several),
+    ]);
+    reads(&[
+        ("06 - 12 - 34 - 56 - 78", "FR", "33612345678"),
+        ("+62 - 812 - 3456 - 789", "", "628123456789"),
+        ("+44 (0) 7911 (123456)", "", "447911123456"),
+        ("Tel:\n+62 812-3456-789\n", "", "628123456789"),
     ]);
 }
 

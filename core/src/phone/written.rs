@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::decimals::{is_rounded, whole};
 use super::link::{in_link, is_link};
-use super::second::{has_extension, has_several};
+use super::second::{has_digits_beside, has_extension, has_several};
 use super::{PhoneError, plan};
 
 /// What stands around a number in quotes, formulas and lists.
@@ -106,6 +106,8 @@ fn plain(c: char) -> Option<char> {
         '\u{fe62}' => Some('+'),
         // The wide forms of ASCII.
         '\u{ff01}'..='\u{ff5d}' => char::from_u32(u32::from(c) - 0xfee0),
+        // Ends of lines.
+        '\u{85}' | '\u{2028}' | '\u{2029}' => Some('\n'),
         c if c.is_whitespace() && !c.is_ascii() => Some(' '),
         c if c.is_ascii() => Some(c),
         c => Some(plan::digit(c).unwrap_or(c)),
@@ -129,13 +131,7 @@ impl Written {
         }
         let text = unlabelled(text)?;
         let text = without_placeholder(&text);
-        let text = whole(&text)?;
-        if has_several(&text) {
-            return Err(PhoneError::Several);
-        }
-        if has_extension(&text) {
-            return Err(PhoneError::Extension);
-        }
+        let text = alone(&text)?;
         let zero = zero_for_callers_within(&text);
         let (plus, digits) = scan(&text)?;
         let dropped = zero.map(|text| scan(&text)).transpose()?.map(|(_, digits)| digits);
@@ -160,6 +156,21 @@ impl Written {
             (None, false) => Self { form: Form::Bare, digits, without_zero },
         })
     }
+}
+
+/// A text without decimals, of one number and nothing else.
+pub(super) fn alone(text: &str) -> Result<Cow<'_, str>, PhoneError> {
+    let text = whole(text)?;
+    if has_several(&text) {
+        return Err(PhoneError::Several);
+    }
+    if has_extension(&text) {
+        return Err(PhoneError::Extension);
+    }
+    if has_digits_beside(&text) {
+        return Err(PhoneError::DigitsBeside);
+    }
+    Ok(text)
 }
 
 /// Without `tel:`, `p:`, `Mobile: ` and the parameters of such a link.
