@@ -34,8 +34,9 @@ pub(super) fn in_link(text: &str) -> Result<String, PhoneError> {
     let number = number.unwrap_or_default().replace("%2b", "+").replace("%20", " ");
     // In a query a plus is a space as well.
     let number = number.trim().trim_start_matches('+');
-    match scan(&alone(number)?) {
-        Ok((false, digits)) if digits.len() >= NUMBER_MIN => Ok(digits),
+    let number = alone(number)?;
+    match scan(&number) {
+        Ok((false, digits)) if digits.len() >= NUMBER_MIN => Ok(number.into_owned()),
         _ => Err(PhoneError::NoNumberInLink),
     }
 }

@@ -10,6 +10,7 @@
 //! | `link` | the number that a link of WhatsApp's names |
 //! | `decimals` | a number without what a spreadsheet has made of it |
 //! | `second` | what is no part of the number: a second one, and an extension |
+//! | `doubts` | digits at either end that may be no part of the number |
 //! | `reading` | the number that the digits mean |
 //! | `plan` | what the world's numbering plans say: the one place that names the library |
 //! | `spellings` | lines that have several numbers, because their country was renumbered |
@@ -39,6 +40,7 @@
 
 mod country;
 mod decimals;
+mod doubts;
 mod error;
 mod link;
 mod number;

@@ -19,16 +19,56 @@ struct Reading {
 /// # Errors
 /// Says what to write instead.
 pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, PhoneError> {
-    let Written { form, digits, without_zero } = written;
+    let Written { form, digits, without_zero, doubts } = written;
+    let read = read_as(*form, digits, without_zero.as_deref(), home);
+    if let Some(without) = &doubts.without_first
+        && *form == Form::Bare
+    {
+        let other = read_as(Form::Bare, &without.digits, None, home);
+        let is_another = other != read;
+        // In some countries all mobiles are written with one or two digits before the rest.
+        let is_at_home = home.is_some() && read.as_ref().is_ok_and(|read| is_likely(read, home));
+        if is_another
+            && (without.is_index || (!is_at_home && other.is_ok_and(|other| is_likely(&other, home))))
+        {
+            return Err(PhoneError::DigitsBeside);
+        }
+    }
+    let read = read?;
+    if let Some(shorter) = &doubts.without_last {
+        let shorter = shorter.strip_prefix("00").unwrap_or(shorter);
+        let is_few = digits.len() - shorter.len() <= 2;
+        let other = read_as(*form, shorter, None, home);
+        let is_mobile = other.is_ok_and(|other| international(&other).line == Some(Line::Mobile));
+        // More digits than two are a group of a number, if it is one with them.
+        if is_mobile && (is_few || international(&read).line.is_none()) {
+            return Err(PhoneError::DigitsBeside);
+        }
+    }
+    Ok(read)
+}
+
+fn read_as(
+    form: Form,
+    digits: &str,
+    without_zero: Option<&str>,
+    home: Option<Country>,
+) -> Result<String, PhoneError> {
     match form {
-        Form::International => behind_plus(digits, without_zero.as_deref()),
-        Form::DoubleZero => behind_zeros(digits, without_zero.as_deref(), home),
+        Form::International => behind_plus(digits, without_zero),
+        Form::DoubleZero => behind_zeros(digits, without_zero, home),
         Form::Bare if digits.starts_with('0') && home.is_none() => Err(PhoneError::LeadingZero),
         Form::Bare => match home {
             Some(home) => bare(digits, home),
             None => Ok(international(digits).digits),
         },
     }
+}
+
+/// A number that a plan knows: of the home country, if there is one.
+fn is_likely(digits: &str, home: Option<Country>) -> bool {
+    let code = home.map(|home| plan::code_of_region(home.region()));
+    international(digits).line.is_some() && code.is_none_or(|code| digits.starts_with(&code))
 }
 
 /// Does a plan know these digits as they stand, or as another spelling of the line?
@@ -61,6 +101,10 @@ fn behind_zeros(
         Dialled::Abroad(planned) => planned.line.map(|_| planned.digits),
         Dialled::Within(_) => None,
     });
+    // Who dials 0011 for abroad, as in Australia, has not doubled America's 1, which would be left out.
+    if digits.starts_with("11") {
+        return dialled.filter(|dialled| !dialled.starts_with('1')).ok_or(PhoneError::Ambiguous);
+    }
     let Some(dialled) = dialled else { return behind_plus(digits, without_zero) };
     if digits.starts_with('0') {
         return Ok(dialled);
@@ -106,7 +150,11 @@ fn bare(digits: &str, home: Country) -> Result<String, PhoneError> {
     }
     let standing = as_it_stands();
     if let Some(known) = standing.as_ref().filter(|reading| reading.line.is_some()) {
-        return Ok(known.digits.clone());
+        // In Russia one dials 810 for abroad, and 81 is Japan.
+        return match abroad {
+            Some(abroad) if abroad != known.digits => Err(PhoneError::Ambiguous),
+            _ => Ok(known.digits.clone()),
+        };
     }
     if let Some(abroad) = abroad {
         return Ok(abroad);

@@ -103,7 +103,7 @@ pub(super) fn has_digits_beside(text: &str) -> bool {
 }
 
 /// Where the digits stand that nothing parts.
-fn groups(text: &str) -> Vec<Range<usize>> {
+pub(super) fn groups(text: &str) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     for (place, _) in text.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit()) {
         match groups.last_mut() {

@@ -250,8 +250,18 @@ fn what_is_dialled_for_abroad_is_known_by_its_country() {
         ("810 44 7911 123456", "RU", "447911123456"),
         ("010 44 7911 123456", "JP", "447911123456"),
         ("001 416 555 0199", "DE", "14165550199"),
+        ("0011 65 8223 4567", "AU", "6582234567"),
+        ("8~10 501 627-7563", "RU", "5016277563"),
+        ("8 ~ 10 501 627-7563", "", "5016277563"),
+        ("8~10-44-7911-123456", "KZ", "447911123456"),
     ]);
     refuses(&[
+        // Australia's 0011, or America's 1 twice.
+        ("0011 65 8223 4567", "", PhoneError::Ambiguous),
+        ("0011 65 8223 4567", "DE", PhoneError::Ambiguous),
+        // Belize, as dialled in Russia, or Japan.
+        ("8-10 501 627-7563", "RU", PhoneError::Ambiguous),
+        ("8105016277563", "RU", PhoneError::Ambiguous),
         ("011 44 7911 123456", "", PhoneError::LeadingZero),
         ("09876543210", "", PhoneError::LeadingZero),
         ("+0 9876543210", "IN", PhoneError::LeadingZero),
@@ -442,6 +452,93 @@ fn digits_beside_a_number_are_not_glued_to_it() {
         ("+62 - 812 - 3456 - 789", "", "628123456789"),
         ("+44 (0) 7911 (123456)", "", "447911123456"),
         ("Tel:\n+62 812-3456-789\n", "", "628123456789"),
+    ]);
+}
+
+#[test]
+fn an_index_before_a_number_is_not_glued_to_it() {
+    for text in [
+        "Mobile 1 9178765432",
+        "Mobile 1 91787 65432",
+        "Mobile 2 9178765432",
+        "Mobile: 1 9178765432",
+        "Mobile 1 - 9178765432",
+        "Mobile 1) 9178765432",
+        "Mobile (1) 9178765432",
+        "ph1 9178765432",
+        "Tel1. 9178765432",
+        "№1 9178765432",
+        "№ 1 9178765432",
+        "1. 9178765432",
+        "1) 9178765432",
+        "1] 9178765432",
+        "(1) 9178765432",
+        "[1] 9178765432",
+        "1/ 9178765432",
+        "1/9178765432",
+        "1 - 9178765432",
+        "1- 9178765432",
+        "1.9178765432",
+        "2) 9178765432",
+        "12. 9178765432",
+        "12) 9178765432",
+    ] {
+        refuses(&[(text, "IN", PhoneError::DigitsBeside)]);
+    }
+    refuses(&[
+        ("1. 9178765432", "", PhoneError::DigitsBeside),
+        ("1) 628123456789", "", PhoneError::DigitsBeside),
+        ("(1) 628123456789", "", PhoneError::DigitsBeside),
+        ("1. 9178765432@s.whatsapp.net", "", PhoneError::DigitsBeside),
+        ("Mobile 1 11 91234-5678", "BR", PhoneError::DigitsBeside),
+    ]);
+    // What is dialled, an area or a country code is no index.
+    reads(&[
+        ("(11) 91234-5678", "BR", "5511912345678"),
+        ("Tel (55) 99912-3456", "BR", "5555999123456"),
+        ("(55) 11 91234-5678", "BR", "5511912345678"),
+        ("WhatsApp 55 11 91234-5678", "", "5511912345678"),
+        ("(1) 415-555-2671", "US", "14155552671"),
+        ("Phone 1 (415) 555-2671", "US", "14155552671"),
+        ("1. 415 555 2671", "US", "14155552671"),
+        ("1-415-555-2671", "IN", "14155552671"),
+        ("1.917.876.5432", "IN", "19178765432"),
+        ("Tel. 8 916 123-45-67", "RU", "79161234567"),
+        ("8 - 916 - 123 - 45 - 67", "RU", "79161234567"),
+        ("Tel. 06 12 34 56 78", "FR", "33612345678"),
+        ("Tel 91 98765 43210", "US", "919876543210"),
+        ("№ 9178765432", "IN", "919178765432"),
+        ("(0)7911 123456", "GB", "447911123456"),
+    ]);
+}
+
+#[test]
+fn a_last_group_that_is_too_short_is_no_part_of_a_mobile() {
+    refuses(&[
+        ("+62 812-3456-789 2", "", PhoneError::DigitsBeside),
+        ("+62 812-3456-789-0", "", PhoneError::DigitsBeside),
+        ("+62 812 3456 789 12", "", PhoneError::DigitsBeside),
+        ("+62 812 3456 789 1234", "", PhoneError::DigitsBeside),
+        ("0062 812 3456 789 2", "", PhoneError::DigitsBeside),
+        ("0812 3456 789 2", "ID", PhoneError::DigitsBeside),
+        ("628123456789 0", "", PhoneError::DigitsBeside),
+        ("628123456789-0", "", PhoneError::DigitsBeside),
+        ("628123456789/0", "", PhoneError::Several),
+        ("https://wa.me/628123456789-0", "", PhoneError::DigitsBeside),
+        ("https://wa.me/628123456789%202", "", PhoneError::DigitsBeside),
+        ("+1 415 555 2671 5", "", PhoneError::DigitsBeside),
+        ("+1 415 555 2671 123", "", PhoneError::DigitsBeside),
+        ("628123456789 0@s.whatsapp.net", "", PhoneError::DigitsBeside),
+        ("(628123456789.12)", "", PhoneError::Decimals),
+    ]);
+    reads(&[
+        ("+43 664 123 45 67", "", "436641234567"),
+        ("+46 70-123 45 67", "", "46701234567"),
+        ("+49 89 12345-0", "", "4989123450"),
+        ("+91 98765 4321 0", "", "919876543210"),
+        ("+91 (98765) 432.10", "", "919876543210"),
+        ("+62 812 3456 7890", "", "6281234567890"),
+        ("+358 50 123 45 67", "", "358501234567"),
     ]);
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::decimals::{is_rounded, whole};
+use super::doubts::Doubts;
 use super::link::{in_link, is_link};
 use super::second::{has_digits_beside, has_extension, has_several};
 use super::{PhoneError, plan};
@@ -58,6 +59,7 @@ pub(super) struct Written {
     pub digits: String,
     /// The same without the `(0)` behind a country code, which is for who calls from within the country.
     pub without_zero: Option<String>,
+    pub doubts: Doubts,
 }
 
 /// A text without what nobody sees and what stands around a number, with ASCII's digits, dashes, spaces and
@@ -73,7 +75,7 @@ pub(super) fn tidy(text: &str) -> Cow<'_, str> {
     };
     let around = |c: char| c.is_whitespace() || AROUND.contains(&c) || matches!(c, '=' | ',' | ';');
     // A picture of a telephone, and the like.
-    let picture = |c: char| !c.is_ascii() && !c.is_alphanumeric();
+    let picture = |c: char| !c.is_ascii() && !c.is_alphanumeric() && c != '№';
     let trimmed = text.trim_matches(|c| around(c) || picture(c));
     if trimmed.len() == text.len() { text } else { Cow::Owned(trimmed.to_owned()) }
 }
@@ -127,16 +129,27 @@ impl Written {
             return Err(PhoneError::Rounded);
         }
         if is_link(text) {
-            return Self::of_digits(in_link(text)?, None, true);
+            return Self::behind_sign(&in_link(text)?);
         }
-        let text = unlabelled(text)?;
-        let text = without_placeholder(&text);
+        if let Some(number) = behind_russias_prefix(text) {
+            return Self::behind_sign(&alone(number)?);
+        }
+        let unlabelled = unlabelled(text)?;
+        let is_labelled = unlabelled.len() < text.len();
+        let text = without_placeholder(&unlabelled);
         let text = alone(&text)?;
         let zero = zero_for_callers_within(&text);
         let (plus, digits) = scan(&text)?;
         let dropped = zero.map(|text| scan(&text)).transpose()?.map(|(_, digits)| digits);
         let is_international = plus || dropped.is_some();
-        Self::of_digits(digits, dropped, is_international)
+        let doubts = Doubts::of(&text, is_labelled);
+        Ok(Self { doubts, ..Self::of_digits(digits, dropped, is_international)? })
+    }
+
+    /// What stands in a link, or behind what is dialled for abroad.
+    fn behind_sign(number: &str) -> Result<Self, PhoneError> {
+        let doubts = Doubts::of(number, false);
+        Ok(Self { doubts, ..Self::of_digits(scan(number)?.1, None, true)? })
     }
 
     fn of_digits(digits: String, dropped: Option<String>, plus: bool) -> Result<Self, PhoneError> {
@@ -148,14 +161,21 @@ impl Written {
             return Err(PhoneError::Length);
         }
         let bare = |digits: &str| digits.strip_prefix("00").map(str::to_owned);
+        let doubts = Doubts::default();
         let without_zero = dropped.map(|digits| bare(&digits).unwrap_or(digits));
         Ok(match (bare(&digits), plus) {
-            (Some(digits), true) => Self { form: Form::International, digits, without_zero },
-            (Some(digits), false) => Self { form: Form::DoubleZero, digits, without_zero },
-            (None, true) => Self { form: Form::International, digits, without_zero },
-            (None, false) => Self { form: Form::Bare, digits, without_zero },
+            (Some(digits), true) => Self { form: Form::International, digits, without_zero, doubts },
+            (Some(digits), false) => Self { form: Form::DoubleZero, digits, without_zero, doubts },
+            (None, true) => Self { form: Form::International, digits, without_zero, doubts },
+            (None, false) => Self { form: Form::Bare, digits, without_zero, doubts },
         })
     }
+}
+
+/// `8~10 44 7911 123456`: what one dials for abroad in Russia and its neighbours, with the tone between.
+fn behind_russias_prefix(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('8')?.trim_start().strip_prefix('~')?.trim_start();
+    rest.strip_prefix("10").map(|number| number.trim_start_matches([' ', '-', '~']))
 }
 
 /// A text without decimals, of one number and nothing else.
@@ -175,6 +195,9 @@ pub(super) fn alone(text: &str) -> Result<Cow<'_, str>, PhoneError> {
 
 /// Without `tel:`, `p:`, `Mobile: ` and the parameters of such a link.
 fn unlabelled(text: &str) -> Result<Cow<'_, str>, PhoneError> {
+    if let Some(rest) = text.strip_prefix('№') {
+        return Ok(Cow::Borrowed(rest.trim_start()));
+    }
     let letters = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
     let label = text[..letters].to_lowercase();
     if !LABELS.contains(&label.as_str()) && label != "callto" {
