@@ -11,9 +11,18 @@ const BEHIND_MAX: usize = 4;
 /// What the digits are without some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Doubts {
+    pub first: FirstDigit,
     pub without_first: Option<WithoutFirst>,
     /// Without a last group that is shorter than a number's last groups are.
     pub without_last: Option<String>,
+}
+
+/// Whether the first digit is written apart from the others, like the 8 of `8 (499) 123-45-67`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum FirstDigit {
+    Apart,
+    #[default]
+    Joined,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +35,9 @@ pub(super) struct WithoutFirst {
 impl Doubts {
     /// Of a text of one number, without its label.
     pub fn of(text: &str, is_labelled: bool) -> Self {
-        Self { without_first: without_first(text, is_labelled), without_last: without_last(text) }
+        let is_apart = groups(text).first().is_some_and(|group| group.len() == 1);
+        let first = if is_apart { FirstDigit::Apart } else { FirstDigit::Joined };
+        Self { first, without_first: without_first(text, is_labelled), without_last: without_last(text) }
     }
 }
 

@@ -29,12 +29,14 @@
 //!    write `+` and the country code. That is so where the home's reading is a line that is no mobile, and the
 //!    digits as they stand are a mobile of another country. If they are a mobile of the home country itself,
 //!    as in `4915123456789` in Germany, they are that, because a landline would have its 0.
+//!    It is so as well where the home's reading is a spelling that the country has given up, such as eight digits
+//!    of a Brazilian mobile.
 //! 5. Numbering plans change faster than any table. A number that no plan knows is taken as it stands if its
 //!    length can be one, with the home's code if it is short. It belongs to nobody that a table knows.
 //!
 //! Nothing else is guessed. Whatever else stands in the text (an extension, a second number, decimals that are
-//! no zeros) is a refusal that says what to write, because digits that are glued together are somebody else's
-//! number.
+//! no zeros, the index of a list) is a refusal that says what to write, because digits that are glued together are
+//! somebody else's number.
 //!
 //! Whether somebody has the number, WhatsApp alone knows.
 

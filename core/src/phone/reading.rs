@@ -1,5 +1,6 @@
 //! The number that some digits mean, by the rules that stand at the head of the room.
 
+use super::doubts::FirstDigit;
 use super::plan::{self, Dialled, Line, Planned};
 use super::written::{Form, Written};
 use super::{Country, PhoneError, spellings};
@@ -20,11 +21,11 @@ struct Reading {
 /// Says what to write instead.
 pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, PhoneError> {
     let Written { form, digits, without_zero, doubts } = written;
-    let read = read_as(*form, digits, without_zero.as_deref(), home);
+    let read = read_as(*form, doubts.first, digits, without_zero.as_deref(), home);
     if let Some(without) = &doubts.without_first
         && *form == Form::Bare
     {
-        let other = read_as(Form::Bare, &without.digits, None, home);
+        let other = read_as(Form::Bare, FirstDigit::Joined, &without.digits, None, home);
         let is_another = other != read;
         // In some countries all mobiles are written with one or two digits before the rest.
         let is_at_home = home.is_some() && read.as_ref().is_ok_and(|read| is_likely(read, home));
@@ -38,7 +39,7 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
     if let Some(shorter) = &doubts.without_last {
         let shorter = shorter.strip_prefix("00").unwrap_or(shorter);
         let is_few = digits.len() - shorter.len() <= 2;
-        let other = read_as(*form, shorter, None, home);
+        let other = read_as(*form, doubts.first, shorter, None, home);
         let is_mobile = other.is_ok_and(|other| international(&other).line == Some(Line::Mobile));
         // More digits than two are a group of a number, if it is one with them.
         if is_mobile && (is_few || international(&read).line.is_none()) {
@@ -50,6 +51,7 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
 
 fn read_as(
     form: Form,
+    first: FirstDigit,
     digits: &str,
     without_zero: Option<&str>,
     home: Option<Country>,
@@ -59,7 +61,7 @@ fn read_as(
         Form::DoubleZero => behind_zeros(digits, without_zero, home),
         Form::Bare if digits.starts_with('0') && home.is_none() => Err(PhoneError::LeadingZero),
         Form::Bare => match home {
-            Some(home) => bare(digits, home),
+            Some(home) => bare(digits, first, home),
             None => Ok(international(digits).digits),
         },
     }
@@ -118,7 +120,7 @@ fn behind_zeros(
 }
 
 /// Digits of which nothing says that they have a country code.
-fn bare(digits: &str, home: Country) -> Result<String, PhoneError> {
+fn bare(digits: &str, first: FirstDigit, home: Country) -> Result<String, PhoneError> {
     let code = plan::code_of_region(home.region());
     let whole = format!("{code}{digits}");
     let mut national = international(&whole);
@@ -136,10 +138,18 @@ fn bare(digits: &str, home: Country) -> Result<String, PhoneError> {
     if let Some(line) = national.line {
         // What is dialled before numbers within the country tells that it is one.
         let is_told = national.digits != whole;
-        if is_told || (line == Line::Mobile && !is_of_home) {
+        let mobile = as_it_stands().filter(|reading| reading.line == Some(Line::Mobile));
+        if is_told {
+            // Russia's 8 before a landline, or Vietnam's code before a mobile, if nothing parts the 8.
+            let is_doubtful = line == Line::Other
+                && first == FirstDigit::Joined
+                && mobile.is_some_and(|mobile| mobile.digits != national.digits);
+            return if is_doubtful { Err(PhoneError::Ambiguous) } else { Ok(national.digits) };
+        }
+        // A spelling that the country has given up is no better a reading than a mobile of another country.
+        if line == Line::Mobile && !is_of_home && !is_given_up(&national.digits) {
             return Ok(national.digits);
         }
-        let mobile = as_it_stands().filter(|reading| reading.line == Some(Line::Mobile));
         return match (mobile, line) {
             (None, _) => Ok(national.digits),
             (Some(mobile), _) if mobile.digits == national.digits => Ok(national.digits),
@@ -194,6 +204,11 @@ fn international(digits: &str) -> Reading {
     Reading { digits, line: None, is_possible: planned.is_possible }
 }
 
+/// Does no plan know a number but under the other spellings of its line?
+fn is_given_up(digits: &str) -> bool {
+    plan::international(digits).is_none_or(|planned| planned.digits != digits || planned.line.is_none())
+}
+
 /// The line of a number that a plan knows, or knows under another spelling. Where one of them is a mobile, the
 /// line is one.
 fn known(digits: &str, line: Option<Line>) -> Option<Line> {
@@ -224,7 +239,10 @@ fn without_given_up(digits: &str) -> Option<Reading> {
     };
     let argentina = || {
         let shorter = format!("54{}", digits.strip_prefix("549")?);
-        known(&shorter).filter(|planned| planned.digits.starts_with("549"))
+        let planned = plan::international(&shorter).filter(|planned| planned.digits.starts_with("549"))?;
+        // With both signs it is two digits too long, whether or not a plan knows the rest.
+        let is_shorter = planned.digits.len() + 2 <= digits.len() && planned.is_possible;
+        (planned.line.is_some() || is_shorter).then_some(planned)
     };
     mexico().or_else(argentina).map(Reading::from)
 }

@@ -204,6 +204,10 @@ fn what_is_dialled_within_a_country_is_left_out_behind_its_code() {
         ("+55 (011) 98765-4321", "", "5511987654321"),
         ("+54 11 15 6677 3399", "", "5491166773399"),
         ("+54 9 11 15 6677 3399", "", "5491166773399"),
+        ("+54 9 2966 15 123456", "", "5492966123456"),
+        ("+54 9 02966 15 123456", "", "5492966123456"),
+        ("+54 9 351 15 1234567", "", "5493511234567"),
+        ("549296615123456", "AR", "5492966123456"),
         ("+7 (8) (495) 123-45-67", "", "74951234567"),
         ("+49 (0) 151 23456789", "FR", "4915123456789"),
         ("+36 06 30 123 4567", "", "36301234567"),
@@ -275,6 +279,14 @@ fn where_nothing_tells_which_of_two_numbers_is_meant_none_is_taken() {
         ("4520123456", "BR", PhoneError::Ambiguous),
         // Digits of a German landline, or a British mobile.
         ("447911123456", "DE", PhoneError::Ambiguous),
+        // A Brazilian mobile of before the 9, or a mobile of Norway or Singapore.
+        ("47 9912-3456", "BR", PhoneError::Ambiguous),
+        ("6581598416", "BR", PhoneError::Ambiguous),
+        // A Mexican mobile with the 1 of before 2019, or a number of the United States.
+        ("12254814542", "MX", PhoneError::Ambiguous),
+        // A landline of Moscow behind Russia's 8, or a mobile of Vietnam.
+        ("84991234567", "RU", PhoneError::Ambiguous),
+        ("84912345678", "RU", PhoneError::Ambiguous),
     ]);
     reads(&[
         ("+55 45 2012-3456", "", "554520123456"),
@@ -282,8 +294,12 @@ fn where_nothing_tells_which_of_two_numbers_is_meant_none_is_taken() {
         ("+45 20 12 34 56", "BR", "4520123456"),
         // Of two mobiles, here of Porto Alegre and of Peru, the home country's is meant.
         ("51 99000-0001", "BR", "5551990000001"),
-        // A mobile of before the 9, and a mobile of Norway.
-        ("47 9912-3456", "BR", "554799123456"),
+        ("047 9912-3456", "BR", "554799123456"),
+        ("+55 47 9912-3456", "", "554799123456"),
+        ("11 8765-4321", "BR", "551187654321"),
+        ("8 (499) 123-45-67", "RU", "74991234567"),
+        ("8 499 123 45 67", "RU", "74991234567"),
+        ("89161234567", "RU", "79161234567"),
     ]);
 }
 
