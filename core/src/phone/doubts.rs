@@ -5,6 +5,8 @@
 
 use super::second::{NUMBER_MIN, digits_in, groups};
 
+/// The digits of the shortest numbers of all, behind their country's code.
+const SHORTEST: usize = 4;
 /// So many digits behind a number may be an index or a count.
 const BEHIND_MAX: usize = 4;
 
@@ -28,8 +30,18 @@ pub(super) enum FirstDigit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WithoutFirst {
     pub digits: String,
-    /// It is written as an index: `1. ` or `1)`.
-    pub is_index: bool,
+    pub meaning: FirstGroup,
+}
+
+/// What a first group may be beside the beginning of the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstGroup {
+    /// `1. ` or `1)`: an index, unless the number is the same without it.
+    Index,
+    /// `(1) ` or `Mobile 1 `: an index rather than the beginning of a mobile.
+    LikelyIndex,
+    /// `Mobile: 6 71 23 41 15` is how Cameroon writes mobiles.
+    PossibleIndex,
 }
 
 impl Doubts {
@@ -53,7 +65,7 @@ fn without_first(text: &str, is_labelled: bool) -> Option<WithoutFirst> {
     let is_spaced = behind.starts_with(char::is_whitespace);
     let sign = behind.trim_start();
     let rest = sign.trim_start_matches(|c: char| !c.is_ascii_digit());
-    if digits_in(rest) < NUMBER_MIN {
+    if digits_in(rest) < SHORTEST {
         return None;
     }
     let is_one = index.len() == 1;
@@ -67,8 +79,13 @@ fn without_first(text: &str, is_labelled: bool) -> Option<WithoutFirst> {
         _ => (false, false),
     };
     let is_doubtful = is_doubtful || (is_labelled && (is_one || index.starts_with('0')));
-    is_doubtful
-        .then(|| WithoutFirst { digits: rest.chars().filter(char::is_ascii_digit).collect(), is_index })
+    let meaning = match index {
+        _ if is_index => FirstGroup::Index,
+        "1" | "2" | "3" => FirstGroup::LikelyIndex,
+        _ if bracketed.is_some() => FirstGroup::LikelyIndex,
+        _ => FirstGroup::PossibleIndex,
+    };
+    is_doubtful.then(|| WithoutFirst { digits: rest.chars().filter(char::is_ascii_digit).collect(), meaning })
 }
 
 /// `98765 43210 2`. A number in pairs ends in a pair.

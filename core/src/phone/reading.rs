@@ -1,6 +1,6 @@
 //! The number that some digits mean, by the rules that stand at the head of the room.
 
-use super::doubts::FirstDigit;
+use super::doubts::{FirstDigit, FirstGroup};
 use super::plan::{self, Dialled, Line, Planned};
 use super::written::{Form, Written};
 use super::{Country, PhoneError, spellings};
@@ -26,12 +26,18 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
         && *form == Form::Bare
     {
         let other = read_as(Form::Bare, FirstDigit::Joined, &without.digits, None, home);
-        let is_another = other != read;
-        // In some countries all mobiles are written with one or two digits before the rest.
-        let is_at_home = home.is_some() && read.as_ref().is_ok_and(|read| is_likely(read, home));
-        if is_another
-            && (without.is_index || (!is_at_home && other.is_ok_and(|other| is_likely(&other, home))))
-        {
+        let is_doubtful = match (&other, without.meaning) {
+            (_, FirstGroup::Index) => true,
+            (Err(_), _) => false,
+            (Ok(other), meaning) => {
+                let is_of_home = read.as_ref().is_ok_and(|read| home.is_some() && is_likely(read, home));
+                let is_mobile = |digits: &str| international(digits).line == Some(Line::Mobile);
+                let is_better = is_mobile(other)
+                    && (meaning == FirstGroup::LikelyIndex || !read.as_deref().is_ok_and(is_mobile));
+                is_likely(other, home) && (!is_of_home || is_better)
+            }
+        };
+        if is_doubtful && other != read {
             return Err(PhoneError::DigitsBeside);
         }
     }

@@ -55,6 +55,12 @@ const INTERNATIONAL = {
   'send link': ({ digits }) => `https://api.whatsapp.com/send?phone=%2B${digits}`,
   'lead prefix': ({ digits }) => `p:+${digits}`,
   'decimals of a float': ({ digits }) => `+${digits}.0`,
+  'decimals in a link': ({ digits }) => `https://wa.me/${digits}.0`,
+  'decimals twice': ({ digits }) => `+${digits}.0,0`,
+  'count in brackets': ({ international }) => `${international} (2)`,
+  'count in a link': ({ digits }) => `https://wa.me/${digits}%20(2)`,
+  'count behind a dash': ({ international }) => `${international} - 2`,
+  'digit apart': ({ international }) => `${international} 2`,
 };
 /** As they stand: of their own country or of none said. */
 const BARE = {
@@ -75,6 +81,9 @@ const NATIONAL = {
   'national, slash': ({ national }) => national.replace(/^(\d{2,5})[ -]/, '$1/'),
   'national float': ({ rest }) => `${rest}.0`,
   'national, label': ({ national }) => `Mobile: ${national}`,
+  'label and index': ({ rest }) => `Mobile 1 ${rest}`,
+  'index in brackets': ({ rest }) => `(1) ${rest}`,
+  'index of a list': ({ rest }) => `1. ${rest}`,
   'national, quotes': ({ national }) => `’${national}’`,
   'national, no-break spaces': ({ national }) => national.replaceAll(' ', '\u00a0'),
 };

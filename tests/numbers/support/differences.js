@@ -2,13 +2,28 @@
 // test.
 
 /** A list, a link, a spreadsheet or a program has put something around the number. */
-const DEBRIS = ['wa.me link', 'send link', 'decimals of a float', 'bare float', 'national float'];
+const DEBRIS = [
+  'wa.me link',
+  'send link',
+  'decimals of a float',
+  'decimals in a link',
+  'decimals twice',
+  'bare float',
+  'national float',
+];
+/** Digits stand beside the number that are no part of it. */
+const BESIDE = ['count in brackets', 'count behind a dash', 'digit apart', 'label and index', 'index in brackets', 'index of a list'];
 
 export const DIFFERENCES = [
   {
     spellings: DEBRIS,
     we: 'read',
     why: "Google's library reads what people dial. It finds no number in a link, and takes the decimals of 919876543210.0 for digits: the number of somebody else.",
+  },
+  {
+    spellings: BESIDE,
+    we: 'refuse',
+    why: "Google's library takes what stands beside the number for digits of it: the number of somebody else.",
   },
   {
     spellings: ['Devanagari digits', 'national, Bengali digits', 'national, Thai digits'],
