@@ -15,8 +15,7 @@ const BEHIND_MAX: usize = 4;
 pub(super) struct Doubts {
     pub first: FirstDigit,
     pub without_first: Option<WithoutFirst>,
-    /// Without a last group that is shorter than a number's last groups are.
-    pub without_last: Option<String>,
+    pub without_last: Vec<WithoutLast>,
 }
 
 /// Whether the first digit is written apart from the others, like the 8 of `8 (499) 123-45-67`.
@@ -31,6 +30,13 @@ pub(super) enum FirstDigit {
 pub(super) struct WithoutFirst {
     pub digits: String,
     pub meaning: FirstGroup,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WithoutLast {
+    pub digits: String,
+    /// The last group is shorter than those that numbers end in.
+    pub is_odd: bool,
 }
 
 /// What a first group may be beside the beginning of the number.
@@ -72,7 +78,7 @@ fn without_first(text: &str, is_labelled: bool) -> Option<WithoutFirst> {
     let (is_doubtful, is_index) = match sign.chars().next()? {
         // An area or a country code has brackets as well.
         ')' | ']' => (bracketed.is_none() || is_one, bracketed.is_none() && is_one),
-        '.' if sign[1..].starts_with(char::is_whitespace) => (true, is_one),
+        '.' if sign[1..].starts_with(|c: char| c.is_whitespace() || ")-".contains(c)) => (true, is_one),
         '.' => (is_one && !rest.contains('.'), false),
         '/' => (true, false),
         '-' => (is_spaced || sign[1..].starts_with(char::is_whitespace), false),
@@ -88,14 +94,21 @@ fn without_first(text: &str, is_labelled: bool) -> Option<WithoutFirst> {
     is_doubtful.then(|| WithoutFirst { digits: rest.chars().filter(char::is_ascii_digit).collect(), meaning })
 }
 
-/// `98765 43210 2`. A number in pairs ends in a pair.
-fn without_last(text: &str) -> Option<String> {
+/// `98765 43210 2`, `98765 43210 1 2`: without one group after the other.
+fn without_last(text: &str) -> Vec<WithoutLast> {
     let groups = groups(text);
-    let [.., before, last] = groups.as_slice() else { return None };
-    let is_odd = match last.len() {
-        1 => true,
-        length => length <= BEHIND_MAX && before.len() > 2,
-    };
-    let rest = &text[..last.start];
-    (is_odd && digits_in(rest) >= NUMBER_MIN).then(|| rest.chars().filter(char::is_ascii_digit).collect())
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let mut shorter = Vec::new();
+    for pair in groups.windows(2).rev() {
+        let (before, last) = (&pair[0], &pair[1]);
+        let left = digits_in(&text[..last.start]);
+        if digits.len() - left > BEHIND_MAX || left < SHORTEST {
+            break;
+        }
+        // A number in pairs ends in a pair.
+        let is_odd = last.len() == 1 || (last.len() == 2 && before.len() > 2);
+        let is_odd = is_odd && shorter.is_empty() && left >= NUMBER_MIN;
+        shorter.push(WithoutLast { digits: digits[..left].to_owned(), is_odd });
+    }
+    shorter
 }

@@ -28,13 +28,15 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
         let other = read_as(Form::Bare, FirstDigit::Joined, &without.digits, None, home);
         let is_doubtful = match (&other, without.meaning) {
             (_, FirstGroup::Index) => true,
-            (Err(_), _) => false,
+            (Err(why), meaning) => *why == PhoneError::Ambiguous && meaning == FirstGroup::LikelyIndex,
             (Ok(other), meaning) => {
+                let is_unknown = read.as_ref().is_ok_and(|read| international(read).line.is_none());
                 let is_of_home = read.as_ref().is_ok_and(|read| home.is_some() && is_likely(read, home));
                 let is_mobile = |digits: &str| international(digits).line == Some(Line::Mobile);
                 let is_better = is_mobile(other)
                     && (meaning == FirstGroup::LikelyIndex || !read.as_deref().is_ok_and(is_mobile));
-                is_likely(other, home) && (!is_of_home || is_better)
+                let is_known = international(other).line.is_some();
+                (is_known && is_unknown) || (is_likely(other, home) && (!is_of_home || is_better))
             }
         };
         if is_doubtful && other != read {
@@ -42,13 +44,12 @@ pub(super) fn read(written: &Written, home: Option<Country>) -> Result<String, P
         }
     }
     let read = read?;
-    if let Some(shorter) = &doubts.without_last {
-        let shorter = shorter.strip_prefix("00").unwrap_or(shorter);
-        let is_few = digits.len() - shorter.len() <= 2;
-        let other = read_as(*form, doubts.first, shorter, None, home);
-        let is_mobile = other.is_ok_and(|other| international(&other).line == Some(Line::Mobile));
-        // More digits than two are a group of a number, if it is one with them.
-        if is_mobile && (is_few || international(&read).line.is_none()) {
+    // A number that no plan knows may be one with digits beside it.
+    let is_unknown = international(&read).line.is_none();
+    for shorter in doubts.without_last.iter().filter(|shorter| shorter.is_odd || is_unknown) {
+        let digits = shorter.digits.strip_prefix("00").unwrap_or(&shorter.digits);
+        let other = read_as(*form, doubts.first, digits, None, home);
+        if other.is_ok_and(|other| international(&other).line == Some(Line::Mobile)) {
             return Err(PhoneError::DigitsBeside);
         }
     }

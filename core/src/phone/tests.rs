@@ -504,6 +504,13 @@ fn an_index_before_a_number_is_not_glued_to_it() {
     refuses(&[
         ("1. 9178765432", "", PhoneError::DigitsBeside),
         ("1) 628123456789", "", PhoneError::DigitsBeside),
+        ("1.) 628123456789", "IN", PhoneError::DigitsBeside),
+        ("10) 213551234567", "IN", PhoneError::DigitsBeside),
+        ("№2 79123456789", "IN", PhoneError::DigitsBeside),
+        // Behind the index a number of two countries; with it one of Jamaica.
+        ("Mobile 1 6581234567", "IN", PhoneError::DigitsBeside),
+        // Vienna's area, or an index before a mobile.
+        ("Mobile 1 664123456", "AT", PhoneError::DigitsBeside),
         ("(1) 628123456789", "", PhoneError::DigitsBeside),
         ("1. 9178765432@s.whatsapp.net", "", PhoneError::DigitsBeside),
         ("Mobile 1 11 91234-5678", "BR", PhoneError::DigitsBeside),
@@ -524,6 +531,9 @@ fn an_index_before_a_number_is_not_glued_to_it() {
         ("Tel. 06 12 34 56 78", "FR", "33612345678"),
         ("Tel 91 98765 43210", "US", "919876543210"),
         ("№ 9178765432", "IN", "919178765432"),
+        ("Mobile: 6 71 23 41 15", "CM", "237671234115"),
+        ("07/9012 3730", "JO", "962790123730"),
+        ("Tel 1 5123456", "AT", "4315123456"),
         ("(0)7911 123456", "GB", "447911123456"),
     ]);
 }
@@ -539,6 +549,9 @@ fn a_last_group_that_is_too_short_is_no_part_of_a_mobile() {
         ("0812 3456 789 2", "ID", PhoneError::DigitsBeside),
         ("628123456789 0", "", PhoneError::DigitsBeside),
         ("628123456789-0", "", PhoneError::DigitsBeside),
+        ("+62 812 3456 789 (1 2)", "", PhoneError::DigitsBeside),
+        ("+45 34 41 23 45 12", "", PhoneError::DigitsBeside),
+        ("+7 912 345-67-89 (123)", "", PhoneError::DigitsBeside),
         ("628123456789/0", "", PhoneError::Several),
         ("https://wa.me/628123456789-0", "", PhoneError::DigitsBeside),
         ("https://wa.me/628123456789%202", "", PhoneError::DigitsBeside),
