@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
 use super::sentences::{SPACED, UNSPACED};
-use super::words::{COURTESIES, OBJECTS, START, STOP, STOP_ALONE, STOP_EXACT};
+use super::words::{COURTESIES, OBJECTS, SIGNATURES, START, STOP, STOP_ALONE, STOP_CAPITALS, STOP_EXACT};
 use crate::search::fold;
 
 /// A message as it is compared.
@@ -30,14 +30,17 @@ static ALONE: Words = LazyLock::new(|| STOP_ALONE.iter().map(|word| joined(&word
 static AGAIN: Words = LazyLock::new(|| START.iter().map(|word| joined(&words(&fold(word)))).collect());
 static POLITE: Words = LazyLock::new(|| COURTESIES.iter().map(|word| joined(&words(&fold(word)))).collect());
 static OF: Words = LazyLock::new(|| OBJECTS.iter().map(|word| joined(&words(&fold(word)))).collect());
+static SIGNED: LazyLock<Vec<String>> =
+    LazyLock::new(|| SIGNATURES.iter().map(|begin| words(&fold(begin)).join(" ")).collect());
 /// Of a courtesy: `s'il vous plaît`.
 const COURTESY_WORDS: usize = 4;
 
 impl Heard {
     pub(super) fn of(body: &str) -> Self {
+        let body = without_signature(body);
         let exact: String = body.nfkc().flat_map(char::to_lowercase).nfc().collect();
         Self {
-            words: said_once(words(&fold(body)).iter().map(|word| let_go(word)).collect()),
+            words: said_once(words(&fold(body)).iter().map(|word| let_go(&with_letters(word))).collect()),
             exact: words(&exact).join(" "),
             signs: body.chars().filter(|c| !c.is_whitespace() && !is_unseen(*c)).collect(),
         }
@@ -46,6 +49,10 @@ impl Heard {
     /// One of our own words or sentences to stop.
     pub(super) fn is_stop(&self) -> bool {
         let whole = joined(&self.words);
+        // China's word is two letters of our alphabet, which mean other things in small ones.
+        if STOP_CAPITALS.contains(&self.signs.trim_matches(|c: char| !c.is_alphanumeric())) {
+            return true;
+        }
         if CLEAR.contains(&whole) || ALONE.contains(&whole) || STOP_EXACT.contains(&self.exact.as_str()) {
             return true;
         }
@@ -95,6 +102,28 @@ fn words(text: &str) -> Vec<String> {
 /// So that `opt out`, `opt-out` and `OPTOUT` are one.
 fn joined(words: &[String]) -> String {
     words.concat()
+}
+
+/// `ST0P`: a nought between letters is an O.
+fn with_letters(word: &str) -> String {
+    let is_typed_for_o = word.chars().filter(char::is_ascii_alphabetic).count() > 1
+        && !word.contains(|c: char| matches!(c, '1'..='9'));
+    if is_typed_for_o { word.replace('0', "o") } else { word.to_owned() }
+}
+
+/// A message without what a telephone or a mail program puts below it.
+fn without_signature(body: &str) -> &str {
+    let mut place = 0;
+    for line in body.split_inclusive('\n') {
+        let plain = words(&fold(line)).join(" ");
+        let is_signature =
+            line.trim_end() == "--" || SIGNED.iter().any(|begin| plain.starts_with(begin.as_str()));
+        if place > 0 && is_signature {
+            return &body[..place];
+        }
+        place += line.len();
+    }
+    body
 }
 
 /// `STOOOOP`: no word has three of a letter in a row.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `words` | the words of carriers and people, in the languages of the field |
 //! | `sentences` | whole sentences that say the same |
+//! | `sentences_india` | and those of India's languages |
 //! | `heard` | a message, made plain, compared with them |
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use crate::phone::Phone;
 
 mod heard;
 mod sentences;
+mod sentences_india;
+#[cfg(test)]
+mod tests_of_languages;
 mod words;
 
 use heard::Heard;
@@ -95,7 +99,8 @@ impl Settings {
 
 /// Our own list, for those who ask what it is.
 pub fn stop_words() -> Vec<String> {
-    let all = words::STOP.iter().chain(words::STOP_ALONE).chain(words::STOP_EXACT);
+    let all =
+        words::STOP.iter().chain(words::STOP_ALONE).chain(words::STOP_EXACT).chain(words::STOP_CAPITALS);
     all.map(|word| (*word).to_owned()).collect()
 }
 

@@ -8,11 +8,12 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
+use super::sentences_india::SPACED_OF_INDIA;
 use crate::search::fold;
 
 /// The sentences of languages that put spaces between words. `NOUN` is what is sent, in that language.
 pub(super) static SPACED: LazyLock<RegexSet> = LazyLock::new(|| {
-    let patterns = SPACED_BY_LANGUAGE.iter().flat_map(|(noun, sentences)| {
+    let patterns = SPACED_BY_LANGUAGE.iter().chain(SPACED_OF_INDIA).flat_map(|(noun, sentences)| {
         let noun = format!("(?:{noun})");
         sentences.iter().map(move |sentence| whole(&sentence.replace("NOUN", &noun)))
     });
@@ -42,6 +43,10 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:do not|don ?t|dont|never)(?: ever)? send me (?:any more|any ?thing)(?: again)?",
             "(?:i want to |i would like to |i d like to |i wish to |how do i |how can i |how to )?(?:unsubscribe|unsub|opt ?out|opt me out|opt us out)(?: me| us)?(?: now)?(?: of| from| out)*(?: all| your| this| these| the| any)*(?: mailing| whatsapp| marketing| contact| sms| broadcast)*(?: list| lists| NOUN)*",
             "(?:i want to be |i would like to be |i d like to be |can you |could you )?(?:unsubscribed?|removed?|deleted?)(?: me| us| my number| my contact| my phone number| my phone| my data| from your)(?: from| of| off| out of)*(?: all| your| this| these| the)*(?: mailing| whatsapp| marketing| contact| sms| broadcast)*(?: list| lists| database| system| NOUN)*",
+            "(?:please )?lose my number",
+            "i (?:did not|didn ?t|never) (?:sign|signed) up for (?:this|these|it)(?: list| NOUN)*",
+            "i (?:want|would like|d like|wish|need) to (?:be taken off|get off|come off|leave)(?: of)?(?: your| this| the)(?: mailing| marketing| contact| broadcast)? lists?",
+            "(?:do not|don ?t|dont) (?:ever )?(?:text|message|msg|contact|whatsapp) this number(?: any ?more| again)*",
             "take (?:me|us|my number) off(?: of)?(?: your| this| the)?(?: mailing| marketing| contact| broadcast)?(?: lists?)?",
             "i (?:do not|don ?t|dont|no longer) (?:want|wish|like|need)(?: to)?(?: receive| get| see| have)?(?: any| any ?more| more| your| these| this| those| such| the)*(?: NOUN)+(?: from you)?(?: any ?more| again)*",
             "i (?:want|would like|d like|wish) to stop (?:receiving|getting)(?: any| your| these| this| those| such| the)*(?: NOUN)+(?: from you)?",
@@ -61,6 +66,10 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:quero |gostaria de |desejo )?(?:me )?(?:tire|tirem|remova|removam|retire|retirem|exclua|excluam|descadastre|descadastrem|descadastrar|descadastra)(?: me| o meu número| meu número| meu contato| meu telefone)(?: da| desta| dessa| de sua)?(?: sua)?(?: lista)?(?: de transmissão| de contatos| de mensagens)?",
             "(?:me )(?:tire|tirem|remova|removam|retire|retirem|exclua|excluam|descadastre|descadastrem|descadastrar)(?: da| desta| dessa| de sua)?(?: sua)?(?: lista)?(?: de transmissão| de contatos| de mensagens)?",
             "(?:quero |gostaria de |como )?(?:faço para )?(?:sair|remover|tirar|excluir|cancelar)(?: da| desta| dessa| a| minha| o)*(?: lista| inscrição| recebimento)(?: de transmissão| de mensagens)?",
+            "(?:quero |por favor )?me (?:tira|remove|retira|exclui|descadastra|apaga)(?: da| desta| dessa| de| do| desse| deste)+(?: sua| seu)? (?:lista|cadastro|sistema|banco de dados|base)(?: de transmissão| de contatos| de mensagens)?",
+            "(?:tira|remove|retira|exclui|apaga|apague|apaguem|delete|deleta)(?: o)? meu (?:número|contato|telefone|cadastro)(?: da| desta| dessa| de| do| desse)*(?: sua| seu)?(?: lista| cadastro| sistema| banco de dados)?",
+            "para de (?:me )?(?:mandar|enviar)(?: me)?(?: mensagem| mensagens| msg| isso| essas coisas)",
+            "não (?:me )?(?:manda|envia|mande|envie|escreve|escreva)(?: me)? mais(?: nada| NOUN)*",
             "quero (?:me descadastrar|parar de receber(?: essas?| as| suas?)*(?: NOUN)*)",
         ],
     ),
@@ -78,6 +87,9 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:elimíne|elimínen|elimína|quíte|quíten|bórre|bórren|sáque|sáquen)n?(?:me|nme)(?: de)?(?: la| su| esta| tu)?(?: lista)?(?: de difusión| de contactos)?",
             "(?:elimine|eliminen|borre|borren|quite|quiten|saquen) mi (?:número|contacto|teléfono)(?: de)?(?: la| su| esta)?(?: lista)?",
             "(?:quiero |quisiera |deseo )?(?:darme|dar|darnos|deme|denme|dame|dadme) de baja(?: de| la| esta| su| lista| NOUN)*",
+            "(?:quiero |quisiera )?(?:que )?(?:me )?(?:borren?|saquen?|quiten?|eliminen?|remuevan?) (?:de|me de)(?: la| su| esta| tu)+ lista(?: de difusión| de contactos)?",
+            "(?:quiero |deseo )?(?:salir|salirme)(?: de)(?: la| su| esta| tu) lista(?: de difusión)?",
+            "(?:ya )?no me (?:escriban?|escribas|manden?|envíen?|contacten?)(?: más)?(?: por favor)?",
             "(?:quiero )?cancelar(?: la| mi)? (?:suscripción|inscripción)",
         ],
     ),
@@ -142,6 +154,8 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:beni|numaramı) (?:listeden|listenizden|sistemden) (?:çıkar|çıkarın|çıkarınız|sil|silin|siliniz)",
             "(?:abonelikten|listeden|üyelikten) çıkmak istiyorum",
             "abonelik(?:imi)? iptal(?: et| edin)?",
+            "(?:artık |bir daha |lütfen )*(?:bana )?(?:artık |bir daha )?(?:yazmayın|mesaj yazmayın|mesajlaşmayın)(?: artık)?",
+            "(?:beni|numaramı) (?:rahatsız etmeyin|silin|listeden silin|listeden çıkar)",
         ],
     ),
     // Russian
@@ -157,6 +171,9 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:я )?(?:больше )?не (?:хочу|желаю)(?: больше)? получать(?: больше| ваши| эти| от вас)*(?: NOUN)*",
             "(?:я )?(?:хочу )?(?:отписаться|отказаться) от(?: вашей| этой)? рассылки",
             "отпис[ао]ть(?: меня)? от рассылки",
+            "(?:отпишите|удалите|уберите|исключите|вычеркните|удали|убери|отпиши)(?: меня| мой номер)?(?: из| от| с)(?: вашей| этой| вашего| этого)? (?:рассылки|рассылок|базы|списка)",
+            "(?:мне )?(?:больше )?(?:не нужна|не нужны|не надо)(?: ваша| ваши| эта| эти| мне| больше| никаких)*(?: NOUN| рассылка| реклама| смсок)+",
+            "(?:остановите|отключите|отмените|прекратите|отключить|остановить)(?: мне| эту| вашу| эти| ваши)*(?: NOUN)+",
         ],
     ),
     // Ukrainian
@@ -167,6 +184,8 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:більше )?(?:мені )?не (?:надсилайте|шліть|присилайте)(?: більше)?(?: ваші| ці)?(?: NOUN)+(?: більше)?",
             "більше (?:мені )?не (?:пишіть|надсилайте)(?: мені)?",
             "(?:припиніть|досить|перестаньте)(?: мені)? (?:писати|надсилати|слати|присилати|розсилку|спам|рекламу)(?: мені)?(?: NOUN)*",
+            "(?:відпишіть|видаліть|приберіть)(?: мене| мій номер)?(?: з| від| зі)(?: вашої| цієї)? (?:розсилки|бази|списку)",
+            "(?:зупиніть|вимкніть|припиніть)(?: цю| вашу| ці)*(?: NOUN)+",
             "(?:відпишіть|видаліть|приберіть) (?:мене|мій номер)(?: з| від| зі)?(?: вашої| цієї)?(?: розсилки| бази| списку)?",
             "(?:я )?(?:більше )?не (?:хочу|бажаю)(?: більше)? отримувати(?: більше| ваші| ці| від вас)*(?: NOUN)*",
             "(?:я )?(?:хочу )?(?:відписатися|відписатись|відмовитися) від(?: вашої| цієї)? розсилки",
@@ -181,7 +200,11 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:ja )?(?:już )?nie (?:chcę|życzę sobie)(?: już| więcej)*(?: otrzymywać| dostawać)?(?: więcej| od was| waszych| tych)*(?: NOUN)+(?: od was)?",
             "(?:przestań|przestańcie|proszę przestać)(?: do mnie)?(?: mi)? (?:pisać|wysyłać|spamować|przysyłać)(?: do mnie| mi)*(?: NOUN)*",
             "(?:wypisz|wypiszcie|usuń|usuńcie|wykreślcie|proszę wypisać|proszę usunąć) (?:mnie|mój numer)(?: z)?(?: tej| waszej)?(?: listy| bazy| newslettera)?",
-            "chcę się wypisać(?: z listy| z newslettera)?",
+            "(?:chcę|chciałbym|chciałabym|proszę) się wypisać(?: z listy| z newslettera)?",
+            "(?:proszę )?(?:mnie wypisać|wypisać mnie|o wypisanie|o wypisanie mnie|wypisanie mnie)(?: z)?(?: tej| waszej)?(?: listy| bazy| newslettera)?",
+            "(?:proszę )?(?:mnie usunąć|o usunięcie|o usunięcie mnie|o usunięcie mojego numeru)(?: z)(?: tej| waszej)?(?: listy| bazy| newslettera)",
+            "(?:proszę )?(?:więcej )?(?:do mnie )?(?:nie pisać|nie wysyłać|nie przysyłać)(?: do mnie| mi| więcej| już)*(?: NOUN)*",
+            "(?:koniec|dość)(?: tych| z)?(?: NOUN)+",
         ],
     ),
     // Czech and Slovak
@@ -195,6 +218,88 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:odhlaste|vymažte|vyřaďte|odstraňte|odhláste|vyraďte) (?:mě|mne|ma|moje číslo)(?: ze| z| od)?(?: vašeho| vašej)?(?: seznamu| databáze| odběru| zoznamu| databázy| odberu)?",
         ],
     ),
+    // Romanian
+    (
+        "mesaj|mesaje|mesajele|sms|sms uri|reclame|reclama|spam|oferte|promoții",
+        &[
+            "(?:eu )?nu (?:mai )?(?:vreau|doresc)(?: să)?(?: mai)?(?: primesc)?(?: mai)?(?: niciun| aceste| astfel de)*(?: NOUN)+(?: de la voi)?",
+            "nu (?:mai )?(?:vreau|doresc) să (?:mai )?primesc(?: nimic)?",
+            "nu[- ]?mi (?:mai )?(?:trimiteți|trimite|trimiteti|scrieți|scrie)(?: mai)?(?: niciun)?(?: NOUN)*",
+            "nu (?:mai|îmi mai) (?:trimiteți|trimite|scrieți|scrie)(?: mi)?(?: NOUN)*",
+            "(?:încetați|opriți|opreste|oprește)(?: să)?(?:[ -]mi)?(?: mai)?(?: trimiteți| trimite)?(?: NOUN)+",
+            "(?:ștergeți|scoateți|șterge|scoate|eliminați)(?:[ -]mă| numărul meu)(?: din)?(?: listă| lista| baza de date| această listă)?",
+            "(?:vreau |doresc )?(?:să )?(?:mă )?(?:dezabonez|dezabonați|dezabonează|dezabonati ma|dezabonează mă)(?: de la newsletter)?",
+        ],
+    ),
+    // Hungarian
+    (
+        "üzenet|üzenetet|üzeneteket|üzenetek|sms|sms t|sms ek|reklám|reklámot|reklámokat|hirdetést|hírlevelet|spamet",
+        &[
+            "(?:köszönöm )?(?:én )?nem (?:kérek|kérem|akarok|szeretnék)(?: már| többé)?(?: több| további| ilyen| a| az)*(?: NOUN)+(?: kapni| többet| önöktől)*",
+            "ne (?:küldjenek|küldjön|küldj|küldjetek|írjanak|írjon|írj|írjatok)(?: nekem)?(?: több| további| már)*(?: NOUN)*(?: többet| többé| nekem)*",
+            "(?:töröljenek|törölje|töröljetek|vegyenek le|vegyen le|vegyetek le)(?: engem| a számomat| a telefonszámomat)?(?: a listáról| az adatbázisból| a listából)?",
+            "(?:le (?:szeretnék|akarok) iratkozni|leiratkozni szeretnék|szeretnék leiratkozni)",
+            "hagyják abba(?: az)?(?: NOUN| üzenetküldést| írást)+",
+        ],
+    ),
+    // Croatian, Serbian, Bosnian and Slovenian, in both scripts
+    (
+        "poruke|poruka|poruku|sms|sms ove|reklame|reklama|oglase|spam|obavijesti|obaveštenja|sporočil|поруке|порука|рекламе",
+        &[
+            "(?:ja )?(?:više )?(?:ne želim|neželim|neću|nećemo|ne zelim|necu)(?: više| primati| da primam| vaše| ove| dobivati| dobijati| od vas)*(?: NOUN)+(?: više| od vas)*",
+            "(?:više )?(?:nemojte|nemoj|prestanite|prestani)(?: mi)?(?: više)?(?: slati| pisati| da šaljete| da pišete| sa slanjem)(?: mi)?(?: više)?(?: NOUN)*",
+            "(?:više )?(?:ne šaljite|ne salji|ne šalji|ne pišite|ne piši)(?: mi)(?: više| vaše| ove)*(?: NOUN)*",
+            "(?:odjavite|odjavi|ispišite|uklonite|maknite|obrišite|izbrišite|skinite) (?:me|moj broj)(?: sa| s| iz)?(?: vaše| ove)?(?: liste| popisa| baze| evidencije)?",
+            "želim se (?:odjaviti|ispisati)(?: s liste| sa liste| s popisa)?",
+            "ne želim (?:več )?(?:prejemati )?(?:vaših )?(?:NOUN)",
+            "(?:не желим|нећу)(?: више| да примам| ваше)*(?: NOUN)+",
+            "(?:престаните|немојте)(?: да)?(?: ми)?(?: више)?(?: шаљете| слати| пишете)(?: NOUN)*",
+        ],
+    ),
+    // Bulgarian and Macedonian
+    (
+        "съобщения|смс|реклами|спам|пораки|реклама",
+        &[
+            "(?:вече )?не (?:искам|желая)(?: повече| да получавам| ваши| вашите| тези)*(?: NOUN)+(?: повече)?",
+            "(?:моля )?(?:не ми|спрете да ми|престанете да ми) (?:пишете|изпращайте|пращайте|изпращате|пращате)(?: повече)?(?: NOUN)*",
+            "(?:махнете|изтрийте|премахнете|отпишете) (?:ме|номера ми)(?: от)?(?: вашия| този)?(?: списъка| списък| базата)?",
+            "(?:не сакам|не сакам повеќе)(?: NOUN)+",
+        ],
+    ),
+    // Greek
+    (
+        "μηνύματα|μήνυμα|sms|διαφημίσεις|διαφήμιση|διαφημιστικά|προσφορές",
+        &[
+            "(?:παρακαλώ )?(?:δεν θέλω|δε θέλω|δεν επιθυμώ)(?: πια| άλλα| να λαμβάνω| να παίρνω| τα| αυτά τα)*(?: NOUN)+(?: πια| σας)*",
+            "(?:μη|μην) (?:μου )?(?:στέλνετε|στέλνεις|στείλετε|ξαναστείλετε|γράφετε)(?: άλλα| πια)*(?: NOUN)*(?: πια)?",
+            "(?:σταματήστε|σταμάτα|σταμάτησε)(?: να)? (?:μου )?(?:στέλνετε|στέλνεις|γράφετε)(?: NOUN)*",
+            "(?:σταματήστε)(?: τα| αυτά τα)*(?: NOUN)+",
+            "(?:διαγράψτε|βγάλτε|αφαιρέστε) (?:με|τον αριθμό μου|το νούμερό μου)(?: από)?(?: τη| την)?(?: λίστα)?(?: σας)?",
+        ],
+    ),
+    // Swedish, Norwegian and Danish
+    (
+        "meddelanden|meddelande|meldinger|melding|beskeder|besked|sms|sms er|reklam|reklame|reklamer|spam|utskick|erbjudanden|nyhetsbrev",
+        &[
+            "(?:snälla )?(?:sluta|slut|slutt|stop|stopp|stoppa)(?: med)?(?: att| å| at)? (?:skicka|skriva|sms a|spamma|sende|skrive|sms e|spamme|sms|sende mig|skicka till mig|kontakta|kontakte)(?: mig| meg| till mig| til meg| til mig)?(?: fler| flera| flere| dessa| disse| de här)*(?: NOUN)*(?: till mig| til meg| til mig)?",
+            "(?:skicka|skriv|send|kontakta|kontakt)(?: mig| meg| til mig)? (?:inte|inga|ikke|ikkje)(?: fler| flera| flere| mer| mere)*(?: NOUN| till mig| til meg| til mig| mer| mere| längre| igjen| igen)+",
+            "(?:jag vill|jeg vil|jeg ønsker|jag önskar) (?:inte|inte ha|inte få|ikke|ikke ha|ikke have|ikke motta|ikke modtage)(?: ha| få| längre| lenger| længere| motta| modtage| fler| flera| flere| mer| mere| några| noen| nogen)*(?: NOUN)+(?: från er| fra dere| fra jer| mer| mere)*",
+            "(?:inga|ingen|ikke|ikke flere|inga fler)(?: fler| flera| flere| mer| mere)*(?: NOUN)+(?: tack| takk| tak)?",
+            "(?:ta bort|fjern|slett|slet|avregistrera|avmeld|afmeld|radera|stryk) (?:mig|meg|mitt nummer|mitt nr|nummeret mitt|mit nummer)(?: från| fra)?(?: er| denna| listan| listen| lista| deres| jeres| denne)*",
+            "(?:jag vill|jeg vil|jeg ønsker å|jeg ønsker at) (?:avregistrera mig|avregistreras|melde meg av|afmelde mig|avmelde meg|framelde mig)",
+        ],
+    ),
+    // Finnish and Estonian
+    (
+        "viestejä|viestiä|viestit|tekstiviestejä|mainoksia|mainontaa|roskapostia|sõnumeid|reklaami|sms",
+        &[
+            "(?:en halua|en tahdo)(?: enää| saada| vastaanottaa| teidän| näitä)*(?: NOUN)+(?: enää| teiltä)*",
+            "(?:lopeta|lopettakaa|älä|älkää)(?: enää)? (?:lähettäkö|lähetä|lähettämästä|lähettäminen|viestittely|laittako|laita)(?: minulle)?(?: enää)?(?: näitä| lisää)*(?: NOUN)*(?: enää)?",
+            "(?:poista|poistakaa) (?:minut|numeroni)(?: listalta| listaltanne| rekisteristä| rekisteristänne)?",
+            "(?:ma )?ei soovi(?: enam| saada| teie)*(?: NOUN)+",
+            "(?:ärge|ära) (?:saatke|saada)(?: mulle)?(?: enam| rohkem)*(?: NOUN)*",
+        ],
+    ),
     // Arabic
     (
         "رسائل|الرسائل|رسائلكم|رساله|رسالة|اعلانات|الاعلانات|اعلاناتكم|عروض|العروض",
@@ -206,6 +311,8 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:مش|مو) (?:عايز|عايزه|عاوز|حابب)(?: اي)?(?: NOUN)+(?: تاني)?",
             "(?:احذف|احذفوا|ازل|ازيلوا|امسح|امسحوا)(?: رقمي)(?: من)?(?: القائمة| قائمتكم)?",
             "(?:احذفني|احذفوني|ازيلوني|شيلوني)(?: من)?(?: القائمة| قائمتكم)?",
+            "(?:ارجو |رجاء )?(?:احذفوني|احذفني|شيلني|شيلوني|ازلني)(?: من)(?: هذه)? (?:القائمة|القايمة|اللستة)",
+            "(?:لا تراسلني|لا تراسلوني|بطلوا رسائل|بطل رسائل|بطلوا ترسلون)(?: تاني| مره ثانيه| بعد اليوم)*",
             "(?:اريد )?(?:الغاء|الغي|الغوا)(?: ال)? ?(?:اشتراكي|اشتراك|الاشتراك)",
         ],
     ),
@@ -260,6 +367,9 @@ const SPACED_BY_LANGUAGE: &[(&str, &[&str])] = &[
             "(?:saya )?(?:tidak|tak|nggak|gak) (?:mau|ingin|nak)(?: lagi)? (?:menerima|terima|dapat)(?: lagi)?(?: NOUN)+(?: lagi| ini| dari anda)*",
             "(?:hapus|keluarkan|padam|buang) (?:nomor saya|nombor saya|saya)(?: dari)?(?: daftar| senarai| list)?",
             "(?:hentikan|stop)(?: NOUN)+(?: ini)?",
+            "(?:stop|berhenti|setop|jangan) (?:kirim|mengirim|kirimi|kirimin|hantar|menghantar|chat|wa|sms|hubungi)(?: saya| aku| lagi| ke saya| ke sini)*",
+            "(?:saya |aku )?(?:mau|ingin|nak) (?:berhenti|berhenti langganan|berhenti berlangganan|keluar dari daftar|unsubscribe)",
+            "(?:saya |aku )?(?:tidak|tak|nggak|gak|ga) (?:mau|ingin|nak) (?:di|dikirimi|dihubungi)(?: wa| sms| chat)?(?: NOUN)*(?: lagi)?",
         ],
     ),
     // Vietnamese: sentences are long enough to be understood without their accents.
@@ -299,13 +409,22 @@ const WITHOUT_SPACES: &[&str] = &[
     "(?:请|請|麻烦|麻煩)?(?:不要|别|別|停止|勿)再?(?:给我|給我|向我)?再?(?:发送|發送|发|發|推送|传|傳)(?:给我|給我)?(?:任何|这些|這些|垃圾)?(?:短信|信息|消息|广告|廣告|简讯|簡訊|讯息|訊息)(?:给我|給我|了)*",
     "(?:请|請)?(?:不要|别|別)再(?:给我|給我)?(?:发|發|传|傳)(?:了|给我|給我)*",
     "(?:请|請)?(?:不要|别|別)再?(?:骚扰|騷擾|打扰|打擾)我(?:了)?",
+    "(?:请|請|拜託|拜托)?(?:停止|不要|别|別|勿)再?(?:发送|發送|发|發|传送|傳送|传|傳|寄)(?:给我|給我|了|讯息|訊息)*",
+    "(?:请|請)?(?:不要|别|別)再?(?:联系|聯絡|聯繫|打扰|打擾)(?:我)(?:了)?",
+    "(?:请|請)?(?:把我|将我|將我)?(?:从|從)?(?:名单|名單|列表)(?:中|里|裡|裏)?(?:移除|删除|刪除|删掉|刪掉)",
+    "(?:请|請)?(?:删除|刪除|移除)我的?(?:号码|號碼|电话|電話)",
     "我?不(?:想|要|愿|願)再?(?:收到|接收|收)(?:你们|你們|您|你)?的?(?:任何)?(?:短信|信息|消息|广告|廣告|简讯|簡訊|讯息|訊息)(?:了)?",
     "(?:请|請|我要|我想)?(?:退订|退訂|取消订阅|取消訂閱)(?:短信|信息|消息|广告|廣告|服务|服務)?(?:谢谢|謝謝)?",
     "(?:もう)?(?:メッセージ|メール|広告|宣伝|配信)(?:の配信)?(?:を|は)?(?:もう)?(?:送らないで|送ってこないで|送信しないで|しないで|止めて|やめて|停止して|停止|不要です|いりません)(?:ください|下さい|もらえますか|お願いします)?",
-    "(?:もう)?(?:送らないで|送ってこないで|連絡しないで|配信しないで)(?:ください|下さい)",
+    "(?:もう|二度と|これ以上)*(?:送らないで|送ってこないで|連絡しないで|配信しないで|送信しないで|連絡してこないで)(?:ください|下さい|くれ|ほしい|欲しい|ね|よ)*",
+    "(?:もう)?(?:メッセージ|メール|広告|宣伝|配信|連絡)(?:は|を)?(?:いらない|要らない|いりません|不要|受け取りたくない|受け取りたくありません|欲しくない|ほしくない)(?:です)?",
+    "(?:私を)?(?:リスト|名簿)から(?:外して|削除して|消して|はずして)(?:ください|下さい)?",
     "(?:配信|購読|登録)(?:を)?(?:停止|解除|キャンセル|やめて|止めて)(?:して|してください|お願いします|希望|希望します|を希望します|ください|下さい)?",
     "(?:제발)?(?:이제)?(?:더이상)?(?:이런)?(?:문자|메시지|메세지|광고|카톡)(?:를|을|는|은|좀)?(?:더이상|다시는|그만)*(?:보내지마세요|보내지마|보내지말아주세요|보내지마십시오|그만보내세요|그만보내주세요|보내세요그만|그만|사절)(?:요)?",
     "(?:더이상|다시는|이제)?(?:그만보내세요|그만보내주세요|그만보내|연락하지마세요|연락하지마|보내지마세요)",
+    "(?:제)?(?:번호|연락처)(?:를|을|좀)?(?:삭제|지워)(?:해주세요|해줘|주세요|줘|해주십시오)",
+    "(?:문자|메시지|메세지|광고|카톡)(?:를|을|는|은)?(?:받고싶지않아요|받고싶지않습니다|안받을래요|받기싫어요|원하지않습니다|원하지않아요|필요없어요|필요없습니다)",
+    "(?:목록|리스트|명단)에서(?:빼|제외|삭제)(?:해)?(?:주세요|줘|주십시오)",
     "(?:문자|광고|메시지)?수신거부(?:합니다|할게요|해주세요|요청|요청합니다|부탁드립니다|부탁드려요|요)?",
     "(?:중지|구독취소|수신중지|수신거부)(?:해주세요|부탁드립니다|요청|합니다|요)",
 ];
