@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::PhoneError;
-use super::second::{NUMBER_MIN, digits_in};
+use super::second::NUMBER_MIN;
 
 /// The digits before a point that make what follows it decimals.
 const DECIMALS_MIN: usize = 4;

@@ -16,7 +16,7 @@ use regex::{Captures, Regex};
 use super::FIELD_MAX;
 use super::filter::{QUOTES, is_filter};
 use super::meant::Meant;
-use super::name::{FieldNames, is_of_a_name, means_a_field, means_a_name, tidy};
+use super::name::{FieldNames, is_of_a_name, means_a_field, means_a_name, speaks_of_a_name, tidy};
 
 /// The most findings of one text; whoever has read so many has understood.
 const FINDINGS_MAX: usize = 20;
@@ -44,9 +44,10 @@ static PLACES: LazyLock<Regex> = LazyLock::new(|| {
         r"(?<ours>\\\{\{|\{\{\{[^{}]*\}\}\}|\{\{[^{}]*\}\})",
         r"(?<code>(?<code_escape>\\)?(?:\{%[^{}\n]*%\}|\{#\s*WORD[^{}\n]*#\}|<%[^<\n]*?%>|<\?(?:php|=)[^<\n]*?\?>|\*\|[^|*\n]+\|\*))",
         r"(?<choice>(?<choice_escape>\\)?\{[^{}|\n]+(?:\|[^{}|\n]*)+\})",
-        r"(?<firm>(?<firm_escape>\\)?(?:[$#@%]\{(?<a>NAME)(?<ar>REST)?\}|\{[$!@:=](?<b>NAME)(?<br>REST)?\}|\[\[(?<c>NAME)(?<cr>REST)?\]\]|<<(?<d>NAME)>>|\[%(?<e>NAME)(?<er>REST)?%\]|%%(?<f>NAME)%%))",
+        r"(?<firm>(?<firm_escape>\\)?(?:[$#@%]\{(?<a>NAME)(?<ar>REST)?\}|\{[$!@:=](?<b>NAME)(?<br>REST)?\}|\[\[(?<c>NAME)(?<cr>REST)?\]\]|<<(?<d>NAME)>>|\[%(?<e>NAME)(?<er>REST)?%\]|%%(?<f>NAME)%%|@@(?<o>NAME)@@|%\((?<p>NAME)\)[sd]))",
+        r"(?<number>\{\d{1,2}\})",
         r"(?<bare>(?<bare_escape>\\)?(?:\{(?<g>NAME)(?<gr>REST)?\}|%(?<h>WORD(?:[ .\-]+WORD)*)%))",
-        r"(?<soft>\[(?<i>NAME)(?<ir>REST)?\]|<(?<j>NAME)>|#(?<k>WORD)#)",
+        r"(?<soft>\[(?<i>NAME)(?<ir>REST)?\]|<(?<j>NAME)>|#(?<k>WORD)#|\((?<q>NAME)\))",
         r"(?<shy>«(?<l>NAME)»|__(?<m>LAZY)__|[$@](?<n>WORD))",
         r"(?<printf>%(?:\d{1,2}\$)?s\b)",
     ]
@@ -57,7 +58,7 @@ static PLACES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("a pattern of this file, which its tests compile")
 });
 /// The groups of [`PLACES`] that hold a name, with what stands behind it.
-const NAMED: [(&str, &str); 14] = [
+const NAMED: [(&str, &str); 17] = [
     ("a", "ar"),
     ("b", "br"),
     ("c", "cr"),
@@ -72,6 +73,9 @@ const NAMED: [(&str, &str); 14] = [
     ("l", ""),
     ("m", ""),
     ("n", ""),
+    ("o", ""),
+    ("p", ""),
+    ("q", ""),
 ];
 const ESCAPES: [&str; 4] = ["code_escape", "choice_escape", "firm_escape", "bare_escape"];
 
@@ -168,14 +172,16 @@ fn ours(whole: &str, fields: &FieldNames<'_>) -> Judgement {
         Some((name, default)) => (tidy(name), Some(default.trim())),
         None => (tidy(inside), None),
     };
-    if is_block(&name, fields) {
+    // A column may be called `CPF/CNPJ`, or `#if`.
+    let is_a_field = fields.has(&name);
+    if !is_a_field && is_block(&name, fields) {
         let instead = "write {{name}}, or {{name|there}} for those who have none";
         return refused("there are no conditions, loops and comments here", instead);
     }
     // What is no name at all, and a place without one, is told by the parser.
     let is_name = name.len() <= FIELD_MAX && name.chars().all(is_of_a_name);
-    let is_code = !is_name || name.starts_with('.') || (has_operator(&name) && fields.like(&name).is_none());
-    if !name.is_empty() && is_code && !name.contains("{{") {
+    let is_code = !is_name || name.starts_with('.') || (has_operator(&name) && fields.known(&name).is_none());
+    if !is_a_field && !name.is_empty() && is_code && !name.contains("{{") {
         return refused("a field is named, and nothing is computed", &Meant::of(inside, fields).spelling());
     }
     let default = default?;
@@ -188,7 +194,7 @@ fn ours(whole: &str, fields: &FieldNames<'_>) -> Judgement {
     if let Some((first, _)) = default.split_once('|') {
         let why = format!("the default is all behind the first |, and would be read as {}", shown(default));
         let instead = format!("write {{{{{name}|{}}}}}", first.trim());
-        return Some((fields.like(first).is_some(), format!("{}: {why}; {instead}", shown(whole))));
+        return Some((fields.known(first).is_some(), format!("{}: {why}; {instead}", shown(whole))));
     }
     if default.len() > 2 && default.starts_with(QUOTES) && default.ends_with(QUOTES) {
         let plain = format!("{{{{{name}|{}}}}}", default.trim_matches(QUOTES));
@@ -197,7 +203,7 @@ fn ours(whole: &str, fields: &FieldNames<'_>) -> Judgement {
             format!("{}: the quotes are read as well; without them: {plain}", shown(whole)),
         ));
     }
-    let is_field = default.chars().all(is_of_a_name) && fields.like(default).is_some();
+    let is_field = default.chars().all(is_of_a_name) && fields.known(default).is_some();
     is_field
         .then(|| (false, format!("{}: {default} is read as this word, and not as the field", shown(whole))))
 }
@@ -207,7 +213,7 @@ fn is_block(name: &str, fields: &FieldNames<'_>) -> bool {
     let word = name.trim_start_matches(['~', '-', ' ']).split([' ', '(']).next().unwrap_or_default();
     let opens = matches!(word, "if" | "unless" | "each" | "with" | "for" | "elseif" | "elif" | "range");
     let is_keyword = (opens && name.contains(' ')) || matches!(word, "else" | "end" | "endif" | "endfor");
-    name.starts_with(['#', '/', '^', '>', '!']) || (is_keyword && fields.like(name).is_none())
+    name.starts_with(['#', '/', '^', '>', '!']) || (is_keyword && fields.known(name).is_none())
 }
 
 /// `name or 'x'`, `name if name else x`.
@@ -235,7 +241,7 @@ fn theirs(text: &str, found: &Captures<'_>, fields: &FieldNames<'_>) -> Judgemen
     if found.name("choice").is_some() {
         let inside = whole.as_str().trim_matches(['{', '}', '\u{ad}']);
         let parts: Vec<&str> = inside.split('|').collect();
-        if fields.like(parts[0]).is_some() || (means_a_name(parts[0]) && parts.len() == 2) {
+        if fields.known(parts[0]).is_some() || (means_a_name(parts[0]) && parts.len() == 2) {
             return unfilled(&Meant::of(inside, fields), true);
         }
         // One letter is a variable of mathematics, and one character may be a word.
@@ -247,7 +253,7 @@ fn theirs(text: &str, found: &Captures<'_>, fields: &FieldNames<'_>) -> Judgemen
         let instead = "nothing is drawn from a text; give several texts as variants";
         return if worded > 1 { doubtful(instead) } else { None };
     }
-    if found.name("printf").is_some() {
+    if found.name("printf").is_some() || found.name("number").is_some() {
         let before = text[..whole.start()].chars().next_back();
         let is_apart = before.is_none_or(|c| c.is_whitespace() || "([\"'*_".contains(c));
         return if is_apart { doubtful("write {{name}} for a field") } else { None };
@@ -259,13 +265,19 @@ fn theirs(text: &str, found: &Captures<'_>, fields: &FieldNames<'_>) -> Judgemen
         return None;
     }
     let meant = Meant::of(&format!("{tidied}{}", rest.map_or("", |rest| rest.as_str())), fields);
-    let is_known = fields.like(&tidied).is_some();
+    let is_known = fields.known(&tidied).is_some();
     if is_shy {
-        return if is_known && is_apart(text, whole.range()) { doubtful(&meant.spelling()) } else { None };
+        // `@name` is somebody's name elsewhere.
+        let is_meant = is_known || (means_a_name(&tidied) && whole.as_str().starts_with('$'));
+        return if is_meant && is_apart(text, whole.range()) { doubtful(&meant.spelling()) } else { None };
     }
     if found.name("soft").is_some() {
         let is_tag = whole.as_str().starts_with('<') && text.contains(&format!("</{tidied}>"));
-        let is_meant = (is_known || means_a_name(&tidied)) && !is_tag;
+        // Between round brackets stands what is said by the way, and in code what a function is given.
+        let is_meant = match whole.as_str().starts_with('(') {
+            true => speaks_of_a_name(&tidied) && is_apart(text, whole.range()),
+            false => (is_known || speaks_of_a_name(&tidied)) && !is_tag,
+        };
         return if is_meant { doubtful(&meant.spelling()) } else { None };
     }
     if is_known || means_a_name(&tidied) {
@@ -274,7 +286,7 @@ fn theirs(text: &str, found: &Captures<'_>, fields: &FieldNames<'_>) -> Judgemen
     // Nobody has such a field. Whoever writes `{order_id}` has meant one all the same.
     let is_made = tidied.contains(['_', '.']) || has_hump(&tidied);
     let is_word = !tidied.contains(' ');
-    let is_meant = means_a_field(&tidied) || (is_word && (is_made || is_marked));
+    let is_meant = means_a_field(&tidied) || speaks_of_a_name(&tidied) || (is_word && (is_made || is_marked));
     if is_meant { doubtful(&meant.spelling()) } else { None }
 }
 
@@ -354,6 +366,9 @@ mod tests {
             ("Hi [[name]]", "write {{name}}"),
             ("Hi [[name|there]]", "write {{name|there}}"),
             ("Hi <<name>>", "write {{name}}"),
+            ("Hi @@name@@", "write {{name}}"),
+            ("Hi %(name)s", "write {{name}}"),
+            ("Hi %(first_name)s", "write {{First Name}}"),
             ("Hi [%first_name | friend%]", "write {{First Name|friend}}"),
             ("Hi *|NAME|*", "write {{name}}"),
             ("Hi *|COUPON|*", "write {{COUPON}}"),
@@ -427,6 +442,16 @@ mod tests {
             ("Hi $name, hello", "write {{name}}"),
             ("Hi @name, hello", "write {{name}}"),
             ("Hi %s!", "write {{name}}"),
+            ("Hi {1}, hello", "write {{name}}"),
+            ("Hi {0}", "write {{name}}"),
+            ("Hi (name), hello", "write {{name}}"),
+            ("Olá (nome)!", "write {{name}}"),
+            ("Olá [nome do cliente]", "write {{name}}"),
+            ("Olá {nome do cliente}", "write {{name}}"),
+            ("Olá (nome do cliente)", "write {{name}}"),
+            ("Hi [Customer Name]", "write {{name}}"),
+            ("Hola $nombre, hello", "write {{name}}"),
+            ("Your @@coupon@@", "write {{coupon}}"),
             ("{hi|hello} all", "as variants"),
             ("{hi|{hello|hey}} all", "as variants"),
             ("{Привет|Здравствуйте}", "as variants"),
@@ -466,10 +491,11 @@ mod tests {
             "<b>bold</b> <i>x</i> <br> <https://shop.example> <ana@shop.example>",
             "<name>Ana</name>",
             "Write to ana@name.example or @name.shop, US$name",
-            "*name* _name_ ~name~ ```name``` -name- (name) |name|",
+            "*name* _name_ ~name~ ```name``` -name- |name|",
             "https://shop.example/?q=%20name%20&u={x}#name",
             "#sale #name and #code",
             "He said «so what» and left",
+            "x^{2} \\d{3} a{1} f(name) (thanks) (see below) (our name is known) [our best offer]",
             "{x}, {a, b}, {1|2|3}, {|}, {x | x > 0}",
             "\\frac{a}{b} \\textbf{bold}",
             "The set {red, green}",
@@ -494,6 +520,43 @@ mod tests {
         }
         assert!(matches!(look("{name}", &none).as_slice(), [Finding::Refused(_)]));
         assert!(matches!(look("{phone}", &none).as_slice(), [Finding::Refused(_)]));
+    }
+
+    #[test]
+    fn a_column_with_signs_in_its_name_is_named_as_it_is() {
+        let names =
+            ["CPF/CNPJ", "Tel/Cel", "Valor R$", "Qual é o seu nome?", "Cidade, UF", "#if x", "CPF", "CNPJ"];
+        let fields = FieldNames::of(names.into_iter());
+        for name in names {
+            for text in [
+                format!("{{{{{name}}}}}"),
+                format!("{{{{ {} }}}}", name.to_uppercase()),
+                format!("{{{{{name}|x}}}}"),
+            ] {
+                assert_eq!(look(&text, &fields), [], "{text}");
+                let named = Template::parse(&text).unwrap();
+                assert!(fields.has(named.fields().next().unwrap().0), "{text}");
+            }
+        }
+        let told = |text: &str| match look(text, &fields).as_slice() {
+            [Finding::Refused(why)] => why.clone(),
+            other => panic!("{text}: {other:?}"),
+        };
+        // A field is no default of another one.
+        for (text, right) in [
+            ("{{CNPJ / CPF}}", "write {{CNPJ}}"),
+            ("{{CPF, CNPJ}}", "write {{CPF/CNPJ}}"),
+            ("{{Valor $}}", "write {{Valor"),
+            ("{{Tel/Cell}}", "write {{Tel/Cel}}"),
+        ] {
+            let why = told(text);
+            assert!(
+                why.ends_with(right) || why.contains(&format!("{right}}}")) || why.contains(right),
+                "{text}: {why}"
+            );
+            let spelling = why.rsplit_once("write ").unwrap().1;
+            assert!(!spelling.contains('|'), "{text}: {why}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::FIELD_MAX;
 use super::filter::{QUOTES, is_filter};
-use super::name::{FieldNames, is_of_a_name, tidy};
+use super::name::{FieldNames, is_of_a_name, may_be_named, tidy};
 
 /// What of a default is repeated, in characters.
 const DEFAULT_SHOWN: usize = 60;
@@ -45,8 +45,11 @@ impl Meant {
             }
         };
         let name = name.trim_matches(|c: char| " .-_".contains(c));
-        let name = fields.closest(name).unwrap_or(name);
-        let is_name = !name.is_empty() && name.len() <= FIELD_MAX && name.chars().all(is_of_a_name);
+        // `Tel/Cell` is the column `Tel/Cel` rather than `Tel`.
+        let whole = fields.like(inside).filter(|_| quoted.is_empty() && !inside.contains('|'));
+        let default = default.filter(|default| whole.is_none() && fields.known(default).is_none());
+        let name = whole.or_else(|| fields.closest(name)).unwrap_or(name);
+        let is_name = !name.is_empty() && name.len() <= FIELD_MAX && name.chars().all(may_be_named);
         let name = if is_name { name } else { "name" }.to_owned();
         let is_plain = |text: &String| {
             !text.trim().is_empty()

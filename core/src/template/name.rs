@@ -4,12 +4,16 @@
 //! decomposed, in any case, with spaces that look alike and with marks that nobody sees. [`field_key`] is
 //! one spelling for all of them. Accents count: `año` and `ano` are two fields.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
+use super::FIELD_MAX;
 use crate::search;
+
+/// The words of a phrase that stands for a name.
+const PHRASE_MAX: usize = 4;
 
 /// A name as it is compared. Two names with the same key are one field.
 pub fn field_key(name: &str) -> String {
@@ -58,6 +62,12 @@ pub(super) fn is_of_a_name(c: char) -> bool {
     c.is_alphanumeric() || " ._-\u{200c}\u{200d}".contains(c) || is_mark()
 }
 
+/// A field may be called as a column of somebody's list is, such as `CPF/CNPJ` or `Valor R$`. Brackets and
+/// the line before a default are signs of ours.
+pub(super) fn may_be_named(c: char) -> bool {
+    is_of_a_name(c) || !(c.is_control() || "{}|\\".contains(c))
+}
+
 /// The letters and digits of a name without accents, so that `first_name` is taken for `First Name`: good
 /// enough to suggest a field, and not to fill one in.
 fn likeness(name: &str) -> String {
@@ -68,6 +78,8 @@ fn likeness(name: &str) -> String {
 #[derive(Debug)]
 pub struct FieldNames<'a> {
     alike: HashMap<String, &'a str>,
+    /// All of them, by their keys.
+    keys: HashSet<String>,
     /// The first of those that are somebody's name.
     person: Option<&'a str>,
 }
@@ -75,30 +87,88 @@ pub struct FieldNames<'a> {
 impl<'a> FieldNames<'a> {
     /// Every recipient has a phone.
     pub fn of(names: impl Iterator<Item = &'a str>) -> Self {
-        let mut found = Self { alike: HashMap::from([("phone".to_owned(), "phone")]), person: None };
+        let mut found = Self {
+            alike: HashMap::from([("phone".to_owned(), "phone")]),
+            keys: HashSet::from(["phone".to_owned()]),
+            person: None,
+        };
         for name in names {
+            found.keys.insert(field_key(name));
             found.alike.entry(likeness(name)).or_insert(name);
             found.person = found.person.or(means_a_name(name).then_some(name));
         }
         found
     }
 
+    /// Is this one of the names, as fields are compared?
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.keys.contains(&field_key(name))
+    }
+
     /// The field that is called like this, or like its last part: `contact.name`.
-    pub fn like(&self, name: &str) -> Option<&'a str> {
-        let find = |name: &str| self.alike.get(&likeness(name)).copied();
+    pub(super) fn known(&self, name: &str) -> Option<&'a str> {
+        let find =
+            |name: &str| self.alike.get(&likeness(name)).filter(|_| !likeness(name).is_empty()).copied();
         find(name).or_else(|| find(name.rsplit_once('.')?.1))
+    }
+
+    /// The field that is called like this, or nearly so: `Frist Name`.
+    pub fn like(&self, name: &str) -> Option<&'a str> {
+        self.known(name).or_else(|| self.nearest(name))
     }
 
     /// The field that somebody meant with this name, to be suggested.
     pub(super) fn closest(&self, name: &str) -> Option<&'a str> {
-        self.like(name).or(self.person.filter(|_| means_a_name(name)))
+        self.like(name).or(self.person.filter(|_| speaks_of_a_name(name)))
     }
+
+    /// The field whose name has one letter otherwise, or two of a long one.
+    fn nearest(&self, name: &str) -> Option<&'a str> {
+        let typed: Vec<char> = likeness(name).chars().collect();
+        let most = match typed.len() {
+            0..4 => return None,
+            4..6 => 1,
+            _ => 2,
+        };
+        let distances = self.alike.iter().filter_map(|(like, field)| {
+            let other: Vec<char> = like.chars().collect();
+            let is_near = other.len().abs_diff(typed.len()) <= most && typed.len() <= FIELD_MAX;
+            let steps = is_near.then(|| steps_between(&typed, &other)).filter(|steps| *steps <= most)?;
+            Some((steps, *field))
+        });
+        distances.min().map(|(_, field)| field)
+    }
+}
+
+/// How many letters are to be changed, left out, put in or swapped with the next.
+fn steps_between(one: &[char], other: &[char]) -> usize {
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, opposite) in other.iter().enumerate() {
+            let above = rows[i][j] + usize::from(letter != opposite);
+            let mut steps = above.min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == other[j - 1] && one[i - 1] == *opposite {
+                steps = steps.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(steps);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
 }
 
 /// Is it what people call somebody's name, in one of the languages of the field?
 pub(super) fn means_a_name(name: &str) -> bool {
     let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
     PERSONS.contains(&likeness(last).as_str())
+}
+
+/// `nome do cliente`, `customer's name`: a few words, of which the first or the last is what people call a name.
+pub(super) fn speaks_of_a_name(name: &str) -> bool {
+    let words: Vec<&str> = name.split([' ', '_', '-']).filter(|word| !word.is_empty()).collect();
+    let is_phrase = (2..=PHRASE_MAX).contains(&words.len());
+    means_a_name(name) || (is_phrase && [words[0], words[words.len() - 1]].into_iter().any(means_a_name))
 }
 
 /// Is it what people call some other field of theirs?
@@ -298,6 +368,19 @@ mod tests {
             ("phone", Some("phone")),
             ("orders", None),
             ("name", None),
+        ] {
+            assert_eq!(names.known(typed), meant, "{typed}");
+        }
+        for (typed, meant) in [
+            ("Frist Name", Some("First Name")),
+            ("first nme", Some("First Name")),
+            ("Firstt Name", Some("First Name")),
+            ("orders", Some("order")),
+            ("odrer", Some("order")),
+            ("phonw", Some("phone")),
+            ("cod", None),
+            ("name", None),
+            ("border line", None),
         ] {
             assert_eq!(names.like(typed), meant, "{typed}");
         }
