@@ -53,6 +53,8 @@ mod second;
 mod spellings;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_beside;
 mod written;
 
 pub use country::{Country, CountryError};

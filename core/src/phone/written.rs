@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::decimals::{is_rounded, whole};
 use super::doubts::Doubts;
 use super::link::{in_link, is_link};
-use super::second::{has_digits_beside, has_extension, has_several};
+use super::second::{NUMBER_MIN, digits_in, has_digits_beside, has_extension, has_several};
 use super::{PhoneError, plan};
 
 /// What stands around a number in quotes, formulas and lists.
@@ -223,6 +223,7 @@ fn unlabelled(text: &str) -> Result<Cow<'_, str>, PhoneError> {
                 }
                 number = Cow::Owned(format!("{value} {number}"));
             }
+            None if digits_in(part) >= NUMBER_MIN => return Err(PhoneError::Several),
             _ => {}
         }
     }
