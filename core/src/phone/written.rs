@@ -77,6 +77,11 @@ pub(super) fn tidy(text: &str) -> Cow<'_, str> {
     // A picture of a telephone, and the like.
     let picture = |c: char| !c.is_ascii() && !c.is_alphanumeric() && c != '№';
     let trimmed = text.trim_matches(|c| around(c) || picture(c));
+    let before = &text[..text.len() - text.trim_start_matches(|c| around(c) || picture(c)).len()];
+    // A picture is a label, behind which a lone digit is an index: `📱1 98765 43210`.
+    if before.contains(picture) && trimmed.find(|c: char| !c.is_ascii_digit()) == Some(1) {
+        return Cow::Owned(format!("№{trimmed}"));
+    }
     if trimmed.len() == text.len() { text } else { Cow::Owned(trimmed.to_owned()) }
 }
 
