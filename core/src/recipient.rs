@@ -21,6 +21,8 @@ pub const NAMES_MAX: usize = 200;
 pub const BYTES_MAX: usize = 64 << 20;
 /// How much of a bad row is shown, in characters.
 const GIVEN_MAX: usize = 40;
+/// The most rows that a list names of a kind.
+const ROWS_SHOWN: usize = 20;
 /// The most names of fields that a list says it has left out.
 const UNREAD_MAX: usize = 50;
 
@@ -61,6 +63,16 @@ pub enum Why {
         "its number is a formula that was never calculated; open the file in a spreadsheet, save it and upload that"
     )]
     Uncalculated,
+    #[error(
+        "its country or area code stands in a column of its own, and with the number it makes no phone number, or more than one; write the whole number in one column, with + and the country code"
+    )]
+    NotJoined,
+    #[error("it stands above the headings, which are in row {headings}, and was taken for a title")]
+    AboveHeadings { headings: u32 },
+    #[error("it has two fields that are called {0}")]
+    TwoPhones(String),
+    #[error("a row of totals")]
+    Total,
     #[error("the same number stands in row {of_row}")]
     Duplicate { of_row: u32 },
     /// Written in the other of the two ways that its country has.
@@ -89,6 +101,25 @@ pub struct List {
     pub fields: BTreeMap<String, usize>,
     /// Fields that no text names and that did not fit, and of how many recipients they were left out.
     pub unread: BTreeMap<String, usize>,
+    /// Recipients whose number is in no numbering plan.
+    pub unplanned: Rows,
+}
+
+/// Some rows of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub count: usize,
+    /// The first of them.
+    pub first: Vec<u32>,
+}
+
+impl Rows {
+    pub fn add(&mut self, row: u32) {
+        self.count += 1;
+        if self.first.len() < ROWS_SHOWN {
+            self.first.push(row);
+        }
+    }
 }
 
 /// How a list is read.
@@ -158,9 +189,24 @@ impl ListBuilder {
         phone: &str,
         fields: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), RowError> {
-        let parsed = match Phone::parse(phone, self.rules.country) {
+        let parsed = Phone::parse(phone, self.rules.country).map_err(Why::Invalid);
+        self.push_read(row, phone, parsed, fields)
+    }
+
+    /// The same of a number that was read already, from more than `phone` says.
+    ///
+    /// # Errors
+    /// [`RowError`]: then the list is to be refused.
+    pub fn push_read<'a>(
+        &mut self,
+        row: u32,
+        phone: &str,
+        parsed: Result<Phone, Why>,
+        fields: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), RowError> {
+        let parsed = match parsed {
             Ok(parsed) => parsed,
-            Err(why) => return self.leave_out(row, phone, Why::Invalid(why)),
+            Err(why) => return self.leave_out(row, phone, why),
         };
         let identity = parsed.identity();
         if let Some(of_row) = self.seen.get(&identity).copied() {
@@ -193,6 +239,9 @@ impl ListBuilder {
             return Err(RowError::TooLarge { row });
         }
         self.seen.insert(identity, row);
+        if !parsed.is_in_a_plan() {
+            self.list.unplanned.add(row);
+        }
         self.list.recipients.push(NewRecipient { row, phone: parsed, fields });
         Ok(())
     }
@@ -368,6 +417,19 @@ mod tests {
         assert_eq!(list.problems[1].why, Why::Duplicate { of_row: 1 });
         assert_eq!(list.recipients[0].fields.as_deref(), Some(r#"{"name":"Ana"}"#));
         assert_eq!(Fields::parse(list.recipients[1].fields.as_deref().unwrap()).get("NAME"), Some("Bia"));
+    }
+
+    #[test]
+    fn a_number_that_no_plan_knows_is_taken_and_told() {
+        let mut list = ListBuilder::new(rules(50, &[]));
+        list.push(1, "919876543210", std::iter::empty()).unwrap();
+        (2..=30).for_each(|row| list.push(row, &format!("{}", 1_234_500 + row), std::iter::empty()).unwrap());
+        let list = list.finish();
+        assert_eq!(
+            (list.recipients.len(), list.unplanned.count, list.unplanned.first.len()),
+            (30, 29, ROWS_SHOWN)
+        );
+        assert_eq!(list.unplanned.first[0], 2);
     }
 
     #[test]

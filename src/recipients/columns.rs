@@ -3,19 +3,19 @@
 //! Decided once, from a list's first rows: by the headings where they are known, by the values where they
 //! are not. What had to be assumed is said.
 
-use wapid_core::phone::{Country, Phone};
+use wapid_core::phone::Country;
 use wapid_core::recipient::shown;
 use wapid_core::template::field_key;
 
 use super::headings::{self, PhoneHeading, PhoneRank};
+use super::joined::Parts;
+use super::seen::{Seen, is_like_a_name, is_number};
 use super::{ListError, ListOptions};
 
 /// How many rows are looked at.
 pub const LOOKED_AT: usize = 50;
 /// A heading stands in one of the first rows with text; above it may be titles.
 const TITLES_MAX: usize = 25;
-/// A cell with so many digits is a number and no heading, whatever is wrong with it.
-const DIGITS: usize = 5;
 /// The names of columns that an error lists.
 const NAMES_SHOWN: usize = 20;
 
@@ -32,11 +32,11 @@ pub struct Row {
 }
 
 impl Row {
-    fn filled(&self) -> usize {
+    pub fn filled(&self) -> usize {
         self.cells.iter().filter(|cell| !cell.trim().is_empty()).count()
     }
 
-    fn cell(&self, column: usize) -> &str {
+    pub fn cell(&self, column: usize) -> &str {
         self.cells.get(column).map_or("", |cell| cell.trim())
     }
 }
@@ -54,8 +54,8 @@ pub struct Columns {
     pub names: Vec<String>,
     /// Whose values are what people are called.
     pub name: Option<usize>,
-    /// The caller has said so.
-    pub is_name_told: bool,
+    /// Where that is empty: their first names.
+    pub other_names: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +65,8 @@ pub struct PhoneColumn {
     pub rank: PhoneRank,
     /// The column that says what kind of number it is: `Phone 1 - Label`.
     pub label: Option<usize>,
+    /// Columns that hold the number's beginning.
+    pub parts: Parts,
 }
 
 /// What is known of a sheet's columns, before one of its rows is read.
@@ -76,31 +78,41 @@ pub fn choose(
 ) -> Result<Columns, ListError> {
     let look = Look { rows, hidden, country };
     let header = look.header();
-    let (header, phones, is_assumed) = match &options.phone_column {
+    let (header, mut phones, is_assumed) = match &options.phone_column {
         Some(wanted) => {
             let (header, at) = look.named("phoneColumn", wanted, header)?;
             (header, vec![look.phone_column(header, at, PhoneRank::Phone)], false)
         }
         None => match header.map(|header| (header, look.phones(header))) {
-            Some((header, phones)) if !phones.is_empty() => (Some(header), phones, false),
+            Some((header, (phones, is_assumed))) if !phones.is_empty() => (Some(header), phones, is_assumed),
             found => look.by_values(found.map(|(header, _)| header))?,
         },
     };
+    if let Some(header) = header {
+        let places: Vec<usize> = phones.iter().map(|phone| phone.at).collect();
+        for phone in &mut phones {
+            phone.parts = Parts::beside(phone.at, &rows[header], rows, header, &places);
+        }
+    }
     let mut names: Vec<String> = match header {
         Some(header) => rows[header].cells.iter().map(|cell| cell.trim().to_owned()).collect(),
         None => {
-            // Without a heading, what stands beside the number is a name.
-            let beside = (0..look.width()).find(|at| phones.iter().all(|phone| phone.at != *at));
             let mut names = vec![String::new(); look.width()];
-            if let Some(at) = beside {
+            if let Some(at) = look.beside(&phones) {
                 "name".clone_into(&mut names[at]);
             }
             names
         }
     };
-    let (name, is_name_told) = match &options.name_column {
-        Some(wanted) => (Some(look.named("nameColumn", wanted, header)?.1), true),
-        None => (look.name(&names), false),
+    let mut other_names = Vec::new();
+    let name = match &options.name_column {
+        Some(wanted) => Some(look.named("nameColumn", wanted, header)?.1),
+        None => {
+            let mut ranked = look.names(&names, header).into_iter();
+            let name = ranked.next();
+            other_names.extend(ranked.filter(|at| headings::is_first_name(&names[*at])));
+            name
+        }
     };
     names[phones[0].at].clear();
     Ok(Columns {
@@ -109,7 +121,7 @@ pub fn choose(
         is_assumed,
         names,
         name,
-        is_name_told,
+        other_names,
     })
 }
 
@@ -118,7 +130,7 @@ pub fn is_list(rows: &[Row], country: Option<Country>) -> bool {
     let look = Look { rows, hidden: &[], country };
     let has_numbers = |at: usize| rows.iter().any(|row| is_number(row.cell(at), country));
     match look.header() {
-        Some(header) if look.phones(header).iter().any(|phone| has_numbers(phone.at)) => true,
+        Some(header) if look.phones(header).0.iter().any(|phone| has_numbers(phone.at)) => true,
         header => look.by_values(header).is_ok_and(|(_, phones, _)| has_numbers(phones[0].at)),
     }
 }
@@ -150,7 +162,7 @@ impl Look<'_> {
             let class = row.cells.iter().map(|cell| match headings::phone(cell) {
                 PhoneHeading::Sure(_) => 3,
                 PhoneHeading::Perhaps(PhoneRank::Vague) => 1,
-                PhoneHeading::Perhaps(_) => 2,
+                PhoneHeading::Perhaps(_) | PhoneHeading::Another(_) => 2,
                 PhoneHeading::Never | PhoneHeading::Unknown => 0,
             });
             let class = class.max().unwrap_or(0);
@@ -162,33 +174,47 @@ impl Look<'_> {
         best.map(|(_, _, place)| place)
     }
 
-    /// The columns that a header calls phones, the best first.
-    fn phones(&self, header: usize) -> Vec<PhoneColumn> {
-        let mut phones = Vec::new();
-        let mut vague = Vec::new();
-        for at in 0..self.rows[header].cells.len() {
-            if self.is_hidden(at) {
-                continue;
-            }
-            let seen = self.seen(header, at);
+    /// The columns that a header calls phones, the best first, and whether that had to be assumed.
+    ///
+    /// Those of known words are read before any whose heading says more than is known, and these are never
+    /// read in their place: `Phone (from the garage)` is somebody else's.
+    fn phones(&self, header: usize) -> (Vec<PhoneColumn>, bool) {
+        let (mut sure, mut perhaps, mut vague) = (Vec::new(), Vec::new(), Vec::new());
+        let mut has_another = false;
+        for at in (0..self.rows[header].cells.len()).filter(|at| !self.is_hidden(*at)) {
+            let found = |rank| Found { rank, at, seen: self.seen(Some(header), at) };
             match headings::phone(self.rows[header].cell(at)) {
-                PhoneHeading::Sure(rank) => phones.push((rank, at, seen)),
-                PhoneHeading::Perhaps(PhoneRank::Vague) => vague.push((PhoneRank::Vague, at, seen)),
-                PhoneHeading::Perhaps(rank) if seen.is_mostly_phones() => phones.push((rank, at, seen)),
-                PhoneHeading::Perhaps(_) | PhoneHeading::Never | PhoneHeading::Unknown => {}
+                PhoneHeading::Sure(rank) => sure.push(found(rank)),
+                PhoneHeading::Perhaps(PhoneRank::Vague) => vague.push(found(PhoneRank::Vague)),
+                PhoneHeading::Perhaps(rank) => perhaps.push(found(rank)),
+                PhoneHeading::Another(rank) => has_another |= found(rank).seen.is_mostly_phones(),
+                PhoneHeading::Never | PhoneHeading::Unknown => {}
             }
         }
         // `WhatsApp: yes` says nothing of where to write to.
-        if phones.iter().any(|(_, _, seen)| seen.numbers > 0) {
-            phones.retain(|(_, _, seen)| seen.filled == 0 || seen.numbers > 0);
+        let has_numbers = sure.iter().any(|one: &Found| one.seen.numbers > 0);
+        if has_numbers {
+            sure.retain(|one| one.seen.filled == 0 || one.seen.numbers > 0);
         }
-        if phones.is_empty() {
-            let is_sound = |(_, _, seen): &(PhoneRank, usize, Seen)| seen.is_mostly_phones();
-            let sound: Vec<_> = vague.iter().copied().filter(is_sound).collect();
-            phones = if sound.is_empty() { vague.into_iter().take(1).collect() } else { sound };
+        perhaps.retain(|one| one.seen.is_mostly_phones());
+        let sound: Vec<Found> = vague.iter().copied().filter(|one| one.seen.is_mostly_phones()).collect();
+        let (mut found, is_assumed) = if has_numbers || (!sure.is_empty() && perhaps.is_empty()) {
+            (sure, false)
+        } else if let Some(best) = perhaps.iter().min_by_key(|one| one.order()) {
+            (vec![*best], perhaps.len() > 1 || !sure.is_empty())
+        } else if !sound.is_empty() {
+            (sound, false)
+        } else if has_another {
+            (Vec::new(), true)
+        } else {
+            (vague.into_iter().take(1).collect(), false)
+        };
+        found.sort_by_key(Found::order);
+        if found.first().is_some_and(|first| !first.seen.repeats()) {
+            found.retain(|one| !one.seen.repeats());
         }
-        phones.sort_by_key(|(rank, at, _)| (*rank, *at));
-        phones.into_iter().map(|(rank, at, _)| self.phone_column(Some(header), at, rank)).collect()
+        let phones = found.into_iter().map(|one| self.phone_column(Some(header), one.at, one.rank));
+        (phones.collect(), is_assumed)
     }
 
     fn phone_column(&self, header: Option<usize>, at: usize, rank: PhoneRank) -> PhoneColumn {
@@ -199,7 +225,7 @@ impl Look<'_> {
             headings::is_label(other) && headings::base(other) == base
         };
         let label = (0..self.width()).find(is_label).filter(|_| !base.is_empty());
-        PhoneColumn { at, heading, rank, label }
+        PhoneColumn { at, heading, rank, label, parts: Parts::default() }
     }
 
     /// A column that the caller names: by its heading, or by its letter.
@@ -235,39 +261,49 @@ impl Look<'_> {
 
     /// The columns of numbers, where no heading is known.
     fn by_values(&self, vague: Option<usize>) -> Result<(Option<usize>, Vec<PhoneColumn>, bool), ListError> {
-        let mut numbers = Vec::new();
+        let (mut numbers, mut others) = (Vec::new(), Vec::new());
         let mut unsound = None;
         for at in (0..self.width()).filter(|at| !self.is_hidden(*at)) {
             let header = self.above_the_numbers(at);
             let heading = header.map_or("", |place| self.rows[place].cell(at));
-            if headings::phone(heading) == PhoneHeading::Never {
+            let said = headings::phone(heading);
+            if said == PhoneHeading::Never {
                 continue;
             }
-            let start = header.map_or(0, |place| place + 1);
-            let seen = self.seen_from(start, at);
+            let seen = self.seen(header, at);
             if seen.is_likely_phones() {
-                numbers.push((at, header));
+                let is_another = matches!(said, PhoneHeading::Another(_));
+                if is_another { &mut others } else { &mut numbers }.push((at, header));
             } else if seen.numbers > 0 && header.is_none() && at == 0 {
                 unsound = Some((at, header));
             }
+        }
+        if numbers.is_empty() {
+            numbers = others;
         }
         let is_without_header = numbers.iter().all(|(_, header)| header.is_none());
         let column = |(at, header): (usize, Option<usize>)| self.phone_column(header, at, PhoneRank::Phone);
         match numbers.as_slice() {
             // Rows of numbers alone: the first that is filled is read.
             [first, ..] if is_without_header => {
-                let first_row = self.rows.first().map_or("", |row| row.cell(0));
-                // A number that is wrong is still the number.
-                let leads = first.0 > 0 && is_number(first_row, self.country);
-                let first = if leads { (0, None) } else { *first };
-                let mut phones = vec![column(first)];
-                phones.extend(numbers.iter().copied().filter(|other| *other != first).map(column));
-                Ok((None, phones, false))
+                // Customers may be numbered, and taxpayers are: the soundest numbers are the phones.
+                let is_sounder = |(at, _): &&(usize, Option<usize>)| {
+                    (self.seen(None, *at).soundness(), std::cmp::Reverse(*at))
+                };
+                let best = *numbers.iter().max_by_key(is_sounder).unwrap_or(first);
+                let is_number = |at: usize| {
+                    let seen = self.seen(None, at);
+                    !self.is_hidden(at) && seen.numbers * 2 > seen.filled
+                };
+                let is_assumed = (0..best.0).any(is_number);
+                let others = numbers.iter().copied().filter(|other| *other != best && other.0 > best.0);
+                let phones = std::iter::once(best).chain(others).map(column).collect();
+                Ok((None, phones, is_assumed))
             }
             [one] => Ok((one.1, vec![column(*one)], true)),
             [] if self.is_one_column() => {
                 let header = self.above_the_numbers(0).filter(|place| self.rows.len() > place + 1);
-                let is_known = header.is_some_and(|_| self.seen(0, 0).numbers > 0);
+                let is_known = header.is_some_and(|header| self.seen(Some(header), 0).numbers > 0);
                 let header = header.filter(|_| is_known);
                 Ok((header, vec![column((0, header))], true))
             }
@@ -281,6 +317,13 @@ impl Look<'_> {
                 let which =
                     several.iter().filter_map(|(at, header)| Some(shown(self.rows[(*header)?].cell(*at))));
                 let which: Vec<String> = which.take(NAMES_SHOWN).collect();
+                let hidden = named.and_then(|place| self.hidden_phone(place));
+                if let Some(hidden) = hidden.filter(|_| several.is_empty()) {
+                    return Err(ListError::Column(format!(
+                        "the column {} is hidden; includeHidden takes it in",
+                        shown(hidden)
+                    )));
+                }
                 let hint = "name the column of phone numbers in phoneColumn";
                 Err(ListError::Column(if which.is_empty() {
                     format!("no column is called phone; the columns are: {names}; {hint}")
@@ -305,81 +348,67 @@ impl Look<'_> {
         self.rows.iter().all(|row| row.cells.iter().skip(1).all(|cell| cell.trim().is_empty()))
     }
 
+    /// The heading of a column of phones that the owner does not see.
+    fn hidden_phone(&self, header: usize) -> Option<&str> {
+        let hidden = (0..self.rows[header].cells.len()).filter(|at| self.is_hidden(*at));
+        let mut headings = hidden.map(|at| self.rows[header].cell(at));
+        headings.find(|heading| matches!(headings::phone(heading), PhoneHeading::Sure(_)))
+    }
+
     fn is_hidden(&self, at: usize) -> bool {
         self.hidden.get(at).copied().unwrap_or(false)
     }
 
-    /// What people are called by: the column of a known heading.
-    fn name(&self, names: &[String]) -> Option<usize> {
-        let exact = names.iter().position(|name| field_key(name) == "name");
-        exact.or_else(|| {
-            let ranked = names.iter().enumerate().filter(|(at, _)| !self.is_hidden(*at));
-            ranked.filter_map(|(at, name)| Some((headings::name(name)?, at))).min().map(|(_, at)| at)
+    /// Without headings, the first cell beside the number that may be a name.
+    fn beside(&self, phones: &[PhoneColumn]) -> Option<usize> {
+        (0..self.width()).filter(|at| phones.iter().all(|phone| phone.at != *at)).find(|at| {
+            let filled = || self.rows.iter().map(|row| row.cell(*at)).filter(|cell| !cell.is_empty());
+            let names = filled().filter(|cell| is_like_a_name(cell)).count();
+            names > 0 && names * 2 >= filled().count()
         })
     }
 
-    fn seen(&self, header: usize, at: usize) -> Seen {
-        self.seen_from(header + 1, at)
+    /// What people are called by: the columns of known headings, the best first. Without a letter in any row
+    /// they are order numbers.
+    fn names(&self, names: &[String], header: Option<usize>) -> Vec<usize> {
+        let has_letters = |at: &usize| {
+            let below = self.rows.iter().skip(header.map_or(0, |header| header + 1)).map(|row| row.cell(*at));
+            let mut filled = below.filter(|cell| !cell.is_empty()).peekable();
+            filled.peek().is_none() || filled.any(|cell| cell.chars().any(char::is_alphabetic))
+        };
+        let exact = names.iter().position(|name| field_key(name) == "name").filter(has_letters);
+        let mut ranked: Vec<(u8, usize)> = names
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !self.is_hidden(*at) && Some(*at) != exact && has_letters(at))
+            .filter_map(|(at, name)| Some((headings::name(name)?, at)))
+            .collect();
+        ranked.sort_unstable();
+        exact.into_iter().chain(ranked.into_iter().map(|(_, at)| at)).collect()
     }
 
-    fn seen_from(&self, start: usize, at: usize) -> Seen {
-        let mut seen = Seen::default();
-        for cell in self.rows.iter().skip(start).map(|row| row.cell(at)).filter(|cell| !cell.is_empty()) {
-            seen.filled += 1;
-            seen.numbers += usize::from(is_number(cell, self.country));
-            if !is_date(cell)
-                && let Ok(phone) = Phone::parse(cell, self.country)
-            {
-                seen.phones += 1;
-                seen.valid += usize::from(phone.is_in_a_plan());
-            }
-        }
-        seen
-    }
-}
-
-/// What a column's cells look like.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    filled: usize,
-    /// Digits, whatever is wrong with them.
-    numbers: usize,
-    phones: usize,
-    /// By the numbering plan of their country.
-    valid: usize,
-}
-
-impl Seen {
-    fn is_mostly_phones(self) -> bool {
-        self.phones > 0 && self.phones * 2 >= self.filled
-    }
-
-    /// Enough to write to them though nothing says what they are: order numbers have many digits too.
-    fn is_likely_phones(self) -> bool {
-        self.phones > 0 && self.phones * 5 >= self.filled * 4 && self.valid * 2 >= self.phones
+    /// Of a column without its heading. Above that may stand titles, or people if the rows were sorted.
+    fn seen(&self, header: Option<usize>, at: usize) -> Seen {
+        let rows = self.rows.iter().enumerate().filter(|(place, row)| {
+            header.is_none_or(|header| {
+                *place > header || (*place < header && is_number(row.cell(at), self.country))
+            })
+        });
+        Seen::of(rows.map(|(_, row)| row.cell(at)), self.country)
     }
 }
 
-/// A cell that is a number and no heading.
-fn is_number(cell: &str, country: Option<Country>) -> bool {
-    let digits = cell.chars().filter(|c| c.is_numeric()).count();
-    digits > 1 && !is_date(cell) && (digits >= DIGITS || Phone::parse(cell, country).is_ok())
+/// A column that may be one of phones.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    rank: PhoneRank,
+    at: usize,
+    seen: Seen,
 }
 
-/// `2026-11-28`, `28/11/2026 10:15`: as many digits as a phone number.
-fn is_date(cell: &str) -> bool {
-    let day = cell.trim().split([' ', 'T']).next().unwrap_or_default();
-    let parts: Vec<&str> = day.split(['-', '/', '.']).collect();
-    let digits = |part: &str, range: std::ops::RangeInclusive<usize>| {
-        range.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
-    };
-    match parts.as_slice() {
-        [first, middle, last] => {
-            let is_year_first = digits(first, 4..=4) && digits(last, 1..=2);
-            let is_year_last = digits(first, 1..=2) && (digits(last, 4..=4) || digits(last, 2..=2));
-            digits(middle, 1..=2) && (is_year_first || is_year_last)
-        }
-        _ => false,
+impl Found {
+    fn order(&self) -> (bool, PhoneRank, usize) {
+        (self.seen.repeats(), self.rank, self.at)
     }
 }
 
@@ -401,16 +430,6 @@ fn names_of(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_date_is_no_phone() {
-        for date in ["2026-11-28", "28/11/2026", "28.11.26", "2026-11-28T10:15:00", "28/11/2026 10:15"] {
-            assert!(is_date(date) && !is_number(date, None), "{date}");
-        }
-        for number in ["+55 11 90000-0001", "919876543210", "98765.43210", "11.90000.0001"] {
-            assert!(!is_date(number) && is_number(number, None), "{number}");
-        }
-    }
 
     #[test]
     fn a_letter_is_a_column() {

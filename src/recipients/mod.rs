@@ -7,14 +7,16 @@
 //! | file | what |
 //! |---|---|
 //! | `kind` | what a file is, and which reader it goes to |
-//! | `csv`, `encoding` | delimiters, quotes, encodings and titles as spreadsheets write them |
+//! | `csv`, `encoding`, `mixed` | delimiters, quotes, encodings and titles as spreadsheets write them |
 //! | `xlsx`, `marks` | a workbook: its cells, and what of it is hidden |
+//! | `formats` | numbers as a workbook shows them |
 //! | `xls`, `ods`, `markup` | older Excel, LibreOffice, and tables in HTML or Excel's XML |
 //! | `sheets`, `cells` | which sheet of a workbook is the list, and what its cells say |
 //! | `packed` | a zip, which may be a bomb |
 //! | `vcard` | contacts of phones |
 //! | `json` | an array of numbers and objects |
-//! | `table`, `columns` | rows of cells, and what their columns hold |
+//! | `table`, `columns`, `seen` | rows of cells, and what their columns hold |
+//! | `joined`, `countries` | numbers whose country or area code stands in a column of its own |
 //! | `headings` | what a column is called, in many languages |
 
 use std::path::Path;
@@ -24,21 +26,27 @@ use wapid_core::recipient::{List, RowError};
 
 mod cells;
 mod columns;
+mod countries;
 mod csv;
 mod encoding;
+mod formats;
 mod headings;
+mod joined;
 mod json;
 mod kind;
 mod marks;
 mod markup;
+mod mixed;
 mod ods;
 mod packed;
+mod seen;
 mod sheets;
 mod table;
 mod vcard;
 mod xls;
 mod xlsx;
 
+pub use encoding::MixedRows;
 pub use json::{check_is_list, from_json};
 pub use table::ReadColumns;
 
@@ -74,6 +82,8 @@ pub struct ReadAs {
     pub hidden_sheets: Vec<String>,
     pub encoding: Option<String>,
     pub is_encoding_assumed: bool,
+    /// Rows in another encoding than the rest.
+    pub other_encoding: Option<MixedRows>,
     pub delimiter: Option<char>,
     pub columns: ReadColumns,
 }
@@ -88,6 +98,7 @@ impl ReadAs {
             hidden_sheets: Vec::new(),
             encoding: None,
             is_encoding_assumed: false,
+            other_encoding: None,
             delimiter: None,
             columns,
         }

@@ -17,6 +17,9 @@ const PART_MIN: usize = 3;
 /// Shorter ones that end a word: `phoneno`, `TelNr`.
 const ENDINGS: [&str; 4] = ["no", "nr", "hp", "wa"];
 
+/// Words that lose their end before a vowel.
+const ELIDED: [&str; 6] = ["l", "d", "dell", "all", "nell", "sull"];
+
 /// What words mean.
 pub struct Lexicon<S> {
     words: HashMap<String, S>,
@@ -64,6 +67,11 @@ impl<S: Copy> Lexicon<S> {
         senses
     }
 
+    /// The sense of a whole phrase, as [`words`] are joined by spaces.
+    pub fn phrase(&self, phrase: &str) -> Option<S> {
+        self.words.get(phrase).copied()
+    }
+
     fn by_stem(&self, word: &str) -> Option<S> {
         self.stems.iter().find(|(stem, _)| word.starts_with(stem.as_str())).map(|(_, sense)| *sense)
     }
@@ -100,10 +108,10 @@ impl<S: Copy> Lexicon<S> {
     }
 }
 
-/// Chinese, Japanese, Korean and Thai: words stand beside each other, or take endings.
+/// Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese: words stand beside each other, or take endings.
 fn is_of_an_unspaced_script(c: char) -> bool {
     matches!(u32::from(c),
-        0x0e00..=0x0eff | 0x1100..=0x11ff | 0x3040..=0x30ff | 0x3130..=0x318f | 0x3400..=0x9fff | 0xac00..=0xd7af)
+        0x0e00..=0x0eff | 0x1000..=0x109f | 0x1780..=0x17ff | 0x1100..=0x11ff | 0x3040..=0x30ff | 0x3130..=0x318f | 0x3400..=0x9fff | 0xac00..=0xd7af)
 }
 
 /// A heading's words, folded.
@@ -120,6 +128,12 @@ pub fn words(heading: &str) -> Vec<String> {
             folded.push(' ');
         }
         last = c;
+        // `l'assistant`: an article, and no ending.
+        let is_elided =
+            matches!(c, '\'' | '’') && folded.rsplit(' ').next().is_some_and(|word| ELIDED.contains(&word));
+        if is_elided {
+            folded.push(' ');
+        }
         std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c)).for_each(|c| fold(c, &mut folded));
     }
     folded.split_whitespace().map(without_article).map(str::to_owned).collect()
@@ -173,6 +187,7 @@ mod tests {
             ("İsim", "isim"),
             ("Assistant's Phone", "assistants phone"),
             ("Phone1", "phone 1"),
+            ("Téléphone de l'assistant", "telephone de l assistant"),
         ] {
             assert_eq!(words(heading).join(" "), parts, "{heading}");
         }

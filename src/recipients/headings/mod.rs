@@ -1,7 +1,8 @@
 //! What a column holds, by what its owner calls it: phone numbers, names, or what kind a number is.
 //!
 //! The rules are here; the words are a table. A heading is `Sure` when every word of it is known; with
-//! words that are not, the column's values must agree (`columns.rs` looks).
+//! words that are not, the column's values must agree (`columns.rs` looks). Of a word that means somebody
+//! else, such as a driver or a doctor, the column is read only where the list has no other.
 //!
 //! | file | what |
 //! |---|---|
@@ -14,10 +15,19 @@ mod lexicon;
 mod words;
 
 use lexicon::{Lexicon, words};
-use words::{NAME, NameWord, PHONE, PhoneWord};
+pub use words::NumberPart;
+use words::{NAME, NameWord, PARTS, PHONE, PhoneWord};
 
 static PHONES: LazyLock<Lexicon<PhoneWord>> = LazyLock::new(|| Lexicon::new(PHONE));
 static NAMES: LazyLock<Lexicon<NameWord>> = LazyLock::new(|| Lexicon::new(NAME));
+
+/// A heading of more words is a question.
+const QUESTION_MIN: usize = 5;
+/// Between the words of a country's code.
+const PARTICLES: [&str; 15] =
+    ["de", "do", "da", "del", "di", "du", "des", "of", "the", "la", "le", "el", "your", "no", "number"];
+
+static NUMBER_PARTS: LazyLock<Lexicon<NumberPart>> = LazyLock::new(|| Lexicon::new(PARTS));
 
 /// The ends of words for all that is numbered.
 const NUMBERED: [&str; 5] = ["nummer", "number", "numero", "numarasi", "номер"];
@@ -37,8 +47,10 @@ pub enum PhoneRank {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PhoneHeading {
     Sure(PhoneRank),
-    /// If its values are phone numbers.
+    /// If its values are phone numbers, and there is no sure one.
     Perhaps(PhoneRank),
+    /// Phone numbers of somebody else than the list's people, such as drivers, unless the list is theirs.
+    Another(PhoneRank),
     /// Whatever its values look like: fax numbers, order numbers, dates.
     Never,
     Unknown,
@@ -61,7 +73,9 @@ pub fn phone(heading: &str) -> PhoneHeading {
         PhoneRank::Mobile
     } else if has(PhoneWord::Phone) || (has(PhoneWord::Number) && has(PhoneWord::Contact)) {
         if has(PhoneWord::Elsewhere) { PhoneRank::Elsewhere } else { PhoneRank::Phone }
-    } else if has(PhoneWord::Number) && (has(PhoneWord::Owner) || !is_known) {
+    } else if has(PhoneWord::Number)
+        && (has(PhoneWord::Owner) || has(PhoneWord::Keeper) || has(PhoneWord::Another) || !is_known)
+    {
         // A customer's number, a house number, a number of whatever it is.
         return PhoneHeading::Never;
     } else if (has(PhoneWord::Number) || has(PhoneWord::Contact)) && is_known {
@@ -71,7 +85,35 @@ pub fn phone(heading: &str) -> PhoneHeading {
     } else {
         return PhoneHeading::Unknown;
     };
-    if is_known { PhoneHeading::Sure(rank) } else { PhoneHeading::Perhaps(rank) }
+    // A question may say which shop asks.
+    if has(PhoneWord::Another) && (is_known || words.len() <= QUESTION_MIN) {
+        PhoneHeading::Another(rank)
+    } else if is_known && !has(PhoneWord::Keeper) {
+        PhoneHeading::Sure(rank)
+    } else {
+        PhoneHeading::Perhaps(rank)
+    }
+}
+
+/// What a column holds that is the beginning of the numbers in another, as `Phone Country Code` does.
+pub fn part(heading: &str) -> Option<NumberPart> {
+    let words = words(heading);
+    let known = |words: &[String]| NUMBER_PARTS.phrase(&words.join(" "));
+    known(&words).or_else(|| {
+        let says_more = |word: &&String| {
+            let senses = PHONES.senses(std::slice::from_ref(*word));
+            let beside = [PhoneWord::Phone, PhoneWord::Mobile, PhoneWord::WhatsApp, PhoneWord::Contact];
+            !senses.iter().all(|sense| sense.is_some_and(|sense| beside.contains(&sense)))
+                && !PARTICLES.contains(&word.as_str())
+        };
+        let rest: Vec<String> = words.iter().filter(says_more).cloned().collect();
+        known(&rest)
+    })
+}
+
+/// A text as headings are compared: without case, accents and punctuation.
+pub fn folded(text: &str) -> String {
+    words(text).join(" ")
 }
 
 /// What a cell of `Phone 1 - Label` says of the number beside it; `None` of a fax and its like.
@@ -84,6 +126,8 @@ pub fn label(cell: &str, column: PhoneRank) -> Option<PhoneRank> {
         Some(PhoneRank::WhatsApp)
     } else if has(PhoneWord::Mobile) {
         Some(PhoneRank::Mobile)
+    } else if has(PhoneWord::Another) {
+        Some(PhoneRank::Vague)
     } else if has(PhoneWord::Elsewhere) {
         Some(PhoneRank::Elsewhere)
     } else {
@@ -122,6 +166,11 @@ pub fn name(heading: &str) -> Option<u8> {
         // `Nom` beside `Prénom` is the family's.
         Some(if first || given { 1 } else { 2 })
     }
+}
+
+/// Whether a column holds what people are called by their friends, and no more.
+pub fn is_first_name(heading: &str) -> bool {
+    name(heading) == Some(1)
 }
 
 /// Whether two headings are the same but for case, accents and punctuation.

@@ -28,6 +28,8 @@ const PHONES: &[(PhoneRank, &[&str])] = &[
             "Ватсап",
             "ווטסאפ",
             "व्हाट्सएप नंबर",
+            "واٹس ایپ نمبر",
+            "વોટ્સએપ નંબર",
             "Celular (WhatsApp)",
             "WhatsApp number (with country code)",
             "Whatsapp-Nummer",
@@ -103,6 +105,17 @@ const PHONES: &[(PhoneRank, &[&str])] = &[
             "Мобільний",
             "جوال",
             "رقم الجوال",
+            "Κιν.",
+            "მობილური",
+            "Բջջային",
+            "મોબાઈલ નંબર",
+            "ජංගම දුරකථන අංකය",
+            "ເບີມືຖື",
+            "Br. mobitela",
+            "H/P",
+            "nohp",
+            "Телефон переносной",
+            "भ्रमणध्वनी क्रमांक",
             "موبايل",
             "رقم الموبايل",
             "المحمول",
@@ -261,6 +274,25 @@ const PHONES: &[(PhoneRank, &[&str])] = &[
             "No. Telp",
             "Simu",
             "Nambari ya simu",
+            "Tālrunis",
+            "ტელეფონი",
+            "Հեռախոս",
+            "Հեռախոսահամար",
+            "දුරකථන අංකය",
+            "លេខទូរស័ព្ទ",
+            "ເບີໂທ",
+            "ဖုန်းနံပါတ်",
+            "Puh.",
+            "notelp",
+            "ಫೋನ್ ನಂಬರ್",
+            "ഫോൺ നമ്പർ",
+            "ਫ਼ੋਨ ਨੰਬਰ",
+            "Telefon raqami",
+            "Telefon nömrəsi",
+            "Утасны дугаар",
+            "ስልክ ቁጥር",
+            "Основной телефон",
+            "Haupttelefon",
         ],
     ),
     (
@@ -327,6 +359,17 @@ const NEVER: &[&str] = &[
     "Contact Name",
     "Assistant's Phone",
     "AssistantPhone",
+    "Asst. Phone",
+    "Asst Phone",
+    "Telefon Assistent",
+    "Telefone do assistente",
+    "Téléphone de l'assistant",
+    "Teléfono del ayudante",
+    "Telefono assistente",
+    "Телефон помощника",
+    "Telefon asystenta",
+    "秘书电话",
+    "Telefon für Hörbehinderte",
     "Pager",
     "TTY/TDD Phone",
     "Emergency Contact Phone",
@@ -366,6 +409,47 @@ const NEVER: &[&str] = &[
     "Number of children",
     "Número de hijos",
     "Personnummer",
+];
+
+/// Somebody else than the list's people, or a number that they no longer have.
+const ANOTHER: &[&str] = &[
+    "Doctor Mobile",
+    "Driver Phone",
+    "Seller WhatsApp",
+    "Agent's Phone Number",
+    "teacher_mobile",
+    "Manager Phone",
+    "Sales Rep Phone",
+    "Store Phone",
+    "Supplier Contact Number",
+    "Referrer Phone",
+    "Old phone",
+    "Telefone do vendedor",
+    "Celular corretor",
+    "Celular do professor",
+    "Tel. loja",
+    "Teléfono del vendedor",
+    "Celular del médico",
+    "Téléphone du vendeur",
+    "Telefono del medico",
+    "Telefon Fahrer",
+    "Handy Makler",
+    "Telefoon makelaar",
+    "Telefon sprzedawcy",
+    "Telefon kierowcy",
+    "Satıcı Telefonu",
+    "Телефон менеджера",
+    "Телефон водителя",
+    "Мобильный врача",
+    "هاتف السائق",
+    "رقم جوال المندوب",
+    "טלפון נהג",
+    "司机电话",
+    "销售电话",
+    "運転手電話番号",
+    "판매자 전화번호",
+    "SĐT tài xế",
+    "No HP sopir",
 ];
 
 /// Nothing that says a number.
@@ -446,6 +530,18 @@ fn a_column_of_other_numbers_is_not_taken() {
     let known = |heading: &&&str| matches!(phone(heading), PhoneHeading::Sure(_) | PhoneHeading::Perhaps(_));
     let taken: Vec<&&str> = UNKNOWN.iter().filter(known).collect();
     assert!(taken.is_empty(), "{taken:?}");
+}
+
+#[test]
+fn a_column_of_somebody_elses_numbers_is_told_from_the_peoples() {
+    let another = |heading: &&&str| !matches!(phone(heading), PhoneHeading::Another(_));
+    let taken: Vec<String> =
+        ANOTHER.iter().filter(another).map(|heading| format!("{heading}: {:?}", phone(heading))).collect();
+    assert!(taken.is_empty(), "{taken:?}");
+    assert_eq!(phone("Owner Phone"), PhoneHeading::Perhaps(Phone), "the owner of what?");
+    for heading in ["Driver No", "Agent number", "Número do vendedor"] {
+        assert_eq!(phone(heading), PhoneHeading::Never, "{heading}");
+    }
 }
 
 #[test]

@@ -15,13 +15,17 @@ pub enum PhoneWord {
     Elsewhere,
     /// Whose it is. With a number alone it is no phone: `customer number`.
     Owner,
+    /// The owner of a dog is the customer, the owner of a lead is not.
+    Keeper,
+    /// Somebody else's: their doctor's, the driver's, the shop's; or one that they had before.
+    Another,
     /// Says nothing more.
     Plain,
     /// What such a word is about is no number to write to.
     Never,
 }
 
-use PhoneWord::{Contact, Elsewhere, Mobile, Never, Number, Owner, Phone, Plain, WhatsApp};
+use PhoneWord::{Another, Contact, Elsewhere, Keeper, Mobile, Never, Number, Owner, Phone, Plain, WhatsApp};
 
 pub const PHONE: &[(PhoneWord, &str)] = &[
     (WhatsApp, "whatsapp whats_app whatapp watsapp whatsap whats whatts wapp wpp wsp wa zap zapzap"),
@@ -71,6 +75,38 @@ pub const PHONE: &[(PhoneWord, &str)] = &[
     // Vietnamese, Thai, Indonesian, Malay, Filipino, Swahili, Amharic
     (Mobile, "di_động dđ มือถือ hp ponsel handphone seluler selular bimbit rununu"),
     (Phone, "điện_thoại đt sđt sdt đtdđ โทรศัพท์ โทร telepon telp tlp telpon telefono_ng telepono simu ስልክ"),
+    // The Caucasus, Central Asia, South and South-East Asia, Africa
+    (
+        Mobile,
+        "მობილური მობილურის բջջային ұялы uyali mobil_telefon ජංගම ទូរស័ព្ទដៃ ມືຖື မိုဘိုင်း મોબાઈલ મોબાઇલ ମୋବାଇଲ भ्रमणध्वनी చరవాణి farsími",
+    ),
+    (Phone, "ტელეფონ* հեռախոս* հեռ දුරකථන ទូរស័ព្ទ ໂທ ໂທລະສັບ ဖုန်း တယ်လီဖုန်း ଫୋନ ದೂರವಾಣಿ ਫ਼ੋਨ утас утасны foonu waya sími"),
+    (
+        Number,
+        "ნომერი ნომრის համար* අංකය លេខ ເບີ နံပါတ် ନମ୍ବର ಸಂಖ್ಯೆ നമ്പർ ਨੰਬਰ क्रमांक నెంబర్ नं нөмірі нөмір raqam raqami nömrə nömrəsi",
+    ),
+    (Number, "numeris numurs numuri številka дугаар nọmba nomba namba lamba ቁጥር br broja numri"),
+    (
+        Phone,
+        "tālrunis tālruņa puh puhelinnro telefoni telefonas tel_no notelp notelepon notlp telefonoa telèfon telèfons",
+    ),
+    (
+        Mobile,
+        "κιν переносной переносного h_p nohp nohandphone nope mobitela mobitelu mobil_č mobilni_telefon mòbil mugikorra",
+    ),
+    (
+        WhatsApp,
+        "واٹس_ایپ واٹس واٹسایپ واٹساپ واتس_ایپ واتسآپ વોટ્સએપ વ્હોટ્સએપ வாட்ஸ்அப் வாட்ஸ்ஆப் వాట్సాప్ ವಾಟ್ಸಾಪ್ വാട്സ്ആപ്പ് ਵਟਸਐਪ ვოთსაპი ვატსაპი วอทส์แอพ วอตส์แอป วอทแอป",
+    ),
+    (Mobile, "موبائل_فون"),
+    (
+        Elsewhere,
+        "weitere weiteres weiterer auto automóvil carro voiture voertuig particular раб дом доп машине автотелефон",
+    ),
+    (
+        Plain,
+        "dell all nell sull qual quais cual cuál quel quelle which welche quale est ist haupt основной основная личный личного ваш ваша укажите",
+    ),
     (Number, "number numbers no num nr nbr numero número números núm numéro nummer nummern numara numarası"),
     (
         Number,
@@ -128,7 +164,7 @@ pub const PHONE: &[(PhoneWord, &str)] = &[
     ),
     (
         Owner,
-        "parent guardian father mother owner subscriber participant attendee applicant candidate employee staff pai mãe",
+        "parent guardian father mother subscriber participant attendee applicant candidate employee staff pai mãe",
     ),
     (
         Owner,
@@ -170,7 +206,143 @@ pub const PHONE: &[(PhoneWord, &str)] = &[
         Plain,
         "必填 必須 必填项 선택 필수 本人 ご の お 您的 我的 常用 主要 默认 อันดับ ของ คุณ نا خود شما خاص بك صاحب",
     ),
-    // A machine, or somebody else.
+    // Whom a list names beside its people. One who writes to these by mistake writes a hundred times to one.
+    (
+        Keeper,
+        "owner owners dono dona dueño dueña propietario propietaria proprietário proprietária propriétaire proprietario eigentümer besitzer",
+    ),
+    (
+        Keeper,
+        "eigenaar właściciel* majitel* tulajdonos proprietar vlasnik sahibi владел* власник* собственник* مالک 业主 業主 chủ_sở_hữu เจ้าของ pemilik",
+    ),
+    (
+        Another,
+        "doctor doctors doc dr physician dentist nurse therapist vet veterinarian driver drivers rider courier chauffeur seller salesperson",
+    ),
+    (
+        Another,
+        "salesman saleswoman salesrep sales_rep rep representative agent agents teacher tutor coach instructor professor manager managers supervisor",
+    ),
+    (
+        Another,
+        "boss broker realtor landlord referrer referred_by referral reference vendor supplier store shop branch outlet dealer distributor",
+    ),
+    (
+        Another,
+        "technician consultant advisor adviser host attorney lawyer accountant guarantor witness spouse husband wife neighbour neighbor friend",
+    ),
+    (
+        Another,
+        "sender assignee assigned_to account_manager contact_owner deal_owner lead_owner account_owner record_owner account_executive receptionist recruiter",
+    ),
+    (
+        Another,
+        "old previous former past antigo antiga anterior antiguo vecchio precedente ancien ancienne alt alte altes vorherige oud vorige stary",
+    ),
+    (
+        Another,
+        "starý старый предыдущий прежний eski قديم سابق قدیمی ישן קודם पुराना 旧 舊 以前 이전 cũ เก่า lama",
+    ),
+    // Portuguese, Spanish, Italian
+    (
+        Another,
+        "médico médica medico medica doutor doutora motorista entregador vendedor vendedora vendedores corretor corretora corretores professora",
+    ),
+    (
+        Another,
+        "gerente supervisora fornecedor loja lojista filial indicação indicador indicado_por representante consultor consultora atendente técnico",
+    ),
+    (
+        Another,
+        "cônjuge marido esposa esposo fiador avalista testemunha agente conductor chofer repartidor profesor profesora maestro maestra jefe jefa",
+    ),
+    (
+        Another,
+        "proveedor tienda sucursal asesor asesora inmobiliario inmobiliaria encargado cónyuge vecino autista venditore venditrice insegnante",
+    ),
+    (
+        Another,
+        "professore professoressa negozio fornitore agenzia responsabile consulente coniuge dottore dottoressa imobiliária atendimento doador",
+    ),
+    // French, German, Dutch, Nordic
+    (
+        Another,
+        "médecin docteur livreur vendeur vendeuse professeur enseignant enseignante gérant directeur directrice fournisseur magasin courtier",
+    ),
+    (
+        Another,
+        "conseiller conseillère parrain conjoint moniteur arzt ärztin hausarzt arztes fahrer fahrers verkäufer verkäufers vertreter makler",
+    ),
+    (
+        Another,
+        "maklers lehrer lehrerin lehrers trainer betreuer berater lieferant filiale vermittler ehepartner techniker händler dokter arts huisarts",
+    ),
+    (
+        Another,
+        "verkoper makelaar leraar leerkracht leverancier winkel filiaal adviseur läkare förare säljare mäklare lärare leverantör butik læge",
+    ),
+    (
+        Another,
+        "chauffør sælger selger lærer mægler megler lege sjåfør myyjä myyjän opettaja opettajan lääkäri kuljettaja toimittaja",
+    ),
+    // Polish, Czech, Hungarian, Romanian, Croatian, Turkish, Greek
+    (
+        Another,
+        "lekarz* kierowc* sprzedawc* nauczyciel* doradc* pośrednik* przedstawiciel* handlowc* handlowiec dostawc* sklep sklepu menedżer* kierownik*",
+    ),
+    (
+        Another,
+        "lékař* lekár* řidič* prodejc* predajc* makléř* učitel* dodavatel* obchodník* orvos* sofőr* eladó* ügynök* tanár* üzletkötő* szállító*",
+    ),
+    (
+        Another,
+        "medicului șofer* vânzător* profesorului furnizor* magazin* agentului liječnik* vozač* prodavač* dobavljač* prodavatel*",
+    ),
+    (
+        Another,
+        "doktor doktorun şoför şoförün sürücü satıcı satıcının temsilci temsilcisi danışman öğretmen öğretmeni emlakçı tedarikçi mağaza şube müdür",
+    ),
+    (
+        Another,
+        "yönetici kurye γιατρ* οδηγ* πωλητ* δασκάλ* καθηγητ* προμηθευτ* κατάστημα καταστήματος μεσίτ* διευθυντ*",
+    ),
+    // Russian, Ukrainian, Bulgarian
+    (
+        Another,
+        "врач* доктор* водител* продав* менеджер* агент* учител* риелтор* риэлтор* поставщик* магазин* руководител* директор* курьер*",
+    ),
+    (
+        Another,
+        "консультант* тренер* преподавател* куратор* лікар* водій водія вчител* постачальник* супруг* мужа жены лекар* шофьор* доставчик* кур'єр*",
+    ),
+    // Arabic, Persian, Hebrew
+    (
+        Another,
+        "طبيب دكتور سائق بائع مندوب وكيل معلم مدرس مدير مورد متجر وسيط سمسار مشرف محل پزشک دکتر راننده فروشنده مشاور مدیر فروشگاه نماینده",
+    ),
+    (Another, "רופא נהג סוכן מורה מנהל ספק חנות מתווך נציג מוכר"),
+    // India, and farther east
+    (
+        Another,
+        "डॉक्टर ड्राइवर चालक विक्रेता एजेंट शिक्षक प्रबंधक मैनेजर दुकान ডাক্তার চালক বিক্রেতা এজেন্ট শিক্ষক ডাক্তারের மருத்துவர் ஓட்டுநர்",
+    ),
+    (
+        Another,
+        "医生 醫生 医師 司机 司機 销售 销售员 卖家 賣家 经纪人 經紀人 老师 老師 教师 經理 经理 供应商 供應商 店铺 门店 推荐人 推薦人 业务员 業務員 客服 顾问",
+    ),
+    (
+        Another,
+        "快递员 骑手 担当医 運転手 販売員 営業担当 先生 講師 店舗 仕入先 紹介者 代理店 의사 운전기사 판매자 선생님 교사 강사 매니저 관리자 공급업체",
+    ),
+    (
+        Another,
+        "매장 추천인 중개사 상담사 bác_sĩ tài_xế người_bán nhân_viên giáo_viên quản_lý cửa_hàng môi_giới แพทย์ คนขับ พนักงานขาย ผู้ขาย ตัวแทน อาจารย์",
+    ),
+    (
+        Another,
+        "ผู้จัดการ นายหน้า sopir supir penjual agen guru manajer toko pemasok pengajar atasan daktari dereva mwalimu muuzaji",
+    ),
+    // A machine, or a person who is paid to answer.
     (
         Never,
         "fax telefax faxnummer faxno faks факс فاكس فکس نمابر פקס फ़ैक्स फैक्स ফ্যাক্স 传真 傳真 ファックス ファクス fakssi",
@@ -179,11 +351,21 @@ pub const PHONE: &[(PhoneWord, &str)] = &[
         Never,
         "팩스 โทรสาร แฟกซ์ φαξ pager beeper bip telex tty tdd isdn radio assistant assistants secretary emergency sos",
     ),
+    (Never, "emergência emergencia urgence notfall emergenza acil экстренный طوارئ 紧急 緊急 비상"),
+    (Never, "support helpdesk hörbehinderte"),
     (
         Never,
-        "emergência emergencia urgence notfall emergenza acil экстренный طوارئ 紧急 緊急 비상 spouse manager supervisor",
+        "asst assistent* assistente assistante ayudante asistente* secretária secretario secretário secretaria segretaria segretario",
     ),
-    (Never, "referrer reference referral support helpdesk vendor supplier"),
+    (
+        Never,
+        "secrétaire sekretär* sekretariat sekretar* sekreter помощник* ассистент* секретар* помічник* asystent* assistentti",
+    ),
+    (
+        Never,
+        "avustaja asszisztens titkár* βοηθ* γραμματ* مساعد سكرتير سكرتيره دستیار منشی עוזר עוזרת מזכירה सहायक সহকারী",
+    ),
+    (Never, "助理 助手 秘书 秘書 アシスタント 비서 trợ_lý thư_ký ผู้ช่วย เลขา asisten sekretaris msaidizi"),
     // What is said about a number.
     (
         Never,
@@ -235,6 +417,98 @@ pub const PHONE: &[(PhoneWord, &str)] = &[
         "zip zipcode postal postcode postleitzahl plz cap street house hausnummer rua calle via room flat unit",
     ),
     (Never, "last_call last_contacted calls duration notes note comment comments 微信 qq ext_number"),
+];
+
+/// The beginning of a number that stands in a column of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberPart {
+    CountryCode,
+    AreaCode,
+    /// One or the other.
+    Prefix,
+    /// Its name.
+    Country,
+}
+
+/// Whole headings, but for words of phones and particles.
+pub const PARTS: &[(NumberPart, &str)] = &[
+    (
+        NumberPart::CountryCode,
+        "country_code country_calling_code calling_code dial_code dialing_code dialling_code isd isd_code country_prefix",
+    ),
+    (
+        NumberPart::CountryCode,
+        "international_code international_prefix intl_code country_dial_code countrycode code_country cc_code phone_code",
+    ),
+    (
+        NumberPart::CountryCode,
+        "ddi código_pais código_país codigo_pais cod_pais cód_país prefijo_pais prefijo_internacional indicativo_pais clave_pais",
+    ),
+    (
+        NumberPart::CountryCode,
+        "código_internacional indicativo_internacional prefixo_internacional lada_internacional indicatif_pays code_pays",
+    ),
+    (
+        NumberPart::CountryCode,
+        "indicatif_international prefisso_internazionale prefisso_paese codice_paese ländercode ländervorwahl landesvorwahl",
+    ),
+    (
+        NumberPart::CountryCode,
+        "länderkennung ländervorwahl internationale_vorwahl landcode landnummer landskod landekode landkode maatunnus maakoodi",
+    ),
+    (
+        NumberPart::CountryCode,
+        "kod_kraju numer_kierunkowy_kraju kierunkowy_kraju kód_země předvolba_země kód_krajiny országkód ország_kód cod_tara cod_țară",
+    ),
+    (
+        NumberPart::CountryCode,
+        "pozivni_broj_države kod_države ülke_kodu κωδικός_χώρας код_страны код_країни код_на_държавата код_държава ел_код",
+    ),
+    (
+        NumberPart::CountryCode,
+        "رمز_الدولة رمز_البلد مفتاح_الدولة كود_الدولة فتح_الخط مفتاح_البلد کد_کشور پیش_شماره_کشور ملک_کا_کوڈ קוד_מדינה קידומת_מדינה",
+    ),
+    (
+        NumberPart::CountryCode,
+        "देश_कोड देश_का_कोड দেশের_কোড દેશ_કોડ நாட்டு_குறியீடு దేశ_కోడ్ 国家代码 国家代號 国码 國碼 國家代碼 国家区号 國家區號 国际区号 国番号 국가번호 국가코드",
+    ),
+    (
+        NumberPart::CountryCode,
+        "mã_quốc_gia mã_vùng_quốc_gia รหัสประเทศ kode_negara kod_negara msimbo_wa_nchi nambari_ya_nchi",
+    ),
+    (
+        NumberPart::AreaCode,
+        "area_code areacode std_code std area city_code region_code npa ddd código_area código_área cod_area cód_área código_ddd",
+    ),
+    (
+        NumberPart::AreaCode,
+        "código_ciudad indicativo_ciudad lada clave_lada característica prefisso_locale code_régional ortsvorwahl vorwahlnummer",
+    ),
+    (
+        NumberPart::AreaCode,
+        "netnummer kengetal riktnummer kierunkowy numer_kierunkowy předvolba predvoľba körzetszám prefix_local alan_kodu bölge_kodu",
+    ),
+    (
+        NumberPart::AreaCode,
+        "код_города код_міста код_области код_оператора код_на_града رمز_المنطقة کد_شهر 区号 區號 长途区号 市外局番 지역번호 mã_vùng รหัสพื้นที่ kode_area kod_kawasan",
+    ),
+    (
+        NumberPart::Prefix,
+        "prefix prefixo prefijo prefisso préfixe indicatif indicativo vorwahl vorw előhívó prefiks pozivni_broj kod код קידומת الكود kode_telepon",
+    ),
+    (NumberPart::Prefix, "ddi_ddd ddd_ddi country_area_code country_and_area_code"),
+    (
+        NumberPart::Country,
+        "country country_region country_name billing_country shipping_country país pais pays paese land nação nation staat kraj země krajina",
+    ),
+    (
+        NumberPart::Country,
+        "ország țară tara država ülke χώρα страна країна държава държава الدولة البلد بلد دولة کشور ملک ארץ מדינה देश দেশ દેશ நாடு దేశం",
+    ),
+    (
+        NumberPart::Country,
+        "国家 國家 国 国名 국가 나라 quốc_gia ประเทศ negara nchi maa country_iso country_iso_code iso_country",
+    ),
 ];
 
 /// What a word says of a column of names.

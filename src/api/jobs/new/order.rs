@@ -288,6 +288,9 @@ fn list_of(
             None if hidden > 0 => {
                 format!("recipients: none; all {hidden} rows are hidden, and includeHidden takes them in")
             }
+            None if read_as.columns.header_row.is_some() => {
+                "recipients: none; the file has a header and no rows".to_owned()
+            }
             None => "recipients: at least one".to_owned(),
         };
         return Err(ApiError::bad("NO_RECIPIENTS", why));

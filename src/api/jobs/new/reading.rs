@@ -45,6 +45,14 @@ pub struct ListReading {
     /// Columns of phone numbers that are read where the first is empty
     #[serde(skip_serializing_if = "Vec::is_empty")]
     other_phone_columns: Vec<OtherPhoneColumn>,
+    /// Columns that hold the beginning of the numbers, or the country they belong to, such as `Country Code`
+    /// and `DDD`: numbers were read together with them
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    number_part_columns: Vec<NumberPartColumn>,
+    /// Numbers that no country's numbering plan knows. They are written to, because plans change; look whether
+    /// they are phone numbers at all
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown_numbers: Option<RowsRead>,
     /// What `{{name}}` reads
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "First Name")]
@@ -59,6 +67,9 @@ pub struct ListReading {
     /// Nothing in the file says its encoding, it looks so; `encoding` says another
     #[serde(skip_serializing_if = "is_false")]
     encoding_assumed: bool,
+    /// Rows that are in another encoding than the rest
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_encoding: Option<OtherEncoding>,
     /// What parts the columns of a CSV
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = ";")]
@@ -69,7 +80,7 @@ pub struct ListReading {
     country: Option<String>,
     /// Rows that are hidden or filtered out, which are not written to unless `includeHidden` says so
     #[serde(skip_serializing_if = "Option::is_none")]
-    hidden_rows: Option<HiddenRowsRead>,
+    hidden_rows: Option<RowsRead>,
     /// Columns that are hidden, whose values are left out unless a text names them
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hidden_columns: Vec<String>,
@@ -89,7 +100,24 @@ pub struct OtherPhoneColumn {
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct HiddenRowsRead {
+pub struct NumberPartColumn {
+    #[schema(example = "Country Code")]
+    column: String,
+    /// How many people's number it has changed
+    recipients: usize,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RowsRead {
+    count: usize,
+    /// The first twenty
+    rows: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OtherEncoding {
+    #[schema(example = "windows-1252")]
+    encoding: String,
     count: usize,
     /// The first twenty
     rows: Vec<u32>,
@@ -125,6 +153,7 @@ impl ListReading {
             phone,
             is_phone_assumed,
             other_phones,
+            joined,
             name,
             hidden_rows,
             hidden_columns,
@@ -143,14 +172,25 @@ impl ListReading {
             phone_column: phone,
             phone_column_assumed: is_phone_assumed,
             other_phone_columns: other_phones.into_iter().map(other).collect(),
+            number_part_columns: joined
+                .into_iter()
+                .map(|(column, recipients)| NumberPartColumn { column, recipients })
+                .collect(),
+            unknown_numbers: (list.unplanned.count > 0)
+                .then(|| RowsRead { count: list.unplanned.count, rows: list.unplanned.first.clone() }),
             name_column: name,
             header_row,
             encoding: read_as.encoding,
             encoding_assumed: read_as.is_encoding_assumed,
+            other_encoding: read_as.other_encoding.map(|other| OtherEncoding {
+                encoding: other.encoding,
+                count: other.rows.count,
+                rows: other.rows.first,
+            }),
             delimiter: read_as.delimiter.map(String::from),
             country,
             hidden_rows: (hidden_rows.count > 0)
-                .then_some(HiddenRowsRead { count: hidden_rows.count, rows: hidden_rows.rows }),
+                .then_some(RowsRead { count: hidden_rows.count, rows: hidden_rows.rows }),
             hidden_columns,
             unread_fields: unread.map(|(field, recipients)| UnreadField { field, recipients }).collect(),
         }
