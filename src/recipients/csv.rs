@@ -5,10 +5,13 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::Rules;
 
 use super::columns::Row;
-use super::encoding::{Charset, Taken, decode_dos, encoding_of};
+use super::encoding::{Charset, MixedRows, Taken, decode_dos, encoding_of};
+use super::mixed::MixedDecoder;
+use super::seen::is_number;
 use super::table::Table;
 use super::{Format, ListError, ListOptions, ReadAs, ReadList};
 
@@ -17,6 +20,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 const SAMPLE: u64 = 64 << 10;
 /// How many rows of it.
 const SAMPLE_ROWS: usize = 30;
+/// How many cells of a row may be phones.
+const PHONES_LOOKED_AT: usize = 50;
 /// The longest row, in bytes.
 const ROW_MAX: usize = 64 << 10;
 
@@ -24,7 +29,7 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
     let mut file = File::open(path)?;
     let taken = match &options.encoding {
         Some(label) => Taken { charset: Charset::parse(label)?, is_assumed: false },
-        None => encoding_of(&mut file)?,
+        None => encoding_of(&mut file, rules.country)?,
     };
     let mut sample = Vec::new();
     file.seek(SeekFrom::Start(0))?;
@@ -36,7 +41,8 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
         ));
     }
     let said = said_delimiter(&text);
-    let delimiter = said.unwrap_or_else(|| delimiter_of(&text));
+    let within = unwrapped(&text);
+    let delimiter = said.unwrap_or_else(|| delimiter_of(within.as_deref().unwrap_or(&text), rules.country));
     file.seek(SeekFrom::Start(0))?;
     let mut decoded = Decoded::new(BufReader::new(file), taken.charset, delimiter);
     if said.is_some() {
@@ -67,11 +73,16 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
             let why = format!("longer than {ROW_MAX} bytes; is a quote not closed?");
             return Err(ListError::BadRow { row: line, why });
         }
+        if within.is_some() && record.len() == 1 {
+            record = cells_within(&record[0], delimiter);
+        }
         let cells = record.iter().map(|cell| without_guard(cell).to_owned()).collect();
         table.push_row(Row { line, cells, is_hidden: false, uncalculated: Vec::new() })?;
     }
+    let other_encoding = reader.get_ref().other_encoding();
     let (list, columns) = table.finish()?;
     let read_as = ReadAs {
+        other_encoding,
         encoding: Some(taken.charset.name()),
         is_encoding_assumed: taken.is_assumed,
         delimiter: Some(char::from(delimiter)),
@@ -101,24 +112,57 @@ fn said_delimiter(text: &str) -> Option<u8> {
 }
 
 /// The one that makes most rows of equally many cells: titles above a list have none of it, and texts in it
-/// have commas.
-fn delimiter_of(text: &str) -> u8 {
+/// have commas. Of two that do, the one that parts phone numbers from the rest.
+fn delimiter_of(text: &str, country: Option<Country>) -> u8 {
     let score = |delimiter: u8| {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(text.as_bytes());
         let mut widths: HashMap<usize, usize> = HashMap::new();
-        for record in reader.byte_records().take(SAMPLE_ROWS).flatten() {
+        let mut phones: HashMap<usize, usize> = HashMap::new();
+        for record in records_of(text, delimiter) {
             *widths.entry(record.len()).or_default() += 1;
+            for (at, cell) in record.iter().enumerate().take(PHONES_LOOKED_AT) {
+                let is_phone = is_number(cell, country) && Phone::parse(cell, country).is_ok();
+                *phones.entry(at).or_default() += usize::from(is_phone);
+            }
         }
         let split = widths.into_iter().filter(|(width, _)| *width > 1);
-        split.map(|(width, rows)| (rows, width)).max().unwrap_or((0, 0))
+        let (rows, width) = split.map(|(width, rows)| (rows, width)).max().unwrap_or((0, 0));
+        // A phone or two may stand within a text.
+        let phones = phones.into_values().max().unwrap_or(0);
+        (rows, width > 1 && phones * 2 >= rows, width)
     };
     let scores = DELIMITERS.map(score);
     let best = scores.iter().enumerate().max_by_key(|(place, score)| (**score, DELIMITERS.len() - place));
     best.map_or(b',', |(place, _)| DELIMITERS[place])
+}
+
+fn records_of(text: &str, delimiter: u8) -> impl Iterator<Item = csv::StringRecord> {
+    let reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    reader.into_records().take(SAMPLE_ROWS).flatten()
+}
+
+/// Some programs take a row for one text: `"Ana,""+55 11 90000-0001"",Rio"`. Of such a file, its rows.
+fn unwrapped(text: &str) -> Option<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // The last line of a sample may be cut.
+    let whole = &lines[..lines.len().min(SAMPLE_ROWS)];
+    let is_wrapped = |line: &&str| line.len() > 2 && line.starts_with('"') && line.ends_with('"');
+    if !whole.iter().all(is_wrapped) {
+        return None;
+    }
+    let is_one_text =
+        DELIMITERS.iter().all(|delimiter| records_of(text, *delimiter).all(|row| row.len() == 1));
+    let rows: Vec<String> = records_of(text, b',').filter_map(|row| Some(row.get(0)?.to_owned())).collect();
+    let has_cells = rows.iter().all(|row| row.bytes().any(|byte| DELIMITERS.contains(&byte)));
+    (is_one_text && has_cells && !rows.is_empty()).then(|| rows.join("\n"))
+}
+
+/// The cells of a row that was one text.
+fn cells_within(row: &str, delimiter: u8) -> csv::StringRecord {
+    records_of(row, delimiter).next().unwrap_or_default()
 }
 
 /// Where a quoted field stands open. The reader takes the end of the file for the field's, and every row
@@ -188,6 +232,7 @@ struct Decoded<R> {
 enum Decoder {
     Known(encoding_rs::Decoder),
     Dos(u16),
+    Mixed(Box<MixedDecoder>, String),
 }
 
 impl Decoder {
@@ -204,6 +249,7 @@ impl Decoder {
                 decode_dos(*page, bytes, &mut text);
                 text
             }
+            Self::Mixed(decoder, _) => decoder.decode(bytes, is_last),
         }
     }
 }
@@ -213,6 +259,10 @@ impl<R: Read> Decoded<R> {
         let decoder = match charset {
             Charset::Known(encoding) => Decoder::Known(encoding.new_decoder_with_bom_removal()),
             Charset::Dos(page) => Decoder::Dos(page),
+            Charset::MostlyUtf8(legacy) => {
+                let other = legacy.charset();
+                Decoder::Mixed(Box::new(MixedDecoder::new(other)), other.name())
+            }
         };
         Self {
             from,
@@ -226,6 +276,16 @@ impl<R: Read> Decoded<R> {
             after_return: false,
             is_row_open: false,
             is_over: false,
+        }
+    }
+
+    /// Rows so far that are in another encoding than the rest.
+    fn other_encoding(&self) -> Option<MixedRows> {
+        match &self.decoder {
+            Decoder::Mixed(decoder, encoding) => {
+                Some(MixedRows { encoding: encoding.clone(), rows: decoder.others.clone() })
+            }
+            Decoder::Known(_) | Decoder::Dos(_) => None,
         }
     }
 
@@ -339,6 +399,47 @@ mod tests {
             assert_eq!(names(&list), [r#"{"City":"Rio, RJ","Name":"Ana"}"#], "{separator:?}");
             assert_eq!(list.recipients[0].row, 2);
         }
+    }
+
+    #[test]
+    fn of_two_delimiters_the_one_beside_the_numbers_is_meant() {
+        for text in [
+            "Name, Vorname;Handy\nMuster, Eva;+4915123456789\nBeispiel, Max;+4915123456780\n",
+            "Nome;Telefone\nSilva, Ana;+5511900000001\nSouza, Bia;+5511900000002\n",
+            "Telefone,Nome;Apelido\n+5511900000001,Ana;Aninha\n+5511900000002,Bia;B\n",
+        ] {
+            assert_eq!(list(text.as_bytes()).unwrap().recipients.len(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_that_were_taken_for_texts_are_rows() {
+        let text = "\"Nome,\"\"Telefone\"\",Cidade\"\n\"Ana,\"\"919876543210\"\",\"\"Rio, RJ\"\"\"\n\"Bia,919876543211,x\"\n";
+        let list = list(text.as_bytes()).unwrap();
+        assert_eq!(names(&list), [r#"{"Cidade":"Rio, RJ","Nome":"Ana"}"#, r#"{"Cidade":"x","Nome":"Bia"}"#]);
+        assert_eq!((list.recipients[0].row, list.recipients[1].row), (2, 3));
+    }
+
+    #[test]
+    fn a_row_in_another_encoding_is_read_and_told() {
+        let text = [
+            "phone;name\n919876543210;João\n919876543211;Ana\n".as_bytes(),
+            b"919876543212;Concei\xe7\xe3o\n",
+        ]
+        .concat();
+        // Too few letters to tell.
+        assert!(read_list(&text, &ListOptions::default()).unwrap().read_as.other_encoding.is_none());
+        let more =
+            "919876543213;Müller\n919876543214;Núñez\n919876543215;Tomás Gonçalves\n919876543216;Zoë Ávila\n"
+                .as_bytes();
+        let read = read_list(&[text.as_slice(), more].concat(), &ListOptions::default()).unwrap();
+        assert_eq!(
+            names(&read.list)[..3],
+            [r#"{"name":"João"}"#, r#"{"name":"Ana"}"#, r#"{"name":"Conceição"}"#]
+        );
+        let other = read.read_as.other_encoding.unwrap();
+        assert_eq!((other.encoding.as_str(), other.rows.first), ("windows-1252", vec![4]));
+        assert!(read.read_as.is_encoding_assumed);
     }
 
     #[test]

@@ -11,11 +11,18 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253};
+use encoding_rs::{
+    Encoding, ISO_2022_JP, ISO_8859_15, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251, WINDOWS_1252,
+    WINDOWS_1253,
+};
 use oem_cp::code_table::DECODING_TABLE_CP_MAP;
 use oem_cp::code_table_type::TableType;
 
+use wapid_core::phone::Country;
+use wapid_core::recipient::Rows;
+
 use super::ListError;
+use super::mixed::{MixedDecoder, Mixture};
 
 /// How much of a file is looked at for a guess.
 const LOOKED_AT: usize = 1 << 20;
@@ -26,6 +33,24 @@ pub enum Charset {
     Known(&'static Encoding),
     /// A code page of DOS, which no browser reads.
     Dos(u16),
+    /// UTF-8, but for a few rows.
+    MostlyUtf8(Legacy),
+}
+
+/// What those rows are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Legacy {
+    Known(&'static Encoding),
+    Dos(u16),
+}
+
+impl Legacy {
+    pub fn charset(self) -> Charset {
+        match self {
+            Self::Known(encoding) => Charset::Known(encoding),
+            Self::Dos(page) => Charset::Dos(page),
+        }
+    }
 }
 
 /// An encoding, and how it came to be taken.
@@ -65,7 +90,16 @@ impl Charset {
         match self {
             Self::Known(encoding) => encoding.name().to_owned(),
             Self::Dos(page) => format!("cp{page}"),
+            Self::MostlyUtf8(_) => UTF_8.name().to_owned(),
         }
+    }
+
+    /// The same, and which lines of it are in another encoding than the rest.
+    pub fn decode_lines(self, bytes: &[u8]) -> (String, Option<MixedRows>) {
+        let Self::MostlyUtf8(legacy) = self else { return (self.decode(bytes), None) };
+        let mut decoder = MixedDecoder::new(legacy.charset());
+        let text = decoder.decode(bytes, true);
+        (text, Some(MixedRows { encoding: legacy.charset().name(), rows: decoder.others }))
     }
 
     /// All of a short text.
@@ -77,8 +111,16 @@ impl Charset {
                 decode_dos(page, bytes, &mut text);
                 text
             }
+            Self::MostlyUtf8(legacy) => MixedDecoder::new(legacy.charset()).decode(bytes, true),
         }
     }
+}
+
+/// Rows of a file that are in another encoding than the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MixedRows {
+    pub encoding: String,
+    pub rows: Rows,
 }
 
 /// The upper half of a code page.
@@ -97,22 +139,43 @@ pub fn decode_dos(page: u16, bytes: &[u8], into: &mut String) {
     }));
 }
 
-/// What the whole file is written in.
-pub fn encoding_of(file: &mut File) -> Result<Taken, ListError> {
+/// What the whole file is written in. `home` is the country of numbers without a code, where the file is
+/// likely to come from.
+pub fn encoding_of(file: &mut File, home: Option<Country>) -> Result<Taken, ListError> {
     file.seek(SeekFrom::Start(0))?;
     let mut start = Vec::new();
     (&mut *file).take(LOOKED_AT as u64).read_to_end(&mut start)?;
     let sure = |encoding| Taken { charset: Charset::Known(encoding), is_assumed: false };
-    if let Some((encoding, _)) = Encoding::for_bom(&start) {
+    let marked = Encoding::for_bom(&start).map(|(encoding, _)| encoding);
+    if let Some(encoding) = marked.filter(|encoding| *encoding != UTF_8) {
         return Ok(sure(encoding));
     }
+    let assumed = |charset| Taken { charset, is_assumed: true };
     if let Some(encoding) = unmarked_utf16(&start) {
-        return Ok(Taken { charset: Charset::Known(encoding), is_assumed: true });
+        return Ok(assumed(Charset::Known(encoding)));
     }
     if is_utf8(file)? {
-        return Ok(sure(UTF_8));
+        // Japan's mails are of ASCII letters alone.
+        let has_escapes = start.windows(3).any(|signs| matches!(signs, b"\x1b$B" | b"\x1b$@"));
+        return Ok(if has_escapes { assumed(Charset::Known(ISO_2022_JP)) } else { sure(UTF_8) });
     }
-    Ok(Taken { charset: guess(&start), is_assumed: true })
+    let mixture = Mixture::of(file)?;
+    let home = home.map(|home| match home.code().to_ascii_lowercase().as_str() {
+        "gb" => "uk".to_owned(),
+        code => code.to_owned(),
+    });
+    let domain = domain_of(&start, home.as_deref());
+    if marked.is_some() || mixture.is_mostly_utf8() {
+        let legacy = match guess(&mixture.others, domain) {
+            Charset::Dos(page) => Legacy::Dos(page),
+            Charset::Known(encoding) => Legacy::Known(encoding),
+            Charset::MostlyUtf8(legacy) => legacy,
+        };
+        return Ok(assumed(Charset::MostlyUtf8(legacy)));
+    }
+    // What is strange in a long file may stand at its end.
+    let looked_at = if start.is_ascii() { &mixture.others } else { &start };
+    Ok(assumed(guess(looked_at, domain)))
 }
 
 /// Half of the bytes of two-byte letters are zeros, where the text has Latin letters or digits; every list
@@ -148,10 +211,9 @@ fn is_utf8(file: &mut File) -> Result<bool, ListError> {
     }
 }
 
-fn guess(start: &[u8]) -> Charset {
+fn guess(start: &[u8], domain: Option<&[u8]>) -> Charset {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(start, true);
-    let domain = domain_of(start);
     let guess = detector.guess(domain, Utf8Detection::Deny);
     if guess != WINDOWS_1252 {
         return Charset::Known(guess);
@@ -165,11 +227,16 @@ fn guess(start: &[u8]) -> Charset {
     if let Some(native) = native.filter(|_| is_without_ascii_letters(&WINDOWS_1252.decode(start).0)) {
         return Charset::Known(native);
     }
-    let western = [Charset::Known(WINDOWS_1252), Charset::Known(MACINTOSH), Charset::Dos(850)];
+    let western = [
+        Charset::Known(WINDOWS_1252),
+        Charset::Known(ISO_8859_15),
+        Charset::Known(MACINTOSH),
+        Charset::Dos(850),
+    ];
     let strange = western.map(|charset| strangeness(&charset.decode(start)));
     // Windows first, where it makes no difference.
     let (best, _) =
-        strange.iter().enumerate().min_by_key(|(place, strange)| (**strange, *place)).expect("three");
+        strange.iter().enumerate().min_by_key(|(place, strange)| (**strange, *place)).expect("four");
     western[best]
 }
 
@@ -205,8 +272,9 @@ fn strangeness(text: &str) -> usize {
     strange
 }
 
-/// The internet's domain of the country that most numbers belong to; the detector knows what is written there.
-fn domain_of(start: &[u8]) -> Option<&'static [u8]> {
+/// The internet's domain of the country that most numbers belong to, or of their home where they have no code;
+/// the detector knows what is written there.
+fn domain_of<'a>(start: &[u8], home: Option<&'a str>) -> Option<&'a [u8]> {
     /// Country calling codes of where other alphabets are written.
     const DOMAINS: [(&str, &[u8]); 44] = [
         ("7", b"ru"),
@@ -256,7 +324,9 @@ fn domain_of(start: &[u8]) -> Option<&'static [u8]> {
     ];
     let mut counts: HashMap<&'static [u8], usize> = HashMap::new();
     let mut numbers = 0;
-    for run in start.split(|byte| !byte.is_ascii_digit()).filter(|run| (10..=15).contains(&run.len())) {
+    // Shorter ones have no code, if their home is known.
+    let shortest = if home.is_some() { 11 } else { 10 };
+    for run in start.split(|byte| !byte.is_ascii_digit()).filter(|run| (shortest..=15).contains(&run.len())) {
         numbers += 1;
         let of_run = DOMAINS.iter().filter(|(code, _)| run.starts_with(code.as_bytes()));
         if let Some((_, domain)) = of_run.max_by_key(|(code, _)| code.len()) {
@@ -268,6 +338,7 @@ fn domain_of(start: &[u8]) -> Option<&'static [u8]> {
         .filter(|(_, count)| count * 2 > numbers)
         .max_by_key(|(_, count)| *count)
         .map(|(domain, _)| domain)
+        .or(home.map(str::as_bytes))
 }
 
 #[cfg(test)]
@@ -301,8 +372,12 @@ mod tests {
 
     #[test]
     fn a_list_of_one_alphabet_is_told_by_its_numbers() {
-        assert_eq!(domain_of(b"phone;name\n79161234567;x\n79161234568;y\n"), Some(b"ru".as_slice()));
-        assert_eq!(domain_of(b"phone;name\n+5511900000001;x\n79161234568;y\n"), None);
-        assert_eq!(domain_of(b""), None);
+        assert_eq!(domain_of(b"phone;name\n79161234567;x\n79161234568;y\n", None), Some(b"ru".as_slice()));
+        assert_eq!(domain_of(b"phone;name\n+5511900000001;x\n79161234568;y\n", None), None);
+        assert_eq!(domain_of(b"", None), None);
+        assert_eq!(
+            domain_of("név;telefon\nÁgi;06301234567\n".as_bytes(), Some("hu")),
+            Some(b"hu".as_slice())
+        );
     }
 }
