@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use encoding_rs::Encoding;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use quoted_printable::{ParseMode, decode};
+use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::{ListBuilder, Rules};
 
 use super::encoding::{Charset, Taken, encoding_of};
@@ -19,6 +21,8 @@ use super::{Format, ListError, ListOptions, ReadAs, ReadColumns, ReadList};
 const LINE_MAX: usize = 16 << 10;
 /// Numbers of one card that are looked at.
 const NUMBERS_MAX: usize = 20;
+/// The shortest number that WhatsApp has, in digits.
+const WHATSAPP_ID_MIN: usize = 7;
 
 pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
     for (field, column) in [("phoneColumn", &options.phone_column), ("nameColumn", &options.name_column)] {
@@ -31,20 +35,31 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
     let mut file = std::fs::File::open(path)?;
     let taken = match &options.encoding {
         Some(label) => Taken { charset: Charset::parse(label)?, is_assumed: false },
-        None => encoding_of(&mut file)?,
+        None => encoding_of(&mut file, rules.country)?,
     };
-    let text = taken.charset.decode(&std::fs::read(path)?);
+    let (mut text, other_encoding) = taken.charset.decode_lines(&std::fs::read(path)?);
+    if !text.contains('\n') {
+        // As old Macintosh programs end their lines.
+        text = text.replace('\r', "\n");
+    }
     let mut builder = ListBuilder::new(rules.clone());
     let mut card: Option<Card> = None;
+    // Cards within a card: a secretary's.
+    let (mut agents, mut begins_agent) = (0_usize, false);
     for line in Lines::of(&text) {
         let Some(property) = Property::of(&line.text) else { continue };
+        let is_card = property.value.trim().eq_ignore_ascii_case("VCARD");
+        let is_agent = std::mem::replace(&mut begins_agent, property.name == "AGENT");
         match (property.name.as_str(), &mut card) {
-            ("BEGIN", open) if property.value.eq_ignore_ascii_case("VCARD") && open.is_none() => {
+            ("BEGIN", Some(_)) if is_card && (is_agent || agents > 0) => agents += 1,
+            ("END", Some(_)) if is_card && agents > 0 => agents -= 1,
+            _ if agents > 0 => {}
+            ("BEGIN", open) if is_card && open.is_none() => {
                 *open = Some(Card { row: line.row, ..Card::default() });
             }
-            ("END", open) if property.value.eq_ignore_ascii_case("VCARD") => {
+            ("END", open) if is_card => {
                 if let Some(card) = open.take() {
-                    card.push(&mut builder)?;
+                    card.push(&mut builder, rules.country)?;
                 }
             }
             (_, Some(card)) => card.take(&property),
@@ -62,6 +77,7 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
     let read_as = ReadAs {
         encoding: Some(taken.charset.name()),
         is_encoding_assumed: taken.is_assumed,
+        other_encoding,
         ..ReadAs::of(Format::Vcard, columns)
     };
     Ok(ReadList { list: builder.finish(), read_as })
@@ -71,9 +87,20 @@ pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLis
 #[derive(Debug, Default)]
 struct Card {
     row: u32,
-    /// The best first, of equal ones the earlier.
-    phones: Vec<(PhoneRank, String)>,
+    phones: Vec<CardPhone>,
+    /// What the owner calls the properties of a group: `item1.X-ABLabel:WhatsApp`.
+    labels: HashMap<String, String>,
     fields: HashMap<&'static str, String>,
+}
+
+#[derive(Debug)]
+struct CardPhone {
+    group: Option<String>,
+    /// What its types say.
+    said: String,
+    /// WhatsApp itself has said who it is.
+    is_on_whatsapp: bool,
+    number: String,
 }
 
 impl Card {
@@ -97,34 +124,52 @@ impl Card {
             "TITLE" => set("Title", unescaped(&property.value)),
             "EMAIL" => set("Email", unescaped(&property.value)),
             "BDAY" => set("Birthday", unescaped(&property.value)),
+            "X-ABLABEL" => {
+                // `_$!<HomeFAX>!$_` is a label of Apple's own.
+                let label = unescaped(&property.value);
+                let label = label.trim_start_matches("_$!<").trim_end_matches(">!$_").to_owned();
+                self.labels.extend(property.group.clone().map(|group| (group, label)));
+            }
             "TEL" if self.phones.len() < NUMBERS_MAX => {
-                // A fax machine is nobody.
-                if let Some(rank) = headings::label(&property.types.join(" "), PhoneRank::Phone) {
-                    let number = unescaped(&property.value);
-                    let number = number.trim();
-                    let uri = number.get(..4).filter(|start| start.eq_ignore_ascii_case("tel:"));
-                    let number = uri.map_or(number, |_| &number[4..]);
-                    let number = number.split(';').next().unwrap_or_default().trim();
-                    if !number.is_empty() {
-                        self.phones.push((rank, number.to_owned()));
-                    }
+                let number = match &property.whatsapp_id {
+                    Some(id) => format!("+{id}"),
+                    None => unescaped(&property.value).trim().to_owned(),
+                };
+                if !number.is_empty() {
+                    self.phones.push(CardPhone {
+                        group: property.group.clone(),
+                        said: property.types.join(" "),
+                        is_on_whatsapp: property.whatsapp_id.is_some(),
+                        number,
+                    });
                 }
             }
             _ => {}
         }
     }
 
-    fn push(mut self, builder: &mut ListBuilder) -> Result<(), ListError> {
+    /// The best number, of equal ones the earlier; one that reads before any that does not.
+    fn phone(&self, home: Option<Country>) -> &str {
+        let ranked = self.phones.iter().filter_map(|phone| {
+            let label = phone.group.as_ref().and_then(|group| self.labels.get(group));
+            let said = format!("{} {}", phone.said, label.map_or("", String::as_str));
+            // A fax machine is nobody.
+            let rank = headings::label(&said, PhoneRank::Phone)?;
+            let rank = if phone.is_on_whatsapp { PhoneRank::WhatsApp } else { rank };
+            Some((Phone::parse(&phone.number, home).is_err(), rank, phone.number.as_str()))
+        });
+        ranked.min_by_key(|(is_none, rank, _)| (*is_none, *rank)).map_or("", |(_, _, number)| number)
+    }
+
+    fn push(mut self, builder: &mut ListBuilder, home: Option<Country>) -> Result<(), ListError> {
         if !self.fields.contains_key("name") {
             let part = |name: &str| self.fields.get(name).map(String::as_str).unwrap_or_default();
             let name = format!("{} {}", part("First Name"), part("Last Name"));
             let name = if name.trim().is_empty() { part("Organization").to_owned() } else { name };
             self.fields.insert("name", name.trim().to_owned());
         }
-        self.phones.sort_by_key(|(rank, _)| *rank);
-        let phone = self.phones.first().map_or("", |(_, number)| number.as_str());
         let fields = self.fields.iter().map(|(name, value)| (*name, value.as_str()));
-        Ok(builder.push(self.row, phone, fields)?)
+        Ok(builder.push(self.row, self.phone(home), fields)?)
     }
 }
 
@@ -132,9 +177,31 @@ impl Card {
 #[derive(Debug)]
 struct Property {
     name: String,
+    /// Properties of one group belong together.
+    group: Option<String>,
+    /// The digits that WhatsApp has for a number.
+    whatsapp_id: Option<String>,
     /// `CELL`, `WORK`, `FAX`.
     types: Vec<String>,
     value: String,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Plain,
+    QuotedPrintable,
+    Base64,
+}
+
+impl Written {
+    fn of(said: &str) -> Self {
+        match said.to_ascii_uppercase().as_str() {
+            "QUOTED-PRINTABLE" => Self::QuotedPrintable,
+            "B" | "BASE64" => Self::Base64,
+            _ => Self::Plain,
+        }
+    }
 }
 
 impl Property {
@@ -147,16 +214,23 @@ impl Property {
         });
         let (head, value) = (&line[..colon?.0], &line[colon?.0 + 1..]);
         let mut parts = head.split(';');
-        let name = parts.next()?.rsplit('.').next()?.trim().to_ascii_uppercase();
-        let (mut types, mut charset, mut is_encoded) = (Vec::new(), None, false);
+        let name = parts.next()?.trim().to_ascii_uppercase();
+        let (group, name) = match name.rsplit_once('.') {
+            Some((group, name)) => (Some(group.to_owned()), name.to_owned()),
+            None => (None, name),
+        };
+        let (mut types, mut charset, mut written, mut whatsapp_id) = (Vec::new(), None, Written::Plain, None);
         for part in parts {
             let (key, said) = part.split_once('=').unwrap_or(("TYPE", part));
             let said = said.trim().trim_matches('"');
             match key.trim().to_ascii_uppercase().as_str() {
-                "TYPE" if said.eq_ignore_ascii_case("QUOTED-PRINTABLE") => is_encoded = true,
+                "TYPE" if Written::of(said) != Written::Plain => written = Written::of(said),
                 "TYPE" => types.extend(said.split(',').map(|one| one.trim().to_ascii_lowercase())),
-                "ENCODING" => is_encoded = said.eq_ignore_ascii_case("QUOTED-PRINTABLE"),
-                "CHARSET" => charset = Encoding::for_label(said.as_bytes()),
+                "ENCODING" => written = Written::of(said),
+                "CHARSET" => charset = Charset::parse(&said.replace("latin-", "latin")).ok(),
+                "WAID" if said.len() >= WHATSAPP_ID_MIN && said.bytes().all(|b| b.is_ascii_digit()) => {
+                    whatsapp_id = Some(said.to_owned());
+                }
                 _ => {}
             }
         }
@@ -164,11 +238,21 @@ impl Property {
         types.retain(|one| {
             !matches!(one.as_str(), "voice" | "pref" | "internet" | "msg" | "text" | "video" | "iphone")
         });
-        let value = match is_encoded.then(|| decode(value, ParseMode::Robust)) {
-            Some(Ok(bytes)) => charset.unwrap_or(encoding_rs::UTF_8).decode(&bytes).0.into_owned(),
-            _ => value.to_owned(),
+        let bytes = match written {
+            Written::Plain => None,
+            Written::QuotedPrintable => decode(value, ParseMode::Robust).ok(),
+            Written::Base64 => BASE64.decode(value.trim()).ok(),
         };
-        Some(Self { name, types, value })
+        let value = bytes.map_or_else(
+            || value.to_owned(),
+            |bytes| match (charset, std::str::from_utf8(&bytes)) {
+                (Some(charset), _) => charset.decode(&bytes),
+                (None, Ok(text)) => text.to_owned(),
+                // What such old cards are written in where they do not say.
+                (None, Err(_)) => encoding_rs::WINDOWS_1252.decode(&bytes).0.into_owned(),
+            },
+        );
+        Some(Self { name, group, whatsapp_id, types, value })
     }
 
     /// Of a name: `Silva;Ana;;;`
@@ -266,7 +350,7 @@ mod tests {
         let list = cards(
             b"BEGIN:VCARD\r\nVERSION:2.1\r\nN;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:S=C3=A3o;Jo=C3=\r\n=A3o;;;\r\nTEL;HOME;FAX:+55 11 3000-0001\r\nTEL;CELL:+55 11 90000-0001\r\nEND:VCARD\r\n\
               BEGIN:VCARD\nVERSION:3.0\nFN:Ana \\, B\nitem1.TEL;type=WORK;type=pref:+55 11 3000-0002\nTEL;type=CELL;type=VOICE:+55 11\n  90000-0002\nPHOTO;ENCODING=b:AAAA\n AAAA\nEND:VCARD\n\
-              BEGIN:VCARD\nVERSION:4.0\nFN:Zo\xc3\xab\nTEL;VALUE=uri;TYPE=\"voice,cell\":tel:+55-11-90000-0003;ext=5\nORG:Caf\xc3\xa9\\; Co;Sales\nEND:VCARD\n\
+              BEGIN:VCARD\nVERSION:4.0\nFN:Zo\xc3\xab\nTEL;VALUE=uri;TYPE=\"voice,cell\":tel:+55-11-90000-0003\nORG:Caf\xc3\xa9\\; Co;Sales\nEND:VCARD\n\
               BEGIN:VCARD\nVERSION:4.0\nFN:Nobody\nTEL;TYPE=fax:+551130000004\nEND:VCARD\n",
         )
         .unwrap();
@@ -281,6 +365,52 @@ mod tests {
         assert_eq!(fields(1), r#"{"name":"Ana , B"}"#);
         assert_eq!(fields(2), r#"{"Organization":"Café; Co","name":"Zoë"}"#);
         assert_eq!((list.invalid, list.problems[0].row), (1, 23));
+    }
+
+    fn numbers(body: &str) -> Vec<String> {
+        let list = cards(format!("BEGIN:VCARD\nFN:Ana\n{body}\nEND:VCARD\n").as_bytes()).unwrap();
+        list.recipients.iter().map(|one| one.phone.digits().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_label_says_what_kind_of_number_it_is() {
+        for body in [
+            "item1.TEL;type=pref:+551133334444\nitem1.X-ABLabel:_$!<HomeFAX>!$_\nitem2.TEL:+5511900000001\nitem2.X-ABLabel:WhatsApp",
+            "TEL;type=CELL:+551133334444\nitem1.TEL:+5511900000001\nitem1.X-ABLabel:WhatsApp",
+            "TEL;type=HOME:+551133334444\nitem1.TEL:+5511900000001\nitem1.X-ABLabel:Celular",
+            // WhatsApp's own digits, whatever is shown beside them.
+            "item1.TEL;waid=5511900000001:011 90000-0001\nitem1.X-ABLabel:Mobile",
+            "TEL;type=CELL:+551133334444\nTEL;type=HOME;waid=5511900000001:+55 11 90000-0001",
+            "TEL;type=CELL:x\nTEL;type=HOME:+5511900000001",
+            // The secretary's is not theirs.
+            "AGENT:\nBEGIN:VCARD\nFN:Eva\nTEL:+5511900000009\nEND:VCARD\nTEL:+5511900000001",
+        ] {
+            assert_eq!(numbers(body), ["5511900000001"], "{body}");
+        }
+        for body in [
+            "item1.TEL:+551133334444\nitem1.X-ABLabel:_$!<WorkFAX>!$_",
+            // An extension is nobody's phone.
+            "TEL;VALUE=uri:tel:+55-11-90000-0001;ext=5",
+        ] {
+            assert!(numbers(body).is_empty(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_however_it_is_written() {
+        for (name, read) in [
+            ("FN;CHARSET=UTF-8;ENCODING=BASE64:Sm/Do28=", "João"),
+            ("FN;ENCODING=QUOTED-PRINTABLE:Jo=E3o", "João"),
+            ("FN;CHARSET=latin-1;ENCODING=QUOTED-PRINTABLE:Jo=E3o", "João"),
+            ("FN;CHARSET=windows-1251;ENCODING=QUOTED-PRINTABLE:=C8=E2=E0=ED", "Иван"),
+        ] {
+            for end in ["\r\n", "\n", "\r"] {
+                let card = ["BEGIN:VCARD", name, "TEL:+5511900000001", "END:VCARD", ""].join(end);
+                let list = cards(card.as_bytes()).unwrap();
+                let json = list.recipients[0].fields.clone().unwrap().into_string();
+                assert_eq!(json, format!(r#"{{"name":"{read}"}}"#), "{name}");
+            }
+        }
     }
 
     #[test]
