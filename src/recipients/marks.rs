@@ -10,13 +10,11 @@ use std::io::BufRead;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::ListError;
 use super::packed::Archive;
+use super::{ListError, formats};
 
 /// Columns that can be hidden one by one; more are not read.
 pub const COLUMNS_MAX: usize = 100;
-/// The longest format of a number, in bytes.
-const FORMAT_MAX: usize = 200;
 
 /// What the workbook itself says.
 #[derive(Debug, Default)]
@@ -126,9 +124,12 @@ impl Workbook {
     }
 }
 
-/// The styles whose numbers are shown with a `+` before them.
+/// The styles whose numbers are shown otherwise than as they are.
 fn formats_with_codes(styles: impl BufRead) -> Result<HashMap<usize, String>, ListError> {
-    let mut codes: HashMap<String, String> = HashMap::new();
+    // These two are written down nowhere.
+    let builtin = [("9", "0%"), ("10", "0.00%")];
+    let mut codes: HashMap<String, String> =
+        builtin.map(|(id, code)| (id.to_owned(), code.to_owned())).into_iter().collect();
     let mut formats = HashMap::new();
     let (mut is_within, mut style) = (false, 0);
     each_start(styles, |element| {
@@ -136,8 +137,7 @@ fn formats_with_codes(styles: impl BufRead) -> Result<HashMap<usize, String>, Li
             "numFmt" => {
                 if let (Some(id), Some(code)) =
                     (attribute(element, "numFmtId"), attribute(element, "formatCode"))
-                    && code.len() <= FORMAT_MAX
-                    && shown_as(&code, "1").is_some()
+                    && formats::says_more(&code)
                 {
                     codes.insert(id, code);
                 }
@@ -155,66 +155,6 @@ fn formats_with_codes(styles: impl BufRead) -> Result<HashMap<usize, String>, Li
         true
     })?;
     Ok(formats)
-}
-
-/// A whole number as a format with a country code shows it: `\+55 (00) 00000\-0000`. `None` of any other
-/// format.
-pub fn shown_as(format: &str, digits: &str) -> Option<String> {
-    enum Token {
-        Sign(char),
-        Place,
-    }
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let mut tokens = Vec::new();
-    let mut is_quoted = false;
-    let mut letters = format.chars();
-    while let Some(c) = letters.next() {
-        match c {
-            '"' => is_quoted = !is_quoted,
-            _ if is_quoted => tokens.push(Token::Sign(c)),
-            '\\' => tokens.push(Token::Sign(letters.next()?)),
-            // Of positive numbers.
-            ';' => break,
-            '[' => drop(letters.by_ref().find(|c| *c == ']')?),
-            '_' | '*' => drop(letters.next()?),
-            '0' | '#' | '?' => tokens.push(Token::Place),
-            '+' | '-' | '(' | ')' | ' ' | '/' | '1'..='9' => tokens.push(Token::Sign(c)),
-            _ => return None,
-        }
-    }
-    let is_of_a_phone = |c: char| c.is_ascii_digit() || "+-() .\u{a0}".contains(c);
-    let begins = tokens.iter().find_map(|token| match token {
-        Token::Sign(c) if c.is_whitespace() => None,
-        Token::Sign(c) => Some(*c == '+'),
-        Token::Place => Some(false),
-    });
-    let places = tokens.iter().filter(|token| matches!(token, Token::Place)).count();
-    let signs_fit = tokens
-        .iter()
-        .all(|token| matches!(token, Token::Place) || matches!(token, Token::Sign(c) if is_of_a_phone(*c)));
-    if begins != Some(true) || places == 0 || !signs_fit {
-        return None;
-    }
-    // What is too long goes to the first place, what is too short leaves the first places empty.
-    let missing = places.saturating_sub(digits.len());
-    let mut rest = digits;
-    let (mut shown, mut place) = (String::new(), 0);
-    for token in tokens {
-        match token {
-            Token::Sign(c) => shown.push(c),
-            Token::Place => {
-                if place >= missing {
-                    let count = if place == missing { digits.len() - (places - missing) + 1 } else { 1 };
-                    shown.push_str(&rest[..count]);
-                    rest = &rest[count..];
-                }
-                place += 1;
-            }
-        }
-    }
-    Some(shown)
 }
 
 /// The marks of a sheet, row by row.
@@ -237,7 +177,7 @@ impl<R: BufRead> Marks<R> {
             made.buffer.clear();
             match made.reader.read_event_into(&mut made.buffer).map_err(broken)? {
                 Event::Start(element) | Event::Empty(element) => match element.local_name().as_ref() {
-                    "col" if is_true(attribute(&element, "hidden")) => {
+                    "col" if is_hidden(&element, "width") => {
                         let place = |name| attribute(&element, name).and_then(|at| at.parse::<usize>().ok());
                         let first = place("min").unwrap_or(1).clamp(1, COLUMNS_MAX + 1);
                         let last = place("max").unwrap_or(first).min(COLUMNS_MAX);
@@ -275,7 +215,7 @@ impl<R: BufRead> Marks<R> {
                         let row = attribute(&element, "r").and_then(|row| row.parse().ok());
                         self.row = row.unwrap_or(self.row + 1);
                         marks.row = self.row;
-                        marks.is_hidden = is_true(attribute(&element, "hidden"));
+                        marks.is_hidden = is_hidden(&element, "ht");
                         (column, has_formula, value) = (0, false, None);
                         if is_empty {
                             return Ok(Some(marks));
@@ -326,6 +266,12 @@ impl<R: BufRead> Marks<R> {
     }
 }
 
+/// As it says, or because it was made too small to be seen.
+fn is_hidden(element: &BytesStart, size: &str) -> bool {
+    is_true(attribute(element, "hidden"))
+        || attribute(element, size).and_then(|size| size.parse::<f64>().ok()).is_some_and(|size| size <= 0.0)
+}
+
 /// `B12` is in the second column.
 fn column_of(cell: &str) -> Option<usize> {
     let letters = cell.bytes().take_while(u8::is_ascii_alphabetic);
@@ -338,28 +284,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_country_code_in_a_format_is_shown() {
-        for (format, digits, shown) in [
-            (r"\+55 (00) 00000\-0000", "11987654321", Some("+55 (11) 98765-4321")),
-            (r#""+55 ("00") "00000"-"0000"#, "11987654321", Some("+55 (11) 98765-4321")),
-            (r"+00 00 00000\-0000;[Red]0", "5511987654321", Some("+55 11 98765-4321")),
-            (r"\+0", "919876543210", Some("+919876543210")),
-            (r"\+91##########", "98765", Some("+9198765")),
-            ("0.00E+00", "919876543210", None),
-            ("0+0", "12", None),
-            ("\"+\"0\" kg\"", "12", None),
-            ("General", "12", None),
-            ("\\", "12", None),
-        ] {
-            assert_eq!(shown_as(format, digits).as_deref(), shown, "{format}");
-        }
-    }
-
-    #[test]
     fn a_sheets_marks_are_read_row_by_row() {
         let sheet = r#"<worksheet><cols><col min="2" max="3" hidden="1"/></cols><sheetData><row r="2" hidden="1">
             <c r="A2"><v>1</v></c><c r="C2" s="4"><f>1+1</f></c></row><row><c><f>A1</f><v>0</v></c><c/><c><f>1</f><v>7</v></c></row>
-            <row r="9" hidden="true"/></sheetData></worksheet>"#;
+            <row r="9" ht="0" customHeight="1"/></sheetData></worksheet>"#;
         let mut marks = Marks::of(sheet.as_bytes(), true).unwrap();
         assert_eq!(marks.hidden_columns(), [false, true, true]);
         let first = marks.next_row().unwrap().unwrap();

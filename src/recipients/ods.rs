@@ -151,8 +151,20 @@ impl Cell {
     }
 
     fn into_text(self) -> String {
-        beginning(&self.value.unwrap_or(self.text))
+        match self.value {
+            Some(value) if !shows_more(&self.text, &value) => beginning(&value),
+            _ => beginning(&self.text),
+        }
     }
+}
+
+/// Whether a number is shown with a country code or with the zeros before it, or as a percentage.
+fn shows_more(shown: &str, value: &str) -> bool {
+    let is_of_a_phone = |c: char| c.is_ascii_digit() || "+-() .\u{a0}".contains(c);
+    let digits: String = shown.chars().filter(char::is_ascii_digit).collect();
+    let is_whole = value.bytes().all(|byte| byte.is_ascii_digit());
+    let is_longer = digits.len() > value.len() && digits.ends_with(value) && shown.chars().all(is_of_a_phone);
+    (is_whole && is_longer) || (shown.ends_with('%') && value.parse::<f64>().is_ok())
 }
 
 fn read_rows(archive: &mut Archive, wanted: usize, sink: &mut RowSink) -> Result<(), ListError> {
@@ -293,6 +305,27 @@ fn put(row: &mut Row, cell: Cell) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_read_as_it_is_shown_where_that_says_more() {
+        for (shown, value) in [
+            ("+55 11900000001", "11900000001"),
+            ("0600 00 00 01", "600000001"),
+            ("00012", "12"),
+            ("30%", "0.3"),
+        ] {
+            assert!(shows_more(shown, value), "{shown}");
+        }
+        for (shown, value) in [
+            ("5,51E+12", "5511900000001"),
+            ("11900000001", "11900000001"),
+            ("R$ 0012", "12"),
+            ("12.00", "12"),
+            ("", "12"),
+        ] {
+            assert!(!shows_more(shown, value), "{shown}");
+        }
+    }
 
     #[test]
     fn the_open_sheet_is_named_in_the_settings() {

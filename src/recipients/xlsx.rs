@@ -10,9 +10,9 @@ use wapid_core::recipient::Rules;
 
 use super::cells::text_of;
 use super::columns::Row;
-use super::marks::{COLUMNS_MAX, Marks, RowMarks, Workbook, broken, shown_as};
+use super::marks::{COLUMNS_MAX, Marks, RowMarks, Workbook, broken};
 use super::sheets::{RowSink, Sheet, read_list};
-use super::{Format, ListError, ListOptions, ReadList, packed};
+use super::{Format, ListError, ListOptions, ReadList, formats, packed};
 
 /// The dimension that a sheet says it has stands at its beginning.
 const HEAD: usize = 64 << 10;
@@ -134,7 +134,7 @@ fn apply(marked: &RowMarks, formats: &HashMap<usize, String>, row: &mut Row) {
     for (column, style) in &marked.styles {
         let format = formats.get(style);
         if let Some((cell, format)) = row.cells.get_mut(*column).zip(format)
-            && let Some(shown) = shown_as(format, cell)
+            && let Some(shown) = formats::shown(format, cell)
         {
             *cell = shown;
         }
