@@ -68,6 +68,8 @@ struct Names {
     is_name_asked: bool,
     ranks: HashMap<String, (Option<PhoneRank>, Option<u8>)>,
     phone_read: Option<String>,
+    /// The same of the row that is read.
+    phone_now: String,
     name_read: Option<String>,
     /// The first row's, for an error.
     seen: Vec<String>,
@@ -81,6 +83,7 @@ impl Names {
             is_name_asked: rules.named.contains("name"),
             ranks: HashMap::new(),
             phone_read: None,
+            phone_now: String::new(),
             name_read: None,
             seen: Vec::new(),
         }
@@ -93,7 +96,10 @@ impl Names {
         let phone = match headings::phone(name) {
             PhoneHeading::Sure(rank) => Some(rank),
             PhoneHeading::Perhaps(PhoneRank::Vague) => Some(PhoneRank::Vague),
-            PhoneHeading::Perhaps(_) | PhoneHeading::Never | PhoneHeading::Unknown => None,
+            PhoneHeading::Perhaps(_)
+            | PhoneHeading::Another(_)
+            | PhoneHeading::Never
+            | PhoneHeading::Unknown => None,
         };
         let ranks = (phone, headings::name(name));
         if self.ranks.len() < NAMES_REMEMBERED {
@@ -104,9 +110,11 @@ impl Names {
 
     /// Takes the phone out of a row's fields: `phone` itself, or what is called so in any language.
     fn phone_of(&mut self, fields: &mut Vec<(String, Cell)>) -> Option<Cell> {
+        let exactly = |wanted: &str| fields.iter().position(|(name, _)| name == wanted);
+        let like = |wanted: &str| fields.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted));
         let place = match &self.phone_column {
             Some(wanted) => fields.iter().position(|(name, _)| field_key(name) == *wanted),
-            None => fields.iter().position(|(name, _)| name.eq_ignore_ascii_case("phone")).or_else(|| {
+            None => exactly("phone").or_else(|| like("phone")).or_else(|| {
                 let ranked =
                     fields.iter().enumerate().filter_map(|(at, (name, _))| Some((self.ranks(name).0?, at)));
                 ranked.min().map(|(_, at)| at)
@@ -117,9 +125,15 @@ impl Names {
         }
         let (name, cell) = fields.remove(place?);
         if self.phone_read.is_none() {
-            self.phone_read = Some(name);
+            self.phone_read = Some(name.clone());
         }
+        self.phone_now = name;
         Some(cell)
+    }
+
+    /// Whether the field of the number stands in a row once more: then either may be meant.
+    fn is_twice(&self, fields: &[(String, Cell)]) -> bool {
+        fields.iter().any(|(name, _)| *name == self.phone_now)
     }
 
     /// What `{{name}}` reads where no field is called so.
@@ -193,6 +207,10 @@ impl Rows {
             Row::Phone(phone) => (phone, Vec::new()),
             Row::Useless(given) => return Ok(self.builder.leave_out(self.row, &given, Why::NoRow)?),
             Row::Object(mut fields) => match self.names.phone_of(&mut fields) {
+                Some(Cell::Text(_)) if self.names.is_twice(&fields) => {
+                    let why = Why::TwoPhones(shown(&self.names.phone_now));
+                    return Ok(self.builder.leave_out(self.row, "", why)?);
+                }
                 Some(Cell::Text(phone)) => (phone, fields),
                 Some(Cell::Nested) => {
                     return Ok(self.builder.leave_out(self.row, "", Why::NoText("phone".to_owned()))?);
@@ -365,6 +383,17 @@ mod tests {
     fn named(text: &str, named: &[&str]) -> Result<List, ListError> {
         let rules = Rules { max: 100_000, named: named.iter().copied().collect(), ..Rules::default() };
         from_json(text, &rules, &ListOptions::default()).map(|read| read.list)
+    }
+
+    #[test]
+    fn of_two_phones_the_one_that_is_called_so_is_read_and_twins_are_refused() {
+        let list = list(
+            r#"[{"Phone":"919876543219","phone":"919876543210"}, {"phone":"919876543211","phone":"919876543219"}, {"mobile":"919876543212","phone":"919876543213"}]"#,
+        )
+        .unwrap();
+        let phones: Vec<&str> = list.recipients.iter().map(|one| one.phone.digits()).collect();
+        assert_eq!(phones, ["919876543210", "919876543213"]);
+        assert_eq!((list.problems[0].row, &list.problems[0].why), (2, &Why::TwoPhones("phone".to_owned())));
     }
 
     #[test]
