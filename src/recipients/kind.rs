@@ -5,13 +5,16 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use wapid_core::recipient::Rules;
+use wapid_core::recipient::{Rules, shown};
 
+use super::headings::{self, PhoneHeading};
 use super::packed::{self, Packed};
 use super::{ListError, ListOptions, ReadList, csv, json, markup, ods, vcard, xls, xlsx};
 
 /// How much is looked at.
 const START: u64 = 64 << 10;
+/// How many lines show whether a file is a chat.
+const CHAT_LINES: usize = 20;
 
 pub fn read(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadList, ListError> {
     let read = read_within(path, rules, options, None)?;
@@ -38,10 +41,9 @@ fn read_within(
         return match packed::check(path)? {
             Packed::Xlsx => xlsx::read(path, rules, options),
             Packed::Ods => ods::read(path, rules, options),
-            Packed::One(name) if packed_in.is_some() => Err(ListError::file(format!(
-                "a zip in a zip; unpack {}",
-                wapid_core::recipient::shown(&name)
-            ))),
+            Packed::One(name) if packed_in.is_some() => {
+                Err(ListError::file(format!("a zip in a zip; unpack {}", shown(&name))))
+            }
             Packed::One(name) => {
                 let file = packed::unpack(path, &name)?;
                 let mut read = read_within(file.path(), rules, options, Some(&name))?;
@@ -64,6 +66,17 @@ fn read_within(
     }
     if begins("BEGIN:VCALENDAR") {
         return Err(ListError::file("a calendar, and no contacts; export the contacts as vCard or CSV"));
+    }
+    if text.is_empty() {
+        return Err(ListError::file("the file has nothing in it but spaces"));
+    }
+    if is_chat(text) {
+        return Err(ListError::file(
+            "a chat that was exported from WhatsApp, and no list; export the contacts as vCard or CSV",
+        ));
+    }
+    if begins("dn:") || begins("version: 1\ndn:") {
+        return Err(ListError::file("LDIF; export the contacts as vCard or CSV"));
     }
     if begins("{\\rtf") {
         return Err(ListError::file(
@@ -95,6 +108,9 @@ fn beginning(start: &[u8]) -> String {
 /// What can be no list.
 fn foreign(start: &[u8]) -> Option<&'static str> {
     let is = |magic: &[u8]| start.starts_with(magic);
+    if is(b"\xff\xfe\0\0") || is(b"\0\0\xfe\xff") {
+        return Some("a text in UTF-32; save it as UTF-8");
+    }
     if is(b"%PDF") {
         return Some("a PDF; save the list as .xlsx or .csv where it was made");
     }
@@ -132,6 +148,25 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
     None
 }
 
+/// `[28/11/2026 10:15:01] Ana: hello`, `28/11/2026, 10:15 - Ana: hello`
+fn is_chat(text: &str) -> bool {
+    let is_message = |line: &&str| {
+        let line = line.trim_start_matches(['\u{200e}', '\u{200f}', '[']);
+        let said = line.split_once("] ").or_else(|| line.split_once(" - "));
+        said.is_some_and(|(moment, rest)| {
+            let (slashes, colons) = (moment.matches(['/', '.', '-']).count(), moment.matches(':').count());
+            moment.starts_with(|c: char| c.is_ascii_digit())
+                && slashes >= 2
+                && colons >= 1
+                && rest.contains(':')
+        })
+    };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(CHAT_LINES).collect();
+    // Before the first message it may say how it is encrypted; messages may have many lines.
+    lines.first().is_some_and(is_message)
+        || lines.iter().filter(|line| is_message(line)).count() * 2 > lines.len()
+}
+
 fn is_json(text: &str) -> bool {
     let mut signs = text.chars().filter(|c| !c.is_whitespace());
     match (signs.next(), signs.next()) {
@@ -156,7 +191,13 @@ fn read_json(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLi
             .map(|line| line.trim().trim_end_matches(','))
             .filter(|line| !line.is_empty())
             .collect();
-        if !lines.iter().all(|line| line.starts_with('{') && line.ends_with('}')) {
+        let is_lines = lines.iter().all(|line| line.starts_with('{') && line.ends_with('}'));
+        if !is_lines || (lines.len() == 1 && answer_of(text).is_some()) {
+            if let Some(problem) = answer_of(text) {
+                return Err(ListError::file(format!(
+                    "the answer of a server that says {problem}, and no list; download the list anew"
+                )));
+            }
             return Err(ListError::file(
                 "a JSON object, and a list is an array: [{\"phone\": …}, …], or an object on each line",
             ));
@@ -164,4 +205,42 @@ fn read_json(path: &Path, rules: &Rules, options: &ListOptions) -> Result<ReadLi
         json::from_json(&format!("[{}]", lines.join(",\n")), rules, options)?
     };
     Ok(list)
+}
+
+/// The error that a server has answered instead of a list.
+fn answer_of(text: &str) -> Option<String> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+    let has_phone = object
+        .keys()
+        .any(|name| matches!(headings::phone(name), PhoneHeading::Sure(_) | PhoneHeading::Perhaps(_)));
+    let said = ["error", "message", "detail"].iter().find_map(|name| object.get(*name))?;
+    let said = said.as_str().map_or_else(|| said.to_string(), str::to_owned);
+    (!has_phone).then(|| shown(&said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_list_is_told_by_what_it_is() {
+        for (text, told) in [
+            ("[28/11/2026 10:15:01] Ana: oi\n[28/11/2026 10:16:01] +55 11 90000-0002: oi\n", "a chat"),
+            ("28/11/2026, 10:15 - Ana: oi\n28/11/2026, 10:16 - Bia: oi\n", "a chat"),
+            ("dn: cn=Ana\nmobile: +5511900000001\n", "LDIF"),
+            (
+                r#"{"error":"unauthorized","message":"expired"}"#,
+                "the answer of a server that says unauthorized",
+            ),
+            (" \n\u{feff}\n", "the file has nothing in it"),
+        ] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let refused = read(file.path(), &Rules::default(), &ListOptions::default()).unwrap_err();
+            assert!(refused.to_string().starts_with(told), "{refused}");
+        }
+        for text in ["28/11/2026 10:15;Ana;+5511900000001\n", "Ana - Rio;+5511900000001\n"] {
+            assert!(!is_chat(text), "{text}");
+        }
+    }
 }

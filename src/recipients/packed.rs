@@ -51,10 +51,10 @@ pub fn check(path: &Path) -> Result<Packed, ListError> {
     let mut names = Vec::new();
     let mut inflated = 0;
     for place in 0..archive.len() {
-        let mut entry = archive.by_index(place).map_err(broken)?;
-        if entry.encrypted() {
-            return Err(ListError::file("the file is encrypted; save it without a password"));
+        if archive.by_index_raw(place).map_err(broken)?.encrypted() {
+            return Err(ListError::file("the file is locked with a password; save it without one"));
         }
+        let mut entry = archive.by_index(place).map_err(broken)?;
         let name = entry.name().map_err(broken)?.into_owned();
         // The reader sets aside as much memory as the table of texts says that it holds, so a lie there
         // would end the process.
