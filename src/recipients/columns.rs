@@ -50,6 +50,8 @@ pub struct Columns {
     pub phones: Vec<PhoneColumn>,
     /// By values alone.
     pub is_assumed: bool,
+    /// Columns of phones of other tables beside this one.
+    pub other_tables: Vec<usize>,
     /// Of the fields; empty is not read.
     pub names: Vec<String>,
     /// Whose values are what people are called.
@@ -88,7 +90,20 @@ pub fn choose(
             found => look.by_values(found.map(|(header, _)| header))?,
         },
     };
+    let mut other_tables = Vec::new();
     if let Some(header) = header {
+        if options.phone_column.is_none() && look.has_twins(header, &phones) {
+            let mut seen = Vec::new();
+            phones.retain(|phone| {
+                let heading = headings::folded(&phone.heading);
+                let is_first = !seen.contains(&heading);
+                seen.push(heading);
+                if !is_first {
+                    other_tables.push(phone.at);
+                }
+                is_first
+            });
+        }
         let places: Vec<usize> = phones.iter().map(|phone| phone.at).collect();
         for phone in &mut phones {
             phone.parts = Parts::beside(phone.at, &rows[header], rows, header, &places);
@@ -119,6 +134,7 @@ pub fn choose(
         header_line: header.map(|header| rows[header].line),
         phones,
         is_assumed,
+        other_tables,
         names,
         name,
         other_names,
@@ -346,6 +362,20 @@ impl Look<'_> {
 
     fn is_one_column(&self) -> bool {
         self.rows.iter().all(|row| row.cells.iter().skip(1).all(|cell| cell.trim().is_empty()))
+    }
+
+    /// Whether two tables with the same headings stand beside each other.
+    fn has_twins(&self, header: usize, phones: &[PhoneColumn]) -> bool {
+        let is_phone = |at: usize| phones.iter().any(|phone| phone.at == at);
+        let (mut seen, mut has_phones, mut has_others) = (Vec::new(), false, false);
+        for at in 0..self.rows[header].cells.len() {
+            let heading = headings::folded(self.rows[header].cell(at));
+            if !heading.is_empty() && seen.contains(&heading) {
+                *(if is_phone(at) { &mut has_phones } else { &mut has_others }) = true;
+            }
+            seen.push(heading);
+        }
+        has_phones && has_others
     }
 
     /// The heading of a column of phones that the owner does not see.

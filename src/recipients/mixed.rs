@@ -12,9 +12,11 @@ use super::encoding::Charset;
 const ROW_MAX: usize = 1 << 20;
 /// How much of the rows in another encoding is kept to guess it.
 const KEPT: usize = 256 << 10;
-/// So many letters of a file are UTF-8 for one that is not. By chance no text of another encoding has any
-/// such share.
-const SHARE: usize = 4;
+/// So many letters of a file are UTF-8 for one that is not. By chance no text of another encoding has such a
+/// share, unless it is very short.
+const SHARE: usize = 2;
+/// A shorter one says nothing.
+const LETTERS_MIN: usize = 4;
 
 /// What of a file is UTF-8.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ impl Mixture {
     }
 
     pub fn is_mostly_utf8(&self) -> bool {
-        self.letters > 0 && self.letters >= self.broken * SHARE
+        let least = if self.broken == 0 { 1 } else { LETTERS_MIN };
+        self.letters >= least && self.letters >= self.broken * SHARE
     }
 }
 

@@ -57,6 +57,8 @@ pub struct ReadColumns {
     pub other_phones: Vec<(String, usize)>,
     /// Put before the numbers, or read as their country, and for how many people.
     pub joined: Vec<(String, usize)>,
+    /// Columns of phones of other tables beside the one that is read.
+    pub other_tables: Vec<String>,
     pub name: Option<String>,
     pub hidden_rows: HiddenRows,
     pub hidden_columns: Vec<String>,
@@ -114,6 +116,7 @@ impl Table {
             let others = columns.phones.iter().skip(1);
             let count = |phone: &PhoneColumn| self.used.get(&phone.at).copied().unwrap_or(0);
             read.other_phones = others.map(|phone| (told(&phone.heading, phone.at), count(phone))).collect();
+            read.other_tables = columns.other_tables.iter().map(|at| letter(*at)).collect();
             let joined = self.joined.iter();
             read.joined = joined.map(|(at, count)| (told(&columns.names[*at], *at), *count)).collect();
             let name_of = |at: usize| columns.names.get(at).filter(|name| !name.is_empty()).cloned();
@@ -189,8 +192,8 @@ impl Table {
 
     /// A row's cells, each as a row of its own; `row` of a person is then the cell's place.
     fn take_cells(&mut self, row: &Row) -> Result<(), ListError> {
-        let filled = (1..).zip(&row.cells).filter(|(_, cell)| !cell.trim().is_empty());
-        filled.map(|(place, cell)| Ok(self.builder.push(place, cell, std::iter::empty())?)).collect()
+        let mut filled = (1..).zip(&row.cells).filter(|(_, cell)| !cell.trim().is_empty());
+        filled.try_for_each(|(place, cell)| Ok(self.builder.push(place, cell, std::iter::empty())?))
     }
 
     fn fields_of(&self, columns: &Columns) -> Vec<(usize, String)> {

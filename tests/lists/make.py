@@ -411,6 +411,98 @@ def others():
         expect(name, code="INVALID_FILE", error=error)
 
 
+# Whose number it is, what of it stands in another column, and where its person stands.
+def whose():
+    text = f"Paciente;Médico;Celular do médico;Telefone\nAna;Dr. Leal;5511900000099;{ANA}\nBia;Dr. Leal;5511900000099;\n"
+    write("doctor_beside.csv", text.encode())
+    expect("doctor_beside.csv", [(ANA, "you")], phoneColumn="Telefone", phoneColumnAssumed=False, otherPhoneColumns=None)
+    write("drivers.csv", f"Driver,Driver Phone\nAna,{ANA}\n".encode())
+    expect("drivers.csv", [(ANA, "you")], phoneColumn="Driver Phone", phoneColumnAssumed=True)
+    outlook = ("Имя;Фамилия;Телефон помощника;Рабочий телефон;Телефон переносной;Другой телефон\r\n"
+               "Иван;Петров;+79161234560;;+79161234567;\r\nМария;;+79161234560;;;\r\n")
+    write("outlook_ru.csv", outlook.encode("cp1251"))
+    expect("outlook_ru.csv", [("79161234567", "Иван")], phoneColumn="Телефон переносной", nameColumn="Имя")
+    write("code_beside.csv", b"Nama,Kode Negara,No HP\nBudi,62,81234567890\nSiti,+62,081234567891\nAdi,62,6281234567892\n")
+    expect("code_beside.csv", [("6281234567890", "Budi"), ("6281234567891", "Siti"), ("6281234567892", "Adi")],
+           phoneColumn="No HP", numberPartColumns=[{"column": "Kode Negara", "recipients": 2}])
+    write("area_beside.csv", "Nome;DDI;DDD;Celular\nAna;55;11;900000001\nBia;55;11;5511900000002\n".encode())
+    expect("area_beside.csv", [(ANA, "Ana"), (BIA, "Bia")])
+    write("country_beside.csv", b"Name,Country,Phone\nRavi,India,9876543210\nEva,Germany,015123456789\nAna,BR,11900000001\n")
+    expect("country_beside.csv", [("919876543210", "Ravi"), ("4915123456789", "Eva"), (ANA, "Ana")],
+           fields={"defaultCountry": "BR"})
+    write("no_headings_taxpayers.csv", b"52998224725;Ana;11900000001\n11144477735;Bia;11900000002\n")
+    expect("no_headings_taxpayers.csv", [(ANA, "Ana"), (BIA, "Bia")], fields={"defaultCountry": "BR"},
+           phoneColumn="column C", phoneColumnAssumed=True)
+    write("sorted_headings.csv", f"Ana,{ANA}\nBia,{BIA}\nNome,Telefone\nZé,{CY}\n".encode())
+    expect("sorted_headings.csv", [(ANA, "Ana"), (BIA, "Bia"), (CY, "Zé")], headerRow=3)
+    write("whatsapp_same.csv", f"Nome,WhatsApp,Telefone\nAna,-,{ANA}\nBia,mesmo,{BIA}\nCy,{CY},5511900000009\n".encode())
+    expect("whatsapp_same.csv", [(ANA, "Ana"), (BIA, "Bia"), (CY, "Cy")], phoneColumn="WhatsApp",
+           otherPhoneColumns=[{"column": "Telefone", "recipients": 2}])
+    write("unknown_numbers.csv", f"Nome;Telefone\nAna;{ANA}\nBia;1111111111\nTotal de contatos;1234567\n".encode())
+    expect("unknown_numbers.csv", [(ANA, "Ana"), ("1111111111", "Bia")], unknownNumbers={"count": 1, "rows": [3]})
+    write("order_numbers.csv", f"Name,Billing Name,Billing Phone\n#1001,Ana Silva,{ANA}\n#1002,NULL,{BIA}\n".encode())
+    expect("order_numbers.csv", [(ANA, "Ana Silva"), (BIA, "you")], nameColumn="Billing Name")
+    write("one_row.txt", f"{ANA}, {BIA}, {CY}".encode())
+    expect("one_row.txt", [(ANA, "you"), (BIA, "you"), (CY, "you")])
+    write("two_tables.csv", f"Nome,Telefone,,Nome,Telefone\nAna,{ANA},,Bia,{BIA}\n".encode())
+    expect("two_tables.csv", [(ANA, "Ana")], otherTables=["column E"])
+    card = f"BEGIN:VCARD\nVERSION:3.0\nFN:Ana\nitem1.TEL;type=pref:+551133334444\nitem1.X-ABLabel:_$!<HomeFAX>!$_\nitem2.TEL:+{ANA}\nitem2.X-ABLabel:WhatsApp\nEND:VCARD\n"
+    card += f"BEGIN:VCARD\nVERSION:3.0\nFN:Bia\nTEL;type=CELL:+551133334445\nitem1.TEL;waid={BIA}:011 90000-0002\nEND:VCARD\n"
+    write("apple_labels.vcf", card.encode())
+    expect("apple_labels.vcf", [(ANA, "Ana"), (BIA, "Bia")], format="vcard")
+
+
+# Text files that somebody has put together, and files that are no list.
+def mixed():
+    people = "".join(f"João {n};551190000{n:04}\n" for n in range(1, 6))
+    write("mixed_encodings.csv", f"Nome;Telefone\n{people}".encode() + "Conceição;5511900000009\n".encode("cp1252"))
+    expect("mixed_encodings.csv", [(f"551190000{n:04}", f"João {n}") for n in range(1, 6)] + [("5511900000009", "Conceição")],
+           encoding="UTF-8", encodingAssumed=True,
+           otherEncoding={"encoding": "windows-1252", "count": 1, "rows": [7]})
+    write("cut_off.csv", f"Nome;Telefone\nJoão;{ANA}\nJos".encode() + b"\xc3")
+    expect("cut_off.csv", [(ANA, "João")], encoding="UTF-8")
+    write("quoted_rows.csv", f'"Nome,""Telefone"",Cidade"\n"Ana,""{ANA}"",""Rio, RJ"""\n"Bia,{BIA},x"\n'.encode())
+    expect("quoted_rows.csv", [(ANA, "Ana"), (BIA, "Bia")], delimiter=",")
+    write("name_comma.csv", "Name, Vorname;Handy\nMuster, Eva;+4915123456789\nBeispiel, Max;+4915123456780\n".encode())
+    expect("name_comma.csv", [("4915123456789", "Muster, Eva"), ("4915123456780", "Beispiel, Max")], delimiter=";")
+    page = ("<style>.gone{display:none}</style><table><tr><th colspan=2>Cliente</th><th>Telefone</th></tr>"
+            f"<tr class=gone><td>Old</td><td>x</td><td>{BIA}</td></tr><tr><td>Ana</td><td>Silva</td><td>{ANA}</td></tr></table>")
+    write("joined_cells.xls", page.encode())
+    expect("joined_cells.xls", [(ANA, "you")], format="html", phoneColumn="Telefone", hiddenRows={"count": 1, "rows": [2]})
+    for name, data, code, error in [
+        ("chat.txt", "[28/11/2026 10:15:01] Ana: oi\n[28/11/2026 10:16:01] Bia: oi\n", "INVALID_FILE", "a chat"),
+        ("answer.json", '{"error": "unauthorized"}', "INVALID_FILE", "the answer of a server that says unauthorized"),
+        ("contacts.ldif", f"dn: cn=Ana\nmobile: +{ANA}\n", "INVALID_FILE", "LDIF"),
+        ("header_only.csv", "Nome;Telefone\n", "NO_RECIPIENTS", "the file has a header and no rows"),
+    ]:
+        write(name, data.encode())
+        expect(name, code=code, error=error)
+
+
+# Formats that hold a part of the number.
+def formats():
+    book = xlsxwriter.Workbook(HERE / "formats.xlsx", {"in_memory": True})
+    sheet = book.add_worksheet("List")
+    sheet.write_row(0, 0, ["Nome", "Telefone", "Desconto"])
+    percent = book.add_format({"num_format": "0%"})
+    for row, (name, number, code) in enumerate([
+        ("Ana", 11900000001, '"(+55) "(00) 00000-0000'), ("Bia", 11900000002, '"55"00000000000'),
+        ("Cy", 11900000003, "[$+55] 0"),
+    ], 1):
+        sheet.write(row, 0, name)
+        sheet.write(row, 1, number, book.add_format({"num_format": code}))
+        sheet.write(row, 2, 0.3, percent)
+    book.close()
+    expect("formats.xlsx", [(ANA, "Ana 30%"), (BIA, "Bia 30%"), (CY, "Cy 30%")], text="Hi {{Nome}} {{Desconto}}")
+    book = xlsxwriter.Workbook(HERE / "zeros.xlsx", {"in_memory": True})
+    sheet = book.add_worksheet("List")
+    sheet.write_row(0, 0, ["Nom", "Tél"])
+    sheet.write(1, 0, "Zoé")
+    sheet.write(1, 1, 612345678, book.add_format({"num_format": "00 00 00 00 00"}))
+    book.close()
+    expect("zeros.xlsx", [("33612345678", "Zoé")], fields={"defaultCountry": "FR"})
+
+
 if __name__ == "__main__":
-    for make in [encodings, services, xlsx, xls, ods, others]:
+    for make in [encodings, services, xlsx, xls, ods, others, whose, mixed, formats]:
         make()

@@ -240,6 +240,21 @@ fn a_hidden_column_of_phones_is_told() {
 }
 
 #[test]
+fn a_table_beside_another_is_told_and_its_numbers_are_not_the_firsts() {
+    let (list, columns) = read(&[
+        &["Nome", "Telefone", "", "Nome", "Telefone"],
+        &["Ana", "919876543210", "", "Bia", "919876543211"],
+        &["Cy", "", "", "Di", "919876543212"],
+    ])
+    .unwrap();
+    assert_eq!((phones(&list), list.problems[0].row), (vec!["919876543210"], 3));
+    assert_eq!(columns.other_tables, ["column E"]);
+    // One person's second number.
+    let (list, columns) = read(&[&["Nome", "Telefone", "Telefone"], &["Ana", "", "919876543210"]]).unwrap();
+    assert_eq!((list.recipients.len(), columns.other_tables.len()), (1, 0));
+}
+
+#[test]
 fn titles_above_the_headings_are_passed_over() {
     for titles in [
         vec![vec!["Customers July 2026"]],

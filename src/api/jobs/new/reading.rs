@@ -49,6 +49,10 @@ pub struct ListReading {
     /// and `DDD`: numbers were read together with them
     #[serde(skip_serializing_if = "Vec::is_empty")]
     number_part_columns: Vec<NumberPartColumn>,
+    /// Columns of phone numbers of tables that stand beside the first one, with the same headings. They were not
+    /// read
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_tables: Vec<String>,
     /// Numbers that no country's numbering plan knows. They are written to, because plans change; look whether
     /// they are phone numbers at all
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +158,7 @@ impl ListReading {
             is_phone_assumed,
             other_phones,
             joined,
+            other_tables,
             name,
             hidden_rows,
             hidden_columns,
@@ -176,6 +181,7 @@ impl ListReading {
                 .into_iter()
                 .map(|(column, recipients)| NumberPartColumn { column, recipients })
                 .collect(),
+            other_tables,
             unknown_numbers: (list.unplanned.count > 0)
                 .then(|| RowsRead { count: list.unplanned.count, rows: list.unplanned.first.clone() }),
             name_column: name,
