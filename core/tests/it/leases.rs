@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+use wapid_core::event::{Kind, NewEvent};
 use wapid_core::message::Status;
+use wapid_core::session::End;
 use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::ledger::{Intent, Outcome};
+use wapid_core::store::sessions::Saved;
 
-use crate::fixture::{Shop, TestDb, accept, both, together};
+use crate::fixture::{Shop, TestDb, Told as _, accept, both, together};
 
 both!(
     one_of_many_gets_a_free_lease,
@@ -15,6 +19,7 @@ both!(
     renewing_keeps_what_is_still_held,
     a_released_lease_is_free_and_its_epoch_grows_on,
     a_sleeper_finds_its_results_refused,
+    a_sleeper_says_nothing_of_a_session_that_another_runs,
 );
 
 const LEASE: Duration = Duration::from_millis(LEASE_MS.unsigned_abs());
@@ -87,4 +92,29 @@ async fn a_sleeper_finds_its_results_refused(db: TestDb) {
     sleeper.settle(&key, Outcome::Sent).await;
     assert_eq!(sleeper.status(&key).await, Status::Sending);
     assert!(sleeper.store.accept(sleeper.intent()).await.is_err());
+}
+
+async fn a_sleeper_says_nothing_of_a_session_that_another_runs(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (store, session) = (&shop.store, &shop.owner.session);
+    let save = async |epoch: Option<i64>, wanted: bool| {
+        let event =
+            NewEvent { kind: Kind::SessionDisconnected, occurred_at: db.clock.now(), data: json!({}) };
+        let saved = Saved { wanted, account: None, ended: (!wanted).then_some(End::Replaced) };
+        store.save_session(session, epoch, Some(saved), Some(event)).await.unwrap()
+    };
+    let events = async || shop.live().events_after(None, 100).await.unwrap().len();
+    let row = async || store.session_by_key(session).await.unwrap().unwrap();
+    assert_eq!(store.claim(session, "a").await.unwrap(), Some(1));
+    assert!(save(Some(1), true).await);
+    let told = events().await;
+    db.advance(LEASE);
+    assert_eq!(store.claim(session, "b").await.unwrap(), Some(2));
+    // It wakes, and hears that WhatsApp has replaced its connection.
+    assert!(!save(Some(1), false).await);
+    assert_eq!((row().await.wanted, row().await.ended, events().await), (true, None, told));
+    // What the holder says counts, and what an owner wishes at any process.
+    assert!(save(Some(2), true).await);
+    assert!(save(None, false).await);
+    assert_eq!((row().await.wanted, events().await), (false, told + 2));
 }

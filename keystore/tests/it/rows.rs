@@ -34,6 +34,7 @@ on_both_engines!(
     sessions_do_not_see_each_other,
     a_forgotten_session_leaves_nothing,
     what_a_closed_link_still_writes_is_refused,
+    what_a_process_writes_that_was_superseded_is_refused,
     a_link_that_writes_to_its_end_brings_nothing_back,
     a_linked_device_comes_back_as_it_was,
     many_prekeys_are_one_commit,
@@ -232,6 +233,40 @@ async fn what_a_closed_link_still_writes_is_refused(database: &Database) {
     assert!(!next.exists().await.unwrap());
     next.put_session(session, b"second").await.unwrap();
     assert_eq!(next.get_session(session).await.unwrap().unwrap(), Bytes::from_static(b"second"));
+}
+
+async fn what_a_process_writes_that_was_superseded_is_refused(database: &Database) {
+    let keystores = database.keystores();
+    let session = SessionKey::new();
+    let lease = async |epoch: i64| {
+        wapid_core::write!(&database.db, |tx| {
+            sqlx::query(
+                "INSERT INTO leases (name, owner, until, epoch) VALUES ($1, 'somebody', 0, $2)
+                ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch",
+            )
+            .bind(session.as_str())
+            .bind(epoch)
+            .execute(&mut *tx)
+            .await?;
+        });
+        Ok::<_, sqlx::Error>(())
+    };
+    lease(1).await.unwrap();
+    let first = keystores.of(session.clone()).under(1);
+    first.put_session("a@s.whatsapp.net", b"first").await.unwrap();
+    lease(2).await.unwrap();
+    let second = keystores.of(session.clone()).under(2);
+    second.put_session("a@s.whatsapp.net", b"second").await.unwrap();
+    // The first one wakes, and flushes what it had in memory; its clones, and its wish to forget all, as well.
+    assert!(first.put_session("a@s.whatsapp.net", b"late").await.is_err());
+    assert!(first.clone().save(&Device::new()).await.is_err());
+    assert!(first.forget().await.is_err());
+    let kept = second.get_session("a@s.whatsapp.net").await.unwrap().unwrap();
+    assert_eq!(kept, Bytes::from_static(b"second"));
+    // Whoever else writes in the same commit is not held up.
+    let other = keystores.of(SessionKey::new()).under(1);
+    let (late, good) = tokio::join!(first.put_session("b", b"late"), other.put_session("b", b"good"));
+    assert!(late.is_err() && good.is_ok());
 }
 
 /// Its writers do not know that it is over; the session is forgotten in the midst of them.

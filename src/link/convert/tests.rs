@@ -270,6 +270,7 @@ fn what_changes_a_message_names_it_as_the_reader_sees_it() {
 
 #[test]
 fn what_names_no_message_changes_none() {
+    use wa::message::protocol_message::Type;
     for id in ["", " ", "A\0B", "A\nB", &"x".repeat(129), &"x".repeat(1 << 20)] {
         let key = || wa::MessageKey { id: Some(id.into()), from_me: Some(true), ..Default::default() };
         let reaction = wacore::proto_helpers::build_reaction_message(key(), "❤", 0);
@@ -286,7 +287,6 @@ fn what_names_no_message_changes_none() {
             ..Default::default()
         };
         let own = Own { users: &[SHOP.to_owned()], from_me: false, sender: ANA };
-        use wa::message::protocol_message::Type;
         for message in [reaction, changes(Type::REVOKE), changes(Type::MESSAGE_EDIT)] {
             assert_eq!(from_wire(&message, &own), None, "{id:?}");
         }

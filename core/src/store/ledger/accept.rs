@@ -28,13 +28,13 @@ pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows
     LEFT JOIN leases l ON l.name = s.key
     LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode";
 
-/// Of people who are called by their LID, whose numbers are known beside it.
-pub(super) const LID_OPTED_OUT: &str = "WITH v (tenant_id, mode, lid) AS ({rows})
-    SELECT v.tenant_id, v.mode, v.lid
+/// The numbers of people who are called by their LID.
+pub(super) const NUMBERS: &str = "WITH v (tenant_id, mode, lid) AS ({rows})
+    SELECT v.tenant_id, v.mode, v.lid, n.alias
     FROM v
     JOIN contacts l ON l.tenant_id = v.tenant_id AND l.mode = v.mode AND l.alias = 'l:' || v.lid
     JOIN contacts n ON n.contact_id = l.contact_id AND n.tenant_id || '' = l.tenant_id AND n.mode || '' = l.mode
-    JOIN opt_outs o ON o.tenant_id = v.tenant_id AND o.mode = v.mode AND o.phone = SUBSTR(n.alias, 3)";
+    WHERE n.alias LIKE 'p:%'";
 
 pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
     SELECT o.tenant_id, o.mode, o.phone
@@ -328,21 +328,30 @@ async fn leave_out_opted_out<'a>(
         let lid = lid.filter(|_| one.opt_out_all && one.intent.job.is_none())?;
         Some((owner.tenant.as_str(), owner.mode.as_str(), lid.as_str()))
     }
-    type Found = Vec<(String, String, String)>;
-    let rows = |asked: BTreeSet<(&str, &str, &str)>| {
-        asked.into_iter().map(|(tenant, mode, name)| values![tenant, mode, name]).collect()
-    };
-    let asked: BTreeSet<_> = candidates.iter().flat_map(numbers).collect();
     let lids: BTreeSet<_> = candidates.iter().filter_map(lid).collect();
-    if asked.is_empty() && lids.is_empty() {
+    let rows = lids.into_iter().map(|(tenant, mode, lid)| values![tenant, mode, lid]).collect();
+    let known: Vec<(String, String, String, String)> = tx.many(&mut bench.texts, NUMBERS, rows).await?;
+    let mut asked: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
+    for (tenant, mode, phone) in candidates.iter().flat_map(numbers) {
+        asked.insert((tenant, mode, phone));
+    }
+    for (tenant, mode, _, alias) in &known {
+        asked.insert((tenant, mode, alias.trim_start_matches("p:")));
+    }
+    if asked.is_empty() {
         return Ok(candidates);
     }
-    let out: Found = tx.many(&mut bench.texts, OPTED_OUT, rows(asked)).await?;
-    let hidden: Found = tx.many(&mut bench.texts, LID_OPTED_OUT, rows(lids)).await?;
-    fn set(found: &Found) -> HashSet<(&str, &str, &str)> {
-        found.iter().map(|(tenant, mode, name)| (tenant.as_str(), mode.as_str(), name.as_str())).collect()
-    }
-    let (out, hidden) = (set(&out), set(&hidden));
+    let rows = asked.into_iter().map(|(tenant, mode, phone)| values![tenant, mode, phone]).collect();
+    let out: Vec<(String, String, String)> = tx.many(&mut bench.texts, OPTED_OUT, rows).await?;
+    let out: HashSet<(&str, &str, &str)> =
+        out.iter().map(|(tenant, mode, phone)| (tenant.as_str(), mode.as_str(), phone.as_str())).collect();
+    let hidden: HashSet<(&str, &str, &str)> = known
+        .iter()
+        .filter(|(tenant, mode, _, alias)| {
+            out.contains(&(tenant.as_str(), mode.as_str(), alias.trim_start_matches("p:")))
+        })
+        .map(|(tenant, mode, lid, _)| (tenant.as_str(), mode.as_str(), lid.as_str()))
+        .collect();
     let mut left = Vec::with_capacity(candidates.len());
     for one in candidates {
         let is_out = numbers(&one).any(|number| out.contains(&number));

@@ -542,7 +542,7 @@ mod tests {
             (accept::TAKE_KEY, "tttttii", whole),
             (accept::KEY_TAKEN, "ttt", whole),
             (accept::LEAVE_KEY, "ttt", whole),
-            (accept::LID_OPTED_OUT, "ttt", whole),
+            (accept::NUMBERS, "ttt", whole),
             (accept::TAKE_QUOTA, "ttti", whole),
             (accept::LEAVE_QUOTA, "ttti", whole),
             (accept::TAKE_SESSION_QUOTA, "tti", whole),

@@ -17,6 +17,7 @@ use crate::phone::{Phone, Recipient};
 use crate::store::media::{self, OfMessage};
 use crate::store::settings::{self, StoredSettings};
 use crate::store::tx::{Tx, values};
+use crate::text::storable;
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
 /// their id alone: ours are never two.
@@ -270,9 +271,9 @@ fn event(
         "from": from,
         "phone": phone,
         "lid": inbound.lid,
-        "senderName": inbound.sender_name,
+        "senderName": inbound.sender_name.as_deref().map(storable),
         "type": inbound.content.kind(),
-        "body": inbound.content.body.text(),
+        "body": storable(&inbound.content.body.text()),
         "isGroup": inbound.is_group,
         "hasMedia": inbound.content.file().is_some(),
         "timestamp": inbound.sent_at.seconds(),
