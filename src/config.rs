@@ -214,9 +214,10 @@ impl Config {
     pub fn prepare_data_dir(&self) -> anyhow::Result<()> {
         let dir = &self.data_dir;
         let hint = || format!("cannot make the data folder {}; set WAPID_DATA_DIR", dir.display());
+        let is_new = !dir.exists();
         std::fs::create_dir_all(dir).with_context(hint)?;
-        // A folder of somebody else's may be ours to write and not ours to close.
-        let restricted = restrict(dir, 0o700);
+        // Who may look into a folder that was there already its owner decides; what we put into it is for us alone.
+        let restricted = if is_new { restrict(dir, 0o700) } else { Ok(()) };
         let writable = tempfile::tempfile_in(dir).map(drop);
         let hint = || {
             format!(

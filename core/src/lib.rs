@@ -50,6 +50,7 @@ pub mod opt_out;
 pub mod pacing;
 pub mod people;
 pub mod phone;
+pub mod private;
 pub mod recipient;
 pub mod seal;
 pub mod search;

@@ -47,6 +47,7 @@ impl Later {
 
     /// A file of its own: the queue's writes must not wait for the log's, nor the other way round.
     pub async fn sqlite(path: &Path) -> anyhow::Result<Self> {
+        wapid_core::private::make(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

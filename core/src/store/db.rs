@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, PgPool, SqliteConnection, SqlitePool};
 
 use super::{Result, StoreError, away};
+use crate::private;
 use crate::seal::Seal;
 
 /// What a power cut may take. Killing the process never takes anything.
@@ -129,6 +130,12 @@ impl Db {
             .busy_timeout(Duration::from_secs(10))
             .pragma("temp_store", "memory")
             .statement_cache_capacity(256);
+        let file = options.get_filename();
+        // In memory, or named by a URI of SQLite's own.
+        if !file.as_os_str().is_empty() && !file.to_string_lossy().contains(':') {
+            // A folder that is not there SQLite tells of itself.
+            let _ = private::make(file);
+        }
         // Measured with `benches/ledger.rs`: a bigger cache, mmap and pages of 8 KiB move nothing beyond
         // the noise of 15 %, so SQLite's own small defaults stay; a checkpoint every 4,000 pages writes
         // 10 % more, but the slowest sends wait half as long again. A file needs no sign of life before
