@@ -6,12 +6,27 @@
 use std::io::IsTerminal as _;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-/// What is logged where `WAPID_LOG` says nothing. The protocol client is silent: its lines name
-/// phone numbers. Whoever turns it on (`WAPID_LOG=whatsapp_rust=debug`) gets them in the log.
-const DEFAULT_FILTER: &str =
-    "off,wapid=info,wapid_core=info,wapid_keystore=info,wapid_sandbox=info,sqlx=error";
+/// Whose lines a plain word in `WAPID_LOG` is about.
+const OURS: [&str; 4] = ["wapid", "wapid_core", "wapid_keystore", "wapid_sandbox"];
+/// What is logged where `WAPID_LOG` says nothing.
+const DEFAULT_LEVEL: &str = "info";
+
+/// A filter in full. A plain level is for our own lines: the protocol client's name phone numbers, and are logged only
+/// where somebody names it (`WAPID_LOG=info,whatsapp_rust=debug`).
+fn filter_of(text: &str) -> String {
+    let mut parts = vec!["off".to_owned(), "sqlx=error".to_owned()];
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        if part.parse::<LevelFilter>().is_ok() {
+            parts.extend(OURS.map(|target| format!("{target}={part}")));
+        } else {
+            parts.push(part.to_owned());
+        }
+    }
+    parts.join(",")
+}
 
 /// For `wapid_send_seconds`: from a local sandbox to a slow phone network.
 const LATENCY_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
@@ -25,9 +40,9 @@ const REQUESTS: &str = "wapid_http_request_duration_seconds";
 /// # Errors
 /// When `WAPID_LOG` is no filter.
 pub fn start_logs() -> anyhow::Result<()> {
-    let text = std::env::var("WAPID_LOG").unwrap_or_else(|_| DEFAULT_FILTER.to_owned());
-    let filter = EnvFilter::try_new(&text)
-        .map_err(|problem| anyhow::anyhow!("WAPID_LOG: {problem}; try info, or {DEFAULT_FILTER}"))?;
+    let text = std::env::var("WAPID_LOG").unwrap_or_else(|_| DEFAULT_LEVEL.to_owned());
+    let filter = EnvFilter::try_new(filter_of(&text))
+        .map_err(|problem| anyhow::anyhow!("WAPID_LOG: {problem}; try info, or wapid=debug,sqlx=warn"))?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         logs.with_target(false).init();
@@ -96,4 +111,26 @@ fn describe() {
         metrics::Unit::Seconds,
         "From request to WhatsApp's answer, committed"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_level_is_for_our_own_lines() {
+        for (text, named) in [
+            ("info", "wapid=info,wapid_core=info,wapid_keystore=info,wapid_sandbox=info"),
+            (" debug ", "wapid=debug,wapid_core=debug,wapid_keystore=debug,wapid_sandbox=debug"),
+            ("wapid=warn", "wapid=warn"),
+            ("whatsapp_rust=debug", "whatsapp_rust=debug"),
+            ("", ""),
+        ] {
+            let filter = filter_of(text);
+            assert_eq!(filter, ["off,sqlx=error", named].join(",").trim_end_matches(','), "{text}");
+            assert!(EnvFilter::try_new(&filter).is_ok(), "{filter}");
+        }
+        assert!(filter_of("info,whatsapp_rust=debug").ends_with(",whatsapp_rust=debug"));
+        assert!(EnvFilter::try_new(filter_of("wapid=loud")).is_err());
+    }
 }
