@@ -24,6 +24,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+mod descriptors;
 pub mod link;
 mod listen;
 pub mod media;

@@ -24,7 +24,7 @@ use crate::media::Media;
 use crate::outgoing::Outgoing;
 use crate::preview::Previews;
 use crate::session::{Parts, Sessions};
-use crate::{link, serve, telemetry};
+use crate::{descriptors, link, serve, telemetry};
 
 /// How often expired things are tidied away.
 const TIDY_EVERY: Duration = Duration::from_secs(3600);
@@ -120,7 +120,8 @@ impl Gateway {
             lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
             media_sends: Arc::new(tokio::sync::Semaphore::new(api::SENDS_AT_ONCE)),
         };
-        let server = tokio::spawn(serve::serve(listener, api::router(api), stop.clone()));
+        let connections = descriptors::connections_max(descriptors::raise_limit());
+        let server = tokio::spawn(serve::serve(listener, api::router(api), connections, stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));
         tokio::spawn(index(store.clone(), stop.clone()));

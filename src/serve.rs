@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,10 +30,13 @@ const ARRIVAL: Duration = Duration::from_millis(300);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves until `stop`, then lets requests in progress finish.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+///
+/// Of more than `connections_max` connections the later ones are closed at once, unanswered.
+pub async fn serve(listener: TcpListener, router: Router, connections_max: usize, stop: CancellationToken) {
     let mut server = Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(64 * 1024);
     let (connections, drain) = (TaskTracker::new(), CancellationToken::new());
+    let room = Arc::new(Semaphore::new(connections_max));
     loop {
         let (stream, peer): (_, SocketAddr) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -45,6 +50,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             },
             () = stop.cancelled() => break,
         };
+        let Ok(place) = room.clone().try_acquire_owned() else {
+            metrics::counter!("wapid_connections_refused_total").increment(1);
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let mut stream = Box::pin(TimeoutStream::new(stream));
@@ -52,6 +61,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         let connection = server.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let drain = drain.clone();
         connections.spawn(async move {
+            let _place = place;
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

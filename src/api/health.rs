@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::openapi::OpenRefusals;
-use crate::telemetry;
+use crate::{descriptors, telemetry};
 
 /// Prometheus' text format, by its version.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -46,6 +46,12 @@ pub async fn live() -> Json<ProcessHealth> {
 pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<ProcessHealth>) {
     if let Err(problem) = api.sessions.store().ping().await {
         tracing::error!("The database does not answer: {problem}");
+        return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("unavailable"));
+    }
+    if descriptors::are_short() {
+        tracing::error!(
+            "Nearly all files and sockets that this process may open are in use; raise `ulimit -n`"
+        );
         return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("unavailable"));
     }
     if !api.restored.load(Ordering::Acquire) {
