@@ -52,7 +52,8 @@
 //! both: with the flush it never happens, without it a few kills are enough.
 //!
 //! # What it does not do
-//! It does not decide who may run a session (`core::store::leases` does), and it does not prune by
+//! It does not decide who may run a session (`core::store::leases` does), but refuses what is written under a lease
+//! that a later one has followed. It does not prune by
 //! itself: whatsapp-rust's keepalive calls the `delete_expired_*` methods with its own clock, which
 //! is why the ages here are told by that clock (`wacore::time`) too.
 

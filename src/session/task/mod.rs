@@ -18,13 +18,14 @@ use wapid_core::key::Mode;
 use wapid_core::people::News;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
 use wapid_core::store::StoreError;
+use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
 use super::fetcher::Fetcher;
 use super::outbox::{self, Context, Outbox, Outgoing};
 use super::send::owner_of;
-use super::{CodeRefusal, Command, Sessions, View, groups, inbound};
+use super::{CodeRefusal, Command, Parts, Sessions, View, groups, inbound};
 use crate::link::groups::{GroupNews, Setting, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
@@ -264,7 +265,10 @@ impl Task {
                 let until = lasts_ms.map(|ms| now.plus_ms(ms));
                 self.step(Input::Gone { why, until, jitter: jitter() }).await;
             }
-            Signal::Over(end) => self.step(Input::Over(end)).await,
+            Signal::Over(end) => {
+                let over = self.over(end).await;
+                self.step(over).await;
+            }
             Signal::Receipt { wa_ids, status, at_ms } => {
                 self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
             }
@@ -274,6 +278,22 @@ impl Task {
             }
             Signal::Group(news) => self.hear_of_group(news),
         }
+    }
+
+    /// What the end of a link means. Of a session that another process runs by now it is not the end: WhatsApp has
+    /// replaced a connection that was frozen by that process's. Where the database cannot say, the link is tried
+    /// again, and told again if it is over.
+    async fn over(&self, end: End) -> Input {
+        let Parts { store, owner, .. } = &self.sessions.0.parts;
+        let why = match store.holds_lease(&self.row.key, owner, self.epoch).await {
+            Ok(true) => return Input::Over(end),
+            Ok(false) => Rest::HeldElsewhere,
+            Err(error) => {
+                error!(session.key = %self.row.key, "The lease could not be looked at: {error}");
+                Rest::Unreachable
+            }
+        };
+        Input::Gone { why, until: None, jitter: jitter() }
     }
 
     /// So that the first send need not wait for the answer.
@@ -361,8 +381,8 @@ impl Task {
                     Effect::Open | Effect::Save | Effect::Announce => {}
                 }
             }
-            if save || announce {
-                self.write_down(epoch, save, announce).await;
+            if (save || announce) && !self.write_down(epoch, save, announce).await {
+                self.stand_back().await;
             }
             self.show();
             if effects.contains(&Effect::Open)
@@ -388,7 +408,17 @@ impl Task {
         });
     }
 
-    async fn write_down(&mut self, epoch: Option<i64>, save: bool, announce: bool) {
+    /// Another process runs the session by now: this one waits to be needed again.
+    async fn stand_back(&mut self) {
+        self.close().await;
+        let (now, account) = (self.sessions.now(), self.row.account.clone());
+        let until = now.plus_ms(LEASE_MS);
+        self.state = State::Resting { account, why: Rest::HeldElsewhere, until, since: now, failures: 0 };
+        self.wake = Some(until);
+    }
+
+    /// `false` where another process runs the session by now, and nothing was written.
+    async fn write_down(&mut self, epoch: Option<i64>, save: bool, announce: bool) -> bool {
         let saved = save.then(|| Saved {
             wanted: self.state.is_running(),
             account: self.state.account().cloned(),
@@ -404,8 +434,10 @@ impl Task {
         let event = announce.then(|| event_of(&self.row, &self.state, expected, self.sessions.now()));
         match self.sessions.store().save_session(&self.row.key, epoch, saved.clone(), event).await {
             Err(error) => error!(session.key = %self.row.key, "A session's state was not written: {error}"),
-            // The renewal of leases finds out as well, and closes the link.
-            Ok(false) => warn!(session.key = %self.row.key, "Another process runs this session by now"),
+            Ok(false) => {
+                warn!(session.key = %self.row.key, "Another process runs this session by now");
+                return false;
+            }
             Ok(true) => {
                 if let Some(saved) = saved {
                     self.row.wanted = saved.wanted;
@@ -414,6 +446,7 @@ impl Task {
                 }
             }
         }
+        true
     }
 
     async fn open(&mut self) -> Result<(), Input> {
