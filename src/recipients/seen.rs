@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use wapid_core::phone::{Country, Phone};
 
+use super::headings;
+
 /// A cell with so many digits is a number and no heading, whatever is wrong with it.
 const DIGITS: usize = 5;
 /// So many numbers show whether a column repeats itself.
@@ -63,7 +65,10 @@ impl Seen {
 /// A cell that is a number and no heading.
 pub fn is_number(cell: &str, country: Option<Country>) -> bool {
     let digits = cell.chars().filter(|c| c.is_numeric()).count();
-    digits > 1 && !is_date(cell) && (digits >= DIGITS || Phone::parse(cell, country).is_ok())
+    digits > 1
+        && !is_date(cell)
+        && (digits >= DIGITS || Phone::parse(cell, country).is_ok())
+        && !headings::shows_example(cell)
 }
 
 /// `2026-11-28`, `28/11/2026 10:15`: as many digits as a phone number.

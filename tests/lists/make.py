@@ -442,6 +442,9 @@ def whose():
     expect("unknown_numbers.csv", [(ANA, "Ana"), ("1111111111", "Bia")], unknownNumbers={"count": 1, "rows": [3]})
     write("order_numbers.csv", f"Name,Billing Name,Billing Phone\n#1001,Ana Silva,{ANA}\n#1002,NULL,{BIA}\n".encode())
     expect("order_numbers.csv", [(ANA, "Ana Silva"), (BIA, "you")], nameColumn="Billing Name")
+    asked = "Qual é o seu número de WhatsApp com DDD? (Exemplo: 11 98765-4321)"
+    write("example_in_heading.csv", f'Nome,"{asked}"\nAna,{ANA}\nBia,{BIA}\n'.encode())
+    expect("example_in_heading.csv", [(ANA, "Ana"), (BIA, "Bia")], phoneColumn=asked, headerRow=1)
     write("one_row.txt", f"{ANA}, {BIA}, {CY}".encode())
     expect("one_row.txt", [(ANA, "you"), (BIA, "you"), (CY, "you")])
     write("two_tables.csv", f"Nome,Telefone,,Nome,Telefone\nAna,{ANA},,Bia,{BIA}\n".encode())

@@ -27,6 +27,40 @@ const QUESTION_MIN: usize = 5;
 const PARTICLES: [&str; 15] =
     ["de", "do", "da", "del", "di", "du", "des", "of", "the", "la", "le", "el", "your", "no", "number"];
 
+/// What stands before a number that only shows how one is written.
+const EXAMPLE: [&str; 30] = [
+    "ex",
+    "exemplo",
+    "ejemplo",
+    "exemple",
+    "esempio",
+    "example",
+    "eg",
+    "beispiel",
+    "bsp",
+    "zb",
+    "voorbeeld",
+    "bijv",
+    "ornek",
+    "contoh",
+    "misal",
+    "przyklad",
+    "np",
+    "napr",
+    "priklad",
+    "пример",
+    "например",
+    "напр",
+    "παραδειγμα",
+    "мысалы",
+    "مثال",
+    "דוגמה",
+    "उदाहरण",
+    "例",
+    "예",
+    "vidu",
+];
+
 static NUMBER_PARTS: LazyLock<Lexicon<NumberPart>> = LazyLock::new(|| Lexicon::new(PARTS));
 
 /// The ends of words for all that is numbered.
@@ -93,6 +127,17 @@ pub fn phone(heading: &str) -> PhoneHeading {
     } else {
         PhoneHeading::Perhaps(rank)
     }
+}
+
+/// A heading that shows how a number should look: `WhatsApp (example: 11 98765-4321)`.
+pub fn shows_example(cell: &str) -> bool {
+    let before = cell.find(char::is_numeric).map_or(cell, |at| &cell[..at]);
+    if !before.contains(char::is_alphabetic) || matches!(phone(before), PhoneHeading::Unknown) {
+        return false;
+    }
+    let bracketed = before.rfind(['(', '[', '（', '【']).map(|at| &before[at..]);
+    let says = |text: &str| words(text).iter().any(|word| EXAMPLE.contains(&word.as_str()));
+    bracketed.is_some_and(|text| text.contains(char::is_alphabetic)) || says(before)
 }
 
 /// What a column holds that is the beginning of the numbers in another, as `Phone Country Code` does.

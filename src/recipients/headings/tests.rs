@@ -559,6 +559,33 @@ fn a_question_is_a_heading_if_its_values_are_numbers() {
 }
 
 #[test]
+fn a_heading_may_show_how_a_number_looks() {
+    for heading in [
+        "Qual é o seu número de WhatsApp com DDD? (Exemplo: 11 98765-4321)",
+        "WhatsApp (ex. 11987654321)",
+        "Phone number, example +1 415 555 2671",
+        "Telefon (z.B. 0151 23456789)",
+        "Nomor WA (contoh: 081234567890)",
+        "Телефон (например 8 912 345-67-89)",
+        "手机号码（例：13812345678）",
+        "Mobile [with code, like 919876543210]",
+    ] {
+        assert!(shows_example(heading), "{heading}");
+    }
+    for cell in [
+        "+55 11 98765-4321",
+        "WhatsApp: 11 98765-4321",
+        "Mobile (11) 98765-4321",
+        "(11) 98765-4321 (WhatsApp)",
+        "Ana (amiga) 11987654321",
+        "11987654321",
+        "",
+    ] {
+        assert!(!shows_example(cell), "{cell}");
+    }
+}
+
+#[test]
 fn a_label_says_what_kind_of_number_stands_beside_it() {
     for (cell, rank) in [
         ("Mobile", Some(Mobile)),
