@@ -1,7 +1,9 @@
 //! What is heard of people and groups, on its way into the store: in order, apart from the sessions' tasks.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
@@ -164,14 +166,43 @@ where
                 error!("What WhatsApp told, {what}, cannot be written and is left out: {error}");
                 return dropped(what);
             }
-            Err(error) => warn!("What WhatsApp told, {what}, is not written yet: {error}"),
+            Err(error) if is_news(&LAST_TOLD) => {
+                warn!("What WhatsApp told, {what} and perhaps more, is not written yet: {error}");
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(pause).await;
         pause = longest.min(pause * 2);
     }
 }
 
+/// When it was last said that the database is away, in seconds since the process began.
+static LAST_TOLD: AtomicU64 = AtomicU64::new(0);
+
+/// Once in ten seconds: everything that waits for the database would say the same.
+fn is_news(last: &AtomicU64) -> bool {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    const EVERY_S: u64 = 10;
+    // Begins at ten, for at 0 nothing was told yet.
+    let now = BEGAN.get_or_init(Instant::now).elapsed().as_secs() + EVERY_S;
+    let told = last
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| (now >= last + EVERY_S).then_some(now));
+    told.is_ok()
+}
+
 /// Counts what is lost of what WhatsApp told.
 pub(super) fn dropped(what: &'static str) {
     metrics::counter!("wapid_news_dropped_total", "kind" => what).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_would_say_is_said_once() {
+        let last = AtomicU64::new(0);
+        assert!(is_news(&last));
+        assert!((0..1_000).all(|_| !is_news(&last)));
+    }
 }
