@@ -49,7 +49,7 @@ async fn more_connections_than_the_usual_limit_keep_nobody_out() {
     caller.get("/readyz").await.ok();
     caller.post("/api/sandbox/phones", json!({"phone": "5511900000001", "name": "Shop"})).await.ok();
     caller.get("/api/whatsapp/sessions").await.ok();
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(6), "{:?}", asked.elapsed());
     drop(strangers);
     process.kill().await;
 }
