@@ -263,15 +263,31 @@ impl Sessions {
         }
     }
 
+    /// What was answered before, as far as it counts for this caller: whoever writes asks again about a number that
+    /// nobody had.
+    fn known_listing(&self, owner: &Owner, phone: &Phone, urgency: Urgency) -> Option<Listing> {
+        match urgency {
+            Urgency::Send | Urgency::Job => {
+                self.known_account(&owner.tenant, owner.mode, phone).map(Listing::Account)
+            }
+            Urgency::Check => self.0.lookups.answers.of(&owner.tenant, owner.mode, phone, self.now()),
+        }
+    }
+
     /// One number's answer, waited for with all others who want it.
     async fn ask(&self, owner: &Owner, phone: &Phone, urgency: Urgency, deadline: At) -> Reply {
         let joined = self.0.lookups.line(&owner.session, |line| {
+            // Answers are kept under the same lock: one that came since the caller looked is here by now.
+            if let Some(listing) = self.known_listing(owner, phone, urgency) {
+                return Ok(Err(listing));
+            }
             let reply = line.join(phone, urgency, self.now())?;
             let is_first = !std::mem::replace(&mut line.is_driven, true);
-            Ok((reply, is_first))
+            Ok(Ok((reply, is_first)))
         });
         let (mut reply, is_first) = match joined {
-            Ok(joined) => joined,
+            Ok(Ok(joined)) => joined,
+            Ok(Err(known)) => return Ok(known),
             Err(rest) => return Err(Unanswered::Refused { why: TOO_OFTEN, rest }),
         };
         if is_first {
