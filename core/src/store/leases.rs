@@ -40,7 +40,7 @@ impl Store {
         }
     }
 
-    async fn of_leases<R: Row>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<R>> {
+    async fn change_leases<R: Row>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<R>> {
         let (statement, now) = self.lease_time(statement);
         let mut tx = self.db.begin().await?;
         let rows = tx.rows(AssertSqlSafe(statement), [vec![now], values].concat()).await?;
@@ -52,18 +52,21 @@ impl Store {
     /// that comes back (same data folder, after a crash) takes its own lease again at once, under a
     /// new epoch.
     pub async fn claim(&self, name: impl AsRef<str>, owner: &str) -> Result<Option<i64>> {
-        let claimed: Vec<(i64,)> = self.of_leases(CLAIM, values![name.as_ref(), owner, LEASE_MS]).await?;
+        let claimed: Vec<(i64,)> = self.change_leases(CLAIM, values![name.as_ref(), owner, LEASE_MS]).await?;
         Ok(claimed.first().map(|(epoch,)| *epoch))
     }
 
     /// Who holds it now.
     pub async fn lease_owner(&self, name: impl AsRef<str>) -> Result<Option<String>> {
-        Ok(self.of_leases::<(String,)>(OWNER, values![name.as_ref()]).await?.pop().map(|(owner,)| owner))
+        let (statement, now) = self.lease_time(OWNER);
+        let values = [vec![now], values![name.as_ref()]].concat();
+        let found: Vec<(String,)> = self.db.rows(AssertSqlSafe(statement), values).await?;
+        Ok(found.into_iter().next().map(|(owner,)| owner))
     }
 
     /// Extends every lease of `owner`; answers the names of those still held.
     pub async fn renew_leases(&self, owner: &str) -> Result<Vec<String>> {
-        let held: Vec<(String,)> = self.of_leases(RENEW, values![owner, LEASE_MS]).await?;
+        let held: Vec<(String,)> = self.change_leases(RENEW, values![owner, LEASE_MS]).await?;
         Ok(held.into_iter().map(|(name,)| name).collect())
     }
 
