@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Accepted, Intent, Owner, Refused, Result, jobs};
+use super::{Accepted, Intent, Owner, Refused, Result, jobs, people};
 use crate::clock::At;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
@@ -27,14 +27,6 @@ pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows
     JOIN tenants t ON t.id = s.tenant_id
     LEFT JOIN leases l ON l.name = s.key
     LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode";
-
-/// The numbers of people who are called by their LID.
-pub(super) const NUMBERS: &str = "WITH v (tenant_id, mode, lid) AS ({rows})
-    SELECT v.tenant_id, v.mode, v.lid, n.alias
-    FROM v
-    JOIN contacts l ON l.tenant_id = v.tenant_id AND l.mode = v.mode AND l.alias = 'l:' || v.lid
-    JOIN contacts n ON n.contact_id = l.contact_id AND n.tenant_id || '' = l.tenant_id AND n.mode || '' = l.mode
-    WHERE n.alias LIKE 'p:%'";
 
 pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
     SELECT o.tenant_id, o.mode, o.phone
@@ -199,13 +191,17 @@ pub(super) async fn write(
     Ok(())
 }
 
-fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
-    let intent = one.intent;
-    let lid = match &intent.to {
-        Recipient::Hidden(lid) => Some(lid.as_str()),
+/// The LID of the person whom a message is for.
+fn lid_of(intent: &Intent) -> Option<&str> {
+    match &intent.to {
+        Recipient::Hidden(lid) => Some(lid),
         Recipient::Person(_) => intent.lid.as_deref(),
         Recipient::Group(_) => None,
-    };
+    }
+}
+
+fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
+    let intent = one.intent;
     Ok(values![
         intent.owner.tenant.as_str(),
         intent.owner.mode.as_str(),
@@ -215,7 +211,7 @@ fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
         intent.wa_id.as_str(),
         intent.to.jid(),
         intent.to.phone().map(Phone::digits),
-        lid,
+        lid_of(intent),
         intent.content.kind(),
         intent.content.body.text(),
         serde_json::to_string(&intent.content)?,
@@ -320,17 +316,13 @@ async fn leave_out_opted_out<'a>(
     /// Somebody may have asked under a number that this message does not name.
     fn lid<'a>(one: &Candidate<'a>) -> Option<(&'a str, &'static str, &'a str)> {
         let owner = &one.intent.owner;
-        let lid = match &one.intent.to {
-            Recipient::Hidden(lid) => Some(lid),
-            Recipient::Person(_) => one.intent.lid.as_ref(),
-            Recipient::Group(_) => None,
-        };
-        let lid = lid.filter(|_| one.opt_out_all && one.intent.job.is_none())?;
-        Some((owner.tenant.as_str(), owner.mode.as_str(), lid.as_str()))
+        let lid = lid_of(one.intent).filter(|_| one.opt_out_all && one.intent.job.is_none())?;
+        Some((owner.tenant.as_str(), owner.mode.as_str(), lid))
     }
     let lids: BTreeSet<_> = candidates.iter().filter_map(lid).collect();
     let rows = lids.into_iter().map(|(tenant, mode, lid)| values![tenant, mode, lid]).collect();
-    let known: Vec<(String, String, String, String)> = tx.many(&mut bench.texts, NUMBERS, rows).await?;
+    let known: Vec<(String, String, String, String)> =
+        tx.many(&mut bench.texts, people::NUMBERS, rows).await?;
     let mut asked: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
     for (tenant, mode, phone) in candidates.iter().flat_map(numbers) {
         asked.insert((tenant, mode, phone));

@@ -542,7 +542,6 @@ mod tests {
             (accept::TAKE_KEY, "tttttii", whole),
             (accept::KEY_TAKEN, "ttt", whole),
             (accept::LEAVE_KEY, "ttt", whole),
-            (accept::NUMBERS, "ttt", whole),
             (accept::TAKE_QUOTA, "ttti", whole),
             (accept::LEAVE_QUOTA, "ttti", whole),
             (accept::TAKE_SESSION_QUOTA, "tti", whole),
@@ -570,7 +569,7 @@ mod tests {
             (people::LESS, "tttti", whole),
             // What nobody has read of a chat.
             (people::READ_UNTIL, "ttttii", &["messages_unread (session_key=? AND chat=?)"]),
-            (people::NUMBER, "ttt", whole),
+            (people::NUMBERS, "ttt", whole),
             // Once, when another number is linked.
             (people::READ_ALL, "ttti", &["messages_unread (session_key=?)"]),
             (deliver::TRIED, "titiiii", whole),

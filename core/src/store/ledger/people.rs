@@ -41,10 +41,13 @@ pub(super) const READ_UNTIL: &str = "UPDATE messages SET read_at = $5
     WHERE session_key = $3 AND chat = $4 AND direction = 'in' AND read_at IS NULL AND target IS NULL
         AND sent_at <= $6 AND tenant_id || '' = $1 AND mode || '' = $2";
 
-/// The number of a LID, where both are one contact's.
-pub(super) const NUMBER: &str = "SELECT n.alias FROM contacts l
+/// The numbers of LIDs, where both are one contact's.
+pub(super) const NUMBERS: &str = "WITH v (tenant_id, mode, lid) AS ({rows})
+    SELECT v.tenant_id, v.mode, v.lid, n.alias
+    FROM v
+    JOIN contacts l ON l.tenant_id = v.tenant_id AND l.mode = v.mode AND l.alias = 'l:' || v.lid
     JOIN contacts n ON n.contact_id = l.contact_id AND n.tenant_id || '' = l.tenant_id AND n.mode || '' = l.mode
-    WHERE l.tenant_id = $1 AND l.mode = $2 AND l.alias = $3 AND n.alias LIKE 'p:%'";
+    WHERE n.alias LIKE 'p:%'";
 
 pub(super) const LESS: &str = "WITH v (tenant_id, mode, session_key, chat, n) AS ({rows})
     UPDATE chats SET unread = CASE WHEN chats.unread > v.n THEN chats.unread - v.n ELSE 0 END
@@ -231,18 +234,29 @@ async fn read(
     Ok(less)
 }
 
-async fn number_of(tx: &mut Tx<'_>, bench: &Workbench, owner: &Owner, lid: &str) -> Result<Option<String>> {
+async fn number_of(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    owner: &Owner,
+    lid: &str,
+) -> Result<Option<String>> {
     if let Some(known) = bench.chats.number_of(&owner.session, lid) {
         return Ok(Some(known.to_owned()));
     }
-    Ok(numbers_of(tx, owner, lid).await?.into_iter().next())
+    Ok(numbers_of(tx, bench, owner, lid).await?.into_iter().next())
 }
 
 /// Every number that is known beside a LID.
-pub(super) async fn numbers_of(tx: &mut Tx<'_>, owner: &Owner, lid: &str) -> Result<Vec<String>> {
+pub(super) async fn numbers_of(
+    tx: &mut Tx<'_>,
+    bench: &mut Workbench,
+    owner: &Owner,
+    lid: &str,
+) -> Result<Vec<String>> {
     let (tenant, mode, _) = place(owner);
-    let found: Vec<(String,)> = tx.rows(NUMBER, values![tenant, mode, format!("l:{lid}")]).await?;
-    Ok(found.into_iter().filter_map(|(alias,)| alias.strip_prefix("p:").map(str::to_owned)).collect())
+    let found: Vec<(String, String, String, String)> =
+        tx.many(&mut bench.texts, NUMBERS, vec![values![tenant, mode, lid]]).await?;
+    Ok(found.into_iter().filter_map(|(.., alias)| alias.strip_prefix("p:").map(str::to_owned)).collect())
 }
 
 /// Marks a chat's messages read that had been written by then; answers how many were not read before.

@@ -122,7 +122,7 @@ async fn hear_wishes(
         let numbers = match (&one.phone, &one.lid) {
             (Some(phone), _) => vec![phone.clone()],
             (None, Some(lid)) => {
-                let known = people::numbers_of(tx, &one.owner, lid).await?;
+                let known = people::numbers_of(tx, bench, &one.owner, lid).await?;
                 known.iter().filter_map(|digits| Phone::from_whatsapp(digits).ok()).collect()
             }
             (None, None) => vec![],

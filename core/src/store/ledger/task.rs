@@ -103,7 +103,7 @@ impl Desk {
     async fn commit(&mut self, batch: Vec<Waiting>) -> Vec<Waiting> {
         let (ops, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|one| (one.op, one.reply)).unzip();
         let result = self.write(&ops).await;
-        let members = ops.into_iter().zip(replies).map(|(op, reply)| Waiting { op, reply });
+        let mut members = ops.into_iter().zip(replies).map(|(op, reply)| Waiting { op, reply });
         let mut put_off = Vec::new();
         match result {
             Ok(done) => {
@@ -119,8 +119,9 @@ impl Desk {
                 }
             }
             Err(error) if replies_may_differ(&error) => {
-                let mut error = Some(error);
-                members.for_each(|one| one.answer(Err(error.take().expect("it is one"))));
+                if let Some(one) = members.next() {
+                    one.answer(Err(error));
+                }
             }
             Err(error) => {
                 let error = Arc::new(error);
