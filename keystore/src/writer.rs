@@ -15,7 +15,6 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use sqlx::AssertSqlSafe;
 use tokio::sync::{mpsc, oneshot};
 use wapid_core::id::SessionKey;
 use wapid_core::store::Db;
@@ -114,7 +113,9 @@ async fn run(db: Db, mut orders: mpsc::Receiver<Order>) {
 }
 
 /// The latest lease of each of the sessions that an array in JSON names.
-const EPOCHS: &str = "SELECT name, epoch FROM leases WHERE name IN";
+const EPOCHS_SQLITE: &str = "SELECT name, epoch FROM leases WHERE name IN (SELECT value FROM json_each($1))";
+const EPOCHS_POSTGRES: &str =
+    "SELECT name, epoch FROM leases WHERE name IN (SELECT json_array_elements_text($1::json))";
 
 /// How many rows each order touched; `None` of one that was refused, since a later lease has begun.
 ///
@@ -123,16 +124,15 @@ const EPOCHS: &str = "SELECT name, epoch FROM leases WHERE name IN";
 async fn apply(db: &Db, orders: &[Order]) -> sqlx::Result<Vec<Option<u64>>> {
     let fenced: BTreeSet<&str> =
         orders.iter().filter(|order| order.epoch.is_some()).map(|order| order.session.as_str()).collect();
-    let names = serde_json::to_string(&fenced).expect("texts are JSON");
     let epochs_of = match db {
-        Db::Sqlite { .. } => format!("{EPOCHS} (SELECT value FROM json_each($1))"),
-        Db::Postgres(_) => format!("{EPOCHS} (SELECT json_array_elements_text($1::json))"),
+        Db::Sqlite { .. } => EPOCHS_SQLITE,
+        Db::Postgres(_) => EPOCHS_POSTGRES,
     };
     Ok(wapid_core::write!(db, |tx| {
         let mut epochs: HashMap<String, i64> = HashMap::new();
         if !fenced.is_empty() {
-            let query = sqlx::query_as(AssertSqlSafe(epochs_of.as_str())).bind(&names);
-            let found: Vec<(String, i64)> = query.fetch_all(&mut *tx).await?;
+            let names = serde_json::to_string(&fenced).expect("texts are JSON");
+            let found: Vec<(String, i64)> = sqlx::query_as(epochs_of).bind(names).fetch_all(&mut *tx).await?;
             epochs.extend(found);
         }
         let mut counts = Vec::with_capacity(orders.len());
