@@ -125,12 +125,6 @@ impl MessageName {
     }
 }
 
-impl From<WaId> for MessageName {
-    fn from(id: WaId) -> Self {
-        Self(id)
-    }
-}
-
 /// A fresh WhatsApp message id, shaped as WhatsApp Web makes them: `3EB0` and 18 upper-case hex
 /// digits, 72 random bits. Chosen before sending, and never derived from the recipient.
 pub fn new_wa_id() -> String {
@@ -140,6 +134,7 @@ pub fn new_wa_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wa_id::WA_ID_MAX;
     use Status::{Delivered, Failed, Played, Read, Received, Sending, Sent};
 
     #[test]
@@ -161,6 +156,16 @@ mod tests {
         assert_eq!(Delivered.advance(Failed), None);
         assert_eq!(Sent.advance(Failed), Some(Failed));
         assert_eq!(Failed.advance(Delivered), None);
+    }
+
+    #[test]
+    fn a_message_is_named_by_what_can_be_looked_for() {
+        for good in ["3EB0B430A8B7F6C1D2E3", "false_5511@c.us_3A", "é", "a b", &"x".repeat(WA_ID_MAX)] {
+            assert!(MessageName::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", " ", "a\0", "\0", "a\nb", "\u{85}", &"x".repeat(WA_ID_MAX + 1)] {
+            assert_eq!(MessageName::parse(bad), Err(WaIdError), "{bad:?}");
+        }
     }
 
     #[test]

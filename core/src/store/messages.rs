@@ -1,5 +1,7 @@
 //! A message of the log, and which of them somebody wants. Reading many is `log`'s.
 
+use std::collections::BTreeSet;
+
 use super::ledger::Owner;
 use super::tx::values;
 use super::{Result, Store, TenantStore};
@@ -55,6 +57,18 @@ pub struct MessageRow {
 }
 
 impl MessageRow {
+    /// Is it in the chat of two with somebody of these names, as [`TenantStore::aliases_of`] tells them?
+    pub fn is_with(&self, aliases: &BTreeSet<String>) -> bool {
+        let of_chat = match self.chat.split_once('@') {
+            Some((digits, "s.whatsapp.net")) => format!("p:{digits}"),
+            Some((lid, "lid")) => format!("l:{lid}"),
+            _ => return false,
+        };
+        let number = self.phone.as_ref().map(|phone| format!("p:{phone}"));
+        let lid = self.lid.as_ref().map(|lid| format!("l:{lid}"));
+        [Some(of_chat), number, lid].into_iter().flatten().any(|alias| aliases.contains(&alias))
+    }
+
     /// What it says now: the words of its last edit. `None` where that was not kept.
     ///
     /// # Errors

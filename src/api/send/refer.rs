@@ -1,7 +1,5 @@
 //! Messages that a request names: the one it answers, changes, takes back or sends on.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use wapid_core::clock::At;
@@ -10,7 +8,7 @@ use wapid_core::content::{
     is_blank, is_one_emoji,
 };
 use wapid_core::message::{Direction, MessageName, Status};
-use wapid_core::people::{Who, is_person};
+use wapid_core::people::Who;
 use wapid_core::phone::{Country, Recipient};
 use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
@@ -224,7 +222,7 @@ async fn in_chat(
     };
     let find = async |who: &Who| {
         let names = session.caller.store.aliases_of(who).await?;
-        Ok::<_, ApiError>(rows.iter().position(|row| is_person(&row.chat) && is_named(row, &names)))
+        Ok::<_, ApiError>(rows.iter().position(|row| row.is_with(&names)))
     };
     let found = find(&who).await?;
     if found.is_some() || rows.is_empty() {
@@ -235,20 +233,6 @@ async fn in_chat(
         Some(account) if account != who => find(&account).await,
         _ => Ok(None),
     }
-}
-
-/// Is a message's chat with somebody of these names?
-fn is_named(row: &MessageRow, names: &BTreeSet<String>) -> bool {
-    let of_chat = match row.chat.split_once('@') {
-        Some((digits, "s.whatsapp.net")) => format!("p:{digits}"),
-        Some((lid, _)) => format!("l:{lid}"),
-        None => return false,
-    };
-    let of_row = [
-        row.phone.as_ref().map(|phone| format!("p:{phone}")),
-        row.lid.as_ref().map(|lid| format!("l:{lid}")),
-    ];
-    names.contains(&of_chat) || of_row.into_iter().flatten().any(|name| names.contains(&name))
 }
 
 /// Everybody in a group but this number, as WhatsApp tells it now.
