@@ -16,8 +16,8 @@ use wapid_core::store::{Store, StoreError};
 
 /// Between two tries, while the database is away: it doubles up to the second.
 const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
-/// As many as wait while the database is away; what comes on top is dropped, and counted.
-const WAITING_MAX: usize = 100_000;
+/// As many receipts, and as much news, as wait while the database is away; what comes on top is dropped, and counted.
+pub(super) const WAITING_MAX: usize = 100_000;
 /// As many as wait are written together.
 const AT_ONCE: usize = 256;
 /// How long a tenant's wish about presence is believed.

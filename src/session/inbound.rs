@@ -16,7 +16,7 @@ use wapid_core::store::media::NewReceived;
 use wapid_core::store::{Store, StoreError};
 
 use super::Command;
-use super::heard::{dropped, until_written};
+use super::heard::{WAITING_MAX, dropped, until_written};
 use super::timers::Timers;
 use crate::link::{Arrived, Commit, Recall};
 
@@ -163,9 +163,6 @@ fn row_of(
 /// Writes receipts apart from the session's task, in order, as many as have queued at a time.
 #[derive(Clone)]
 pub struct Receipts(mpsc::Sender<Entry>);
-
-/// As many as wait while the database is away: of one that is full, some 20 MB.
-const WAITING_MAX: usize = 100_000;
 
 enum Entry {
     News(ReceiptNews),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::app::{Caller, Database, Engine};
+use crate::app::{Caller, Database, Engine, until};
 use crate::people::{ANA, SHOP};
 use crate::process::{Home, free_address, home, serve_sandbox, try_get};
 
@@ -52,13 +52,11 @@ async fn a_gateway_that_wakes_leaves_its_session_to_its_successor() {
         callers[0].post("/api/sandbox/phones", json!({"phone": phone, "name": name})).await.ok();
     }
     callers[0].post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = loop {
-        let status = try_get(&callers[0], "/api/whatsapp/session/main/status").await.unwrap_or_default();
-        if let Some(qr) = status["qrText"].as_str() {
-            break qr.to_owned();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let qr = until("a QR", || async {
+        let status = try_get(&callers[0], "/api/whatsapp/session/main/status").await?;
+        status["qrText"].as_str().map(str::to_owned)
+    })
+    .await;
     callers[0].post(&format!("/api/sandbox/phones/{SHOP}/scan"), json!({"qr": qr})).await.ok();
     until_ready(&callers[0]).await;
 

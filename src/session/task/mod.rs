@@ -365,11 +365,11 @@ impl Task {
         while let Some(input) = next.take() {
             let now = self.sessions.now();
             let before = self.state.status();
-            let (state, effects) =
-                std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input.clone(), now);
-            self.state = state;
             // What somebody wishes counts whoever runs the session; what a link tells does only while it is ours.
             let epoch = (!matches!(input, Input::Start | Input::Stop)).then_some(self.epoch);
+            let (state, effects) =
+                std::mem::replace(&mut self.state, state_of(&self.row, now)).step(input, now);
+            self.state = state;
             let save = effects.contains(&Effect::Save);
             let announce = effects.contains(&Effect::Announce);
             for effect in &effects {
