@@ -26,6 +26,8 @@ const HELD_MS: i64 = 5_000;
 const REST_MS: i64 = 2_000;
 /// A client that rotates its offers replaces one before it is this stale.
 const OFFER_GRACE_MS: i64 = 10_000;
+/// WhatsApp says no end of a passkey's request; nobody answers one that is so old.
+const PASSKEY_PATIENCE_MS: i64 = 600_000;
 /// The longest rest between tries.
 const REST_MAX_MS: i64 = 300_000;
 
@@ -114,12 +116,12 @@ pub struct Offers {
     pub qr: Option<Offer>,
     pub code: Option<Offer>,
     /// WebAuthn request options, as WhatsApp sent them, when it gates linking by a passkey.
-    pub passkey: Option<String>,
+    pub passkey: Option<Offer>,
 }
 
 impl Offers {
     fn last_expiry(&self) -> Option<At> {
-        [&self.qr, &self.code].into_iter().flatten().map(|offer| offer.expires_at).max()
+        [&self.qr, &self.code, &self.passkey].into_iter().flatten().map(|offer| offer.expires_at).max()
     }
 
     /// Every offer has run out and no new one came.
@@ -288,8 +290,10 @@ impl State {
                 (Self::Linking { offers, since, failures }, vec![])
             }
             (Self::Linking { mut offers, since, failures }, Input::PasskeyAsked(request)) => {
-                offers.passkey = Some(request);
-                (Self::Linking { offers, since, failures }, vec![Announce])
+                let expires_at = now.plus_ms(PASSKEY_PATIENCE_MS);
+                let wake = WakeAt(expires_at.plus_ms(OFFER_GRACE_MS));
+                offers.passkey = Some(Offer { secret: request, expires_at });
+                (Self::Linking { offers, since, failures }, vec![wake, Announce])
             }
             (Self::Linking { .. }, Input::Linked { account, expected })
                 if expected.as_ref().is_some_and(|expected| *expected != account.phone) =>
@@ -623,6 +627,19 @@ mod tests {
         let (ended, effects) = linking.step(Input::Due { jitter: 0 }, At(70_000));
         assert_eq!(ended.reason(), "qr_expired");
         assert!(effects.contains(&Effect::Forget));
+    }
+
+    #[test]
+    fn a_passkey_that_nobody_shows_ends_the_linking() {
+        let linking =
+            State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0.step(qr(), At(1)).0;
+        let (asked, effects) = linking.step(Input::PasskeyAsked("{}".to_owned()), At(2));
+        let over = At(2 + PASSKEY_PATIENCE_MS + OFFER_GRACE_MS);
+        assert!(effects.contains(&Effect::WakeAt(over)));
+        // The QR has run out, and the phone is asked for the passkey all the same.
+        let (asked, effects) = asked.step(Input::Due { jitter: 0 }, At(70_000));
+        assert_eq!((asked.status(), effects), (Status::PasskeyRequired, vec![Effect::WakeAt(over)]));
+        assert_eq!(asked.step(Input::Due { jitter: 0 }, over).0.reason(), "qr_expired");
     }
 
     #[test]

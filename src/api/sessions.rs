@@ -227,9 +227,10 @@ impl Status {
             qr_text: qr.map(|qr| qr.secret),
             pairing_code_expires_at: code.as_ref().map(|code| code.expires_at.iso()),
             pairing_code: code.map(|code| code.secret),
-            passkey_request: offers
-                .and_then(|offers| offers.passkey.as_deref())
-                .map(|request| serde_json::from_str(request).unwrap_or_else(|_| request.into())),
+            passkey_request: offers.and_then(|offers| offers.passkey.as_ref()).map(|request| {
+                let secret = request.secret.as_str();
+                serde_json::from_str(secret).unwrap_or_else(|_| secret.into())
+            }),
         }
     }
 }
