@@ -320,7 +320,7 @@ impl Store {
         };
         // No lease has this epoch, so a task that still runs somewhere cannot settle any of these.
         let epoch = i64::MAX;
-        for message in self.unsettled(key, epoch).await? {
+        for message in self.claim_unsettled(key, epoch).await? {
             let outcome = Outcome::Failed {
                 code: "SESSION_REMOVED".into(),
                 error: "the session was removed before WhatsApp answered".into(),

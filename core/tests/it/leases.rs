@@ -88,7 +88,7 @@ async fn a_sleeper_finds_its_results_refused(db: TestDb) {
     let (key, _) = accept(&sleeper.store, Intent { epoch, ..sleeper.intent() }).await;
     db.advance(LEASE);
     let epoch = heir.claim(session, "b").await.unwrap().unwrap();
-    assert_eq!(heir.unsettled(session, epoch).await.unwrap().len(), 1);
+    assert_eq!(heir.claim_unsettled(session, epoch).await.unwrap().len(), 1);
     sleeper.settle(&key, Outcome::Sent).await;
     assert_eq!(sleeper.status(&key).await, Status::Sending);
     assert!(sleeper.store.accept(sleeper.intent()).await.is_err());

@@ -36,7 +36,7 @@ async fn a_sent_message_is_sent_once(db: TestDb) {
     let row = shop.live().message(&key).await.unwrap().unwrap();
     assert_eq!((row.status, row.sent_at), (Status::Sent, Some(db.clock.now())));
     assert_eq!(shop.events().await, ["message.sent"]);
-    assert!(shop.store.unsettled(&shop.owner.session, 9).await.unwrap().is_empty());
+    assert!(shop.store.claim_unsettled(&shop.owner.session, 9).await.unwrap().is_empty());
 }
 
 async fn a_failed_message_says_why_and_stays_failed(db: TestDb) {
@@ -60,7 +60,7 @@ async fn a_receipt_that_overtakes_the_ack_counts_as_both(db: TestDb) {
     let now = Some(db.clock.now());
     assert_eq!((row.status, row.sent_at, row.delivered_at, row.read_at), (Status::Delivered, now, now, None));
     assert_eq!(shop.events().await, ["message.delivered"]);
-    assert!(shop.store.unsettled(&shop.owner.session, 9).await.unwrap().is_empty());
+    assert!(shop.store.claim_unsettled(&shop.owner.session, 9).await.unwrap().is_empty());
 }
 
 async fn what_was_delivered_cannot_fail(db: TestDb) {
@@ -201,7 +201,7 @@ async fn a_stranger_settles_nothing(db: TestDb) {
 async fn a_late_process_settles_nothing(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let (key, _) = shop.accept().await;
-    let again = shop.store.unsettled(&shop.owner.session, 2).await.unwrap();
+    let again = shop.store.claim_unsettled(&shop.owner.session, 2).await.unwrap();
     assert_eq!(again.len(), 1);
     shop.settle(&key, failed()).await;
     assert_eq!(shop.status(&key).await, Status::Sending);
@@ -211,7 +211,7 @@ async fn a_late_process_settles_nothing(db: TestDb) {
     shop.settle(&key, failed()).await;
     assert_eq!(shop.status(&key).await, Status::Sent);
     assert_eq!(shop.used().await, 1);
-    assert!(shop.store.unsettled(&shop.owner.session, 1).await.unwrap().is_empty());
+    assert!(shop.store.claim_unsettled(&shop.owner.session, 1).await.unwrap().is_empty());
 }
 
 async fn what_is_unsettled_is_sent_again_under_its_id(db: TestDb) {
@@ -222,11 +222,11 @@ async fn what_is_unsettled_is_sent_again_under_its_id(db: TestDb) {
     shop.settle(&done, Outcome::Sent).await;
     let other = shop.add_session("other").await;
     crate::fixture::accept(&shop.store, crate::fixture::intent(&other)).await;
-    let left = shop.store.unsettled(&shop.owner.session, 5).await.unwrap();
+    let left = shop.store.claim_unsettled(&shop.owner.session, 5).await.unwrap();
     let seen: Vec<_> = left.iter().map(|m| (m.key.clone(), m.wa_id.clone())).collect();
     assert_eq!(seen, [(first, first_id), (second, second_id)]);
     assert_eq!((&left[0].to, &left[0].content), (&shop.intent().to, &shop.intent().content));
     // An older claim finds nothing of a newer one.
-    assert!(shop.store.unsettled(&shop.owner.session, 4).await.unwrap().is_empty());
-    assert_eq!(shop.store.unsettled(&shop.owner.session, 6).await.unwrap().len(), 2);
+    assert!(shop.store.claim_unsettled(&shop.owner.session, 4).await.unwrap().is_empty());
+    assert_eq!(shop.store.claim_unsettled(&shop.owner.session, 6).await.unwrap().len(), 2);
 }

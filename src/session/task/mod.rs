@@ -600,7 +600,7 @@ impl Task {
             self.outbox.reconnected();
             return;
         }
-        match self.sessions.store().unsettled(&self.row.key, self.epoch).await {
+        match self.sessions.store().claim_unsettled(&self.row.key, self.epoch).await {
             Ok(rows) => {
                 let mut waiting = self.outbox.take_waiting();
                 for row in rows {

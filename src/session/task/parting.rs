@@ -22,7 +22,8 @@ impl Task {
     pub(super) async fn unlinked(&mut self) {
         self.forget().await;
         self.outbox.take_waiting();
-        for row in self.sessions.store().unsettled(&self.row.key, self.epoch).await.unwrap_or_default() {
+        for row in self.sessions.store().claim_unsettled(&self.row.key, self.epoch).await.unwrap_or_default()
+        {
             strand(self.context(), Outgoing::of(row)).await;
         }
     }
@@ -108,7 +109,7 @@ impl Task {
             return;
         }
         self.sessions.0.timers.forget(&self.row.key);
-        let unsettled = || store.unsettled(&self.row.key, self.epoch);
+        let unsettled = || store.claim_unsettled(&self.row.key, self.epoch);
         let Some(rows) = self.insist("unsettled messages", unsettled).await else { return };
         for row in rows {
             let error = "another number was linked before WhatsApp answered".to_owned();
@@ -123,7 +124,7 @@ impl Task {
         self.forget().await;
         let store = self.sessions.store();
         // The store fails what has no verdict yet; whoever waits for it hears so at once.
-        let open = store.unsettled(&self.row.key, i64::MAX).await?;
+        let open = store.claim_unsettled(&self.row.key, i64::MAX).await?;
         store.remove_session(&self.row.key).await?;
         for row in open {
             let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());

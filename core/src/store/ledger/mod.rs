@@ -463,7 +463,7 @@ impl Store {
     }
 
     /// The session's messages with intent but no result, oldest first, now claimed by `epoch`.
-    pub async fn unsettled(&self, session: &SessionKey, epoch: i64) -> Result<Vec<Unsettled>> {
+    pub async fn claim_unsettled(&self, session: &SessionKey, epoch: i64) -> Result<Vec<Unsettled>> {
         let mut rows: Vec<UnsettledRow> = crate::write!(&self.db, |tx| {
             sqlx::query_as(CLAIM).bind(session).bind(epoch).fetch_all(&mut *tx).await?
         });

@@ -48,7 +48,7 @@ async fn whatever_happens_at_once_keeps_its_numbers_true(db: TestDb) {
             assert!(matches!(job.change(Change::Cancel).await, Changed::Done | Changed::TooLate(_)));
         }
         let mut world = World { job, epoch: 2, sent: vec![] };
-        for message in shop.store.unsettled(&shop.owner.session, 2).await.unwrap() {
+        for message in shop.store.claim_unsettled(&shop.owner.session, 2).await.unwrap() {
             world.sent.push((message.key, message.wa_id));
         }
         world.finish().await;

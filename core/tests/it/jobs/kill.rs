@@ -81,7 +81,7 @@ async fn a_cut_at_any_instant_leaves_whole_jobs(db: TestDb) {
     known.is_kept(&shop).await;
 
     // The next process takes up what is on its way, and every job comes to its end.
-    for message in shop.store.unsettled(&shop.owner.session, 2).await.unwrap() {
+    for message in shop.store.claim_unsettled(&shop.owner.session, 2).await.unwrap() {
         let current = shop.settlement(&message.key, Ending::Sent);
         shop.store.settle(Settlement { epoch: 2, ..current }).await.unwrap();
     }

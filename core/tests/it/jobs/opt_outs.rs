@@ -105,7 +105,7 @@ async fn who_says_a_word_to_stop_is_on_the_list_and_told_once(db: TestDb) {
     assert_eq!(shop.live().opt_outs(None, 9).await.unwrap(), [expected]);
 
     // The answer is a message like others: it waits for a sender of any epoch. No quota pays for it.
-    let answer = shop.store.unsettled(&shop.owner.session, 1).await.unwrap();
+    let answer = shop.store.claim_unsettled(&shop.owner.session, 1).await.unwrap();
     assert_eq!(
         (answer.len(), answer[0].content.body.text(), answer[0].job.is_none()),
         (1, "Bye!".to_owned(), true)

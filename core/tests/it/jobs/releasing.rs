@@ -42,7 +42,7 @@ async fn a_release_takes_its_recipient_and_starts_the_job(db: TestDb) {
     let agenda = job.agenda().await;
     assert_eq!((agenda.last_at, agenda.draw), (Some(now), DRAW));
     assert_eq!((shop.used().await, shop.live().job_underway(&job.id).await.unwrap()), (1, 1));
-    let unsettled = shop.store.unsettled(&shop.owner.session, 2).await.unwrap();
+    let unsettled = shop.store.claim_unsettled(&shop.owner.session, 2).await.unwrap();
     assert_eq!((&unsettled[0].key, unsettled[0].job.as_ref()), (&key, Some(&(job.id.clone(), 2))));
 
     // It starts once.

@@ -92,7 +92,7 @@ async fn a_late_process_counts_nothing(db: TestDb) {
     let job = Job::of(&shop, 1).await;
     let (key, _) = job.send(1).await;
     // Another process has taken the session over, and the message with it.
-    assert_eq!(shop.store.unsettled(&shop.owner.session, 2).await.unwrap().len(), 1);
+    assert_eq!(shop.store.claim_unsettled(&shop.owner.session, 2).await.unwrap().len(), 1);
     let before = job.picture().await;
     for outcome in [Ending::Sent, failed(), blocked()] {
         job.settle(&key, outcome).await;

@@ -139,7 +139,7 @@ impl World {
                 store.close().await;
                 self.job.shop.store = db.store().await;
                 self.epoch += 1;
-                let left = self.job.shop.store.unsettled(&job.owner.session, self.epoch).await.unwrap();
+                let left = self.job.shop.store.claim_unsettled(&job.owner.session, self.epoch).await.unwrap();
                 return Answer::TakenUp(left.len());
             }
         }
