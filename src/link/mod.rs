@@ -24,6 +24,7 @@ use wapid_core::content::{Content, Poll};
 use wapid_core::message::Status;
 use wapid_core::people::News;
 use wapid_core::session::{Account, End, Rest};
+use wapid_core::store::ledger::ReceiptSender;
 use wapid_core::wa_id::WaId;
 
 mod acks;
@@ -72,6 +73,7 @@ pub enum Signal {
     },
     Over(End),
     Receipt {
+        by: ReceiptSender,
         wa_ids: Vec<String>,
         status: Status,
         at_ms: i64,

@@ -4,9 +4,12 @@
 //! `client/lifecycle.rs` and `client/node_io.rs`. What is not listed is not news to a session.
 
 use wacore::types::events::{ConnectFailureReason, Event, EventHandler, EventInterest, EventKind};
+use wacore::types::message::MessageSource;
 use wacore::types::presence::ReceiptType;
+use wacore_binary::Jid;
 use wapid_core::message::Status;
 use wapid_core::session::{Account, End, Rest};
+use wapid_core::store::ledger::ReceiptSender;
 
 use super::acks::Acks;
 use super::{Answer, Signal};
@@ -67,6 +70,18 @@ impl<F: Fn(Signal) + Send + Sync> EventHandler for Ear<F> {
     }
 }
 
+fn sender_of(source: &MessageSource) -> ReceiptSender {
+    let names = [Some(&source.sender), source.sender_alt.as_ref()];
+    let find = |is: fn(&Jid) -> bool| {
+        names.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
+    };
+    ReceiptSender {
+        group: source.is_group.then(|| source.chat.to_non_ad().to_string()),
+        phone: find(|jid| jid.is_pn()),
+        lid: find(|jid| jid.is_lid()),
+    }
+}
+
 fn signal_of(event: &Event) -> Option<Signal> {
     let ms = |d: std::time::Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     Some(match event {
@@ -95,6 +110,7 @@ fn signal_of(event: &Event) -> Option<Signal> {
         }
         Event::ConnectFailure(_) => Signal::Gone { why: Rest::Refused, lasts_ms: None },
         Event::Receipt(receipt) if !receipt.source.is_from_me => Signal::Receipt {
+            by: sender_of(&receipt.source),
             wa_ids: receipt.message_ids.iter().map(ToString::to_string).collect(),
             // In a group each member's device tells for itself, and the first one counts.
             // A phone that is not in use answers `inactive`; the message has reached it all the same.

@@ -8,7 +8,6 @@ use tracing::{error, warn};
 use wapid_core::clock::At;
 use wapid_core::content::{Body, Content, NOT_STORABLE, Words};
 use wapid_core::id::SessionKey;
-use wapid_core::message::Status;
 use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
 use wapid_core::store::ledger::{Inbound, Owner, ReceiptNews, Received};
@@ -197,8 +196,7 @@ impl Receipts {
 
     /// The client has told WhatsApp already (0.7.0 has no gate for receipts), so a crash before this
     /// commit leaves the status where it was.
-    pub fn note(&self, owner: &Owner, wa_ids: Vec<String>, status: Status, at: At) {
-        let news = ReceiptNews { owner: owner.clone(), wa_ids, status, at };
+    pub fn note(&self, news: ReceiptNews) {
         if self.0.try_send(Entry::News(news)).is_err() {
             dropped("a receipt");
         }

@@ -181,7 +181,8 @@ impl Shop {
     pub async fn receipt(&self, wa_id: &str, status: Status) {
         let wa_ids = vec![wa_id.to_owned()];
         let at = self.store.clock().now();
-        self.store.note_receipt(ReceiptNews { owner: self.owner.clone(), wa_ids, status, at }).await.unwrap();
+        let news = ReceiptNews { owner: self.owner.clone(), by: Default::default(), wa_ids, status, at };
+        self.store.note_receipt(news).await.unwrap();
     }
 
     pub async fn status(&self, key: &MessageKey) -> Status {

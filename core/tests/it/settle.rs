@@ -6,7 +6,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wapid_core::key::Mode;
 use wapid_core::message::Status;
-use wapid_core::store::ledger::{Outcome, Owner, ReceiptNews, Settlement};
+use wapid_core::store::ledger::{Outcome, Owner, ReceiptNews, ReceiptSender, Settlement};
 
 use crate::fixture::{Shop, TestDb, both, failed, inbound, together};
 
@@ -19,6 +19,7 @@ both!(
     any_order_of_news_moves_only_forward,
     one_receipt_names_many_messages,
     a_receipt_for_nothing_of_ours_changes_nothing,
+    a_receipt_counts_from_its_own_chat,
     a_stranger_settles_nothing,
     a_late_process_settles_nothing,
     what_is_unsettled_is_sent_again_under_its_id,
@@ -158,7 +159,8 @@ async fn one_receipt_names_many_messages(db: TestDb) {
     }
     wa_ids.push(wa_ids[0].clone());
     wa_ids.push("NOT-OURS".into());
-    let news = ReceiptNews { owner: shop.owner.clone(), wa_ids, status: Status::Read, at: db.clock.now() };
+    let (by, at) = (ReceiptSender::default(), db.clock.now());
+    let news = ReceiptNews { owner: shop.owner.clone(), by, wa_ids, status: Status::Read, at };
     shop.store.note_receipt(news).await.unwrap();
     for key in &keys {
         assert_eq!(shop.status(key).await, Status::Read);
@@ -178,13 +180,53 @@ async fn a_receipt_for_nothing_of_ours_changes_nothing(db: TestDb) {
         Owner { mode: Mode::Test, ..a.owner.clone() },
         Owner { tenant: b.tenant.id.clone(), ..a.owner.clone() },
     ] {
-        let news =
-            ReceiptNews { owner, wa_ids: vec![wa_id.clone()], status: Status::Read, at: db.clock.now() };
+        let news = ReceiptNews {
+            owner,
+            by: ReceiptSender::default(),
+            wa_ids: vec![wa_id.clone()],
+            status: Status::Read,
+            at: db.clock.now(),
+        };
         store.note_receipt(news).await.unwrap();
     }
     a.receipt(&wa_id, Status::Sent).await;
     assert_eq!(a.status(&key).await, Status::Sending);
     assert_eq!(a.events().await, ["message.received"]);
+}
+
+async fn a_receipt_counts_from_its_own_chat(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let (key, wa_id) = shop.accept().await;
+    let names = |group: Option<&str>, phone: Option<&str>, lid: Option<&str>| {
+        let text = |name: Option<&str>| name.map(str::to_owned);
+        ReceiptSender { group: text(group), phone: text(phone), lid: text(lid) }
+    };
+    let told = async |by: ReceiptSender, status| {
+        let (owner, wa_ids, at) = (shop.owner.clone(), vec![wa_id.clone()], db.clock.now());
+        shop.store.note_receipt(ReceiptNews { owner, by, wa_ids, status, at }).await.unwrap();
+        shop.status(&key).await
+    };
+    let (ours, theirs) = (crate::fixture::phone(), "5511900000099");
+    for stranger in [
+        names(None, Some(theirs), None),
+        names(None, Some(theirs), Some("77")),
+        names(Some("120363000000000001@g.us"), Some(ours.digits()), None),
+    ] {
+        assert_eq!(told(stranger.clone(), Status::Read).await, Status::Sending, "{stranger:?}");
+    }
+    // In one commit with the honest one, a stranger's does not stand in its place.
+    let by = [names(None, Some(theirs), None), names(None, Some(ours.digits()), Some("42"))];
+    let notes = by.map(|by| {
+        let (owner, wa_ids, at) = (shop.owner.clone(), vec![wa_id.clone()], db.clock.now());
+        shop.store.note_receipt(ReceiptNews { owner, by, wa_ids, status: Status::Delivered, at })
+    });
+    let [theirs, ours] = notes;
+    let (theirs, ours) = tokio::join!(theirs, ours);
+    theirs.and(ours).unwrap();
+    assert_eq!(shop.status(&key).await, Status::Delivered);
+    // Whom WhatsApp calls by a name that nobody here knows, it has routed.
+    assert_eq!(told(names(None, None, Some("42")), Status::Read).await, Status::Read);
+    assert_eq!(shop.events().await, ["message.delivered", "message.read"]);
 }
 
 async fn a_stranger_settles_nothing(db: TestDb) {

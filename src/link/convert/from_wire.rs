@@ -40,6 +40,13 @@ pub struct Own<'a> {
     pub sender: &'a str,
 }
 
+impl Own<'_> {
+    /// Is whoever wrote the message at hand the writer of the one that it names?
+    pub fn wrote(&self, target: &Target) -> bool {
+        if self.from_me { target.from_me } else { target.sender.as_deref() == Some(self.sender) }
+    }
+}
+
 /// A message, and what it needs to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
@@ -116,9 +123,7 @@ fn change(message: &wa::Message, own: &Own<'_>) -> Option<Heard> {
     match protocol.r#type? {
         part::protocol_message::Type::REVOKE => {
             // Only an admin takes back what another wrote, and names that one.
-            let is_own =
-                if own.from_me { target.from_me } else { target.sender.as_deref() == Some(own.sender) };
-            let by_admin = !is_own;
+            let by_admin = !own.wrote(&target);
             Some(plain(Body::Delete(Delete { target, by_admin })))
         }
         part::protocol_message::Type::MESSAGE_EDIT => {

@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use tracing::warn;
 use wacore::poll::{PollVoteCiphertext, compute_option_hash};
 use wacore::types::events::InboundMessage;
+use wacore::types::message::{EditAttribute, MessageInfo};
 use wacore_binary::{Jid, JidExt as _};
-use wapid_core::content::{Body, Context, Poll};
+use wapid_core::content::{Body, Context, Delete, Edit, Poll};
 use wapid_core::people::{News, Who};
 use wapid_core::phone::Phone;
 use wapid_core::wa_id::WaId;
@@ -101,6 +102,9 @@ impl Hook {
         }
         let Some(heard) = convert::from_wire(&message.message, &own) else { return Ok(Arrival::Nothing) };
         let Heard { mut content, file, vote } = heard;
+        if !may_change(&content.body, info, &own) {
+            return Ok(Arrival::Nothing);
+        }
         if let (Some(sealed), Body::Vote(vote)) = (vote, &mut content.body) {
             let poll = (self.recall)(vote.target.id.clone()).await?;
             let creator = match &vote.target.sender {
@@ -137,6 +141,19 @@ impl Hook {
             file,
             sent_at_ms: info.timestamp.timestamp_millis(),
         })))
+    }
+}
+
+/// May whoever wrote this change the message that they name? What is inside is sealed, so WhatsApp's servers check
+/// only what stands on the stanza: an admin's deletion says so there, and is refused to whoever is none. Phones show
+/// nothing of what does not count, and so do we.
+fn may_change(body: &Body, info: &MessageInfo, own: &Own<'_>) -> bool {
+    match body {
+        Body::Delete(Delete { by_admin: true, .. }) => {
+            info.source.is_group && info.edit == EditAttribute::AdminRevoke
+        }
+        Body::Edit(Edit { target, .. }) => own.wrote(target),
+        _ => true,
     }
 }
 

@@ -19,7 +19,7 @@ use wapid_core::people::News;
 use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
 use wapid_core::store::StoreError;
 use wapid_core::store::leases::LEASE_MS;
-use wapid_core::store::ledger::Owner;
+use wapid_core::store::ledger::{Owner, ReceiptNews};
 use wapid_core::store::sessions::{Saved, SessionRow};
 
 use super::fetcher::Fetcher;
@@ -269,8 +269,9 @@ impl Task {
                 let over = self.over(end).await;
                 self.step(over).await;
             }
-            Signal::Receipt { wa_ids, status, at_ms } => {
-                self.sessions.0.receipts.note(&self.owner, wa_ids, status, At(at_ms));
+            Signal::Receipt { by, wa_ids, status, at_ms } => {
+                let news = ReceiptNews { owner: self.owner.clone(), by, wa_ids, status, at: At(at_ms) };
+                self.sessions.0.receipts.note(news);
             }
             Signal::People(news) => {
                 self.sessions.0.timers.hear(&self.row.key, &news);

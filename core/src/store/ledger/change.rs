@@ -11,7 +11,7 @@ use crate::key::Mode;
 use crate::message::Status;
 use crate::store::tx::{Tx, values};
 
-/// Only who wrote a message may change it; an admin of a group may take it back, as WhatsApp's servers check.
+/// An id names a message within its chat, and a chat of two has two names. Only who wrote a message may change it; an admin of a group may take it back, as WhatsApp's servers check.
 /// People are compared by every name they have. What changes nothing is not done again, and what was erased
 /// gets no words again.
 pub(super) const APPLY: &str = "UPDATE messages SET
@@ -31,7 +31,9 @@ pub(super) const APPLY: &str = "UPDATE messages SET
             AND (messages.edited_at IS NULL OR messages.edited_at <= c.moment)))
         AND ((messages.direction = c.direction AND (c.direction = 'out' OR messages.sender = c.sender
                 OR messages.phone = c.phone OR messages.lid = c.lid))
-            OR (c.by_admin AND messages.chat = c.chat))";
+            OR c.by_admin)
+        AND (messages.chat = c.chat OR (messages.chat NOT LIKE '%@g.us' AND c.chat NOT LIKE '%@g.us'
+            AND (messages.phone = c.phone OR messages.lid = c.lid)))";
 
 /// Puts a stored change on the message that it names, where that is in the log.
 pub(super) async fn apply(

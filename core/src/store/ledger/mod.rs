@@ -165,10 +165,22 @@ pub enum Outcome {
     Refused(Nack),
 }
 
+/// Who told a receipt. It counts for messages of that chat: an id names a message only within one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ReceiptSender {
+    /// The group's JID, where a member of it told.
+    pub group: Option<String>,
+    /// Digits, where WhatsApp named the number.
+    pub phone: Option<String>,
+    /// Digits, where WhatsApp named the LID.
+    pub lid: Option<String>,
+}
+
 /// A receipt from a recipient (or our own phone).
 #[derive(Debug, Clone)]
 pub struct ReceiptNews {
     pub owner: Owner,
+    pub by: ReceiptSender,
     pub wa_ids: Vec<String>,
     /// Delivered, Read or Played.
     pub status: Status,

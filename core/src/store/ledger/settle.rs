@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Outcome, Result, change, jobs};
+use super::{Outcome, ReceiptSender, Result, change, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
 use crate::message::Status;
@@ -31,7 +31,11 @@ pub(super) const SETTLE: &str =
 /// A message that was delivered was sent, and one that was read was delivered, whether or not we were
 /// told. The tenant is compared as `tenant_id || ''` to keep both engines from reading all of the
 /// tenant's rows: without it, SQLite preferred that to the index on `(session_key, wa_id)`.
-pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, next_rank, moment) AS ({rows})
+///
+/// A member's receipt counts for their group. Whoever answers in a chat of two is known by number or by LID, and one
+/// name that differs tells a stranger; where WhatsApp named nobody that the row knows, its routing is believed.
+pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, next_rank, moment, heard_in, phone, lid)
+        AS ({rows})
     UPDATE messages SET status = v.next, rank = v.next_rank, pending = FALSE,
         sent_at = COALESCE(messages.sent_at, v.moment),
         delivered_at = COALESCE(messages.delivered_at, v.moment),
@@ -42,6 +46,9 @@ pub(super) const ADVANCE: &str = "WITH v (tenant_id, mode, session, id, next, ne
     WHERE messages.tenant_id || '' = v.tenant_id AND messages.mode || '' = v.mode
         AND messages.session_key = v.session AND messages.wa_id = v.id
         AND messages.direction = 'out' AND messages.rank < v.next_rank
+        AND CASE WHEN v.heard_in IS NOT NULL THEN messages.chat = v.heard_in
+            ELSE messages.chat NOT LIKE '%@g.us'
+                AND COALESCE(messages.phone = v.phone, messages.lid = v.lid, TRUE) END
     RETURNING messages.key, messages.session_key, messages.wa_id, messages.chat, messages.phone, messages.lid,
         messages.kind, messages.status, messages.error_code, messages.error, messages.tenant_id, messages.mode,
         messages.counted_on, messages.job_id, messages.job_seq, messages.target, messages.origin";
@@ -144,12 +151,12 @@ pub(super) async fn write_receipts(
     events: &mut Events,
 ) -> Result<()> {
     for status in [Status::Delivered, Status::Read, Status::Played] {
-        let mut seen: HashSet<(&str, &str)> = HashSet::new();
+        let mut seen: HashSet<(&str, &str, &ReceiptSender)> = HashSet::new();
         let mut rows = Vec::new();
         let mut at: Vec<(&str, &str, At)> = Vec::new();
         for (_, news) in members!(ops, Receipt).filter(|(_, news)| news.status == status) {
             let session = news.owner.session.as_str();
-            for wa_id in news.wa_ids.iter().filter(|id| seen.insert((session, id))) {
+            for wa_id in news.wa_ids.iter().filter(|id| seen.insert((session, id, &news.by))) {
                 at.push((session, wa_id, news.at));
                 rows.push(values![
                     news.owner.tenant.as_str(),
@@ -159,6 +166,9 @@ pub(super) async fn write_receipts(
                     status.as_str(),
                     status.rank(),
                     news.at,
+                    news.by.group.as_deref(),
+                    news.by.phone.as_deref(),
+                    news.by.lid.as_deref(),
                 ]);
             }
         }
@@ -166,11 +176,11 @@ pub(super) async fn write_receipts(
             continue;
         }
         let moved = tx.many::<Moved>(&mut bench.texts, ADVANCE, rows).await?;
-        let moved: HashMap<(&str, &str), &Moved> =
+        let mut moved: HashMap<(&str, &str), &Moved> =
             moved.iter().map(|moved| ((moved.session_key.as_str(), moved.wa_id.as_str()), moved)).collect();
         let moved: Vec<(&Moved, At)> = at
             .iter()
-            .filter_map(|(session, id, at)| moved.get(&(*session, *id)).map(|moved| (*moved, *at)))
+            .filter_map(|(session, id, at)| moved.remove(&(*session, *id)).map(|moved| (moved, *at)))
             .collect();
         events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
         change::apply_all(tx, moved.iter().map(|(moved, _)| *moved)).await?;

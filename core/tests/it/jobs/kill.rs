@@ -225,7 +225,8 @@ impl Work {
             3 => {
                 let at = store.clock().now();
                 let (wa_ids, status) = (vec![wa_id], Status::Delivered);
-                let news = ReceiptNews { owner: job.owner.clone(), wa_ids, status, at };
+                let news =
+                    ReceiptNews { owner: job.owner.clone(), by: Default::default(), wa_ids, status, at };
                 if self.note(store.note_receipt(news).await).is_some() {
                     self.answered.lock().messages.push((key, status));
                 }

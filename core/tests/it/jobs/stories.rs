@@ -124,7 +124,8 @@ impl World {
             Step::Receipt(message, status) => {
                 let wa_ids = vec![self.sent[message % self.sent.len()].1.clone()];
                 let at = store.clock().now();
-                let news = ReceiptNews { owner: job.owner.clone(), wa_ids, status, at };
+                let news =
+                    ReceiptNews { owner: job.owner.clone(), by: Default::default(), wa_ids, status, at };
                 store.note_receipt(news).await.unwrap();
             }
             Step::Dismiss(person, outcome) => job.dismiss(seq(person), outcome, "DISMISSED").await,
