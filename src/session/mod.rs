@@ -18,6 +18,7 @@
 //! | `lookup` | the one desk where it is asked who is on WhatsApp, and under which address |
 //! | `people` | what callers ask and tell of people |
 //! | `heard` | what is heard of people, on its way into the store |
+//! | `underway` | who works on which message, and who waits for its verdict |
 //! | `lease` | which process runs which session |
 
 use std::collections::HashMap;
@@ -30,7 +31,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info};
 use wapid_core::clock::At;
 use wapid_core::id::{SessionId, SessionKey, TenantId};
-use wapid_core::job::JobId;
 use wapid_core::key::Mode;
 use wapid_core::session::{State, Status};
 use wapid_core::store::sessions::SessionRow;
@@ -58,6 +58,7 @@ mod script;
 mod send;
 mod task;
 mod timers;
+mod underway;
 
 pub use crate::link::{AskFailure, Listing, PictureSize};
 pub use lookup::Checked;
@@ -72,6 +73,8 @@ const RESTORE_CONCURRENCY: usize = 32;
 const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a caller waits for a session to begin.
 const START_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a caller waits for a session to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long after a panic a session begins again.
 const PANIC_PAUSE: Duration = Duration::from_secs(2);
 /// How long a stop waits for WhatsApp's answers to what has left.
@@ -107,8 +110,7 @@ pub struct Sessions(Arc<Inner>);
 struct Inner {
     parts: Parts,
     table: RwLock<Table>,
-    /// Messages on their way, by WhatsApp id, for whoever waits for their verdict.
-    underway: Mutex<HashMap<String, Underway>>,
+    underway: underway::Underway,
     /// Chats in which somebody is accepting a message.
     turns: Mutex<HashMap<(SessionKey, String), Weak<Turn>>>,
     lookups: lookup::Desk,
@@ -124,13 +126,6 @@ struct Inner {
 
 /// Held by whoever accepts a message for a chat.
 type Turn = tokio::sync::Mutex<()>;
-
-struct Underway {
-    session: SessionKey,
-    /// The bulk job that it is part of.
-    job: Option<JobId>,
-    verdict: watch::Sender<Option<Verdict>>,
-}
 
 #[derive(Default)]
 struct Table {
@@ -154,11 +149,20 @@ pub struct View {
     /// Of the lease under which the session's link was opened.
     epoch: i64,
     link: Option<Weak<Link>>,
+    /// Were the messages taken up that lay there without a verdict when the lease was taken?
+    took_up: bool,
 }
 
 impl View {
     fn of(state: State) -> Self {
-        Self { state, epoch: 0, link: None }
+        Self { state, epoch: 0, link: None, took_up: false }
+    }
+}
+
+impl Handle {
+    /// Hands a message to the session's task. One that has ended drops it, and it is found by its row.
+    fn transmit(&self, outgoing: outbox::Outgoing) {
+        let _ = self.commands.send(Command::Transmit(Box::new(outgoing)));
     }
 }
 
@@ -205,7 +209,7 @@ impl Sessions {
         let sessions = Self(Arc::new(Inner {
             parts,
             table: RwLock::default(),
-            underway: Mutex::default(),
+            underway: underway::Underway::default(),
             turns: Mutex::default(),
             lookups: lookup::Desk::default(),
             people: people::Desk::default(),
@@ -284,12 +288,14 @@ impl Sessions {
         }
     }
 
-    /// Takes a session offline and keeps its link to the number.
+    /// Takes a session offline and keeps its link to the number. Returns when it is, or after a while: then it is
+    /// on its way, which its view shows.
     pub async fn stop(&self, key: &SessionKey) {
         let Some(handle) = self.handle(key) else { return };
         let _ = handle.commands.send(Command::Stop);
         let mut view = handle.view.clone();
-        let _ = view.wait_for(|view| !view.state.is_running()).await;
+        let stopped = view.wait_for(|view| !view.state.is_running());
+        let _ = tokio::time::timeout(STOP_PATIENCE, stopped).await;
     }
 
     /// Logs the device out at WhatsApp, forgets its keys and deletes the session. `false` when
@@ -359,18 +365,17 @@ impl Sessions {
 
     /// Messages with intent and without a verdict, in this process.
     pub fn underway(&self) -> usize {
-        self.0.underway.lock().len()
+        self.0.underway.len()
     }
 
     /// Closes every link; sessions stay wanted. Returns when all are closed. What has left gets a moment
     /// for its answer, so that it need not be sent again.
     pub async fn shutdown(&self) {
         self.0.closing.send_replace(true);
-        let underway: Vec<_> =
-            self.0.underway.lock().values().map(|message| message.verdict.subscribe()).collect();
-        let answered = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
-            let _ = verdict.wait_for(Option::is_some).await;
-        }));
+        let answered =
+            futures::future::join_all(self.0.underway.all().into_iter().map(|mut verdict| async move {
+                let _ = verdict.wait_for(Option::is_some).await;
+            }));
         let _ = tokio::time::timeout(ANSWER_PATIENCE, answered).await;
         let handles: Vec<_> = std::mem::take(&mut *self.0.table.write()).handles.into_values().collect();
         futures::future::join_all(handles.into_iter().map(|handle| async move {
@@ -438,7 +443,6 @@ impl Sessions {
 
     async fn begin_again(&self, row: &SessionRow) {
         self.forget_handle(row);
-        self.0.underway.lock().retain(|_, message| message.session != row.key);
         // The dropped link ends on its next poll; the same keys must not be opened before.
         tokio::time::sleep(PANIC_PAUSE).await;
         match self.store().session_by_key(&row.key).await {

@@ -25,12 +25,15 @@ use wapid_core::store::ledger::{Outcome, Owner, SEND_FAILED, Settlement, Unsettl
 use wapid_core::store::messages::Pending;
 
 use super::Sessions;
+use super::underway::Custody;
 use crate::link::{Answer, InFlight, Letter, Link, SendFailure};
 use crate::preview::Shown;
 
 /// Chats that are written to at the same time. A cold recipient costs two round trips before its
 /// first message; others need not wait for them.
 const WRITING_MAX: usize = 16;
+/// And those to whom a file or a page is on its way first, which may take minutes.
+const CARRYING_MAX: usize = 32;
 /// After this much silence we ask whether anybody is there at all.
 const PROBE_AFTER_MS: i64 = 8_000;
 /// WhatsApp answers within a second or not at all; then the message is sent again. Doubles with each
@@ -49,7 +52,7 @@ pub const RESEND_WINDOW_MS: i64 = 24 * 3_600_000;
 const SETTLE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// A message with intent and without a verdict.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Outgoing {
     pub key: MessageKey,
     pub wa_id: String,
@@ -64,11 +67,13 @@ pub struct Outgoing {
     pub silences: u32,
     /// Told when it was written for the first time, or could not be.
     pub written: Option<Arc<Notify>>,
+    /// Ends with it: then whoever reads its row may take it up.
+    custody: Custody,
 }
 
 impl Outgoing {
     /// One with intent and without a verdict: just accepted, or left by an earlier process.
-    pub fn of(row: Unsettled) -> Self {
+    pub fn of(row: Unsettled, custody: Custody) -> Self {
         Self {
             key: row.key,
             wa_id: row.wa_id,
@@ -80,6 +85,7 @@ impl Outgoing {
             failing_since: None,
             silences: 0,
             written: None,
+            custody,
         }
     }
 
@@ -125,6 +131,8 @@ pub enum Ended {
 pub enum Again {
     /// The connection stands; only the answer stayed away.
     Now,
+    /// Its pause is over.
+    Rested,
     /// On a connection after this one, which may have come already.
     After(u64),
 }
@@ -168,6 +176,8 @@ pub struct Outbox {
     /// Chats with something to write and nobody writing.
     ready: VecDeque<String>,
     writing_to: HashSet<String>,
+    /// Chats whose first message is tried again in a while, because of a fault of ours: what stands behind it waits.
+    paused: HashSet<String>,
     writing: JoinSet<Written>,
     /// Of those, how many carry a file or wish a preview: it may have to be uploaded or read first, and others
     /// do not wait for that.
@@ -184,16 +194,14 @@ impl Outbox {
         let chat = outgoing.to.jid();
         let queue = self.waiting.entry(chat.clone()).or_default();
         queue.insert(outgoing.key.clone(), outgoing);
-        if queue.len() == 1 && !self.writing_to.contains(&chat) {
-            self.ready.push_back(chat);
+        if queue.len() == 1 {
+            self.free(chat);
         }
     }
 
     /// Starts writing what may be written now.
     pub fn pump(&mut self, link: &Arc<Link>, context: &Context) {
-        while self.writing.len() - self.carrying < WRITING_MAX
-            && let Some(chat) = self.ready.pop_front()
-        {
+        while let Some(chat) = self.next_ready() {
             let Some(outgoing) = self.take_first(&chat) else { continue };
             self.writing_to.insert(chat.clone());
             self.carrying += usize::from(outgoing.takes_its_time());
@@ -215,7 +223,7 @@ impl Outbox {
     pub fn reconnected(&mut self) {
         self.connection += 1;
         self.suspects_loss = false;
-        self.ready = self.waiting.keys().filter(|chat| !self.writing_to.contains(*chat)).cloned().collect();
+        self.ready = self.waiting.keys().filter(|chat| !self.is_held(chat)).cloned().collect();
     }
 
     /// Did the client refuse to write on a connection that the session takes for good?
@@ -239,11 +247,25 @@ impl Outbox {
             },
             Some(ended) = self.unanswered.join_next() => match ended {
                 Ok(Ended::Settled) => {}
-                Ok(Ended::Again { outgoing, when }) => self.again(context, *outgoing, when),
+                Ok(Ended::Again { outgoing, when }) => self.again(*outgoing, when),
                 Err(_) => error!("A message's task ended by a panic"),
             },
             else => std::future::pending().await,
         }
+    }
+
+    /// The first chat in line whose message has a place to be written in.
+    fn next_ready(&mut self) -> Option<String> {
+        let plain = self.writing.len() - self.carrying;
+        let has_place = |chat: &String| {
+            let first = self.waiting.get(chat).and_then(|queue| queue.first_key_value());
+            match first.is_some_and(|(_, outgoing)| outgoing.takes_its_time()) {
+                true => self.carrying < CARRYING_MAX,
+                false => plain < WRITING_MAX,
+            }
+        };
+        let place = self.ready.iter().position(has_place)?;
+        self.ready.remove(place)
     }
 
     fn take_first(&mut self, chat: &str) -> Option<Outgoing> {
@@ -262,108 +284,87 @@ impl Outbox {
         if let Some(written) = outgoing.written.take() {
             written.notify_one();
         }
-        let result = match result {
-            Ok(in_flight) => Ok(in_flight),
-            Err(NotWritten::Failed(failure)) => Err(failure),
-            Err(NotWritten::Unwanted { code, error }) => {
-                if self.waiting.contains_key(&chat) {
-                    self.ready.push_back(chat);
-                }
-                let wa_id = outgoing.wa_id.clone();
-                return self.follow(
-                    context,
-                    wa_id,
-                    give_up(context.clone(), outgoing, code, error.to_owned()),
-                );
-            }
-        };
-        // After a loss the chat's order is kept: what stands behind waits as well.
-        let lost = matches!(result, Err(SendFailure::Lost));
-        if !lost && self.waiting.contains_key(&chat) {
-            self.ready.push_back(chat);
-        }
-        match result {
+        let (code, error) = match result {
             Ok(in_flight) => {
                 crash::point("message.written");
-                let wa_id = outgoing.wa_id.clone();
-                let answer = await_answer(context.clone(), outgoing, in_flight, link, connection);
-                self.follow(context, wa_id, answer);
+                self.free(chat);
+                return self.follow(await_answer(context.clone(), outgoing, in_flight, link, connection));
             }
-            Err(SendFailure::Lost) => {
+            // The chat's order is kept: what stands behind waits as well.
+            Err(NotWritten::Failed(SendFailure::Lost)) => {
                 self.suspects_loss |= connection == self.connection;
-                self.again(context, outgoing, Again::After(connection));
+                return self.again(outgoing, Again::After(connection));
             }
-            Err(SendFailure::Internal(why)) => {
+            Err(NotWritten::Failed(SendFailure::Internal(why))) => {
                 warn!(message.key = %outgoing.key, "A message did not leave");
                 tracing::debug!("{why}");
                 let clock = context.sessions.store().clock().clone();
-                let (wa_id, of) = (outgoing.wa_id.clone(), context.clone());
-                let pause = outgoing.failed(clock.now());
-                self.follow(context, wa_id, async move {
-                    let Some(pause) = pause else {
-                        let error = "the message could not be sent".to_owned();
-                        return give_up(of, outgoing, SEND_FAILED, error).await;
-                    };
-                    clock.until(clock.now().plus_ms(pause)).await;
-                    Ended::Again { outgoing: Box::new(outgoing), when: Again::Now }
-                });
+                if let Some(pause) = outgoing.failed(clock.now()) {
+                    self.paused.insert(chat);
+                    return self.follow(async move {
+                        clock.until(clock.now().plus_ms(pause)).await;
+                        Ended::Again { outgoing: Box::new(outgoing), when: Again::Rested }
+                    });
+                }
+                (SEND_FAILED, "the message could not be sent".to_owned())
             }
-            Err(failure @ SendFailure::NotOnWhatsApp) => {
-                let error = failure.to_string();
-                let wa_id = outgoing.wa_id.clone();
-                self.follow(context, wa_id, give_up(context.clone(), outgoing, "NOT_ON_WHATSAPP", error));
+            Err(NotWritten::Failed(failure @ SendFailure::NotOnWhatsApp)) => {
+                ("NOT_ON_WHATSAPP", failure.to_string())
             }
-            Err(failure @ SendFailure::NotInGroup) => {
-                let error = failure.to_string();
-                let wa_id = outgoing.wa_id.clone();
-                self.follow(context, wa_id, give_up(context.clone(), outgoing, "NOT_IN_GROUP", error));
+            Err(NotWritten::Failed(failure @ SendFailure::NotInGroup)) => {
+                ("NOT_IN_GROUP", failure.to_string())
             }
-            Err(failure @ SendFailure::NoGroup) => {
-                let error = failure.to_string();
-                let wa_id = outgoing.wa_id.clone();
-                self.follow(context, wa_id, give_up(context.clone(), outgoing, "GROUP_NOT_FOUND", error));
+            Err(NotWritten::Failed(failure @ SendFailure::NoGroup)) => {
+                ("GROUP_NOT_FOUND", failure.to_string())
             }
-            Err(SendFailure::Invalid(why)) => {
+            Err(NotWritten::Failed(SendFailure::Invalid(why))) => {
                 let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };
-                let wa_id = outgoing.wa_id.clone();
-                self.follow(context, wa_id, give_up(context.clone(), outgoing, code, why));
+                (code, why)
             }
-        }
+            Err(NotWritten::Unwanted { code, error }) => (code, error.to_owned()),
+        };
+        self.free(chat);
+        self.follow(give_up(context.clone(), outgoing, code, error));
     }
 
     /// Sees a message to its end. One whose task meets a bug is nobody's from then on, so that
     /// `reconcile` finds it.
-    pub fn follow(
-        &mut self,
-        context: &Context,
-        wa_id: String,
-        work: impl Future<Output = Ended> + Send + 'static,
-    ) {
-        let sessions = context.sessions.clone();
+    pub fn follow(&mut self, work: impl Future<Output = Ended> + Send + 'static) {
         self.unanswered.spawn(async move {
             AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
                 // What a panic says may hold what a caller sent; the panic hook has said where.
                 error!("A message's task ended by a panic");
-                sessions.abandon(&wa_id);
                 Ended::Settled
             })
         });
     }
 
-    fn again(&mut self, context: &Context, outgoing: Outgoing, when: Again) {
+    fn again(&mut self, outgoing: Outgoing, when: Again) {
         let chat = outgoing.to.jid();
         // Else it was settled meanwhile, as by an unlink, or is taken up from its row.
-        if context.sessions.is_underway(&outgoing.wa_id) {
+        if outgoing.custody.is_current() {
             self.waiting.entry(chat.clone()).or_default().insert(outgoing.key.clone(), outgoing);
         }
         let at_once = match when {
             Again::Now => true,
+            Again::Rested => self.paused.remove(&chat),
             Again::After(connection) => connection < self.connection,
         };
-        let is_free = !self.writing_to.contains(&chat) && !self.ready.contains(&chat);
-        if at_once && is_free && self.waiting.contains_key(&chat) {
+        if at_once {
+            self.free(chat);
+        }
+    }
+
+    /// What waits for this chat may be written, unless somebody writes or is to write already.
+    fn free(&mut self, chat: String) {
+        if self.waiting.contains_key(&chat) && !self.is_held(&chat) && !self.ready.contains(&chat) {
             self.ready.push_back(chat);
         }
+    }
+
+    /// Does somebody write to this chat, or does it rest behind a fault of ours?
+    fn is_held(&self, chat: &str) -> bool {
+        self.writing_to.contains(chat) || self.paused.contains(chat)
     }
 }
 
@@ -460,7 +461,7 @@ pub async fn give_up_unsent(sessions: &Sessions, message: &Pending) -> Result<()
         at: sessions.now(),
     };
     sessions.store().settle(settlement).await?;
-    sessions.resolve(&message.wa_id, Verdict::Failed { code, error });
+    sessions.0.underway.resolve(&message.wa_id, Verdict::Failed { code, error });
     Ok(())
 }
 
@@ -492,7 +493,7 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
                 if matches!(&verdict, Verdict::Failed { code, .. } if code == BLOCKED) {
                     sessions.poke_jobs(&context.owner.session);
                 }
-                sessions.resolve(&outgoing.wa_id, verdict);
+                sessions.0.underway.resolve(&outgoing.wa_id, verdict);
                 return Ended::Settled;
             }
             Err(StoreError::Closed) => return Ended::Settled,

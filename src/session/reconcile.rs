@@ -47,8 +47,7 @@ async fn look(sessions: &Sessions, now: At) -> Result<(), StoreError> {
         info!("{count} messages could not be sent for a day; their outcome is unknown");
     }
     let left: BTreeSet<_> = {
-        let underway = sessions.0.underway.lock();
-        let left = pending.into_iter().chain(old).filter(|one| !underway.contains_key(&one.wa_id));
+        let left = pending.into_iter().chain(old).filter(|one| !sessions.0.underway.contains(&one.wa_id));
         left.map(|one| one.owner.session).collect()
     };
     for session in left.iter().filter(|session| sessions.holds(session)) {

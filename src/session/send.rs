@@ -6,11 +6,9 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::sync::watch;
 use wapid_core::clock::At;
 use wapid_core::content::Content;
 use wapid_core::id::{MessageKey, SessionKey};
-use wapid_core::job::JobId;
 use wapid_core::message::{Status as MessageStatus, new_wa_id};
 use wapid_core::people::Typing;
 use wapid_core::phone::Recipient;
@@ -23,7 +21,9 @@ use wapid_core::store::sessions::SessionRow;
 use super::lookup::{NoAddress, Urgency};
 use super::outbox::{Outgoing, Verdict};
 use super::people::{NotReady, TypingWish};
-use super::{Command, Handle, Sessions, Turn, Underway};
+use super::task::is_wanted;
+use super::underway::VerdictWatch;
+use super::{Command, Handle, Sessions, Turn, View};
 use crate::link::{Link, SendFailure};
 
 /// How long a caller waits for WhatsApp's answer.
@@ -170,7 +170,7 @@ impl Sessions {
         {
             return Ok(sent);
         }
-        let Standing { handle, epoch, link } = self.ready(row)?;
+        let Standing { link, .. } = self.ready(row)?;
         // From here on it is the account that WhatsApp names, however the number was written.
         let owner = owner_of(row);
         let (to, who) = self.addressed(&owner, &request.to, Urgency::Send).await?;
@@ -184,53 +184,64 @@ impl Sessions {
             self.type_first(row, &to, wish, characters, what).await;
         }
 
-        // Waited for before it exists, so that whoever finds its row finds it underway.
+        // Somebody's before it exists, so that whoever finds its row finds it underway.
         let wa_id = new_wa_id();
-        let (verdict, _) = self.await_verdict(&row.key, &wa_id, None);
-        let intent = Intent {
-            owner,
+        let custody = self.0.underway.take_over(&wa_id, None);
+        let intent = |epoch| Intent {
+            owner: owner.clone(),
             asked: request.to.phone().cloned(),
             lid: who.lid.clone(),
             to: to.clone(),
             content: request.content.clone(),
             wa_id: wa_id.clone(),
             epoch,
-            idempotency: request.idempotency,
+            idempotency: request.idempotency.clone(),
             job: None,
         };
         // Rows of a chat and their transmissions queue in one order, whichever task wakes first.
         let turn = self.turn(&row.key, &to);
         let turn = turn.lock().await;
-        let accepted = self.store().accept(intent).await;
+        let (handle, accepted) = loop {
+            // Looked at anew: a look-up or an upload takes its time, and the session may have lost its link meanwhile,
+            // or have another.
+            let Standing { handle, epoch, .. } = self.ready(row)?;
+            let accepted = self.store().accept(intent(epoch)).await;
+            let is_outdated = matches!(accepted, Err(Refused::LeaseLost));
+            if !(is_outdated && self.epoch_of(&row.key).is_some_and(|now| now != epoch)) {
+                break (handle, accepted);
+            }
+        };
         let (key, created_at) = match accepted {
             Ok(Accepted::New { key, created_at }) => (key, created_at),
-            other => {
-                drop(turn);
-                self.abandon(&wa_id);
-                if matches!(other, Err(Refused::Store(_))) {
+            Ok(Accepted::Repeat { key }) => {
+                drop((turn, custody));
+                return self.verdict_of_row(row, &key).await;
+            }
+            Err(refused) => {
+                drop((turn, custody));
+                if matches!(refused, Refused::Store(_)) {
                     // A commit whose answer was lost may stand: then the message is found, and goes.
                     let _ = handle.commands.send(Command::Recover);
                 }
-                return match other {
-                    Ok(Accepted::Repeat { key } | Accepted::New { key, .. }) => {
-                        self.verdict_of_row(row, &key).await
-                    }
-                    Err(refused) => Err(refused.into()),
-                };
+                return Err(refused.into());
             }
         };
-        let outgoing = Outgoing::of(Unsettled {
-            key,
+        let verdict = custody.watch();
+        let unsettled = Unsettled {
+            key: key.clone(),
             wa_id: wa_id.clone(),
             to,
             content: request.content,
             created_at,
             job: None,
-        });
-        let key = outgoing.key.clone();
-        let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
+        };
+        handle.transmit(Outgoing::of(unsettled, custody));
         drop(turn);
-        self.answer(row, &key, wa_id, verdict, false).await
+        let give_up = self.now().plus_ms(CALLER_PATIENCE_MS);
+        match self.await_verdict(wa_id, verdict, give_up, false).await {
+            Some(answer) => answer,
+            None => self.answer_of_row(row, &key, give_up).await.map(|sent| Sent { repeated: false, ..sent }),
+        }
     }
 
     /// Puts the message's file on WhatsApp's servers before there is a message: that may take long, and a
@@ -272,78 +283,71 @@ impl Sessions {
 
     /// The answer that a stored message has, or will have.
     async fn verdict_of_row(&self, row: &SessionRow, key: &MessageKey) -> Result<Sent, SendRefusal> {
-        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
-        // The log's retention may have taken it; the key outlived the message.
-        let message = tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?;
-        if message.status != MessageStatus::Sending {
-            return answer_of(message);
-        }
-        let underway = self.0.underway.lock().get(&message.wa_id).map(|m| m.verdict.subscribe());
-        match underway {
-            Some(verdict) => self.answer(row, key, message.wa_id, verdict, true).await,
-            // Settled since we read it, or left by an earlier process for the next reconnect.
-            None => answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?),
-        }
+        self.answer_of_row(row, key, self.now().plus_ms(CALLER_PATIENCE_MS)).await
     }
 
-    async fn answer(
+    async fn answer_of_row(
         &self,
         row: &SessionRow,
         key: &MessageKey,
-        wa_id: String,
-        mut verdict: watch::Receiver<Option<Verdict>>,
-        repeated: bool,
+        give_up: At,
     ) -> Result<Sent, SendRefusal> {
-        let clock = self.store().clock();
-        let verdict = tokio::select! {
-            verdict = verdict.wait_for(Option::is_some) => verdict.ok().and_then(|v| v.clone()),
-            () = clock.until(clock.now().plus_ms(CALLER_PATIENCE_MS)) => None,
-        };
-        match verdict {
-            Some(Verdict::Sent { at }) => Ok(Sent { wa_id, at, repeated }),
-            Some(Verdict::Failed { code, error }) => Err(SendRefusal::Failed { wa_id, code, error }),
-            // Where nobody works on it any more, its row says the rest: a receipt may have told first.
-            None => match self.store().tenant(row.tenant.clone(), row.mode).message(key).await {
-                Ok(Some(message)) => answer_of(message).map(|sent| Sent { repeated, ..sent }),
-                _ => Err(SendRefusal::OutcomeUnknown { wa_id }),
-            },
-        }
-    }
-
-    /// Waits for a message's verdict; `true` for the first to ask, who then has it transmitted.
-    pub(super) fn await_verdict(
-        &self,
-        session: &SessionKey,
-        wa_id: &str,
-        job: Option<&JobId>,
-    ) -> (watch::Receiver<Option<Verdict>>, bool) {
-        let mut underway = self.0.underway.lock();
-        match underway.get(wa_id) {
-            Some(message) => (message.verdict.subscribe(), false),
-            None => {
-                let (verdict, waiting) = watch::channel(None);
-                underway.insert(
-                    wa_id.to_owned(),
-                    Underway { session: session.clone(), job: job.cloned(), verdict },
-                );
-                (waiting, true)
+        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
+        loop {
+            // The log's retention may have taken it; the key outlived the message.
+            let message = tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?;
+            if message.status != MessageStatus::Sending {
+                return answer_of(message);
+            }
+            if let Some(verdict) = self.0.underway.watch(&message.wa_id) {
+                let wa_id = message.wa_id.clone();
+                if let Some(answer) = self.await_verdict(wa_id, verdict, give_up, true).await {
+                    return answer;
+                }
+                // Nobody works on it any more, and its row says the rest: a receipt may have told first.
+                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?);
+            }
+            // Left by an earlier process. The session takes it up as soon as it is connected.
+            if !self.is_about_to_take_up(row, give_up).await {
+                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?);
             }
         }
     }
 
-    pub(super) fn resolve(&self, wa_id: &str, verdict: Verdict) {
-        if let Some(message) = self.0.underway.lock().remove(wa_id) {
-            message.verdict.send_replace(Some(verdict));
+    /// Waits until a session has taken up what it found without a verdict; `false` where it had done so already, or
+    /// does not come to it in time.
+    async fn is_about_to_take_up(&self, row: &SessionRow, give_up: At) -> bool {
+        let Some(handle) = self.handle(&row.key) else { return false };
+        let mut view = handle.view.clone();
+        let is_coming = |view: &View| {
+            let begins = matches!(view.state, State::Stopped { .. }) && is_wanted(row);
+            !view.took_up && (begins || matches!(view.state, State::Connecting { .. } | State::Ready { .. }))
+        };
+        if !is_coming(&view.borrow()) {
+            return false;
+        }
+        tokio::select! {
+            changed = view.wait_for(|view| !is_coming(view)) => changed.is_ok_and(|view| view.took_up),
+            () = self.store().clock().until(give_up) => false,
         }
     }
 
-    pub(super) fn is_underway(&self, wa_id: &str) -> bool {
-        self.0.underway.lock().contains_key(wa_id)
-    }
-
-    /// Nobody works on this message any more; its row says the rest.
-    pub(super) fn abandon(&self, wa_id: &str) {
-        self.0.underway.lock().remove(wa_id);
+    /// `None` where nobody works on the message any more, or it takes too long.
+    async fn await_verdict(
+        &self,
+        wa_id: String,
+        mut verdict: VerdictWatch,
+        give_up: At,
+        repeated: bool,
+    ) -> Option<Result<Sent, SendRefusal>> {
+        let verdict = tokio::select! {
+            verdict = verdict.wait_for(Option::is_some) => verdict.ok().and_then(|verdict| verdict.clone()),
+            () = self.store().clock().until(give_up) => None,
+        };
+        Some(match verdict? {
+            Verdict::Sent { at } => Ok(Sent { wa_id, at, repeated }),
+            Verdict::Failed { code, error } => Err(SendRefusal::Failed { wa_id, code, error }),
+        })
     }
 }
 

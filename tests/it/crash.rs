@@ -21,6 +21,21 @@ async fn settle(caller: &Caller) {
     .await;
 }
 
+/// A session that is ready, and phones to write to.
+async fn link(caller: &Caller, phones: impl Iterator<Item = &str>) {
+    for phone in phones.chain(["5511900000001"]) {
+        caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
+    }
+    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    let qr = until("a QR", || async {
+        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
+        status["qrText"].as_str().map(str::to_owned)
+    })
+    .await;
+    caller.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
+    settle(caller).await;
+}
+
 /// Sends until it is answered, as a careful caller does: the same key, again and again.
 async fn insist(http: &reqwest::Client, caller: &Caller, to: &str, text: &str) -> String {
     until_within(Duration::from_secs(120), text, || async {
@@ -46,17 +61,7 @@ async fn survives(home: Home) {
     let mut process = home.start().await;
     let caller = Caller::new(process.url.clone(), &key);
     let phones: Vec<String> = (0..SENDERS).map(|i| format!("551190000010{i}")).collect();
-    for phone in phones.iter().map(String::as_str).chain(["5511900000001"]) {
-        caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
-    }
-    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = until("a QR", || async {
-        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
-        status["qrText"].as_str().map(str::to_owned)
-    })
-    .await;
-    caller.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
-    settle(&caller).await;
+    link(&caller, phones.iter().map(String::as_str)).await;
 
     let senders: Vec<_> = phones
         .iter()
@@ -145,6 +150,41 @@ async fn a_stream_of_sends_survives_30_kills_on_postgres() {
     let dir = tempfile::tempdir().expect("a folder");
     let database = Database::new(Engine::Postgres, dir.path()).await;
     survives(home(dir.path(), &database, Some(serve_sandbox().await))).await;
+}
+
+/// Whoever asks again at once after a restart hears what becomes of the message, and not that nobody knows.
+async fn answers_a_retry(home: Home) {
+    let (_, key) = home.create_tenant().await;
+    let process = home.start().await;
+    let ana = "5511900000100";
+    link(&Caller::new(process.url.clone(), &key), [ana].into_iter()).await;
+    process.kill().await;
+    for place in ["message.taken", "message.written", "message.answered"] {
+        let process = home.start_to_die_at(place, 1).await;
+        settle(&Caller::new(process.url.clone(), &key)).await;
+        let path = "/api/whatsapp/session/main/send";
+        let body = json!({"to": ana, "message": place});
+        let cut_off = home.try_post(&key, path, &body, place).await;
+        assert_eq!(cut_off, None, "it did not die at {place}");
+        let process = home.start().await;
+        let answer = home.try_post(&key, path, &body, place).await.expect("it lives");
+        assert_eq!(answer["success"], true, "{place}: {answer}");
+        process.kill().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_at_once_after_a_restart_hears_the_outcome_on_sqlite() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = Database::new(Engine::Sqlite, dir.path()).await;
+    answers_a_retry(home(dir.path(), &database, Some(serve_sandbox().await))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_at_once_after_a_restart_hears_the_outcome_on_postgres() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = Database::new(Engine::Postgres, dir.path()).await;
+    answers_a_retry(home(dir.path(), &database, Some(serve_sandbox().await))).await;
 }
 
 /// The embedded sandbox dies with the gateway and comes back as a live network would still be there.

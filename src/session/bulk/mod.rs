@@ -121,15 +121,8 @@ impl Sessions {
 
     /// Waits until what a job has sent is answered; for a pause or a cancel that was committed.
     pub async fn settle_job(&self, job: &JobId) {
-        let underway: Vec<_> = {
-            let underway = self.0.underway.lock();
-            underway
-                .values()
-                .filter(|one| one.job.as_ref() == Some(job))
-                .map(|one| one.verdict.subscribe())
-                .collect()
-        };
-        let settled = futures::future::join_all(underway.into_iter().map(|mut verdict| async move {
+        let underway = self.0.underway.of_job(job).into_iter();
+        let settled = futures::future::join_all(underway.map(|mut verdict| async move {
             let _ = verdict.wait_for(Option::is_some).await;
         }));
         let _ = tokio::time::timeout(SETTLING_PATIENCE, settled).await;

@@ -427,25 +427,24 @@ impl Runner {
                 idempotency: None,
                 job: Some(JobPart { job: id.clone(), seq: recipient.seq, draw }),
             };
-            let verdict = self.sessions.await_verdict(&self.row.key, &intent.wa_id, Some(&id)).0;
+            let custody = self.sessions.0.underway.take_over(&intent.wa_id, Some(&id));
             let (turn, store) = (self.sessions.turn(&self.row.key, &to), self.sessions.store().clone());
             async move {
                 // Kept until the message is handed over: rows of a chat and their transmissions queue in
                 // one order.
                 let turn = turn.lock_owned().await;
-                (store.accept(intent.clone()).await, intent, verdict, turn)
+                (store.accept(intent.clone()).await, intent, custody, turn)
             }
         });
         let accepting: Vec<_> = accepting.collect();
         crash::point("job.chosen");
         let mut refusal = None;
         let mut written = None;
-        for (accepted, intent, mut verdict, turn) in futures::future::join_all(accepting).await {
+        for (accepted, intent, custody, turn) in futures::future::join_all(accepting).await {
             let (key, created_at) = match accepted {
                 Ok(Accepted::New { key, created_at }) => (key, created_at),
                 Ok(Accepted::Repeat { .. }) => unreachable!("it has no idempotency key"),
                 Err(refused) => {
-                    self.sessions.abandon(&intent.wa_id);
                     refusal.get_or_insert(refused);
                     continue;
                 }
@@ -457,9 +456,11 @@ impl Runner {
             }
             let job = job.map(|part| (part.job, part.seq));
             let seq = job.as_ref().map(|(_, seq)| *seq);
-            let mut outgoing = Outgoing::of(Unsettled { key, wa_id, to, content, created_at, job });
+            let mut verdict = custody.watch();
+            let row = Unsettled { key, wa_id, to, content, created_at, job };
+            let mut outgoing = Outgoing::of(row, custody);
             written = outgoing.written.insert(Arc::default()).clone().into();
-            let _ = handle.commands.send(Command::Transmit(Box::new(outgoing)));
+            handle.transmit(outgoing);
             drop(turn);
             crash::point("job.handed");
             if let Some(queue) = self.waiting.get_mut(&id) {

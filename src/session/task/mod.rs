@@ -31,6 +31,9 @@ use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
 
 /// How long a session waits for what it has heard to be written.
 const HEARD_PATIENCE: Duration = Duration::from_secs(5);
+/// How long one question to the database may take, and the pause before it is asked again.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+const INSIST_PAUSE_MS: i64 = 1_000;
 /// How often a ready session asks its client whether it still has a connection.
 const PULSE_MS: i64 = 5_000;
 
@@ -57,6 +60,8 @@ pub struct Task {
     code_answer: Option<oneshot::Sender<Result<String, CodeRefusal>>>,
     /// Messages without a verdict could not be read; to be tried again.
     recovery_owed: bool,
+    /// Were those that lay there when the lease was taken read once?
+    took_up: bool,
     /// Were the names of this number's groups asked for?
     knows_groups: Arc<AtomicBool>,
     /// The owner does not want to be seen, until the session is stopped.
@@ -105,6 +110,7 @@ impl Task {
             code_for: None,
             code_answer: None,
             recovery_owed: false,
+            took_up: false,
             knows_groups: Arc::default(),
             hides: Arc::default(),
             outbox: Outbox::default(),
@@ -114,6 +120,7 @@ impl Task {
 
     pub async fn run(mut self) {
         let clock = self.sessions.store().clock().clone();
+        let mut pulses = clock.rounds(PULSE_MS);
         loop {
             let context = self.context();
             let wake = self.wake;
@@ -125,7 +132,8 @@ impl Task {
             };
             let pulse = async {
                 match &self.state {
-                    State::Ready { .. } => clock.until(clock.now().plus_ms(PULSE_MS)).await,
+                    // Whatever else keeps the session busy.
+                    State::Ready { .. } => pulses.next().await,
                     _ => std::future::pending().await,
                 }
             };
@@ -214,6 +222,10 @@ impl Task {
                 self.code_for = Some(phone);
                 self.code_answer = Some(answer);
                 self.ask_for_code();
+            }
+            // Of a number that is not linked, nothing goes again.
+            Command::Recover if self.state.account().is_none() && self.link.is_none() => {
+                self.strand_all().await
             }
             Command::Recover => self.recover().await,
             Command::Refresh(row) => self.row = *row,
@@ -406,6 +418,7 @@ impl Task {
             view.state = self.state.clone();
             view.epoch = self.epoch;
             view.link = self.link.as_ref().map(Arc::downgrade);
+            view.took_up = self.took_up;
         });
     }
 
@@ -454,7 +467,7 @@ impl Task {
         let failed = |why| Input::Gone { why, until: None, jitter: jitter() };
         let parts = &self.sessions.0.parts;
         match parts.store.claim(&self.row.key, &parts.owner).await {
-            Ok(Some(epoch)) => self.epoch = epoch,
+            Ok(Some(epoch)) => (self.epoch, self.took_up) = (epoch, false),
             Ok(None) => return Err(failed(Rest::HeldElsewhere)),
             Err(error) => {
                 error!(session.key = %self.row.key, "The lease could not be asked for: {error}");
@@ -553,21 +566,27 @@ impl Task {
         self.knows_groups.store(false, Ordering::Release);
     }
 
-    /// A passing fault of the database is waited out. `None` when it is closed.
+    /// A passing fault of the database is waited out, for as long as a lease lasts without it: `None` then, and when
+    /// it is closed.
     async fn insist<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let clock = self.sessions.store().clock();
+        let give_up = clock.now().plus_ms(LEASE_MS);
         loop {
-            match ask().await {
-                Ok(done) => return Some(done),
-                Err(StoreError::Closed) => return None,
-                Err(error) => {
+            match tokio::time::timeout(ANSWER_PATIENCE, ask()).await {
+                Ok(Ok(done)) => return Some(done),
+                Ok(Err(StoreError::Closed)) => return None,
+                Ok(Err(error)) => {
                     error!(session.key = %self.row.key, "The session's {what}: tried again after {error}");
                 }
+                Err(_) => error!(session.key = %self.row.key, "The session's {what}: the database is silent"),
             }
-            let clock = self.sessions.store().clock();
-            clock.until(clock.now().plus_ms(PULSE_MS)).await;
+            if clock.now() >= give_up {
+                return None;
+            }
+            clock.until(clock.now().plus_ms(INSIST_PAUSE_MS)).await;
         }
     }
 
@@ -605,13 +624,17 @@ impl Task {
             Ok(rows) => {
                 let mut waiting = self.outbox.take_waiting();
                 for row in rows {
-                    let (_, first) = {
+                    let taken_up = || {
                         let job = row.job.as_ref().map(|(job, _)| job);
-                        self.sessions.await_verdict(&self.row.key, &row.wa_id, job)
+                        self.sessions.0.underway.take_up(&row.wa_id, job)
                     };
-                    let waited = waiting.remove(&row.key);
-                    let Some(outgoing) = waited.or_else(|| first.then(|| Outgoing::of(row))) else {
-                        continue;
+                    let outgoing = match waiting.remove(&row.key) {
+                        Some(outgoing) => outgoing,
+                        None => match taken_up() {
+                            Some(custody) => Outgoing::of(row, custody),
+                            // Somebody has it, and sees it to its end.
+                            None => continue,
+                        },
                     };
                     if outgoing.is_too_old(self.sessions.now()) {
                         outbox::give_up_late(self.context(), outgoing).await;
@@ -619,10 +642,10 @@ impl Task {
                         self.outbox.push(outgoing);
                     }
                 }
-                // Settled elsewhere: the rows are the list.
-                for outgoing in waiting.into_values() {
-                    self.sessions.abandon(&outgoing.wa_id);
-                }
+                // The rows are the list: what is left of `waiting` was settled elsewhere, and is let go of here.
+                drop(waiting);
+                self.took_up = true;
+                self.show();
             }
             Err(error) => {
                 error!("Unsettled messages could not be read and are tried again: {error}");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 use wapid_core::people::News;
-use wapid_core::session::{Account, End, Input, State};
+use wapid_core::session::{Account, End, Input, Rest, State};
 use wapid_core::store::StoreError;
+use wapid_core::store::ledger::Unsettled;
 
-use super::Task;
+use super::{Task, jitter};
 use crate::link::Signal;
 use crate::session::outbox::{self, Context, Ended, Outgoing, Verdict};
 
@@ -21,24 +22,43 @@ impl Task {
     /// The number is unlinked: its keys are worthless, and what had no verdict gets none any more.
     pub(super) async fn unlinked(&mut self) {
         self.forget().await;
+        self.strand_all().await;
+    }
+
+    /// What cannot be read now goes again when the number is linked again, or is given up after a day.
+    pub(super) async fn strand_all(&mut self) {
         self.outbox.take_waiting();
-        for row in self.sessions.store().claim_unsettled(&self.row.key, self.epoch).await.unwrap_or_default()
-        {
-            strand(self.context(), Outgoing::of(row)).await;
+        let unsettled = || self.sessions.store().claim_unsettled(&self.row.key, self.epoch);
+        for row in self.insist("unsettled messages", unsettled).await.unwrap_or_default() {
+            let outgoing = self.taken_over(row);
+            strand(self.context(), outgoing).await;
         }
+    }
+
+    /// A message that nobody else is to work on any more.
+    fn taken_over(&self, row: Unsettled) -> Outgoing {
+        let job = row.job.as_ref().map(|(job, _)| job);
+        let custody = self.sessions.0.underway.take_over(&row.wa_id, job);
+        Outgoing::of(row, custody)
     }
 
     /// A number is linked, now or since before this link was opened. Which one may be, the row says.
     pub(super) async fn linked(&mut self, account: Account) {
-        let Some(expected) =
-            self.insist("expected number", || self.sessions.store().expected_phone(&self.row.key)).await
-        else {
-            return;
+        let expected =
+            self.insist("expected number", || self.sessions.store().expected_phone(&self.row.key)).await;
+        let is_known = match &expected {
+            None => false,
+            Some(Some(expected)) if *expected != account.phone => true,
+            Some(_) => {
+                self.knows_groups = Arc::default();
+                self.strand_unless(&account.phone).await
+            }
         };
-        if expected.as_ref().is_none_or(|expected| *expected == account.phone) {
-            self.strand_unless(&account.phone).await;
-            self.knows_groups = Arc::default();
-        }
+        let Some(expected) = expected.filter(|_| is_known) else {
+            // A guess would cost the session all that it knows: its link is closed, and the next one tells again.
+            let gone = Input::Gone { why: Rest::Unreachable, until: None, jitter: jitter() };
+            return self.step(gone).await;
+        };
         self.step(Input::Linked { account, expected }).await;
         if let (Some(_), Some(link)) = (self.state.account(), &self.link) {
             link.admit();
@@ -88,33 +108,34 @@ impl Task {
         if self.state.account().is_some() {
             return self.outbox.push(outgoing);
         }
-        let (context, wa_id) = (self.context(), outgoing.wa_id.clone());
-        self.outbox.follow(&context, wa_id, strand(context.clone(), outgoing));
+        self.outbox.follow(strand(self.context(), outgoing));
     }
 
     /// What another number has sent, and had no answer to, does not go again from this one: whoever got
-    /// it would get it twice, for the id only counts within a chat.
-    pub(super) async fn strand_unless(&self, phone: &str) {
+    /// it would get it twice, for the id only counts within a chat. `false` where the database did not say.
+    async fn strand_unless(&self, phone: &str) -> bool {
         let store = self.sessions.store();
-        // A guess would cost the session all that it knows.
-        let Some(last) = self.insist("last number", || store.last_phone(&self.row.key)).await else { return };
+        let Some(last) = self.insist("last number", || store.last_phone(&self.row.key)).await else {
+            return false;
+        };
         if last.as_deref().is_none_or(|last| last == phone) {
-            return;
+            return true;
         }
         // Before the new number is written down, so that a crash in between finds the old one again; and after
         // what was heard for that one.
         self.written().await;
         let news = || store.hear(self.owner.clone(), vec![News::NumberChanged]);
         if self.insist("change of number", news).await.is_none() {
-            return;
+            return false;
         }
         self.sessions.0.timers.forget(&self.row.key);
         let unsettled = || store.claim_unsettled(&self.row.key, self.epoch);
-        let Some(rows) = self.insist("unsettled messages", unsettled).await else { return };
+        let Some(rows) = self.insist("unsettled messages", unsettled).await else { return false };
         for row in rows {
             let error = "another number was linked before WhatsApp answered".to_owned();
-            outbox::give_up(self.context(), Outgoing::of(row), "OUTCOME_UNKNOWN", error).await;
+            outbox::give_up(self.context(), self.taken_over(row), "OUTCOME_UNKNOWN", error).await;
         }
+        true
     }
 
     /// Logs out, forgets, deletes. Whatever fails on the way, a restart begins here again.
@@ -128,7 +149,7 @@ impl Task {
         store.remove_session(&self.row.key).await?;
         for row in open {
             let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
-            self.sessions.resolve(&row.wa_id, Verdict::Failed { code, error });
+            self.sessions.0.underway.resolve(&row.wa_id, Verdict::Failed { code, error });
         }
         info!(session.key = %self.row.key, "Session removed");
         Ok(told)
@@ -180,7 +201,6 @@ impl Task {
 /// again. Every other one has failed, and whoever waits for its verdict hears so at once.
 async fn strand(context: Context, outgoing: Outgoing) -> Ended {
     if outgoing.job.is_some() {
-        context.sessions.abandon(&outgoing.wa_id);
         return Ended::Settled;
     }
     let error = "the number was unlinked before WhatsApp answered".to_owned();
