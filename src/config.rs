@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
 use wapid_core::store::Durability;
+use wapid_sandbox::{ControlToken, ControlTokenError};
 use wapid_workers::Queue;
 
 use crate::outgoing::Allow;
@@ -48,12 +49,16 @@ pub struct Config {
     pub durability: DurabilityChoice,
 
     /// A sandbox in another process instead of the embedded one
-    #[arg(long, global = true, env = "WAPID_SANDBOX_URL", requires = "sandbox_key")]
+    #[arg(long, global = true, env = "WAPID_SANDBOX_URL", requires_all = ["sandbox_key", "sandbox_token"])]
     pub sandbox_url: Option<String>,
 
     /// The static key of that sandbox, in hex; `wapid sandbox` prints it
     #[arg(long, global = true, env = "WAPID_SANDBOX_KEY")]
     pub sandbox_key: Option<String>,
+
+    /// What control calls of that sandbox carry; `wapid sandbox` prints it, or takes it from here
+    #[arg(long, global = true, env = "WAPID_SANDBOX_TOKEN", hide_env_values = true, value_parser = control_token)]
+    pub sandbox_token: Option<ControlToken>,
 
     /// What webhooks and the URLs of files may reach although it is not on the internet: networks, addresses, host names and
     /// ports, as in `10.0.0.0/8,hooks.intranet,:5678`
@@ -99,6 +104,10 @@ pub struct Config {
         hide = true
     )]
     pub whatsapp_url: String,
+}
+
+fn control_token(text: &str) -> Result<ControlToken, ControlTokenError> {
+    ControlToken::parse(text.trim())
 }
 
 /// Where a proxy takes requests for us, without a slash at its end.

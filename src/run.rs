@@ -173,11 +173,12 @@ pub async fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> 
 }
 
 async fn open_sandbox(config: &Config) -> anyhow::Result<Network> {
-    let network = match (&config.sandbox_url, &config.sandbox_key) {
-        (Some(url), Some(key)) => {
+    let network = match (&config.sandbox_url, &config.sandbox_key, &config.sandbox_token) {
+        (Some(url), Some(key), Some(token)) => {
             let mut pinned = [0; 32];
             hex::decode_to_slice(key, &mut pinned).context("WAPID_SANDBOX_KEY is 64 hex digits")?;
-            Network::Remote(RemoteSandbox::new(url, pinned).context("WAPID_SANDBOX_URL")?)
+            let sandbox = RemoteSandbox::new(url, pinned, token.clone()).context("WAPID_SANDBOX_URL")?;
+            Network::Remote(sandbox)
         }
         _ => {
             let folder = config.data_dir.join("sandbox");

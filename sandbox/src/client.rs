@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, ETAG};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wacore::net::{HttpClient, TransportFactory};
 
-use crate::control::{Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, Sent, Unlink, Unlinked};
+use crate::control::{
+    ControlToken, Devices, EnterCode, FaultAt, Mark, NewPhone, Phones, Scan, Sent, Unlink, Unlinked,
+};
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
+use crate::listen;
 use crate::media::remote::Remote;
 use crate::people::{Acted, PhoneAct, Seen};
 use crate::phone::inbox::Inbox;
@@ -31,11 +35,13 @@ pub struct RemoteSandbox {
     http: reqwest::Client,
     url: Arc<str>,
     static_key: [u8; 32],
+    token: ControlToken,
 }
 
 impl RemoteSandbox {
-    /// `url` is the `http://` address the sandbox listens at; `static_key` is what its clients pin.
-    pub fn new(url: &str, static_key: [u8; 32]) -> Result<Self, SandboxError> {
+    /// `url` is the `http://` address the sandbox listens at; `static_key` is what its clients pin; `token` is what its
+    /// control calls carry.
+    pub fn new(url: &str, static_key: [u8; 32], token: ControlToken) -> Result<Self, SandboxError> {
         if !url.starts_with("http://") {
             return Err(SandboxError::Invalid("a sandbox is reached at an http:// address".into()));
         }
@@ -51,9 +57,11 @@ impl RemoteSandbox {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
+            // Before the sandbox closes it: a call that is written meanwhile would be lost.
+            .pool_idle_timeout(listen::HEADERS / 2)
             .build()
             .map_err(|error| SandboxError::Unreachable(error.to_string()))?;
-        Ok(Self { http, url: url.trim_end_matches('/').into(), static_key })
+        Ok(Self { http, url: url.trim_end_matches('/').into(), static_key, token })
     }
 
     pub fn static_key(&self) -> [u8; 32] {
@@ -110,7 +118,8 @@ impl RemoteSandbox {
         let mut url = reqwest::Url::parse(&self.of_phone(book, phone, "messages")?)
             .map_err(|error| SandboxError::Unreachable(error.to_string()))?;
         url.path_segments_mut().map_err(|()| SandboxError::MessageNotFound)?.push(message_id).push("media");
-        let response = tokio::time::timeout(PATIENCE, self.http.get(url).send()).await;
+        let asked = self.http.get(url).bearer_auth(self.token.reveal());
+        let response = tokio::time::timeout(PATIENCE, asked.send()).await;
         let response =
             response.map_err(|_| SandboxError::Unreachable("timeout".into()))?.map_err(unreachable)?;
         if !response.status().is_success() {
@@ -206,7 +215,8 @@ impl RemoteSandbox {
     }
 
     async fn call<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, SandboxError> {
-        let response = request.timeout(PATIENCE).send().await.map_err(unreachable)?;
+        let request = request.bearer_auth(self.token.reveal()).timeout(PATIENCE);
+        let response = request.send().await.map_err(unreachable)?;
         if response.status().is_success() {
             return response.json().await.map_err(unreachable);
         }
@@ -219,6 +229,9 @@ fn unreachable(error: reqwest::Error) -> SandboxError {
 }
 
 async fn refusal(response: reqwest::Response) -> SandboxError {
+    if response.status() == StatusCode::UNAUTHORIZED {
+        return SandboxError::Unreachable("it does not know our token; see WAPID_SANDBOX_TOKEN".into());
+    }
     match response.json::<ErrorBody>().await {
         Ok(body) => body.into(),
         Err(error) => unreachable(error),

@@ -27,6 +27,7 @@ mod iq;
 mod journal;
 mod keys;
 mod limits;
+mod listen;
 mod login;
 mod media;
 mod net;
@@ -50,6 +51,7 @@ mod transport;
 
 pub use account::Lookups;
 pub use client::RemoteSandbox;
+pub use control::{Access, ControlToken, ControlTokenError};
 pub use error::SandboxError;
 pub use fault::{Fault, FaultKind, Phase};
 pub use group::control::{GroupAct, GroupDone, GroupInfo, GroupMember, GroupResult, NewGroup};

@@ -10,6 +10,7 @@ use wacore_binary::{Jid, Node};
 
 use crate::account::{Account, AccountRecord, DeviceRef, NoiseKey};
 use crate::conn::Conn;
+use crate::control::ControlToken;
 use crate::error::SandboxError;
 use crate::group::rules::No;
 use crate::group::{self, Group};
@@ -28,6 +29,8 @@ pub(crate) struct Net {
     pub media: Media,
     /// Who vouches for the media host, once somebody asked.
     pub authority: Mutex<Option<Authority>>,
+    /// What control calls carry, once somebody asked.
+    pub control_token: Mutex<Option<ControlToken>>,
     books: RwLock<HashMap<String, Arc<Book>>>,
     devices: RwLock<HashMap<NoiseKey, DeviceRef>>,
     /// QR refs on show, by text.
@@ -62,6 +65,7 @@ impl Net {
             journal,
             media,
             authority: Mutex::default(),
+            control_token: Mutex::default(),
             books: RwLock::default(),
             devices: RwLock::default(),
             refs: Mutex::default(),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::account::{Account, AccountRecord, Device, DeviceRecord, DeviceRef};
+use crate::control::ControlToken;
 use crate::error::SandboxError;
 use crate::group::{self, Group};
 use crate::journal::{Journal, Record};
@@ -22,6 +23,7 @@ use crate::stanza;
 
 const NETWORK_KEYS: &str = "network keys";
 pub(crate) const AUTHORITY: &str = "media authority";
+pub(crate) const CONTROL_TOKEN: &str = "control token";
 const ENTRY_BYTES: usize = 36;
 
 /// The order matters: an account before its devices, a device before its queue.
@@ -64,6 +66,10 @@ pub(crate) fn network(
     let net = Net::new(keys, journal, media);
     if let Some(record) = records.iter().find(|record| record.kind == AUTHORITY) {
         *net.authority.lock() = serde_json::from_slice(&record.value).ok();
+    }
+    if let Some(record) = records.iter().find(|record| record.kind == CONTROL_TOKEN) {
+        let token = std::str::from_utf8(&record.value).ok();
+        *net.control_token.lock() = token.and_then(|token| ControlToken::parse(token).ok());
     }
     let rank = |record: &Record| ORDER.iter().position(|kind| *kind == record.kind);
     records.retain(|record| rank(record).is_some());

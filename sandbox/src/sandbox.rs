@@ -8,6 +8,7 @@ use wacore::net::{HttpClient, TransportFactory};
 
 use crate::account::{Account, Lookups};
 use crate::code;
+use crate::control::ControlToken;
 use crate::error::SandboxError;
 use crate::fault::{Fault, Strike};
 use crate::journal::Journal;
@@ -24,7 +25,7 @@ use crate::phone::message::PhoneMessage;
 use crate::phone::send;
 use crate::pictures::{Pictures, Source};
 use crate::qr;
-use crate::restore;
+use crate::restore::{self, CONTROL_TOKEN};
 use crate::route::devices;
 use crate::stanza::{now_ms, tag};
 use crate::transport::Memory;
@@ -118,6 +119,26 @@ impl Sandbox {
     /// What a client that pins the server (IK) must pin.
     pub fn static_key(&self) -> [u8; 32] {
         self.net.keys.static_key()
+    }
+
+    /// What control calls carry when nobody chose it. It stays the same as long as the network does.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub async fn control_token(&self) -> Result<ControlToken, SandboxError> {
+        let token = {
+            let mut known = self.net.control_token.lock();
+            let token = known.get_or_insert_with(|| {
+                let made = ControlToken::generate();
+                let mut batch = self.net.journal.batch();
+                batch.put(CONTROL_TOKEN, || "~control".to_owned(), || made.reveal().as_bytes().to_vec());
+                self.net.journal.append(batch);
+                made
+            });
+            token.clone()
+        };
+        self.net.journal.settled().await;
+        Ok(token)
     }
 
     /// The encoded chain, which must not verify against WhatsApp's root.

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt as _;
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use wacore::net::TransportEvent;
 
 use crate::conn::{self, Wire};
-use crate::control;
+use crate::control::{self, Access};
 use crate::limits;
+use crate::listen;
 use crate::net::Net;
 use crate::sandbox::{Sandbox, check_book};
 use crate::transport::CHUNKS;
@@ -82,14 +82,12 @@ async fn serve(net: Arc<Net>, socket: WebSocket, book: Option<String>) {
 }
 
 impl Sandbox {
-    /// Serves clients and control calls until the listener fails.
-    pub async fn serve(&self, listener: TcpListener) -> std::io::Result<()> {
-        // Without it the second of two small stanzas waits for an acknowledgement of the first.
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "A connection keeps Nagle's algorithm");
-            }
-        });
-        axum::serve(listener, self.router()).await
+    /// Serves clients and control calls until the process ends.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(&self, listener: TcpListener, access: Access) -> std::io::Result<()> {
+        let connections = access.connections;
+        listen::serve(listener, self.router(access), connections, listen::Plain).await
     }
 }

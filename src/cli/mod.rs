@@ -72,6 +72,9 @@ enum Command {
     #[command(subcommand)]
     Key(admin::KeyCommand),
     /// The sandbox network alone, over WebSocket, for any client
+    ///
+    /// Its phones obey whoever has the token that it prints at its start. Choose one with --sandbox-token or
+    /// WAPID_SANDBOX_TOKEN; otherwise one is made, and kept in the folder.
     Sandbox {
         // Hides the gateway's global argument of this name: its id must be the same.
         #[arg(long, default_value = "127.0.0.1:7810", value_parser = crate::listen::parse)]
@@ -85,6 +88,9 @@ enum Command {
         /// NODE_EXTRA_CA_CERTS.
         #[arg(long, value_parser = crate::listen::parse)]
         media: Option<SocketAddr>,
+        /// Names under which control calls may reach it, besides addresses and localhost: `sandbox,wapid.intranet`
+        #[arg(long, env = "WAPID_SANDBOX_KNOWN_AS", value_delimiter = ',')]
+        known_as: Vec<String>,
         /// Print one line of JSON
         #[arg(long)]
         json: bool,
@@ -130,8 +136,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Messages(command) => messages::messages(&config, command).await?,
         Command::Tenant(command) => admin::tenant(&config, command).await?,
         Command::Key(command) => admin::key(&config, command).await?,
-        Command::Sandbox { listen, folder, media, json } => {
-            serve::sandbox(listen, folder, media, json).await?;
+        Command::Sandbox { listen, folder, media, known_as, json } => {
+            let alone = serve::SandboxAlone { listen, folder, media, known_as, token: config.sandbox_token };
+            serve::sandbox(alone, json).await?;
         }
         Command::Health { url } => serve::health(&config, url).await?,
         Command::Openapi => println!("{}", serde_json::to_string_pretty(&crate::api::document())?),

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::warn;
 use wapid_core::clock::Clock;
 use wapid_core::id::TenantId;
 use wapid_core::store::Store;
 use wapid_core::store::tenants::{NewTenant, NewTenantError};
-use wapid_sandbox::{MediaHost, Sandbox, Storage};
+use wapid_sandbox::{Access, ControlToken, MediaHost, Sandbox, Storage};
 
 use super::client;
 use crate::config::Config;
+use crate::descriptors;
 use crate::run::Gateway;
 
 /// The tenant of a first start.
@@ -68,34 +70,60 @@ pub(super) async fn asked_to_stop() -> anyhow::Result<()> {
     Ok(())
 }
 
-pub async fn sandbox(
-    listen: SocketAddr,
-    folder: Option<PathBuf>,
-    media: Option<SocketAddr>,
-    json: bool,
-) -> anyhow::Result<()> {
+/// Where and how a sandbox runs alone.
+pub struct SandboxAlone {
+    pub listen: SocketAddr,
+    pub folder: Option<PathBuf>,
+    pub media: Option<SocketAddr>,
+    pub known_as: Vec<String>,
+    pub token: Option<ControlToken>,
+}
+
+pub async fn sandbox(alone: SandboxAlone, json: bool) -> anyhow::Result<()> {
+    let SandboxAlone { listen, folder, media, known_as, token } = alone;
     let storage = folder.map_or(Storage::Memory, Storage::Folder);
     let sandbox = Sandbox::open(storage).await.context("the sandbox does not open")?;
+    let (token, shown) = match token {
+        Some(chosen) => (chosen, None),
+        None => {
+            let made = sandbox.control_token().await.context("the sandbox cannot keep its token")?;
+            let shown = made.reveal().to_owned();
+            (made, Some(shown))
+        }
+    };
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let media = match media {
         Some(listen) => Some(media_host(&sandbox, listen).await?),
         None => None,
     };
+    for address in [Some(address), media.as_ref().map(MediaHost::address)].into_iter().flatten() {
+        if !address.ip().is_loopback() {
+            warn!(
+                "The sandbox listens on {address}, where other machines reach it. Any client may connect to it, and its \
+                 traffic is not encrypted; keep it inside a network that you trust"
+            );
+        }
+    }
     let (root, key) = (hex::encode(sandbox.root_key()), hex::encode(sandbox.static_key()));
     if json {
         let mut line = serde_json::json!({"listen": address.to_string(), "rootKey": root, "staticKey": key});
+        line["token"] = token.reveal().into();
         if let Some(media) = &media {
             line["media"] = media.address().to_string().into();
             line["mediaAuthority"] = media.authority().to_string_lossy().into();
         }
         println!("{line}");
     } else {
+        // Whoever chose it has it, and does not want it in a container's log.
+        let shown = shown.as_deref().unwrap_or("<as you chose it>");
         println!(
             "The sandbox listens on ws://{address}/ws/chat; its phones are under http://{address}/control/\n\n  \
              root key    {root}   (trust it in Baileys or whatsmeow)\n  \
-             static key  {key}   (WAPID_SANDBOX_KEY)\n\n\
-             A gateway uses it with WAPID_SANDBOX_URL=http://{address} WAPID_SANDBOX_KEY={key}"
+             static key  {key}   (WAPID_SANDBOX_KEY)\n  \
+             token       {shown}   (of control calls: `Authorization: Bearer …`)\n\n\
+             A gateway uses it with WAPID_SANDBOX_URL=http://{address} WAPID_SANDBOX_KEY={key} \
+             WAPID_SANDBOX_TOKEN={shown}"
         );
         if let Some(media) = &media {
             println!(
@@ -105,14 +133,17 @@ pub async fn sandbox(
             );
         }
     }
+    // Half for clients and calls, half for media: each bound holds by itself.
+    let connections = descriptors::connections_max(descriptors::raise_limit()).div_ceil(2);
+    let access = Access { token, names: known_as, connections };
     let media = async {
         match media {
-            Some(media) => media.serve().await,
+            Some(media) => media.serve(connections).await,
             None => std::future::pending().await,
         }
     };
     tokio::select! {
-        served = sandbox.serve(listener) => served.context("the sandbox stopped"),
+        served = sandbox.serve(listener, access) => served.context("the sandbox stopped"),
         served = media => served.context("the media host stopped"),
         stopped = asked_to_stop() => stopped,
     }

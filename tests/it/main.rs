@@ -42,6 +42,7 @@ mod receiver;
 mod redis;
 mod relinking;
 mod routes;
+mod sandbox_alone;
 mod sending;
 mod strictness;
 mod trust;

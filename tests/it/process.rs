@@ -7,7 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
-use wapid_sandbox::{RemoteSandbox, Sandbox, Storage};
+use wapid_sandbox::{Access, ControlToken, Sandbox, Storage};
+
+/// What control calls carry to a sandbox of the tests.
+const SANDBOX_TOKEN: &str = "the-token-of-a-sandbox-of-the-tests";
 
 use crate::app::{Caller, Database};
 
@@ -42,6 +45,7 @@ impl Home {
             .kill_on_drop(true);
         if let Some((url, key)) = &self.sandbox {
             command.env("WAPID_SANDBOX_URL", url).env("WAPID_SANDBOX_KEY", key);
+            command.env("WAPID_SANDBOX_TOKEN", SANDBOX_TOKEN);
         }
         if let Some(url) = &self.redis {
             command.env("WAPID_REDIS_URL", url);
@@ -157,13 +161,18 @@ pub fn home(dir: &Path, database: &Database, sandbox: Option<(String, String)>) 
     }
 }
 
+/// How a sandbox of the tests may be called.
+pub fn access() -> Access {
+    let token = ControlToken::parse(SANDBOX_TOKEN).expect("long enough");
+    Access { token, names: Vec::new(), connections: 10_000 }
+}
+
 /// A sandbox that is not killed with the gateway.
 pub async fn serve_sandbox() -> (String, String) {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let key = sandbox.static_key();
-    tokio::spawn(async move { sandbox.serve(listener).await });
-    let _ = RemoteSandbox::new(&url, key);
+    tokio::spawn(async move { sandbox.serve(listener, access()).await });
     (url, hex::encode(key))
 }

@@ -7,13 +7,14 @@ use wapid_core::clock::Clock;
 use wapid_sandbox::{Sandbox, Storage};
 
 use crate::app::{Engine, TestApp, until};
+use crate::process::access;
 
 /// A server that speaks the protocol perfectly and whose chain is signed by somebody else.
 async fn stranger() -> String {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move { sandbox.serve(listener).await });
+    tokio::spawn(async move { sandbox.serve(listener, access()).await });
     format!("ws://{address}/ws/chat")
 }
 

@@ -91,31 +91,34 @@ export class Sandbox {
 
   /** A phone of its phone book. */
   async phone(book, number, name) {
-    await call('POST', `${this.url}/control/${book}/phones`, { body: { phone: number, name } });
+    const headers = { authorization: `Bearer ${this.token}` };
+    const tell = (method, url, { body } = {}) => call(method, url, { body, headers });
+    await tell('POST', `${this.url}/control/${book}/phones`, { body: { phone: number, name } });
     const at = `${this.url}/control/${book}/phones/${number}`;
     return {
       number,
       name,
-      scan: (qr) => call('POST', `${at}/scan`, { body: { qr } }),
-      enterCode: (code) => call('POST', `${at}/enter-code`, { body: { code } }),
+      scan: (qr) => tell('POST', `${at}/scan`, { body: { qr } }),
+      enterCode: (code) => tell('POST', `${at}/enter-code`, { body: { code } }),
       send: async (to, message) => {
         const body = typeof message === 'string' ? { to, type: 'text', message } : { to, ...message };
-        return (await call('POST', `${at}/messages`, { body })).id;
+        return (await tell('POST', `${at}/messages`, { body })).id;
       },
-      messages: async () => (await call('GET', `${at}/messages`)).messages,
-      read: (messageId) => call('POST', `${at}/read`, { body: { messageId } }),
-      devices: async () => (await call('GET', `${at}/devices`)).devices,
-      unlink: () => call('POST', `${at}/unlink`, { body: {} }),
-      fault: (kind, more) => call('POST', `${this.url}/control/${book}/faults`, { body: { phone: number, kind, ...more } }),
+      messages: async () => (await tell('GET', `${at}/messages`)).messages,
+      read: (messageId) => tell('POST', `${at}/read`, { body: { messageId } }),
+      sees: (other) => tell('GET', `${at}/sees/${other}`),
+      devices: async () => (await tell('GET', `${at}/devices`)).devices,
+      unlink: () => tell('POST', `${at}/unlink`, { body: {} }),
+      fault: (kind, more) => tell('POST', `${this.url}/control/${book}/faults`, { body: { phone: number, kind, ...more } }),
       /** The message with this text, or the one of which `wanted` says yes. */
       shown: (wanted) => {
         const pick = typeof wanted === 'string' ? ({ message }) => message === wanted : wanted;
         return until(`the phone of ${name} to show ${wanted}`, async () =>
-          (await call('GET', `${at}/messages`)).messages.find(pick),
+          (await tell('GET', `${at}/messages`)).messages.find(pick),
         );
       },
       media: async (id) => {
-        const response = await fetch(`${at}/messages/${encodeURIComponent(id)}/media`);
+        const response = await fetch(`${at}/messages/${encodeURIComponent(id)}/media`, { headers });
         if (!response.ok) throw new Error(`no medium: ${response.status}`);
         return Buffer.from(await response.arrayBuffer());
       },
@@ -136,7 +139,11 @@ export class Gateway {
     gateway.settings = {
       WAPID_DATA_DIR: gateway.dir,
       WAPID_LISTEN: '127.0.0.1:0',
-      ...(sandbox && { WAPID_SANDBOX_URL: sandbox.url, WAPID_SANDBOX_KEY: sandbox.staticKey }),
+      ...(sandbox && {
+        WAPID_SANDBOX_URL: sandbox.url,
+        WAPID_SANDBOX_KEY: sandbox.staticKey,
+        WAPID_SANDBOX_TOKEN: sandbox.token,
+      }),
       WAPID_LOG: process.env.WAPID_LOG ?? 'info',
       ...settings,
     };

@@ -1,7 +1,6 @@
 //! Groups over HTTP: the server's side and the client's.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{GroupAct, GroupDone, GroupInfo, NewGroup};
 use crate::client::RemoteSandbox;
-use crate::control::{Refused, parse};
+use crate::control::{Refused, Told};
 use crate::error::SandboxError;
 use crate::sandbox::{Sandbox, check_book};
 
@@ -39,9 +38,9 @@ async fn list(State(sandbox): State<Sandbox>, Path(book): Path<String>) -> Json<
 async fn create(
     State(sandbox): State<Sandbox>,
     Path(book): Path<String>,
-    body: Bytes,
+    Told(new): Told<NewGroup>,
 ) -> Result<(StatusCode, Json<GroupDone>), Refused> {
-    Ok((StatusCode::CREATED, Json(sandbox.create_group(&book, parse(&body)?).await?)))
+    Ok((StatusCode::CREATED, Json(sandbox.create_group(&book, new).await?)))
 }
 
 async fn read(
@@ -54,9 +53,8 @@ async fn read(
 async fn perform(
     State(sandbox): State<Sandbox>,
     Path((book, group)): Path<(String, String)>,
-    body: Bytes,
+    Told(PhoneActs { phone, act }): Told<PhoneActs>,
 ) -> Result<Json<GroupDone>, Refused> {
-    let PhoneActs { phone, act } = parse(&body)?;
     Ok(Json(sandbox.act_in_group(&book, &group, &phone, act).await?))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use axum::body::{Body, BodyDataStream};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -14,17 +15,20 @@ use tokio::net::TcpListener;
 
 use super::host::{self, Asked, Content, Reply};
 use super::pipe::{self, PATIENCE};
-use super::tls::{self, Authority, Secured};
+use super::tls::{self, Authority, KeyAgreement};
 use crate::account::json;
+use crate::control::guard_clients;
 use crate::error::SandboxError;
 use crate::limits;
+use crate::listen;
 use crate::restore::AUTHORITY;
 use crate::sandbox::Sandbox;
 
 /// The media host over HTTPS.
 pub struct MediaHost {
     sandbox: Sandbox,
-    secured: Secured,
+    listener: TcpListener,
+    agreement: KeyAgreement,
     address: SocketAddr,
     authority: PathBuf,
 }
@@ -39,9 +43,13 @@ impl MediaHost {
         &self.authority
     }
 
-    /// Serves until the listener fails.
-    pub async fn serve(self) -> std::io::Result<()> {
-        axum::serve(self.secured, routes().with_state(self.sandbox)).await
+    /// Serves until the process ends. Of more than `connections` at a time the later ones are closed unanswered.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(self, connections: usize) -> std::io::Result<()> {
+        let router = routes().layer(from_fn(guard_clients)).with_state(self.sandbox);
+        listen::serve(self.listener, router, connections, self.agreement).await
     }
 }
 
@@ -54,9 +62,9 @@ impl Sandbox {
         let vouching = self.authority().await?;
         let authority = self.net.media.shelves.folder().and_then(|folder| vouching.write(folder));
         let authority = authority.map_err(storage)?;
-        let secured = Secured::new(listener, &vouching)?;
+        let agreement = KeyAgreement::new(&vouching, address.ip())?;
         self.net.media.move_to(tls::name_of(address));
-        Ok(MediaHost { sandbox: self.clone(), secured, address, authority })
+        Ok(MediaHost { sandbox: self.clone(), listener, agreement, address, authority })
     }
 
     async fn authority(&self) -> Result<Authority, SandboxError> {

@@ -10,27 +10,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::Listener;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use crate::error::SandboxError;
+use crate::listen::Secure;
 
 /// The name of the file with the authority's certificate.
 const FILE: &str = "media-ca.pem";
 /// How long a client may take to agree on keys.
-const HANDSHAKE: Duration = Duration::from_secs(20);
-/// Clients that agreed and wait to be served.
-const WAITING: usize = 64;
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Who vouches for the media host. As it is kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -110,52 +107,30 @@ pub(crate) fn name_of(address: SocketAddr) -> String {
     SocketAddr::new(reached, address.port()).to_string()
 }
 
-/// Connections that agreed on keys. One that takes its time holds up no other.
-pub(crate) struct Secured {
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
+/// How a connection becomes one of HTTPS.
+#[derive(Clone)]
+pub(crate) struct KeyAgreement(TlsAcceptor);
+
+impl KeyAgreement {
+    pub(crate) fn new(authority: &Authority, address: IpAddr) -> Result<Self, SandboxError> {
+        Ok(Self(authority.acceptor(address)?))
+    }
 }
 
-impl Secured {
-    pub(crate) fn new(mut tcp: TcpListener, authority: &Authority) -> Result<Self, SandboxError> {
-        let address = tcp.local_addr().map_err(|error| SandboxError::Storage(error.to_string()))?;
-        let acceptor = authority.acceptor(address.ip())?;
-        let (done, ready) = mpsc::channel(WAITING);
-        tokio::spawn(async move {
-            loop {
-                let (stream, from) = tokio::select! {
-                    accepted = Listener::accept(&mut tcp) => accepted,
-                    () = done.closed() => return,
-                };
-                let (acceptor, done) = (acceptor.clone(), done.clone());
-                tokio::spawn(async move {
-                    let agreed = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
-                    match agreed {
-                        // Closed when nobody serves any more.
-                        Ok(Ok(stream)) => drop(done.send((stream, from)).await),
-                        Ok(Err(error)) => debug!(%error, "A client of the media host agreed on no keys"),
-                        Err(_) => debug!("A client of the media host did not finish its handshake"),
-                    }
-                });
+impl Secure for KeyAgreement {
+    type Stream = TlsStream<TcpStream>;
+
+    async fn secure(&self, stream: TcpStream) -> Option<Self::Stream> {
+        match tokio::time::timeout(HANDSHAKE, self.0.accept(stream)).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                debug!(%error, "A client of the media host agreed on no keys");
+                None
             }
-        });
-        Ok(Self { ready, address })
-    }
-}
-
-impl Listener for Secured {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(connection) => connection,
-            // The task above lives as long as this does.
-            None => std::future::pending().await,
+            Err(_) => {
+                debug!("A client of the media host did not finish its handshake");
+                None
+            }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.address)
     }
 }

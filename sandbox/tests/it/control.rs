@@ -1,17 +1,16 @@
 //! The sandbox alone, over HTTP and WebSocket.
 
-use tokio::net::TcpListener;
-use wapid_sandbox::{FaultKind, Network, PhoneMessage, ReceiptKind, RemoteSandbox, Sandbox, Storage};
+use std::net::SocketAddr;
 
-use crate::support::{ALICE, BOOK, CAROL, Parts, start};
+use wapid_sandbox::{FaultKind, Network, PhoneMessage, ReceiptKind, Sandbox, Storage};
 
-async fn remote() -> (Network, String) {
+use crate::access::call;
+use crate::support::{ALICE, BOOK, CAROL, Parts, serve, start};
+
+async fn remote() -> (Network, SocketAddr) {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("opens");
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let key = sandbox.static_key();
-    tokio::spawn(async move { sandbox.serve(listener).await });
-    (Network::Remote(RemoteSandbox::new(&url, key).expect("a client")), url)
+    let (remote, address) = serve(&sandbox).await;
+    (Network::Remote(remote), address)
 }
 
 #[tokio::test]
@@ -66,28 +65,17 @@ async fn a_refusal_keeps_its_code_on_the_way() {
 
 #[tokio::test]
 async fn malformed_requests_are_answered_in_json() {
-    let (_, url) = remote().await;
-    let address = url.trim_start_matches("http://");
+    let (_, address) = remote().await;
     for (request, status, code) in [
         ("GET /nothing HTTP/1.1", 404, "NOT_FOUND"),
         ("DELETE /control/keys/phones HTTP/1.1", 404, "NOT_FOUND"),
         ("POST /control/shop/phones HTTP/1.1", 400, "INVALID_REQUEST"),
         ("POST /control/shop/faults HTTP/1.1", 400, "INVALID_REQUEST"),
+        ("POST /control/shop/groups HTTP/1.1", 400, "INVALID_REQUEST"),
+        ("POST /control/shop/phones/15550000001/messages HTTP/1.1", 400, "INVALID_REQUEST"),
     ] {
-        let answer = raw(address, request, "{").await;
+        let (answer, _) = call(address, request, &[], "{").await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
         assert!(answer.contains(&format!(r#""code":"{code}""#)), "{answer}");
     }
-}
-
-async fn raw(address: &str, request: &str, body: &str) -> String {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
-    let length = body.len();
-    let request =
-        format!("{request}\r\nhost: sandbox\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).await.expect("writes");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("reads");
-    answer
 }

@@ -11,14 +11,16 @@ use wacore::store::InMemoryBackend;
 use wacore::store::traits::Backend;
 use wacore::types::events::Event;
 use wapid_sandbox::{
-    Addressing, GroupAct, NewGroup, PhoneMessage, RemoteSandbox, Sandbox, SandboxError, Storage,
+    Access, Addressing, GroupAct, NewGroup, PhoneMessage, RemoteSandbox, Sandbox, SandboxError, Storage,
 };
 
 use waproto::whatsapp as wa;
 use whatsapp_rust::Jid;
 
 use crate::kinds::collected;
-use crate::support::{ALICE, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, sha256, start, texts};
+use crate::support::{
+    ALICE, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, control_token, sha256, start, texts,
+};
 
 const FOLDER: &str = "WAPID_SANDBOX_TEST_FOLDER";
 const PORT: &str = "WAPID_SANDBOX_TEST_PORT";
@@ -33,7 +35,8 @@ async fn the_sandbox_process() {
     let sandbox = Sandbox::open(Storage::Folder(folder.into())).await.expect("opens");
     let address = ("127.0.0.1", port.parse().expect("a port"));
     let listener = TcpListener::bind(address).await.expect("the port is free");
-    sandbox.serve(listener).await.expect("serves");
+    let access = Access { token: control_token(), names: Vec::new(), connections: 1000 };
+    sandbox.serve(listener, access).await.expect("serves");
 }
 
 struct Process {
@@ -54,7 +57,8 @@ impl Process {
             .and_then(|listener| listener.local_addr())
             .expect("a port")
             .port();
-        let sandbox = RemoteSandbox::new(&format!("http://127.0.0.1:{port}"), key).expect("a client");
+        let sandbox =
+            RemoteSandbox::new(&format!("http://127.0.0.1:{port}"), key, control_token()).expect("a client");
         let process = Self { child: spawn(folder.path(), port), folder, port, sandbox };
         process.ready().await;
         for phone in [ALICE, CAROL] {

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod access;
 mod books;
 mod changes;
 mod control;
@@ -18,5 +19,6 @@ mod media;
 mod messages;
 mod pairing;
 mod people;
+mod raw;
 mod retries;
 mod trust;

@@ -13,23 +13,24 @@ use tokio::net::TcpListener;
 use wacore::download::{Downloadable, MediaType};
 use wacore::media_retry::MediaRetryResult;
 use wacore::net::{HttpClient, HttpRequest, HttpResponse};
-use wapid_sandbox::{Fault, FaultKind, MessageKind, PhoneMessage, RemoteSandbox, Sandbox, Storage};
+use wapid_sandbox::{Fault, FaultKind, MessageKind, PhoneMessage, Sandbox, Storage};
 use whatsapp_rust::Jid;
 use whatsapp_rust::features::MediaReuploadRequest;
 
 use crate::kinds::collected;
 use crate::support::{
-    ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, linked, network, people, sha256, shown, start,
+    ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, Parts, bytes, linked, network, people, serve, sha256, shown,
+    start,
 };
 
 /// What a client does at the host, by hand.
-struct AtHost {
+pub struct AtHost {
     http: Arc<dyn HttpClient>,
-    auth: String,
+    pub auth: String,
 }
 
 impl AtHost {
-    async fn of(client: &Linked, http: Arc<dyn HttpClient>) -> Self {
+    pub async fn of(client: &Linked, http: Arc<dyn HttpClient>) -> Self {
         let conn = client.client.refresh_media_conn(true).await.expect("a media connection");
         Self { http, auth: conn.auth }
     }
@@ -39,7 +40,7 @@ impl AtHost {
         self.http.execute(HttpRequest::post(url).with_body(body.to_vec())).await.expect("an answer")
     }
 
-    async fn upload(&self, token: &str, more: &str, body: &[u8]) -> HttpResponse {
+    pub async fn upload(&self, token: &str, more: &str, body: &[u8]) -> HttpResponse {
         self.upload_to(
             &format!("/mms/image/{token}"),
             &format!("auth={}&token={token}{more}", self.auth),
@@ -48,7 +49,7 @@ impl AtHost {
         .await
     }
 
-    async fn get(&self, path: &str) -> HttpResponse {
+    pub async fn get(&self, path: &str) -> HttpResponse {
         self.http
             .execute(HttpRequest::get(format!("https://anything.example{path}")))
             .await
@@ -61,11 +62,11 @@ impl AtHost {
     }
 }
 
-fn token(body: &[u8]) -> String {
+pub fn token(body: &[u8]) -> String {
     BASE64.encode(Sha256::digest(body))
 }
 
-fn field(answer: &HttpResponse, name: &str) -> String {
+pub fn field(answer: &HttpResponse, name: &str) -> String {
     let json: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
     json[name].as_str().unwrap_or_else(|| panic!("no {name} in {json}")).to_owned()
 }
@@ -323,11 +324,7 @@ async fn a_phone_shows_no_medium_that_is_not_what_the_message_says() {
 async fn a_sandbox_in_another_process_streams_media_both_ways() {
     let sandbox = Sandbox::open(Storage::Memory).await.expect("opens");
     people(&sandbox).await;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let remote = RemoteSandbox::new(&url, sandbox.static_key()).expect("a client");
-    let serving = sandbox.clone();
-    tokio::spawn(async move { serving.serve(listener).await });
+    let (remote, _) = serve(&sandbox).await;
     let parts = Parts { transport: remote.transport(BOOK), http: remote.http(BOOK), ..Parts::of(&sandbox) };
     let alice = start(parts).await;
     remote.scan(BOOK, ALICE, &alice.qr().await).await.expect("a valid code");
@@ -376,11 +373,7 @@ async fn an_upload_whose_connection_breaks_goes_on_over_another() {
     use tokio::io::AsyncWriteExt as _;
     let sandbox = network().await;
     let alice = linked(&sandbox, ALICE).await;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let remote = RemoteSandbox::new(&format!("http://{address}"), sandbox.static_key()).expect("a client");
-    let serving = sandbox.clone();
-    tokio::spawn(async move { serving.serve(listener).await });
+    let (remote, address) = serve(&sandbox).await;
     let host = AtHost::of(&alice, remote.http(BOOK)).await;
     let blob = bytes(200_000);
     let name = token(&blob);
@@ -413,7 +406,7 @@ async fn the_media_host_is_believed_by_whoever_trusts_its_authority() {
     let address = listener.local_addr().expect("an address");
     let host = sandbox.media_host(listener).await.expect("opens");
     let trusting = https(&std::fs::read(host.authority()).expect("a file"));
-    tokio::spawn(host.serve());
+    tokio::spawn(host.serve(100));
     let conn = alice.client.refresh_media_conn(true).await.expect("a media connection");
     assert_eq!(conn.hosts[0].hostname, address.to_string());
 

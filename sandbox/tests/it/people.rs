@@ -10,12 +10,12 @@ use wacore::types::call::CallAction;
 use wacore::types::events::Event;
 use wacore::types::presence::{ChatPresence, ChatPresenceMedia};
 use wapid_sandbox::{
-    Addressing, Network, NewGroup, PhoneAct, PhoneMessage, PresenceState, ReceiptKind, RemoteSandbox,
-    Sandbox, Seen, Storage, Tick, Typing,
+    Addressing, Network, NewGroup, PhoneAct, PhoneMessage, PresenceState, ReceiptKind, Sandbox, Seen,
+    Storage, Tick, Typing,
 };
 use whatsapp_rust::{ChatStateType, Jid};
 
-use crate::support::{ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, linked, network, people, shows};
+use crate::support::{ALICE, BOB, BOOK, CAROL, DEADLINE, Linked, linked, network, people, serve, shows};
 
 async fn act(sandbox: &Sandbox, phone: &str, act: PhoneAct) {
     sandbox.act(BOOK, phone, act).await.expect("done");
@@ -482,12 +482,7 @@ async fn profiles_and_blocks_survive_a_restart() {
 #[tokio::test]
 async fn a_remote_sandbox_knows_its_people_too() {
     let sandbox = network().await;
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let key = sandbox.static_key();
-    let served = sandbox.clone();
-    tokio::spawn(async move { served.serve(listener).await });
-    let remote = Network::Remote(RemoteSandbox::new(&url, key).expect("a client"));
+    let remote = Network::Remote(serve(&sandbox).await.0);
     let picture = jpeg([5, 5, 200]);
     let profile =
         PhoneAct::Profile { name: None, about: Some("Far".into()), picture: Some(BASE64.encode(&picture)) };

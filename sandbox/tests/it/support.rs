@@ -1,8 +1,10 @@
 //! A linked whatsapp-rust client and the words to tell its story with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use wacore::net::{
     HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, TransportFactory, UploadBody,
@@ -10,7 +12,7 @@ use wacore::net::{
 use wacore::store::traits::Backend;
 use wacore::store::{CachedNoiseCert, CachedServerCertChain, DeviceCommand, InMemoryBackend};
 use wacore::types::events::{ChannelEventHandler, Event};
-use wapid_sandbox::{Inbox, InboxMessage, Sandbox, Storage};
+use wapid_sandbox::{Access, ControlToken, Inbox, InboxMessage, RemoteSandbox, Sandbox, Storage};
 use waproto::whatsapp as wa;
 use whatsapp_rust::bot::{Bot, BotHandle};
 use whatsapp_rust::{Client, Jid};
@@ -22,6 +24,29 @@ pub const BOOK: &str = "shop";
 pub const ALICE: &str = "15550000001";
 pub const BOB: &str = "15550000002";
 pub const CAROL: &str = "15550000003";
+
+/// What control calls carry to a sandbox of the tests.
+pub const TOKEN: &str = "the-token-of-a-sandbox-of-the-tests";
+
+pub fn control_token() -> ControlToken {
+    ControlToken::parse(TOKEN).expect("long enough")
+}
+
+/// Serves a network on a port of its own, as if it ran alone.
+pub async fn serve(sandbox: &Sandbox) -> (RemoteSandbox, SocketAddr) {
+    serve_for(sandbox, 1000).await
+}
+
+/// The same for so many connections at a time.
+pub async fn serve_for(sandbox: &Sandbox, connections: usize) -> (RemoteSandbox, SocketAddr) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let access = Access { token: control_token(), names: vec!["sandbox".to_owned()], connections };
+    let served = sandbox.clone();
+    tokio::spawn(async move { served.serve(listener, access).await });
+    let remote = RemoteSandbox::new(&format!("http://{address}"), sandbox.static_key(), control_token());
+    (remote.expect("a client"), address)
+}
 
 /// A network in memory with three phones in one book.
 pub async fn network() -> Sandbox {
@@ -353,4 +378,15 @@ pub async fn server_ack(device: &Linked, id: &str) -> Option<String> {
             _ => None,
         })
         .await
+}
+
+/// A client of the web that speaks plain HTTP.
+pub fn http() -> reqwest::Client {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().expect("a client")
 }

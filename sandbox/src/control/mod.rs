@@ -1,19 +1,27 @@
 //! The control surface of a sandbox that runs alone: tell the phones what to do over HTTP.
 //!
-//! Handlers parse, call one thing and shape the answer; every failure is `{"error","code"}`.
+//! Handlers parse, call one thing and shape the answer; every failure is `{"error","code"}`. `access` says who may
+//! call, `told` reads what a call says.
 
-use std::time::Duration;
+pub(crate) mod access;
+mod told;
+
+use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub(crate) use self::access::guard_clients;
+pub use self::access::{Access, ControlToken, ControlTokenError};
+use self::access::{Denial, guard_control, guard_open};
+pub(crate) use self::told::Told;
 use crate::error::{ErrorBody, SandboxError};
 use crate::fault::Fault;
 use crate::group;
@@ -28,11 +36,15 @@ use crate::socket;
 
 impl Sandbox {
     /// Clients at `/ws/chat`, the media host beside it, control under `/control`.
-    pub fn router(&self) -> axum::Router {
+    pub(crate) fn router(&self, access: Access) -> axum::Router {
+        let access = Arc::new(access);
         let phone = axum::Router::new()
             .route("/scan", post(scan))
             .route("/enter-code", post(enter_code))
-            .route("/messages", get(messages).post(send))
+            .route(
+                "/messages",
+                get(messages).post(send).layer(DefaultBodyLimit::max(limits::SEND_BODY_BYTES)),
+            )
             .route("/messages/{id}/media", get(media))
             .route("/read", post(read))
             .route("/played", post(played))
@@ -40,26 +52,31 @@ impl Sandbox {
             .route("/sees/{other}", get(sees))
             .route("/unlink", post(unlink))
             .route("/devices", get(devices));
-        axum::Router::new()
-            .route("/", get(about))
-            .route("/ws/chat", get(socket::connect))
-            .route("/pictures/{book}/{phone}/{name}", get(pictures::serve))
+        let control = axum::Router::new()
             .route("/control/keys", get(keys))
             .route("/control/{book}", axum::routing::delete(remove_book))
             .route("/control/{book}/phones", get(phones).post(create_phone))
             .nest("/control/{book}/phones/{phone}", phone)
             .route("/control/{book}/faults", post(fault))
             .merge(group::remote::routes())
-            .fallback(|| async { not_found() })
             .method_not_allowed_fallback(|| async { not_found() })
             .layer(DefaultBodyLimit::max(limits::CONTROL_BODY_BYTES))
+            .layer(from_fn_with_state(Arc::clone(&access), guard_control));
+        let clients = axum::Router::new()
+            .route("/ws/chat", get(socket::connect))
+            .route("/pictures/{book}/{phone}/{name}", get(pictures::serve))
             .merge(serve::routes())
+            .layer(from_fn(guard_clients));
+        axum::Router::new()
+            .route("/", get(about))
+            .method_not_allowed_fallback(|| async { not_found() })
+            .fallback(|| async { not_found() })
+            .layer(from_fn_with_state(access, guard_open))
+            .merge(control)
+            .merge(clients)
             .with_state(self.clone())
     }
 }
-
-/// How long the body of a message to be sent may take.
-const BODY: Duration = Duration::from_secs(60);
 
 /// A refusal on its way out.
 pub(crate) struct Refused(pub SandboxError);
@@ -85,10 +102,14 @@ fn not_found() -> Response {
     (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
-/// Bodies are parsed by hand so that a malformed one is refused like everything else.
-pub(crate) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
-    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| Refused(SandboxError::Invalid(error.to_string())))
+/// A call that was not heard.
+pub(crate) fn denied(denial: &Denial) -> Response {
+    let body = ErrorBody { error: denial.to_string(), code: denial.code().to_owned() };
+    let mut response = (denial.status(), Json(body)).into_response();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
 fn done() -> Json<serde_json::Value> {
@@ -123,9 +144,8 @@ pub(crate) struct NewPhone {
 async fn create_phone(
     State(sandbox): State<Sandbox>,
     Path(book): Path<String>,
-    body: Bytes,
+    Told(NewPhone { phone, name, known_as }): Told<NewPhone>,
 ) -> Result<(StatusCode, Json<PhoneInfo>), Refused> {
-    let NewPhone { phone, name, known_as } = parse(&body)?;
     let made = sandbox.create_phone_known_as(&book, &phone, &name, &known_as).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -152,9 +172,8 @@ pub(crate) struct Scan {
 async fn scan(
     State(sandbox): State<Sandbox>,
     Path((book, phone)): Phone,
-    body: Bytes,
+    Told(Scan { qr }): Told<Scan>,
 ) -> Answer<serde_json::Value> {
-    let Scan { qr } = parse(&body)?;
     sandbox.scan(&book, &phone, &qr).await?;
     Ok(done())
 }
@@ -167,9 +186,8 @@ pub(crate) struct EnterCode {
 async fn enter_code(
     State(sandbox): State<Sandbox>,
     Path((book, phone)): Phone,
-    body: Bytes,
+    Told(EnterCode { code }): Told<EnterCode>,
 ) -> Answer<serde_json::Value> {
-    let EnterCode { code } = parse(&body)?;
     sandbox.enter_code(&book, &phone, &code).await?;
     Ok(done())
 }
@@ -198,16 +216,20 @@ pub(crate) struct Sent {
     pub id: String,
 }
 
-async fn send(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Body) -> Answer<Sent> {
+async fn send(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    request: Request,
+) -> Result<Json<Sent>, Response> {
     // A medium may be in it: a few at a time, unless it is small for sure.
-    let is_small = body.size_hint().upper().is_some_and(|most| most <= limits::CONTROL_BODY_BYTES as u64);
+    let most = request.body().size_hint().upper();
+    let is_small = most.is_some_and(|most| most <= limits::CONTROL_BODY_BYTES as u64);
     let turn = if is_small { None } else { sandbox.net.media.sends.acquire().await.ok() };
-    let body = tokio::time::timeout(BODY, axum::body::to_bytes(body, limits::SEND_BODY_BYTES)).await;
-    let body = body.ok().and_then(Result::ok);
-    let body = body.ok_or_else(|| SandboxError::Invalid("the body broke off or is too large".into()))?;
-    let message: PhoneMessage = parse(&body)?;
+    let body = told::read(request, told::MEDIA_PATIENCE).await.map_err(|denial| denied(&denial))?;
+    let refused = |problem| Refused(problem).into_response();
+    let message: PhoneMessage = told::parse(&body).map_err(refused)?;
     drop((body, turn));
-    let id = sandbox.send(&book, &phone, message).await?;
+    let id = sandbox.send(&book, &phone, message).await.map_err(refused)?;
     Ok(Json(Sent { id }))
 }
 
@@ -217,31 +239,29 @@ pub(crate) struct Mark {
     pub message_id: String,
 }
 
-async fn read(State(sandbox): State<Sandbox>, Path(phone): Phone, body: Bytes) -> Answer<serde_json::Value> {
-    mark(&sandbox, phone, &body, ReceiptKind::Read).await
+async fn read(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    Told(Mark { message_id }): Told<Mark>,
+) -> Answer<serde_json::Value> {
+    sandbox.mark(&book, &phone, &message_id, ReceiptKind::Read).await?;
+    Ok(done())
 }
 
 async fn played(
     State(sandbox): State<Sandbox>,
-    Path(phone): Phone,
-    body: Bytes,
+    Path((book, phone)): Phone,
+    Told(Mark { message_id }): Told<Mark>,
 ) -> Answer<serde_json::Value> {
-    mark(&sandbox, phone, &body, ReceiptKind::Played).await
-}
-
-async fn mark(
-    sandbox: &Sandbox,
-    (book, phone): (String, String),
-    body: &Bytes,
-    kind: ReceiptKind,
-) -> Answer<serde_json::Value> {
-    let Mark { message_id } = parse(body)?;
-    sandbox.mark(&book, &phone, &message_id, kind).await?;
+    sandbox.mark(&book, &phone, &message_id, ReceiptKind::Played).await?;
     Ok(done())
 }
 
-async fn act(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Acted> {
-    let act: PhoneAct = parse(&body)?;
+async fn act(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    Told(act): Told<PhoneAct>,
+) -> Answer<Acted> {
     Ok(Json(sandbox.act(&book, &phone, act).await?))
 }
 
@@ -263,8 +283,11 @@ pub(crate) struct Unlinked {
     pub unlinked: u32,
 }
 
-async fn unlink(State(sandbox): State<Sandbox>, Path((book, phone)): Phone, body: Bytes) -> Answer<Unlinked> {
-    let Unlink { device } = parse(&body)?;
+async fn unlink(
+    State(sandbox): State<Sandbox>,
+    Path((book, phone)): Phone,
+    Told(Unlink { device }): Told<Unlink>,
+) -> Answer<Unlinked> {
     let unlinked = sandbox.unlink(&book, &phone, device).await?;
     Ok(Json(Unlinked { unlinked }))
 }
@@ -289,9 +312,8 @@ pub(crate) struct FaultAt {
 async fn fault(
     State(sandbox): State<Sandbox>,
     Path(book): Path<String>,
-    body: Bytes,
+    Told(FaultAt { phone, fault }): Told<FaultAt>,
 ) -> Answer<serde_json::Value> {
-    let FaultAt { phone, fault } = parse(&body)?;
     sandbox.fault(&book, &phone, fault).await?;
     Ok(done())
 }
