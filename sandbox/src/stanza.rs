@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
+pub(crate) use crate::encode::encode;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeContent, Server};
 
@@ -34,10 +34,6 @@ pub(crate) fn tag(name: &'static str) -> NodeBuilder {
 /// `<name>content</name>`
 pub(crate) fn leaf(name: &'static str, content: impl Into<Vec<u8>>) -> Node {
     NodeBuilder::new(name).bytes(content).build()
-}
-
-pub(crate) fn encode(node: &Node) -> Bytes {
-    Bytes::from(wacore_binary::marshal(node).expect("a node in memory always encodes"))
 }
 
 pub(crate) fn decode(encoded: &[u8]) -> Option<Node> {

@@ -47,22 +47,36 @@ pub(super) fn answer(net: &Net, asker: &DeviceRef, question: Option<&Node>) -> A
     ])
 }
 
-/// A user is asked for by address or, in a contact query, by `+number` or, as whatsmeow does, by
-/// `+number@c.us`.
-fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> Node {
-    let book = &asker.account.book;
-    let (jid, account) = if let Some(jid) = user.jid("jid") {
+/// Whom a question is about. A user is named by an address or, in a question for contacts, by what stands in
+/// `<contact>`: a number however it is written, as whatsmeow does with `@c.us` behind it, or a LID.
+fn asked_for(net: &Net, book: &str, user: &Node) -> (Option<Jid>, Option<Arc<Account>>) {
+    let address = user.jid("jid").or_else(|| {
+        let content = String::from_utf8_lossy(user.content_of("contact"));
+        content.trim().parse().ok().filter(|jid: &Jid| jid.is_lid())
+    });
+    if let Some(jid) = address {
         let account = net.resolve(book, &jid);
-        (jid, account)
-    } else {
-        let asked = String::from_utf8_lossy(user.content_of("contact"));
-        let number = asked.split('@').next().unwrap_or_default().trim_start_matches('+');
-        let account = net.look_up(book, number);
-        (Jid::pn(account.as_ref().map_or(number, |account| account.phone.as_str())), account)
-    };
-    let mut answer = tag("user").attr("jid", jid.to_non_ad());
+        return (Some(jid), account);
+    }
+    let content = String::from_utf8_lossy(user.content_of("contact"));
+    let number = content.split(['@', ':']).next().unwrap_or_default();
+    let number: String = number.chars().filter(char::is_ascii_digit).collect();
+    if number.is_empty() {
+        // What names nobody has no address: clients pass over a user without one.
+        return (None, None);
+    }
+    let account = net.look_up(book, &number);
+    (Some(Jid::pn(account.as_ref().map_or(number.as_str(), |account| account.phone.as_str()))), account)
+}
+
+fn user_node(net: &Net, asker: &DeviceRef, protocols: &[&str], user: &Node) -> Node {
+    let (jid, account) = asked_for(net, &asker.account.book, user);
+    let mut answer = tag("user");
+    if let Some(jid) = &jid {
+        answer = answer.attr("jid", jid.to_non_ad());
+    }
     if let Some(account) = &account
-        && jid.is_lid()
+        && jid.is_some_and(|jid| jid.is_lid())
         && !account.hides_from(&asker.account)
     {
         answer = answer.attr("pn_jid", Jid::pn(account.phone.as_str()));
@@ -135,22 +149,32 @@ mod tests {
     use crate::media::Shelves;
     use crate::restore;
 
-    /// whatsmeow asks about `+15550000002@c.us`; other clients about `+15550000002`.
+    /// whatsmeow asks about `+15550000002@c.us`; Baileys about `+15550000002`; people write all sorts of numbers.
     #[test]
-    fn a_number_that_is_asked_about_as_an_address_is_found() {
+    fn a_number_is_found_however_a_client_writes_it() {
         let net =
             restore::network(Journal::in_memory(), Shelves::temporary(), Vec::new()).expect("a network");
         let phone = |number: &str| net.create("book", number, "Somebody", &[]).expect("a phone").0;
         let asker = DeviceRef { account: phone("15550000001"), id: 1, noise_key: [0; 32] };
-        phone("15550000002");
+        let lid = format!("{}@lid", phone("15550000002").lid);
         for (asked, jid, kind) in [
-            ("+15550000002@c.us", "15550000002@s.whatsapp.net", "in"),
-            ("+15550000002", "15550000002@s.whatsapp.net", "in"),
-            ("+15550000003@c.us", "15550000003@s.whatsapp.net", "out"),
+            ("+15550000002@c.us", Some("15550000002@s.whatsapp.net"), "in"),
+            ("15550000002@c.us", Some("15550000002@s.whatsapp.net"), "in"),
+            ("15550000002@s.whatsapp.net", Some("15550000002@s.whatsapp.net"), "in"),
+            ("15550000002:3@s.whatsapp.net", Some("15550000002@s.whatsapp.net"), "in"),
+            ("+15550000002", Some("15550000002@s.whatsapp.net"), "in"),
+            ("+1 (555) 000-0002", Some("15550000002@s.whatsapp.net"), "in"),
+            (lid.as_str(), Some(lid.as_str()), "in"),
+            ("+15550000003@c.us", Some("15550000003@s.whatsapp.net"), "out"),
+            ("100000000000000@lid", Some("100000000000000@lid"), "out"),
+            ("1@2@3@c.us", Some("1@s.whatsapp.net"), "out"),
+            ("", None, "out"),
+            ("@c.us", None, "out"),
+            ("nobody@c.us", None, "out"),
         ] {
             let contact = tag("contact").bytes(asked.as_bytes()).build();
             let answer = user_node(&net, &asker, &["contact"], &tag("user").children([contact]).build());
-            assert_eq!(answer.jid("jid").map(|jid| jid.to_string()).as_deref(), Some(jid), "{asked}");
+            assert_eq!(answer.jid("jid").map(|jid| jid.to_string()).as_deref(), jid, "{asked}");
             let contact = answer.get_optional_child("contact").expect("what was asked");
             assert_eq!(contact.text("type").as_deref(), Some(kind), "{asked}");
             // The question comes back as it was put: clients match the answer by it.

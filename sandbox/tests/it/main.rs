@@ -17,6 +17,7 @@ mod lookups;
 mod measure;
 mod media;
 mod messages;
+mod other_clients;
 mod pairing;
 mod people;
 mod raw;
