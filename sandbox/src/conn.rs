@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
@@ -52,7 +53,17 @@ pub(crate) struct Conn {
 
 enum Out {
     Stanza(Seq, Bytes),
+    /// Nothing more is said, and the client shall hear what was said last.
+    End,
     Close,
+}
+
+/// How a connection's writer came to its end.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// A last word was written.
+    Said,
+    Cut,
 }
 
 impl Conn {
@@ -72,7 +83,17 @@ impl Conn {
         }
     }
 
-    /// Ends the connection after what was sent before.
+    /// Says a last word and leaves it to the client to close. One that does not is closed after a while.
+    ///
+    /// whatsmeow forgets what it has read and not yet handled when its socket closes: a restart that it was just told of
+    /// would never be.
+    pub(crate) fn end(&self, last: &Node) {
+        self.send(last);
+        let _ = self.out.try_send(Out::End);
+        self.out.close();
+    }
+
+    /// Ends the connection at once, after what was sent before.
     pub(crate) fn close(&self) {
         let _ = self.out.try_send(Out::Close);
         self.out.close();
@@ -170,7 +191,7 @@ async fn is_welcome(net: &Net, client_key: NoiseKey, frames: &mut Frames) -> boo
 async fn run(
     net: &Arc<Net>,
     secured: Secured,
-    frames: Frames,
+    mut frames: Frames,
     outgoing: &Sender<TransportEvent>,
     book: Option<String>,
 ) {
@@ -188,15 +209,19 @@ async fn run(
     });
     login::open(net, &conn, &payload);
     drop(payload);
-    tokio::select! {
-        () = write(net, &conn, send, unsent, outgoing) => {}
-        () = read(net, &conn, receive, frames) => {}
-    }
+    let ended = tokio::select! {
+        ended = write(net, &conn, send, unsent, outgoing) => ended,
+        () = read(net, &conn, receive, &mut frames) => Ended::Cut,
+    };
     conn.out.close();
+    // Whoever was told to go is gone for everybody else, whenever the socket closes.
     login::closed(net, &conn);
+    if ended == Ended::Said {
+        frames.discard_for(limits::LAST_WORD).await;
+    }
 }
 
-async fn read(net: &Arc<Net>, conn: &Arc<Conn>, cipher: NoiseCipher, mut frames: Frames) {
+async fn read(net: &Arc<Net>, conn: &Arc<Conn>, cipher: NoiseCipher, frames: &mut Frames) {
     let mut counter = 0;
     while let Some(mut frame) = frames.next().await {
         if conn.is_stalled() {
@@ -240,7 +265,7 @@ async fn write(
     cipher: NoiseCipher,
     unsent: Receiver<Out>,
     outgoing: &Sender<TransportEvent>,
-) {
+) -> Ended {
     let mut counter = 0;
     let mut buffer = BytesMut::new();
     let mut next = unsent.recv().await.ok();
@@ -255,7 +280,7 @@ async fn write(
             .and_then(|sealed| framing::append_frame_into(&sealed, None, &mut buffer));
         counter += 1;
         if sealed.is_err() {
-            return;
+            return Ended::Cut;
         }
         // What is ready now leaves in the same write.
         next = unsent.try_recv().ok();
@@ -264,7 +289,7 @@ async fn write(
         if is_full || must_wait || !matches!(next, Some(Out::Stanza(..))) {
             let bytes = std::mem::take(&mut buffer).freeze();
             if outgoing.send(TransportEvent::DataReceived(bytes)).await.is_err() {
-                return;
+                return Ended::Cut;
             }
         }
         if next.is_none() {
@@ -272,8 +297,9 @@ async fn write(
         }
     }
     if conn.is_stalled() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
+    if matches!(next, Some(Out::End)) { Ended::Said } else { Ended::Cut }
 }
 
 struct Frames {
@@ -315,5 +341,10 @@ impl Frames {
     /// Takes bytes until the client gives up.
     async fn discard(&mut self) {
         while self.incoming.recv().await.is_ok() {}
+    }
+
+    /// The same, until the time is up.
+    async fn discard_for(&mut self, time: Duration) {
+        let _ = tokio::time::timeout(time, self.discard()).await;
     }
 }

@@ -59,6 +59,8 @@ pub const COLLECTIONS: usize = 16;
 pub const UNWRITTEN_RECORDS: usize = 20_000;
 /// From the opening of a connection to the end of its Noise handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(20);
+/// How long a client that was told to go may take to close the connection.
+pub const LAST_WORD: Duration = Duration::from_secs(2);
 
 // Media
 

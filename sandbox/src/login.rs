@@ -44,8 +44,7 @@ fn attach(conn: &Arc<Conn>, device: DeviceRef) {
         return;
     };
     if let Some(older) = entry.connection.replace(Arc::clone(conn)) {
-        older.send(&replaced());
-        older.close();
+        older.end(&replaced());
     }
     drop(state);
     conn.send(
@@ -80,8 +79,7 @@ pub(crate) fn closed(net: &Net, conn: &Arc<Conn>) {
 }
 
 fn refuse(conn: &Conn, failure: &Node) {
-    conn.send(failure);
-    conn.close();
+    conn.end(failure);
 }
 
 /// wacore 0.7.0, src/stanza/connect_failure.rs: `expire` is a duration in seconds.

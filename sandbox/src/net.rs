@@ -239,8 +239,7 @@ impl Net {
             for (_, device) in std::mem::take(&mut state.devices) {
                 self.forget_device(&device.noise_key);
                 if let Some(conn) = device.connection {
-                    conn.send(&device_removed());
-                    conn.close();
+                    conn.end(&device_removed());
                 }
             }
         }

@@ -251,8 +251,7 @@ fn restart_soon(net: &Arc<Net>, conn: &Arc<Conn>) {
     tokio::spawn(async move {
         tokio::time::sleep(SETTLE_BEFORE_RESTART).await;
         net.journal.settled().await;
-        conn.send(&tag("stream:error").attr("code", "515").build());
-        conn.close();
+        conn.end(&tag("stream:error").attr("code", "515").build());
     });
 }
 

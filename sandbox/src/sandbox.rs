@@ -337,13 +337,9 @@ impl Sandbox {
                 Strike::Nothing | Strike::LoseSessions | Strike::ExpireMedia | Strike::LoseMedia => {}
                 Strike::Close => conn.close(),
                 Strike::Stall => conn.stall(),
-                Strike::Replace => {
-                    conn.send(&login::replaced());
-                    conn.close();
-                }
+                Strike::Replace => conn.end(&login::replaced()),
                 Strike::StreamError(code) => {
-                    conn.send(&tag("stream:error").attr("code", code.to_string()).build());
-                    conn.close();
+                    conn.end(&tag("stream:error").attr("code", code.to_string()).build());
                 }
             }
         }

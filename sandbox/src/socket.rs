@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use wacore::net::TransportEvent;
+use wacore::net::{DisconnectReason, TransportEvent};
 
 use crate::conn::{self, Wire};
 use crate::control::{self, Access};
@@ -47,7 +47,9 @@ async fn serve(net: Arc<Net>, socket: WebSocket, book: Option<String>) {
     let (mut sink, mut stream) = socket.split();
     let (received, incoming) = async_channel::bounded(CHUNKS);
     let (outgoing, unsent) = async_channel::bounded(CHUNKS);
-    let read = async move {
+    let read = async {
+        // Dropped with this: the client's leaving ends the connection, which ends `write`.
+        let received = received;
         while let Some(Ok(message)) = stream.next().await {
             let is_open = match message {
                 Message::Binary(bytes) => received.send(bytes).await.is_ok(),
@@ -59,26 +61,39 @@ async fn serve(net: Arc<Net>, socket: WebSocket, book: Option<String>) {
             }
         }
     };
-    let write = async move {
-        while let Ok(TransportEvent::DataReceived(bytes)) = unsent.recv().await {
-            if sink.send(Message::Binary(bytes)).await.is_err() {
-                return;
+    let write = async {
+        let last = loop {
+            match unsent.recv().await {
+                Ok(TransportEvent::DataReceived(bytes)) => {
+                    if sink.send(Message::Binary(bytes)).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(TransportEvent::Disconnected(DisconnectReason::ServerClose { code, reason })) => {
+                    break Some(CloseFrame {
+                        code: code.unwrap_or(close_code::NORMAL),
+                        reason: reason.into(),
+                    });
+                }
+                _ => break None,
             }
-        }
+        };
         // The client may be gone already.
-        let _ = sink.close().await;
+        let _ = sink.send(Message::Close(last)).await;
     };
     let wire = Wire { incoming, outgoing };
-    // The client's leaving closes `received`, which ends the connection, which ends `write`.
     tokio::join!(
         async {
             tokio::select! {
-                () = read => std::future::pending().await,
+                () = async { read.await; std::future::pending().await } => {}
                 () = write => {}
             }
         },
         conn::serve(net, wire, book),
     );
+    // A socket that is closed while bytes wait to be read takes back what its client has not read yet.
+    let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+    let _ = tokio::time::timeout(limits::LAST_WORD, rest).await;
 }
 
 impl Sandbox {

@@ -88,8 +88,7 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("w:g2", ..) => groups::answer(net, device, iq, kind, child),
         ("md", "set", "remove-companion-device") => {
             respond(conn, iq, Ok(Vec::new()));
-            conn.send(&device_removed());
-            conn.close();
+            conn.end(&device_removed());
             devices::remove(net, device);
             return;
         }

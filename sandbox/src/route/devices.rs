@@ -32,8 +32,7 @@ pub(crate) fn remove(net: &Net, device: &DeviceRef) -> bool {
         return false;
     };
     if let Some(conn) = removed.connection {
-        conn.send(&device_removed());
-        conn.close();
+        conn.end(&device_removed());
     }
     announce(net, account, "remove", device.id, removed.key_index);
     true

@@ -1,11 +1,16 @@
 //! What whatsmeow and the versions of Baileys do that whatsapp-rust does not, stanza by stanza.
 
+use std::time::Duration;
+
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeValue, token};
-use wapid_sandbox::PhoneMessage;
+use wapid_sandbox::{FaultKind, PhoneMessage};
 
-use crate::raw::{all, attribute, content, device};
-use crate::support::{ALICE, BOB, BOOK, network, serve};
+use crate::raw::{Heard, Raw, all, attribute, content, device};
+use crate::support::{ALICE, BOB, BOOK, linked, network, serve};
+
+/// Far less than a client that was told to go is given, and far more than a socket takes that is closed at once.
+const MOMENT: Duration = Duration::from_millis(500);
 
 fn number_check(numbers: &[&str]) -> Node {
     let users = numbers.iter().map(|number| {
@@ -77,4 +82,63 @@ async fn a_name_that_looks_like_an_address_stays_a_word() {
         let nested = bytes.windows(2).any(|pair| pair == [token::JID_PAIR, token::JID_PAIR]);
         assert!(!nested, "an address in an address");
     }
+}
+
+/// whatsmeow forgets what it has not handled yet when its socket closes, so the one who was told to go closes it.
+#[tokio::test]
+async fn a_client_that_is_told_to_go_closes_the_socket_itself() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let known = device(&sandbox, ALICE).await;
+    for kind in [FaultKind::Restart, FaultKind::Unavailable, FaultKind::TooMany, FaultKind::Replaced] {
+        let mut alice = known.online(address).await;
+        sandbox.fault(BOOK, ALICE, kind.into()).await.expect("a fault");
+        alice.stanza("stream:error").await;
+        stays_open_until_closed(alice, &format!("{kind:?}")).await;
+    }
+    let mut older = known.online(address).await;
+    let newer = known.online(address).await;
+    older.stanza("stream:error").await;
+    stays_open_until_closed(older, "a newer connection").await;
+    drop(newer);
+
+    sandbox.fault(BOOK, ALICE, FaultKind::ClientOutdated.into()).await.expect("a fault");
+    let mut refused = known.connect(address).await;
+    refused.stanza("failure").await;
+    stays_open_until_closed(refused, "a refused login").await;
+    sandbox.fault(BOOK, ALICE, FaultKind::Clear.into()).await.expect("no fault");
+
+    let mut unlinked = known.online(address).await;
+    sandbox.unlink(BOOK, ALICE, None).await.expect("unlinked");
+    unlinked.stanza("stream:error").await;
+    stays_open_until_closed(unlinked, "an unlinked device").await;
+}
+
+async fn stays_open_until_closed(mut client: Raw, why: &str) {
+    let more = tokio::time::timeout(MOMENT, client.hear()).await;
+    assert!(more.is_err(), "{why}: {more:?} right behind the last word");
+    tokio::time::timeout(MOMENT, client.close()).await.expect("the server closes as soon as the client does");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_go_is_closed() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let mut alice = device(&sandbox, ALICE).await.online(address).await;
+    sandbox.fault(BOOK, ALICE, FaultKind::Unavailable.into()).await.expect("a fault");
+    alice.stanza("stream:error").await;
+    // What it still sends is heard by nobody.
+    alice.send(&NodeBuilder::new("presence").attr("type", "available").build()).await;
+    assert!(!sandbox.devices(BOOK, ALICE).await.expect("a phone")[0].connected);
+    assert!(matches!(alice.hear().await, Heard::Closed(_)));
+}
+
+/// The end of a pairing, with a client that closes by itself: nobody waits for the bound.
+#[tokio::test]
+async fn a_client_that_goes_by_itself_is_not_waited_for() {
+    let sandbox = network().await;
+    let linking = tokio::time::timeout(Duration::from_secs(60), linked(&sandbox, ALICE)).await;
+    let alice = linking.expect("links");
+    sandbox.fault(BOOK, ALICE, FaultKind::Restart.into()).await.expect("a fault");
+    alice.online().await;
 }
