@@ -168,6 +168,7 @@ async fn handshake(
             if !is_welcome(net, secured.client_key, frames).await {
                 return Ok(None);
             }
+            tokio::time::sleep(limits::KEY_SWITCH).await;
             secured
         }
     };

@@ -59,6 +59,10 @@ pub const COLLECTIONS: usize = 16;
 pub const UNWRITTEN_RECORDS: usize = 20_000;
 /// From the opening of a connection to the end of its Noise handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(20);
+/// From the end of a handshake to the first stanza, for clients that verify certificates. Baileys 6 takes a moment to
+/// switch its keys and loses what comes before; it says nothing by which the end of that moment could be known. On a
+/// phone network the way there takes as long.
+pub const KEY_SWITCH: Duration = Duration::from_millis(250);
 /// How long a client that was told to go may take to close the connection.
 pub const LAST_WORD: Duration = Duration::from_secs(2);
 

@@ -6,7 +6,7 @@ use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeValue, token};
 use wapid_sandbox::{FaultKind, PhoneMessage};
 
-use crate::raw::{Heard, Raw, all, attribute, content, device};
+use crate::raw::{Device, Heard, Raw, all, attribute, content, device};
 use crate::support::{ALICE, BOB, BOOK, linked, network, serve};
 
 /// Far less than a client that was told to go is given, and far more than a socket takes that is closed at once.
@@ -131,6 +131,20 @@ async fn a_client_that_does_not_go_is_closed() {
     alice.send(&NodeBuilder::new("presence").attr("type", "available").build()).await;
     assert!(!sandbox.devices(BOOK, ALICE).await.expect("a phone")[0].connected);
     assert!(matches!(alice.hear().await, Heard::Closed(_)));
+}
+
+/// Baileys 6 switches its keys after its last word of the handshake was written, and loses what comes before.
+#[tokio::test]
+async fn the_first_stanza_leaves_a_client_the_time_to_switch_its_keys() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let known = device(&sandbox, ALICE).await;
+    for (device, first) in [(&Device::new(), "iq"), (&known, "success")] {
+        let mut client = device.connect(address).await;
+        let early = tokio::time::timeout(Duration::from_millis(100), client.hear()).await;
+        assert!(early.is_err(), "{early:?} came at once");
+        client.stanza(first).await;
+    }
 }
 
 /// The end of a pairing, with a client that closes by itself: nobody waits for the bound.
