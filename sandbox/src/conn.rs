@@ -11,12 +11,13 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use tracing::debug;
+use tracing::{debug, info};
 use wacore::net::{DisconnectReason, TransportEvent};
 use wacore_binary::Node;
 use wacore_noise::{NoiseCipher, framing};
 
 use crate::account::{DeviceRef, NoiseKey};
+use crate::dictionary::{self, Dictionary};
 use crate::fault::Handshake;
 use crate::journal::Seq;
 use crate::limits;
@@ -24,11 +25,13 @@ use crate::net::Net;
 use crate::noise::{self, Hello, Refused, Secured};
 use crate::outbox::Class;
 use crate::pair::Pairing;
-use crate::stanza::{self, Read as _};
+use crate::stanza::{self, Read as _, tag};
 use crate::{iq, login, route};
 
 /// The most that is written in one go.
 const WRITE_BYTES: usize = 32 * 1024;
+/// WebSocket's code for a client that speaks another protocol.
+const PROTOCOL_ERROR: u16 = 1002;
 
 /// The two ends of a transport, whatever it is made of.
 pub(crate) struct Wire {
@@ -122,13 +125,24 @@ pub(crate) async fn serve(net: Arc<Net>, wire: Wire, book: Option<String>) {
     let Wire { incoming, outgoing } = wire;
     let mut frames = Frames { incoming, decoder: framing::FrameDecoder::new() };
     let secured = tokio::time::timeout(limits::HANDSHAKE, handshake(&net, &mut frames, &outgoing)).await;
-    match secured {
-        Ok(Ok(Some(secured))) => run(&net, secured, frames, &outgoing, book).await,
-        Ok(Ok(None)) => {}
-        Ok(Err(refused)) => debug!(%refused, "Refused a connection"),
-        Err(_) => debug!("A client did not finish its handshake"),
-    }
-    let _ = outgoing.try_send(TransportEvent::Disconnected(DisconnectReason::StreamEnded));
+    let reason = match secured {
+        Ok(Ok(Some((secured, dictionary)))) => {
+            run(&net, secured, dictionary, frames, &outgoing, book).await;
+            DisconnectReason::StreamEnded
+        }
+        Ok(Ok(None)) => DisconnectReason::StreamEnded,
+        Ok(Err(refused)) => {
+            info!("Refused a client's connection: {refused}");
+            DisconnectReason::ServerClose { code: Some(PROTOCOL_ERROR), reason: refused.to_string() }
+        }
+        Err(_) => {
+            debug!("A client did not finish its handshake");
+            DisconnectReason::StreamEnded
+        }
+    };
+    // Waited for: it is the client's only word about what is wrong. A client that is gone has dropped its end.
+    let told = outgoing.send(TransportEvent::Disconnected(reason));
+    let _ = tokio::time::timeout(limits::LAST_WORD, told).await;
     outgoing.close();
 }
 
@@ -136,7 +150,7 @@ async fn handshake(
     net: &Net,
     frames: &mut Frames,
     outgoing: &Sender<TransportEvent>,
-) -> Result<Option<Secured>, Refused> {
+) -> Result<Option<(Secured, Dictionary)>, Refused> {
     let Some(header) = frames.header().await? else {
         return Ok(None);
     };
@@ -172,7 +186,25 @@ async fn handshake(
             secured
         }
     };
-    Ok(Some(secured))
+    let [.., version] = header;
+    let Some(dictionary) = Dictionary::of(version) else {
+        answer(seal_refusal(&secured, version)?).await?;
+        frames.discard_for(limits::LAST_WORD).await;
+        return Err(Refused::Dictionary(version));
+    };
+    Ok(Some((secured, dictionary)))
+}
+
+/// What a client hears whose dictionary nobody here knows. It is spelled out, for our words are not its words.
+fn seal_refusal(secured: &Secured, version: u8) -> Result<Vec<u8>, Refused> {
+    let unsupported = tag("unsupported-dictionary").attr("version", version.to_string()).build();
+    let error = tag("stream:error")
+        .attr("code", "405")
+        .attr("text", Refused::Dictionary(version).to_string())
+        .children([unsupported])
+        .build();
+    let sealed = secured.send.encrypt_with_counter(0, &dictionary::spell_out(&error));
+    sealed.map_err(|_| Refused::Unauthentic)
 }
 
 /// Applies the handshake faults of the device that is connecting.
@@ -192,6 +224,7 @@ async fn is_welcome(net: &Net, client_key: NoiseKey, frames: &mut Frames) -> boo
 async fn run(
     net: &Arc<Net>,
     secured: Secured,
+    dictionary: Dictionary,
     mut frames: Frames,
     outgoing: &Sender<TransportEvent>,
     book: Option<String>,
@@ -211,8 +244,8 @@ async fn run(
     login::open(net, &conn, &payload);
     drop(payload);
     let ended = tokio::select! {
-        ended = write(net, &conn, send, unsent, outgoing) => ended,
-        () = read(net, &conn, receive, &mut frames) => Ended::Cut,
+        ended = write(net, &conn, (send, dictionary), unsent, outgoing) => ended,
+        () = read(net, &conn, (receive, dictionary), &mut frames) => Ended::Cut,
     };
     conn.out.close();
     // Whoever was told to go is gone for everybody else, whenever the socket closes.
@@ -222,7 +255,12 @@ async fn run(
     }
 }
 
-async fn read(net: &Arc<Net>, conn: &Arc<Conn>, cipher: NoiseCipher, frames: &mut Frames) {
+async fn read(
+    net: &Arc<Net>,
+    conn: &Arc<Conn>,
+    (cipher, dictionary): (NoiseCipher, Dictionary),
+    frames: &mut Frames,
+) {
     let mut counter = 0;
     while let Some(mut frame) = frames.next().await {
         if conn.is_stalled() {
@@ -233,7 +271,7 @@ async fn read(net: &Arc<Net>, conn: &Arc<Conn>, cipher: NoiseCipher, frames: &mu
             return;
         }
         counter += 1;
-        let Some(node) = stanza::decode(&frame) else {
+        let Some(node) = dictionary.read(&frame) else {
             return;
         };
         drop(frame);
@@ -263,7 +301,7 @@ async fn handle(net: &Arc<Net>, conn: &Arc<Conn>, node: Node) {
 async fn write(
     net: &Net,
     conn: &Conn,
-    cipher: NoiseCipher,
+    (cipher, dictionary): (NoiseCipher, Dictionary),
     unsent: Receiver<Out>,
     outgoing: &Sender<TransportEvent>,
 ) -> Ended {
@@ -276,7 +314,7 @@ async fn write(
             return std::future::pending().await;
         }
         let sealed = cipher
-            .encrypt_with_counter(counter, &body)
+            .encrypt_with_counter(counter, &dictionary.write(body))
             .map_err(anyhow::Error::from)
             .and_then(|sealed| framing::append_frame_into(&sealed, None, &mut buffer));
         counter += 1;

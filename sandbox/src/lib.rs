@@ -20,6 +20,7 @@ mod client;
 mod code;
 mod conn;
 mod control;
+mod dictionary;
 mod encode;
 mod error;
 mod fault;

@@ -7,7 +7,7 @@
 
 use buffa::{Message as _, MessageField};
 use bytes::BytesMut;
-use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX};
+use wacore_binary::consts::{NOISE_PATTERN_IK, NOISE_PATTERN_XX, WA_MAGIC_VALUE};
 use wacore_libsignal::protocol::KeyPair;
 use wacore_noise::{NoiseCipher, NoiseHandshake};
 use waproto::whatsapp as wa;
@@ -20,6 +20,12 @@ use crate::stanza;
 pub(crate) enum Refused {
     #[error("not a WhatsApp connection")]
     Header,
+    #[error("this client speaks version {0} of the protocol, this sandbox {ours}: update it", ours = WA_MAGIC_VALUE)]
+    Version(u8),
+    #[error(
+        "this client reads dictionary {0}, this sandbox writes 2 and 3: use a version that reads one of them"
+    )]
+    Dictionary(u8),
     #[error("the handshake is malformed")]
     Malformed,
     #[error("the handshake does not authenticate")]
@@ -66,6 +72,9 @@ pub(crate) fn take_header(head: &mut BytesMut) -> Result<Option<[u8; 4]>, Refuse
     }
     if !head.starts_with(b"WA") {
         return Err(Refused::Header);
+    }
+    if head[2] != WA_MAGIC_VALUE {
+        return Err(Refused::Version(head[2]));
     }
     let header = head.split_to(4);
     Ok(Some(header[..].try_into().expect("four bytes were split off")))

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use wacore_binary::builder::NodeBuilder;
 use wacore_binary::{Jid, Node, NodeValue, token};
 use wapid_sandbox::{FaultKind, PhoneMessage};
 
-use crate::raw::{Device, Heard, Raw, all, attribute, content, device};
+use crate::raw::{Device, HEADER, Heard, Raw, all, attribute, content, device};
 use crate::support::{ALICE, BOB, BOOK, linked, network, serve};
 
 /// Far less than a client that was told to go is given, and far more than a socket takes that is closed at once.
@@ -145,6 +146,62 @@ async fn the_first_stanza_leaves_a_client_the_time_to_switch_its_keys() {
         assert!(early.is_err(), "{early:?} came at once");
         client.stanza(first).await;
     }
+}
+
+/// Whether these words are in a stanza as they are, and not as numbers of a dictionary.
+fn are_spelled_out(bytes: &[u8], words: &[&str]) -> bool {
+    words.iter().all(|word| bytes.windows(word.len()).any(|part| part == word.as_bytes()))
+}
+
+/// Baileys up to 6.7.18 and 6.17.16.
+#[tokio::test]
+async fn a_client_of_the_second_dictionary_is_served() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let header = *b"WA\x06\x02";
+    let mut client = Raw::open(address, header).await;
+    client.shake_hands(header, &Device::new()).await;
+    let offer = client.bytes().await.expect("a stanza");
+    assert!(are_spelled_out(&offer, &["iq", "type", "set", "from", "s.whatsapp.net", "pair-device", "ref"]));
+    // `<iq id="ask.1" to="s.whatsapp.net" type="get" xmlns="w:p"><ping/></iq>` as Baileys 6.17.16 encodes it.
+    let ping = "00f80a1e08fc0561736b2e310e030431195ff801f80150";
+    client.send_bytes(&hex::decode(ping).expect("hex")).await;
+    let answer = client.bytes().await.expect("an answer");
+    assert!(are_spelled_out(&answer, &["iq", "type", "result", "id", "ask.1"]));
+}
+
+#[tokio::test]
+async fn a_client_with_another_dictionary_is_told_so_in_words_that_it_can_read() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    for dictionary in [1, 4] {
+        let header = [b'W', b'A', 6, dictionary];
+        let mut client = Raw::open(address, header).await;
+        client.shake_hands(header, &Device::new()).await;
+        let bytes = client.bytes().await.expect("a stanza");
+        let text = format!("this client reads dictionary {dictionary}, this sandbox writes 2 and 3");
+        assert!(are_spelled_out(&bytes, &["stream:error", "unsupported-dictionary", &text]));
+        let error = crate::raw::decode(&bytes);
+        assert_eq!((&*error.tag, attribute(&error, "code").as_str()), ("stream:error", "405"));
+        client.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_another_protocol_is_told_so_as_its_socket_closes() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    for (header, words) in [
+        (*b"WA\x05\x02", "this client speaks version 5 of the protocol, this sandbox 6: update it"),
+        (*b"GET ", "not a WhatsApp connection"),
+    ] {
+        let mut client = Raw::open(address, header).await;
+        let Heard::Closed(Some(frame)) = client.hear().await else { panic!("closed in words") };
+        assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Protocol, words));
+    }
+    // Others are served meanwhile.
+    Device::new().connect(address).await.stanza("iq").await;
+    assert_eq!(HEADER, *b"WA\x06\x03");
 }
 
 /// The end of a pairing, with a client that closes by itself: nobody waits for the bound.
