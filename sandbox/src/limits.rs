@@ -80,6 +80,8 @@ pub const PATHS_PER_BLOB: usize = 16;
 pub const PARTS_PER_BOOK: usize = 16;
 /// What a client may have in one piece; more is streamed.
 pub const BUFFERED_BYTES: u64 = 64 << 20;
+/// Slower than this on the whole, an upload is given up.
+pub const UPLOAD_BYTES_PER_SECOND: u64 = 4096;
 /// What is read of an upload that was refused, so that its client hears why.
 pub const DRAINED_BYTES: usize = 64 << 20;
 /// A medium that a phone is told to send.

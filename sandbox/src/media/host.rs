@@ -128,12 +128,11 @@ pub(super) fn upload(net: &Net, asked: &Asked<'_>, length: Option<u64>, body: &m
     if words.is_progress_asked {
         return progress(net, &pass, token);
     }
-    let Some(length) = length else {
-        return Reply::refusal(411, "how long is it?");
-    };
-    let Some(total) = words.offset.checked_add(length).filter(|total| *total <= limits::BLOB_BYTES) else {
+    // Without a length it ends where its body ends: Baileys 6 uploads in chunks.
+    let total = length.map(|length| words.offset.saturating_add(length));
+    if total.unwrap_or(words.offset) > limits::BLOB_BYTES {
         return Reply::refusal(413, "a medium has at most 2 GiB");
-    };
+    }
     let shelves = &net.media.shelves;
     let incoming = if words.offset == 0 {
         shelves.begin(&pass.book, total, &net.journal).map(Some)
@@ -141,10 +140,9 @@ pub(super) fn upload(net: &Net, asked: &Asked<'_>, length: Option<u64>, body: &m
         shelves.resume(&pass.book, token, words.offset, total, &net.journal)
     };
     match incoming {
-        Ok(Some(incoming)) => receive(net, incoming, token, length, body),
+        Ok(Some(incoming)) => receive(net, incoming, token, &mut body.take(length.unwrap_or(u64::MAX))),
         Ok(None) => Reply::refusal(416, "the upload did not break off there"),
-        Err(error @ SandboxError::LimitReached(_)) => Reply::refusal(507, &error.to_string()),
-        Err(error) => Reply::refusal(500, &error.to_string()),
+        Err(error) => no_room(&error),
     }
 }
 
@@ -162,13 +160,15 @@ fn progress(net: &Net, pass: &Pass, token: Token) -> Reply {
     Reply::json(200, answer)
 }
 
-fn receive(net: &Net, mut incoming: Incoming, token: Token, length: u64, body: &mut dyn Read) -> Reply {
-    let mut body = body.take(length);
+fn receive(net: &Net, mut incoming: Incoming, token: Token, body: &mut dyn Read) -> Reply {
     let mut buffer = vec![0; CHUNK];
     let copied = loop {
         match body.read(&mut buffer) {
             Ok(0) => break Ok(()),
             Ok(count) => {
+                if let Err(error) = incoming.expect_more(count as u64, &net.journal) {
+                    return no_room(&error);
+                }
                 if let Err(error) = io::Write::write_all(&mut incoming, &buffer[..count]) {
                     break Err(error);
                 }
@@ -189,6 +189,15 @@ fn receive(net: &Net, mut incoming: Incoming, token: Token, length: u64, body: &
         Err(Unwanted::WrongHash) => Reply::refusal(400, "the bytes are not what the token says"),
         Err(error) => Reply::refusal(500, &error.to_string()),
     }
+}
+
+fn no_room(error: &SandboxError) -> Reply {
+    let status = match error {
+        SandboxError::LimitReached(_) => 507,
+        SandboxError::Invalid(_) => 413,
+        _ => 500,
+    };
+    Reply::refusal(status, &error.to_string())
 }
 
 fn addresses(net: &Net, direct_path: &str) -> Value {

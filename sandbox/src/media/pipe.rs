@@ -71,14 +71,15 @@ impl Write for Sink {
     }
 }
 
-/// Bytes that somebody sends, to be read by code that blocks. It ends when the sender is dropped.
-pub(super) fn source() -> (mpsc::Sender<Bytes>, Source) {
+/// Bytes that somebody sends, to be read by code that blocks. It ends when the sender is dropped, and breaks off when the
+/// sender says so.
+pub(super) fn source() -> (mpsc::Sender<io::Result<Bytes>>, Source) {
     let (sender, chunks) = mpsc::channel(CHUNKS);
     (sender, Source { chunks, rest: Bytes::new() })
 }
 
 pub(super) struct Source {
-    chunks: mpsc::Receiver<Bytes>,
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,
 }
 
@@ -86,7 +87,7 @@ impl Read for Source {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
             match self.chunks.blocking_recv() {
-                Some(chunk) => self.rest = chunk,
+                Some(chunk) => self.rest = chunk?,
                 None => return Ok(0),
             }
         }

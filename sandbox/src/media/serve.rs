@@ -12,6 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::host::{self, Asked, Content, Reply};
 use super::pipe::{self, PATIENCE};
@@ -119,15 +120,24 @@ async fn upload(sandbox: Sandbox, target: String, length: Option<u64>, mut body:
     });
     // A client hears a refusal only when it has written all; who writes without an end does not.
     let mut chunks = Some(chunks);
-    let mut unwanted = 0;
+    let (begun, mut received, mut unwanted) = (Instant::now(), 0_u64, 0);
     while unwanted < limits::DRAINED_BYTES {
-        // Silence and a broken connection are the same: the upload broke off.
-        let Ok(Some(Ok(chunk))) = tokio::time::timeout(PATIENCE, body.next()).await else {
-            break;
+        let chunk = match timeout_at(due(begun, received).min(Instant::now() + PATIENCE), body.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(None) => break,
+            // Silence, dripping and a broken connection are the same: the upload broke off.
+            Ok(Some(Err(_))) | Err(_) => {
+                if let Some(taken) = &chunks {
+                    // Whoever reads no more has answered already.
+                    let _ = taken.send(Err(std::io::ErrorKind::UnexpectedEof.into())).await;
+                }
+                break;
+            }
         };
         let count = chunk.len();
+        received += count as u64;
         if let Some(taken) = &chunks
-            && taken.send(chunk).await.is_err()
+            && taken.send(Ok(chunk)).await.is_err()
         {
             chunks = None;
         }
@@ -137,6 +147,11 @@ async fn upload(sandbox: Sandbox, target: String, length: Option<u64>, mut body:
     }
     drop(chunks);
     answer(reply.await).await
+}
+
+/// Until when more must have come of a body of which so much is here.
+fn due(begun: Instant, received: u64) -> Instant {
+    begun + PATIENCE + Duration::from_secs(received / limits::UPLOAD_BYTES_PER_SECOND)
 }
 
 async fn answer(reply: Result<Reply, tokio::task::JoinError>) -> Response {

@@ -66,7 +66,7 @@ fn put_on_host(net: &Net, phone: &Account, attachment: &Attachment) -> Result<On
     let length = wacore::upload::encrypted_len(attachment.bytes.len()) as u64;
     let has_sidecar = matches!(kind, MediaType::Audio | MediaType::Video);
     let mut encryptor = MediaEncryptor::new_with_sidecar(kind, has_sidecar).map_err(failed)?;
-    let incoming = net.media.shelves.begin(&phone.book, length, &net.journal)?;
+    let incoming = net.media.shelves.begin(&phone.book, Some(length), &net.journal)?;
     let mut writer = BufWriter::new(incoming);
     encryptor.update_to_writer(&attachment.bytes, &mut writer).map_err(|error| failed(error.into()))?;
     let info = encryptor.finalize_to_writer(&mut writer).map_err(failed)?;

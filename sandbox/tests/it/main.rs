@@ -23,3 +23,4 @@ mod people;
 mod raw;
 mod retries;
 mod trust;
+mod uploads;

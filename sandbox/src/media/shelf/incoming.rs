@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Part, Shelves, Token, discard};
+use super::{Part, Shelves, TOO_LARGE, Token, discard};
+use crate::error::SandboxError;
+use crate::journal::Journal;
 use crate::limits;
 
 /// Room on a shelf, given back when it is dropped.
@@ -16,6 +18,9 @@ pub(super) struct Room {
     pub book: String,
     pub bytes: u64,
 }
+
+/// By how much the room grows of an upload that does not say how long it is.
+pub(super) const STEP: u64 = 1 << 20;
 
 impl Drop for Room {
     fn drop(&mut self) {
@@ -32,15 +37,37 @@ pub(crate) struct Incoming {
     pub(super) file: File,
     pub(super) hash: Sha256,
     pub(super) written: u64,
-    pub(super) expected: u64,
+    /// How long it will be, where its client says so.
+    pub(super) expected: Option<u64>,
 }
 
 /// What is read from a file in one go.
 pub(in crate::media) const CHUNK: usize = 64 * 1024;
 
 impl Incoming {
+    /// Whether all is there that was announced. What was not announced is complete when its body ends.
     pub(in crate::media) fn is_complete(&self) -> bool {
-        self.written == self.expected
+        self.expected.is_none_or(|expected| self.written == expected)
+    }
+
+    /// Makes room for so many bytes more, before they are written.
+    pub(in crate::media) fn expect_more(
+        &mut self,
+        bytes: u64,
+        journal: &Journal,
+    ) -> Result<(), SandboxError> {
+        let wanted = self.written.saturating_add(bytes);
+        if wanted <= self.room.bytes {
+            return Ok(());
+        }
+        if wanted > limits::BLOB_BYTES {
+            return Err(SandboxError::Invalid(TOO_LARGE.into()));
+        }
+        let missing = (wanted - self.room.bytes).max(STEP).min(limits::BLOB_BYTES - self.room.bytes);
+        let shelves = Arc::clone(&self.room.shelves);
+        shelves.promise(&self.room.book, missing, journal)?;
+        self.room.bytes += missing;
+        Ok(())
     }
 
     /// The upload broke off: what came stays for a while, for a client that goes on.

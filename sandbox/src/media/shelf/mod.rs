@@ -34,6 +34,8 @@ const BLOBS: &str = "blobs";
 /// Where what is being written is. Nothing there outlives the process.
 const INCOMING: &str = "incoming";
 
+const TOO_LARGE: &str = "a medium has at most 2 GiB";
+
 /// What was found under a path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
@@ -134,14 +136,15 @@ impl Shelves {
 
     // Into a shelf
 
-    /// Makes room for a blob of so many bytes, and a file to write it to.
+    /// Makes room for a blob of so many bytes, and a file to write it to. When it is not known how many, the room grows
+    /// with them.
     pub(crate) fn begin(
         self: &Arc<Self>,
         book: &str,
-        bytes: u64,
+        bytes: Option<u64>,
         journal: &Journal,
     ) -> Result<Incoming, SandboxError> {
-        let room = self.reserve(book, bytes, journal)?;
+        let room = self.reserve(book, bytes.unwrap_or_default(), journal)?;
         let made = || -> std::io::Result<(PathBuf, File)> {
             let folder = self.folder()?.join(INCOMING);
             fs::create_dir_all(&folder)?;
@@ -159,7 +162,7 @@ impl Shelves {
         book: &str,
         token: Token,
         offset: u64,
-        bytes: u64,
+        bytes: Option<u64>,
         journal: &Journal,
     ) -> Result<Option<Incoming>, SandboxError> {
         let part = {
@@ -174,7 +177,8 @@ impl Shelves {
             shelf.bytes -= part.bytes;
             part
         };
-        let room = self.reserve(book, bytes, journal).inspect_err(|_| discard(&part.path))?;
+        let room = self.reserve(book, bytes.unwrap_or(offset), journal);
+        let room = room.inspect_err(|_| discard(&part.path))?;
         let reopened = || -> std::io::Result<(File, Sha256)> {
             let mut file = File::options().read(true).write(true).open(&part.path)?;
             let mut hash = Sha256::new();
@@ -194,8 +198,14 @@ impl Shelves {
 
     fn reserve(self: &Arc<Self>, book: &str, bytes: u64, journal: &Journal) -> Result<Room, SandboxError> {
         if bytes > limits::BLOB_BYTES {
-            return Err(SandboxError::Invalid("a medium has at most 2 GiB".into()));
+            return Err(SandboxError::Invalid(TOO_LARGE.into()));
         }
+        self.promise(book, bytes, journal)?;
+        Ok(Room { shelves: Arc::clone(self), book: book.to_owned(), bytes })
+    }
+
+    /// Sets so many bytes of a shelf aside; the oldest blobs leave for them.
+    fn promise(&self, book: &str, bytes: u64, journal: &Journal) -> Result<(), SandboxError> {
         let mut books = self.books.lock();
         let shelf = books.entry(book.to_owned()).or_default();
         let mut batch = journal.batch();
@@ -212,7 +222,7 @@ impl Shelves {
         }
         shelf.reserved += bytes;
         journal.append(batch);
-        Ok(Room { shelves: Arc::clone(self), book: book.to_owned(), bytes })
+        Ok(())
     }
 
     fn evict(&self, book: &str, shelf: &mut Shelf, token: Token, batch: &mut Batch) {
@@ -420,7 +430,7 @@ mod tests {
 
     fn put(shelves: &Arc<Shelves>, bytes: &[u8]) -> (Token, String) {
         let journal = Journal::in_memory();
-        let mut incoming = shelves.begin(BOOK, bytes.len() as u64, &journal).expect("room");
+        let mut incoming = shelves.begin(BOOK, Some(bytes.len() as u64), &journal).expect("room");
         incoming.write_all(bytes).expect("writes");
         let stored = shelves.finish(incoming, None, &journal).expect("is wanted");
         let id = path_id(&stored.direct_path).expect("a path").to_owned();
@@ -443,16 +453,33 @@ mod tests {
     #[test]
     fn what_is_promised_to_one_upload_is_not_promised_to_another() {
         let (shelves, journal) = (shelves(250), Journal::in_memory());
-        let first = shelves.begin(BOOK, 200, &journal).expect("room");
-        let refused = shelves.begin(BOOK, 100, &journal).err().expect("no room");
+        let first = shelves.begin(BOOK, Some(200), &journal).expect("room");
+        let refused = shelves.begin(BOOK, Some(100), &journal).err().expect("no room");
         assert_eq!(refused.code(), "LIMIT_REACHED");
         drop(first);
-        assert!(shelves.begin(BOOK, 250, &journal).is_ok());
+        assert!(shelves.begin(BOOK, Some(250), &journal).is_ok());
         assert_eq!(
             entries(&shelves.folder().expect("a folder").join(INCOMING)).count(),
             0,
             "files were left"
         );
+    }
+
+    #[test]
+    fn an_upload_of_unknown_length_is_promised_room_as_it_grows() {
+        let (shelves, journal) = (shelves(2 << 20), Journal::in_memory());
+        let (oldest, _) = put(&shelves, &[1; 100]);
+        let mut unknown = shelves.begin(BOOK, None, &journal).expect("room for nothing yet");
+        assert!(shelves.open(BOOK, oldest).is_some());
+        unknown.expect_more(100, &journal).expect("room");
+        unknown.write_all(&[2; 100]).expect("writes");
+        let mut other = shelves.begin(BOOK, None, &journal).expect("room for nothing yet");
+        let refused = other.expect_more(2 << 20, &journal).expect_err("one step is promised to the first");
+        assert_eq!(refused.code(), "LIMIT_REACHED");
+        assert_eq!(other.expect_more(limits::BLOB_BYTES + 1, &journal).expect_err("too large").status(), 400);
+        drop(other);
+        shelves.finish(unknown, None, &journal).expect("is wanted");
+        assert_eq!(shelves.books.lock().get(BOOK).map(|shelf| shelf.reserved), Some(0));
     }
 
     #[test]
@@ -470,7 +497,7 @@ mod tests {
     #[test]
     fn a_blob_is_what_its_name_says() {
         let (shelves, journal) = (shelves(1_000), Journal::in_memory());
-        let mut incoming = shelves.begin(BOOK, 4, &journal).expect("room");
+        let mut incoming = shelves.begin(BOOK, Some(4), &journal).expect("room");
         incoming.write_all(b"data").expect("writes");
         let other = Token::from_hash(&Sha256::digest(b"other")).expect("a hash");
         assert!(matches!(shelves.finish(incoming, Some(other), &journal), Err(Unwanted::WrongHash)));
