@@ -40,7 +40,8 @@ pub(super) fn update(net: &Net, device: &DeviceRef, item: Option<&Node>) -> Answ
     };
     let other = net.resolve(&device.account.book, &jid).ok_or(NOT_FOUND)?;
     set(net, &device.account, &other, block, Some(device.id)).map_err(|_| BAD_REQUEST)?;
-    Ok(Vec::new())
+    // Clients keep what they are answered: whatsmeow takes an answer without the list for a failure.
+    Ok(list(net, device))
 }
 
 /// Blocks or unblocks; the account's devices but `by` are told.

@@ -76,7 +76,7 @@ async fn of_device(net: &Arc<Net>, conn: &Arc<Conn>, device: &DeviceRef, iq: &No
         ("encrypt", "get", "key") => Ok(keys::bundles(net, device, child.map_or(&[], |child| child.nodes()))),
         ("encrypt", "set", "rotate") => keys::rotate(net, device, iq),
         ("encrypt", "set", _) => keys::upload(net, device, iq),
-        ("w:mex", "get", "query") => Ok(vec![mex::answer(device, child)]),
+        ("w:mex", "get", "query") => Ok(vec![mex::answer(net, device, child)]),
         ("blocklist", "get", _) => Ok(blocklist::list(net, device)),
         ("blocklist", "set", "item") => blocklist::update(net, device, child),
         ("status", "set", "status") => profile::set_about(net, device, child),

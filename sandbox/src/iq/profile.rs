@@ -62,9 +62,14 @@ pub(super) async fn set_picture(net: &Arc<Net>, device: &DeviceRef, iq: &Node) -
 
 pub(super) fn set_about(net: &Net, device: &DeviceRef, status: Option<&Node>) -> Answer {
     let about = std::str::from_utf8(status.ok_or(BAD_REQUEST)?.content()).map_err(|_| BAD_REQUEST)?;
+    set_about_text(net, device, about)?;
+    Ok(Vec::new())
+}
+
+pub(super) fn set_about_text(net: &Net, device: &DeviceRef, about: &str) -> Result<(), Refusal> {
     if about.len() > limits::ABOUT_BYTES {
         return Err(NOT_ACCEPTABLE);
     }
     profile::set_about(net, &device.account, about, Some(device.id));
-    Ok(Vec::new())
+    Ok(())
 }

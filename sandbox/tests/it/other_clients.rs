@@ -85,6 +85,72 @@ async fn a_name_that_looks_like_an_address_stays_a_word() {
     }
 }
 
+#[tokio::test]
+async fn a_change_of_the_block_list_is_answered_with_the_list() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let mut alice = device(&sandbox, ALICE).await.online(address).await;
+    let phones = sandbox.phones(BOOK).await;
+    let bob = phones.iter().find(|phone| phone.phone == BOB).expect("a phone").lid.clone();
+    let item = |action: &'static str| {
+        NodeBuilder::new("item")
+            .attr("action", action)
+            .attr("jid", Jid::lid(bob.as_str()))
+            .attr("pn_jid", Jid::pn(BOB))
+            .build()
+    };
+    let blocked = alice.ask("set", "blocklist", item("block")).await;
+    let listed: Vec<_> = all(&blocked, "item").iter().map(|item| attribute(item, "jid")).collect();
+    assert_eq!((all(&blocked, "list").len(), listed), (1, vec![format!("{bob}@lid")]));
+    let again = alice.ask("get", "blocklist", NodeBuilder::new("list").build()).await;
+    assert_eq!(attribute(all(&again, "list")[0], "dhash"), attribute(all(&blocked, "list")[0], "dhash"));
+    let unblocked = alice.ask("set", "blocklist", item("unblock")).await;
+    assert_eq!((all(&unblocked, "list").len(), all(&unblocked, "item").len()), (1, 0));
+}
+
+/// A persisted query by its id, and the JSON of its answer.
+async fn mex(client: &mut Raw, id: &str, variables: serde_json::Value) -> serde_json::Value {
+    let body = serde_json::json!({ "variables": variables }).to_string();
+    let query = NodeBuilder::new("query").attr("query_id", id).bytes(body.into_bytes()).build();
+    let answer = client.ask("get", "w:mex", query).await;
+    serde_json::from_str(&content(all(&answer, "result")[0])).expect("JSON")
+}
+
+#[tokio::test]
+async fn an_about_text_is_set_and_read_by_persisted_queries() {
+    let sandbox = network().await;
+    let (_, address) = serve(&sandbox).await;
+    let mut alice = device(&sandbox, ALICE).await.online(address).await;
+    let said = async || sandbox.sees(BOOK, BOB, ALICE).await.expect("both exist").about.unwrap_or_default();
+    let input = serde_json::json!({ "text": "Open @ nine", "emoji": null, "ephemeral_duration_sec": 0 });
+    for (input, about) in [
+        (input.clone(), "Open @ nine"),
+        (serde_json::json!({ "text": "" }), ""),
+        // As the web client writes it.
+        (input.to_string().into(), "Open @ nine"),
+    ] {
+        let answer = mex(&mut alice, "9152604461510864", serde_json::json!({ "input": input })).await;
+        assert_eq!(answer["data"]["xwa2_update_text_status"]["result"], "SUCCESS", "{answer}");
+        assert_eq!(said().await, about);
+    }
+    let user = serde_json::json!({ "user": { "user_id": "15550000001@s.whatsapp.net" } });
+    let read = mex(&mut alice, "24535500086059408", user).await;
+    assert_eq!(read["data"]["xwa2_users_updates_since"][0]["updates"][0]["text"], "Open @ nine");
+    for (variables, code) in [
+        (serde_json::json!({ "input": { "text": "x".repeat(513) } }), 406),
+        (serde_json::json!({ "input": { "text": 5 } }), 400),
+        (serde_json::json!({}), 400),
+    ] {
+        let refused = mex(&mut alice, "9152604461510864", variables).await;
+        assert_eq!(refused["errors"][0]["extensions"]["error_code"], code, "{refused}");
+    }
+    assert_eq!(said().await, "Open @ nine");
+    let newsletters = mex(&mut alice, "6388546374527196", serde_json::json!({})).await;
+    assert_eq!(newsletters["data"]["xwa2_newsletter_subscribed"], serde_json::json!([]));
+    let unknown = mex(&mut alice, "1", serde_json::json!({})).await;
+    assert_eq!(unknown["errors"][0]["message"], "unknown query");
+}
+
 /// whatsmeow forgets what it has not handled yet when its socket closes, so the one who was told to go closes it.
 #[tokio::test]
 async fn a_client_that_is_told_to_go_closes_the_socket_itself() {
