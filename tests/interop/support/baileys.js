@@ -3,18 +3,11 @@
 // It does what an application built on Baileys does and no more: trust the sandbox's root, keep the
 // auth state, open a new socket when the server asks for a restart.
 
-import makeWASocket, {
-  Browsers,
-  DisconnectReason,
-  WA_CERT_DETAILS,
-  downloadMediaMessage,
-  initAuthCreds,
-  proto,
-} from 'baileys';
+import * as baileys7 from 'baileys';
 
 import { Facts } from '../../support/until.js';
 
-const { Status } = proto.WebMessageInfo;
+const { Status } = baileys7.proto.WebMessageInfo;
 
 /** `WAPID_INTEROP_LOG=debug` shows what Baileys logs. */
 const level = process.env.WAPID_INTEROP_LOG ?? 'silent';
@@ -27,10 +20,10 @@ const logger = { level, child: () => logger, ...Object.fromEntries(levels.map((a
 if (level === 'silent') console.info = console.warn = () => {};
 
 /** What an application would keep on disk. */
-export function newAuth() {
+export function newAuth(library = baileys7) {
   const kept = new Map();
   return {
-    creds: initAuthCreds(),
+    creds: library.initAuthCreds(),
     keys: {
       get: (type, ids) =>
         Object.fromEntries(ids.map((id) => [id, kept.get(`${type}/${id}`)]).filter(([, value]) => value !== undefined)),
@@ -53,16 +46,19 @@ export class Baileys {
   #sent = new Map();
   #socket;
   #isClosing = false;
+  #library;
 
-  /** `network` is `{listen, rootKey}` of a sandbox; `book` the phone book to link into. */
-  constructor(network, book, auth = newAuth()) {
+  /** `network` is `{listen, rootKey}` of a sandbox; `book` the phone book to link into; `library` which Baileys it is. */
+  constructor(network, book, { library = baileys7, auth = newAuth(library) } = {}) {
     this.#network = network;
     this.#book = book;
+    this.#library = library;
     this.auth = auth;
     this.#open();
   }
 
   #open() {
+    const { default: makeWASocket, Browsers, DisconnectReason, WA_CERT_DETAILS } = this.#library;
     // The one setting of Baileys that is global.
     WA_CERT_DETAILS.PUBLIC_KEY = Buffer.from(this.#network.rootKey, 'hex');
     const socket = makeWASocket({
@@ -168,7 +164,7 @@ export class Baileys {
 
   /** The bytes of a medium; what the host no longer has, the phone is asked for, as an application does. */
   async download(message) {
-    const fetched = (of) => downloadMediaMessage(of, 'buffer', {}, { logger });
+    const fetched = (of) => this.#library.downloadMediaMessage(of, 'buffer', {}, { logger });
     try {
       return await fetched(message);
     } catch (error) {
