@@ -1,6 +1,6 @@
 //! The rules of wapid, and its one store.
 //!
-//! Everything outside [`store`] is pure: no I/O, no clock, no async. Time and randomness come in as
+//! Everything outside [`store`] and [`turns`] is pure: no I/O, no clock, no async. Time and randomness come in as
 //! arguments, so a rule can be read, tested and trusted on its own.
 //!
 //! | module | what it decides |
@@ -30,6 +30,7 @@
 //! | [`search`] | finding messages by what they say |
 //! | [`seal`] | secrets at rest |
 //! | [`crash`] | where a test lets the process die |
+//! | [`turns`] | who may do something costly now |
 //! | [`store`] | rows, on SQLite or Postgres |
 
 pub mod clock;
@@ -60,4 +61,5 @@ pub mod store;
 pub mod template;
 pub mod tenant;
 pub mod text;
+pub mod turns;
 pub mod wa_id;

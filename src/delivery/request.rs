@@ -16,7 +16,7 @@ use wapid_core::key::Mode;
 use wapid_core::signature::{Delivery, Payload, Signed, sign};
 use wapid_core::store::endpoints::Keys;
 
-use crate::outgoing::{ANSWER_KEPT, Order, Outgoing};
+use crate::outgoing::{ANSWER_KEPT, Asker, Order, Outgoing};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -130,7 +130,9 @@ impl Trial<'_> {
     pub async fn send(&self, outgoing: &Outgoing, signed: &Signed) -> Sent {
         let begun = tokio::time::Instant::now();
         let failed = |error| Sent { duration: begun.elapsed(), ..Sent::failed(error) };
-        let target = match outgoing.check(&self.settings.url, self.mode) {
+        let target = match outgoing
+            .check(&self.settings.url, Asker { tenant: self.tenant.clone(), mode: self.mode })
+        {
             Ok(target) => target,
             Err(refusal) => return failed(refusal.code()),
         };

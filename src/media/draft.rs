@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use wapid_core::media::HEAD;
 use wapid_core::store::media::BlobKey;
+use wapid_core::turns::Turn;
 
 use super::seal::{CHUNK, Cipher, SEALED_CHUNK};
-use super::turns::Turn;
 
 /// Written to like any file. Nothing of it is readable on the disk, and dropped it leaves nothing there.
 pub struct Draft {

@@ -25,7 +25,7 @@ use super::seal::CHUNK;
 use super::shelf::new_name;
 use super::waveform::Heard;
 use super::{Media, Refusal};
-use crate::outgoing::{Download, DownloadError, Wish};
+use crate::outgoing::{Asker, Download, DownloadError, Wish};
 
 /// A URL has so long to answer, whatever it leads to, and so much for each second more.
 const URL_START: Duration = Duration::from_secs(30);
@@ -86,13 +86,14 @@ impl Media {
     ) -> Result<MediaRow, Refusal> {
         // As an address bar takes it: spaces around it are nobody's, and one within is `%20`.
         let url = url.trim().replace(' ', "%20");
-        let target = self.0.outgoing.check(&url, tenant.mode()).map_err(Refusal::Url)?;
+        let asker = Asker { tenant: tenant.tenant_id().clone(), mode: tenant.mode() };
+        let target = self.0.outgoing.check(&url, asker).map_err(Refusal::Url)?;
         let _turn = self.0.transfers.take(tenant.tenant_id()).await?;
         let room = self.room_left(tenant).await?;
         let most = self.limit(declared.kind);
         let within = URL_START + Duration::from_secs(most / URL_PER_SECOND);
         let wish = Wish { within, stall: URL_STALL, most };
-        let download = self.0.outgoing.download(target, tenant.mode(), wish).await?;
+        let download = self.0.outgoing.download(target, wish).await?;
         let declared = Declared {
             mime: declared.mime.or_else(|| download.content_type().map(str::to_owned)),
             file_name: declared.file_name.or_else(|| download.file_name()),

@@ -13,7 +13,6 @@
 //! |---|---|
 //! | `intake` | the steps of a file on its way in |
 //! | `base64` | a file as text |
-//! | `turns` | how many are on their way at a time |
 //! | `pace` | how slowly a file may come |
 //! | `draft`, `reader`, `seal` | sealed bytes: written, read, and how |
 //! | `shelf` | where they lie: a folder or a bucket |
@@ -38,6 +37,7 @@ use wapid_core::id::{MediaId, TenantId};
 use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
 use wapid_core::store::media::MediaRow;
 use wapid_core::store::{Store, StoreError, TenantStore};
+use wapid_core::turns::{Turn, Turns};
 
 use crate::outgoing::Outgoing;
 
@@ -53,7 +53,6 @@ mod refusal;
 mod seal;
 mod shelf;
 mod tidy;
-mod turns;
 mod waveform;
 
 pub use base64::is_data_url;
@@ -62,7 +61,6 @@ pub use inspect::{Shape, shape};
 pub use intake::Declared;
 pub use reader::BlobReader;
 pub use refusal::{Refusal, Unreadable};
-pub use turns::{Turn, Turns};
 
 use ffmpeg::Ffmpeg;
 use shelf::{Bucket, Folder, Shelf};

@@ -4,9 +4,9 @@ use std::io;
 
 use wapid_core::media::{PictureRefusal, State, TypeRefusal};
 use wapid_core::store::StoreError;
+use wapid_core::turns::Busy;
 
 use super::inspect::Flaw;
-use super::turns::Busy;
 use crate::outgoing::{self, DownloadError};
 
 /// Why a file was refused. Nothing of it is left.

@@ -7,7 +7,6 @@ use http::{StatusCode, header};
 use percent_encoding::percent_decode_str;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
-use wapid_core::key::Mode;
 
 use super::fetch::{Failure, Outgoing};
 use super::target::Target;
@@ -91,7 +90,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// When no file is there to be read, or one that is too large by what its head says.
-    pub async fn download(&self, target: Target, mode: Mode, wish: Wish) -> Result<Download, DownloadError> {
+    pub async fn download(&self, target: Target, wish: Wish) -> Result<Download, DownloadError> {
         let deadline = Instant::now() + wish.within;
         let mut target = target;
         for _ in 0..=REDIRECTS_MAX {
@@ -100,24 +99,19 @@ impl Outgoing {
             if !is_redirect(answer.status()) {
                 return Download::of(answer, wish, deadline);
             }
-            target = self.next(&target, &answer, mode)?;
+            target = self.next(&target, &answer)?;
         }
         Err(DownloadError::TooManyRedirects)
     }
 
     /// Where a redirect leads, vetted like the first URL.
-    pub(super) fn next(
-        &self,
-        from: &Target,
-        answer: &reqwest::Response,
-        mode: Mode,
-    ) -> Result<Target, DownloadError> {
+    pub(super) fn next(&self, from: &Target, answer: &reqwest::Response) -> Result<Target, DownloadError> {
         let location = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
         let to = location.and_then(|to| from.url.join(to).ok()).ok_or(DownloadError::NoFile)?;
         if from.url.scheme() == "https" && to.scheme() == "http" {
             return Err(DownloadError::Downgrade);
         }
-        self.check(to.as_str(), mode).map_err(|refusal| Failure::Refused(refusal).into())
+        self.check(to.as_str(), from.asker.clone()).map_err(|refusal| Failure::Refused(refusal).into())
     }
 }
 

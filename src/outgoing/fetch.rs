@@ -10,10 +10,10 @@ use http::{Method, StatusCode};
 use reqwest::dns::Resolve;
 use tokio::time::{Instant, timeout_at};
 use url::Host;
-use wapid_core::key::Mode;
 
 use super::allow::Allow;
-use super::resolve::{NoAddress, System, Vetted};
+use super::names::{Asker, Names, NoAddress, System};
+use super::resolve::{ASKER, Vetted};
 use super::target::{Reach, Refusal, Target};
 
 /// What is kept of an answer's body where it is only shown to people.
@@ -44,7 +44,7 @@ const OURS: [HeaderName; 9] = [
 #[derive(Clone)]
 pub struct Outgoing {
     allow: Arc<Allow>,
-    names: Arc<dyn Resolve>,
+    names: Names,
     internet: reqwest::Client,
     allowed: reqwest::Client,
 }
@@ -118,11 +118,11 @@ impl Outgoing {
     /// # Errors
     /// When this machine has no usable certificate store.
     pub fn new(allow: Allow) -> Result<Self, reqwest::Error> {
-        Self::with_names(allow, Arc::new(System::new()))
+        Self::with_names(allow, Arc::new(System))
     }
 
     pub(super) fn with_names(allow: Allow, names: Arc<dyn Resolve>) -> Result<Self, reqwest::Error> {
-        let allow = Arc::new(allow);
+        let (allow, names) = (Arc::new(allow), Names::of(names));
         let client = |reach| client(Vetted { allow: allow.clone(), reach, names: names.clone() });
         let internet = client(Reach::Internet)?;
         let allowed = client(Reach::Allowed { or: Refusal::Address })?;
@@ -134,8 +134,8 @@ impl Outgoing {
     ///
     /// # Errors
     /// Says which rule it breaks.
-    pub fn check(&self, url: &str, mode: Mode) -> Result<Target, Refusal> {
-        Target::check(&self.allow, url, mode)
+    pub fn check(&self, url: &str, asker: Asker) -> Result<Target, Refusal> {
+        Target::check(&self.allow, url, asker)
     }
 
     /// Whether the target's name leads where it may, as of now. At registration [`Failure::Refused`] is
@@ -145,9 +145,8 @@ impl Outgoing {
     /// [`Failure::Refused`], [`Failure::NoSuchHost`] or [`Failure::TimedOut`].
     pub async fn look_up(&self, target: &Target) -> Result<(), Failure> {
         let Some(Host::Domain(name)) = target.url.host() else { return Ok(()) };
-        let name = name.parse().map_err(|_| Failure::NoSuchHost)?;
         let vetted = Vetted { allow: self.allow.clone(), reach: target.reach, names: self.names.clone() };
-        match timeout_at(Instant::now() + CONNECT_TIMEOUT, vetted.resolve(name)).await {
+        match timeout_at(Instant::now() + CONNECT_TIMEOUT, vetted.look_up(target.asker.clone(), name)).await {
             Err(_) => Err(Failure::TimedOut),
             Ok(Err(problem)) => Err(find(&*problem).map_or(Failure::NoSuchHost, |no| Failure::Refused(*no))),
             Ok(Ok(_)) => Ok(()),
@@ -200,7 +199,7 @@ impl Outgoing {
         };
         let identity = HeaderValue::from_static("identity");
         let request = request(client).header(header::ACCEPT_ENCODING, identity);
-        match timeout_at(deadline, request.send()).await {
+        match timeout_at(deadline, ASKER.scope(target.asker.clone(), request.send())).await {
             Err(_) => Err(Failure::TimedOut),
             Ok(Err(problem)) => Err(failure(&problem, or)),
             Ok(Ok(answer)) => Ok(answer),

@@ -17,15 +17,21 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+use wapid_core::id::TenantId;
 use wapid_core::key::Mode;
 
 use super::download::{DownloadError, Wish};
 use super::fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
+use super::names::Asker;
 use super::target::Refusal;
 
 /// The deadline of a fetch here, and how much later it may end on a busy machine.
 const WITHIN: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(1);
+
+fn by(mode: Mode) -> Asker {
+    Asker { tenant: TenantId("shop".into()), mode }
+}
 
 fn order() -> Order {
     let body = Bytes::from_static(b"{}");
@@ -114,7 +120,7 @@ async fn no_url_leads_to_where_only_we_can_go() {
         let zone = Arc::new(Zone::default());
         // The port is open, so that the address alone is what stands in the way.
         let outgoing = outgoing(&format!(":{}", watch.port), zone.clone());
-        let said = match outgoing.check(&url, Mode::Live) {
+        let said = match outgoing.check(&url, by(Mode::Live)) {
             Err(refusal) => refusal.code(),
             Ok(target) => {
                 if let Some(answer) = answer {
@@ -146,7 +152,7 @@ async fn a_name_that_changes_its_mind_is_not_followed() {
         let zone = Zone::of("rebind.example", &[&[public], &[public], &[inside.parse().unwrap()]]);
         let outgoing = outgoing(&format!(":{}", watch.port), zone);
         let url = format!("https://rebind.example:{}/", watch.port);
-        let target = outgoing.check(&url, Mode::Live).unwrap();
+        let target = outgoing.check(&url, by(Mode::Live)).unwrap();
         // Public when it is registered, and public when it is looked up once more.
         outgoing.look_up(&target).await.unwrap();
         outgoing.look_up(&target).await.unwrap();
@@ -163,7 +169,7 @@ async fn what_is_meant_for_an_allowed_network_goes_nowhere_else() {
     for (url, code) in
         [("http://hooks.example:PORT/", "port_not_allowed"), ("http://hooks.example/", "https_required")]
     {
-        let target = outgoing.check(&url.replace("PORT", &watch.port.to_string()), Mode::Live).unwrap();
+        let target = outgoing.check(&url.replace("PORT", &watch.port.to_string()), by(Mode::Live)).unwrap();
         assert_eq!(outgoing.look_up(&target).await.unwrap_err().code(), code);
         assert_eq!(outgoing.fetch(&target, order()).await.unwrap_err().code(), code);
     }
@@ -176,7 +182,7 @@ async fn a_watch_hears_who_is_let_through() {
     let watch = Watch::everywhere().await;
     let outgoing = outgoing("127.0.0.0/8", Zone::of("hooks.example", &[&[Ipv4Addr::LOCALHOST.into()]]));
     for url in ["http://0x7f.1:PORT/", "https://hooks.example:PORT/"] {
-        let target = outgoing.check(&url.replace("PORT", &watch.port.to_string()), Mode::Live).unwrap();
+        let target = outgoing.check(&url.replace("PORT", &watch.port.to_string()), by(Mode::Live)).unwrap();
         let fetch = outgoing.fetch(&target, order());
         tokio::select! {
             _ = fetch => panic!("it ended by itself"),
@@ -206,7 +212,7 @@ where
 }
 
 async fn fetch(outgoing: &Outgoing, url: &str) -> Result<Answer, Failure> {
-    outgoing.fetch(&outgoing.check(url, Mode::Test).unwrap(), order()).await
+    outgoing.fetch(&outgoing.check(url, by(Mode::Test)).unwrap(), order()).await
 }
 
 fn loopback() -> Outgoing {
@@ -446,7 +452,7 @@ async fn a_request_says_how_its_bytes_travel_by_itself() {
     ] {
         order.headers.insert(name, value.parse().unwrap());
     }
-    let target = outgoing.check(&format!("http://{address}/hook?a=b"), Mode::Test).unwrap();
+    let target = outgoing.check(&format!("http://{address}/hook?a=b"), by(Mode::Test)).unwrap();
     let sent = tokio::spawn(async move { outgoing.fetch(&target, order).await });
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut heard = vec![];
@@ -469,8 +475,8 @@ const WISH: Wish = Wish { within: WITHIN, stall: Duration::from_secs(1), most: 1
 
 /// Downloads to the end; how many bytes there were.
 async fn download(outgoing: &Outgoing, url: &str) -> Result<usize, DownloadError> {
-    let target = outgoing.check(url, Mode::Test).unwrap();
-    let mut download = outgoing.download(target, Mode::Test, WISH).await?;
+    let target = outgoing.check(url, by(Mode::Test)).unwrap();
+    let mut download = outgoing.download(target, WISH).await?;
     let mut seen = 0;
     while let Some(piece) = download.chunk().await? {
         seen += piece.len();
@@ -577,9 +583,9 @@ async fn a_download_follows_three_redirects_and_no_more() {
 async fn no_redirect_leads_from_tls_to_none() {
     let outgoing = loopback();
     let next = |from: &str, to: &str| {
-        let from = outgoing.check(from, Mode::Test).unwrap();
+        let from = outgoing.check(from, by(Mode::Test)).unwrap();
         let answer = http::Response::builder().status(302).header(header::LOCATION, to).body("").unwrap();
-        outgoing.next(&from, &answer.into(), Mode::Test).map(|target| target.as_str().to_owned())
+        outgoing.next(&from, &answer.into()).map(|target| target.as_str().to_owned())
     };
     assert_eq!(next("https://a.example/", "http://a.example/"), Err(DownloadError::Downgrade));
     assert_eq!(next("https://a.example/", "//b.example/x").unwrap(), "https://b.example/x");

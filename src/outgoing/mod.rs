@@ -14,6 +14,7 @@
 //! | `address` | which addresses are the internet |
 //! | `allow` | what the operator lets through although they are not (`WAPID_SSRF_ALLOW`) |
 //! | `target` | a URL that may be fetched, or why it may not |
+//! | `names` | whose names are looked up, and how many at a time |
 //! | `resolve` | names to vetted addresses, on every connect |
 //! | `fetch` | the fetch itself |
 //! | `download` | a file, streamed |
@@ -25,10 +26,12 @@ mod download;
 mod fetch;
 #[cfg(test)]
 mod hostile;
+mod names;
 mod resolve;
 mod target;
 
 pub use allow::{Allow, AllowError};
 pub use download::{Download, DownloadError, Wish};
 pub use fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
+pub use names::Asker;
 pub use target::{Refusal, Target};

@@ -3,46 +3,55 @@
 //! The check of a URL cannot be trusted later: a name may answer with a public address when it is
 //! registered and with 127.0.0.1 when it is called. So the client asks here, and dials what it hears.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
 
 use super::address::is_public;
 use super::allow::Allow;
+use super::names::{Asker, Names, NoAddress};
 use super::target::{Reach, Refusal};
 
 /// More addresses than anybody tries.
 const ADDRESSES_MAX: usize = 16;
-/// A lookup holds a thread until the name server answers or the system gives up, whoever still waits.
-const LOOKUPS_AT_ONCE: usize = 64;
 
-/// Nobody knows the name, or nobody could be asked.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the name has no address")]
-pub(super) struct NoAddress;
+tokio::task_local! {
+    /// Who waits for the request that is polled. One client with its open connections serves all tenants, and tells
+    /// its resolver a name and nothing else.
+    pub(super) static ASKER: Asker;
+}
 
 /// A resolver that answers only what may be dialled; otherwise with a [`Refusal`] or [`NoAddress`].
+#[derive(Clone)]
 pub(super) struct Vetted {
     pub(super) allow: Arc<Allow>,
     pub(super) reach: Reach,
-    pub(super) names: Arc<dyn Resolve>,
+    pub(super) names: Names,
 }
 
-impl Resolve for Vetted {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (allow, reach) = (self.allow.clone(), self.reach);
-        let asked = name.as_str().trim_end_matches('.').to_owned();
-        let answer = self.names.resolve(name);
+impl Vetted {
+    /// The addresses of a name that may be dialled.
+    pub(super) fn look_up(self, asker: Asker, name: &str) -> Resolving {
+        let name = name.trim_end_matches('.').to_owned();
         Box::pin(async move {
-            let heard: Vec<SocketAddr> = answer.await.map_err(|_| NoAddress)?.collect();
-            let vetted = vet(&allow, reach, &asked, &heard)?;
+            let heard = self.names.look_up(&asker, &name).await?;
+            let vetted = vet(&self.allow, self.reach, &name, &heard)?;
             if vetted.is_empty() {
                 return Err(NoAddress.into());
             }
             Ok(Box::new(vetted.into_iter().take(ADDRESSES_MAX)) as Addrs)
         })
+    }
+}
+
+impl Resolve for Vetted {
+    fn resolve(&self, name: Name) -> Resolving {
+        match ASKER.try_with(Asker::clone) {
+            Ok(asker) => self.clone().look_up(asker, name.as_str()),
+            // A connection that nobody waits for is not begun.
+            Err(_) => Box::pin(async { Err(NoAddress.into()) }),
+        }
     }
 }
 
@@ -62,29 +71,6 @@ fn vet(allow: &Allow, reach: Reach, name: &str, heard: &[SocketAddr]) -> Result<
             let kept: Vec<_> = heard.clone().filter(|a| is_allowed(a.ip())).collect();
             if kept.is_empty() && heard.count() > 0 { Err(or) } else { Ok(kept) }
         }
-    }
-}
-
-/// The machine's own name service.
-pub(super) struct System(Arc<Semaphore>);
-
-impl System {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)))
-    }
-}
-
-impl Resolve for System {
-    fn resolve(&self, name: Name) -> Resolving {
-        let turns = self.0.clone();
-        Box::pin(async move {
-            let turn = turns.acquire_owned().await?;
-            let found = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
-                (name.as_str(), 0).to_socket_addrs()
-            });
-            Ok(Box::new(found.await??) as Addrs)
-        })
     }
 }
 

@@ -10,6 +10,7 @@ use wapid_core::key::Mode;
 
 use super::address::is_public;
 use super::allow::{Allow, is_name};
+use super::names::Asker;
 
 const URL_MAX: usize = 2_048;
 /// Where web servers are. Elsewhere are mail, databases and the like.
@@ -36,6 +37,8 @@ const LOCAL: [&str; 12] = [
 pub struct Target {
     pub(super) url: Url,
     pub(super) reach: Reach,
+    /// Whose look-up of names it is.
+    pub(super) asker: Asker,
 }
 
 /// Where the addresses of a target may be.
@@ -86,7 +89,7 @@ impl Refusal {
 }
 
 impl Target {
-    pub(super) fn check(allow: &Allow, text: &str, mode: Mode) -> Result<Self, Refusal> {
+    pub(super) fn check(allow: &Allow, text: &str, asker: Asker) -> Result<Self, Refusal> {
         if text.len() > URL_MAX {
             return Err(Refusal::TooLong);
         }
@@ -107,12 +110,12 @@ impl Target {
             Host::Ipv4(v4) => Host::Ipv4(v4),
             Host::Ipv6(v6) => Host::Ipv6(v6),
         };
-        let reach = reach(allow, &url, &host, mode)?;
+        let reach = reach(allow, &url, &host, asker.mode)?;
         if let Host::Domain(name) = &host {
             url.set_host(Some(name)).map_err(|_| Refusal::NotAUrl)?;
         }
         url.set_fragment(None);
-        Ok(Self { url, reach })
+        Ok(Self { url, reach, asker })
     }
 
     /// As it is fetched: one spelling, no fragment.
@@ -160,17 +163,24 @@ fn is_local(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wapid_core::id::TenantId;
+
     use super::*;
+
+    fn by(mode: Mode) -> Asker {
+        Asker { tenant: TenantId("shop".into()), mode }
+    }
 
     const ALLOWED: Result<Reach, Refusal> = Ok(Reach::Allowed { or: Refusal::Address });
 
     fn check(allow: &str, url: &str, mode: Mode) -> Result<Reach, Refusal> {
-        Target::check(&allow.parse().unwrap(), url, mode).map(|target| target.reach)
+        Target::check(&allow.parse().unwrap(), url, by(mode)).map(|target| target.reach)
     }
 
     #[test]
     fn a_target_has_one_spelling() {
-        let target = |url| Target::check(&Allow::default(), url, Mode::Live).map(|t| t.as_str().to_owned());
+        let target =
+            |url| Target::check(&Allow::default(), url, by(Mode::Live)).map(|t| t.as_str().to_owned());
         assert_eq!(
             target("https://BÜCHER.example.:443/a/../b?c#d").unwrap(),
             "https://xn--bcher-kva.example/b?c"

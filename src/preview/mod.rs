@@ -23,9 +23,10 @@ use wapid_core::clock::At;
 use wapid_core::content::Page;
 use wapid_core::id::TenantId;
 use wapid_core::key::Mode;
+use wapid_core::turns::Turns;
 
-use crate::media::{Media, Turns};
-use crate::outgoing::{Download, DownloadError, Failure, Outgoing, Wish};
+use crate::media::Media;
+use crate::outgoing::{Asker, Download, DownloadError, Failure, Outgoing, Wish};
 
 mod find;
 mod kept;
@@ -96,7 +97,8 @@ impl Previews {
     /// When others were in line: that says nothing of the page.
     async fn make(&self, tenant: &TenantId, mode: Mode, url: &str) -> Result<Option<Arc<Shown>>, Lack> {
         let deadline = Instant::now() + PATIENCE;
-        let shown = self.show(tenant, mode, url, deadline).await;
+        let asker = Asker { tenant: tenant.clone(), mode };
+        let shown = self.show(&asker, url, deadline).await;
         if let Err(why) = &shown {
             debug!("A link is sent without its preview: {why}");
         }
@@ -106,14 +108,14 @@ impl Previews {
         }
     }
 
-    async fn show(&self, tenant: &TenantId, mode: Mode, url: &str, deadline: Instant) -> Result<Shown, Lack> {
-        let turn = timeout_at(deadline, self.0.turns.take(tenant)).await;
+    async fn show(&self, asker: &Asker, url: &str, deadline: Instant) -> Result<Shown, Lack> {
+        let turn = timeout_at(deadline, self.0.turns.take(&asker.tenant)).await;
         let _turn = turn.map_err(|_| Lack::Busy)?.map_err(|_| Lack::Busy)?;
         let told =
-            timeout_at(deadline, self.read(mode, url, deadline)).await.map_err(|_| Lack::TooSlow)??;
+            timeout_at(deadline, self.read(asker, url, deadline)).await.map_err(|_| Lack::TooSlow)??;
         let thumbnail = match &told.picture {
             Some(picture) => {
-                let picture = timeout_at(deadline, self.picture(mode, picture, deadline)).await;
+                let picture = timeout_at(deadline, self.picture(asker, picture, deadline)).await;
                 let picture = picture.unwrap_or(Err(Lack::TooSlow));
                 picture.inspect_err(|why| debug!("A preview has no picture: {why}")).ok()
             }
@@ -123,8 +125,8 @@ impl Previews {
         Ok(Shown { page, thumbnail })
     }
 
-    async fn read(&self, mode: Mode, url: &str, deadline: Instant) -> Result<page::Told, Lack> {
-        let mut download = self.fetch(mode, url, u64::MAX, deadline).await?;
+    async fn read(&self, asker: &Asker, url: &str, deadline: Instant) -> Result<page::Told, Lack> {
+        let mut download = self.fetch(asker, url, u64::MAX, deadline).await?;
         if download.content_type().is_some_and(|kind| !is_page(kind)) {
             return Err(Lack::NoPage);
         }
@@ -142,8 +144,8 @@ impl Previews {
         told.ok().flatten().ok_or(Lack::NoPage)
     }
 
-    async fn picture(&self, mode: Mode, url: &Url, deadline: Instant) -> Result<Vec<u8>, Lack> {
-        let mut download = self.fetch(mode, url.as_str(), PICTURE_MAX, deadline).await?;
+    async fn picture(&self, asker: &Asker, url: &Url, deadline: Instant) -> Result<Vec<u8>, Lack> {
+        let mut download = self.fetch(asker, url.as_str(), PICTURE_MAX, deadline).await?;
         let mut picture = Vec::new();
         while let Some(chunk) = download.chunk().await? {
             picture.extend_from_slice(&chunk);
@@ -153,14 +155,14 @@ impl Previews {
 
     async fn fetch(
         &self,
-        mode: Mode,
+        asker: &Asker,
         url: &str,
         most: u64,
         deadline: Instant,
     ) -> Result<Download, DownloadError> {
-        let target = self.0.outgoing.check(url, mode).map_err(Failure::from)?;
+        let target = self.0.outgoing.check(url, asker.clone()).map_err(Failure::from)?;
         let within = deadline.saturating_duration_since(Instant::now());
-        self.0.outgoing.download(target, mode, Wish { within, stall: within, most }).await
+        self.0.outgoing.download(target, Wish { within, stall: within, most }).await
     }
 }
 

@@ -23,7 +23,7 @@ use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::params::message_name;
-use crate::media::{Declared, Refusal, Turn};
+use crate::media::{Declared, Refusal};
 use crate::session::TypingWish;
 
 /// A file of 16 MiB in base64, and room for the rest.

@@ -13,12 +13,12 @@ use utoipa::{PartialSchema, ToSchema};
 use wapid_core::delivery::ATTEMPTS_MAX;
 use wapid_core::endpoint::{CONCURRENCY_MAX, Format, Settings, TIMEOUT_MS_RANGE, names_events};
 use wapid_core::id::SessionId;
-use wapid_core::key::Mode;
 use wapid_core::signature::{Profile, Secret, SecretError};
 
 use crate::api::Api;
+use crate::api::caller::Caller;
 use crate::api::error::ApiError;
-use crate::outgoing::Failure;
+use crate::outgoing::{Asker, Failure};
 
 const DESCRIPTION_MAX: usize = 200;
 /// Patterns, sessions.
@@ -315,10 +315,11 @@ impl Rotation {
 }
 
 /// May the URL be fetched? A name that nobody knows today may be made tomorrow.
-pub async fn vet(api: &Api, url: &str, mode: Mode) -> Result<(), ApiError> {
+pub async fn vet(api: &Api, caller: &Caller, url: &str) -> Result<(), ApiError> {
     let outgoing = api.deliveries.outgoing();
     let refused = |problem: &dyn std::fmt::Display| ApiError::bad("URL_NOT_ALLOWED", problem.to_string());
-    let target = outgoing.check(url, mode).map_err(|problem| refused(&problem))?;
+    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
+    let target = outgoing.check(url, asker).map_err(|problem| refused(&problem))?;
     match outgoing.look_up(&target).await {
         Err(problem @ Failure::Refused(_)) => Err(refused(&problem)),
         _ => Ok(()),

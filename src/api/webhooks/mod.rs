@@ -185,7 +185,7 @@ async fn make(
     secret: Option<Secret>,
     is_first: bool,
 ) -> Result<Json<Webhook>, ApiError> {
-    given::vet(api, &settled.settings.url, caller.mode()).await?;
+    given::vet(api, caller, &settled.settings.url).await?;
     let keys = Keys::of(secret.clone(), settled.headers.unwrap_or_default());
     let id = caller.store.create_endpoint(&settled.settings, &keys, is_first).await?;
     let mut webhook = read_one(caller, &id).await?;
@@ -233,7 +233,7 @@ async fn amend(
     let Endpoint { id, is_first, .. } = endpoint;
     // Asks a name server, so before anything is locked.
     if let Some(url) = given.url() {
-        given::vet(api, url, caller.mode()).await?;
+        given::vet(api, caller, url).await?;
     }
     let mut shown = None;
     let change = |settings: &mut Settings, keys: &mut Keys| {
