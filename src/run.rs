@@ -80,6 +80,7 @@ impl Gateway {
             store: store.clone(),
             sandbox,
             whatsapp_url: config.whatsapp_url.clone(),
+            outgoing: outgoing.clone(),
             device_name: config.device_name.clone(),
             wakeups: wakeups.clone(),
             media: media.clone(),

@@ -67,6 +67,8 @@ pub enum Rest {
     Refused,
     /// Another wapid process runs this session; its lease must end first.
     HeldElsewhere,
+    /// The session's proxy leads where this gateway does not go.
+    ProxyRefused,
 }
 
 /// Why a session ended. Only its owner can bring it back: by linking again, or by starting it where
@@ -459,6 +461,7 @@ impl State {
                 Rest::Unreachable => "unreachable",
                 Rest::Refused => "refused_by_whatsapp",
                 Rest::HeldElsewhere => "held_by_another_process",
+                Rest::ProxyRefused => "proxy_not_allowed",
             },
             Self::Ended { why, .. } => why.as_str(),
         }

@@ -19,7 +19,8 @@ use super::error::{ApiError, ErrorBody};
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::QueryParams;
-use crate::link::{Proxy, Timelock};
+use crate::link::{Proxy, ProxyError, Timelock};
+use crate::outgoing::Asker;
 use crate::qr;
 use crate::session::View;
 
@@ -41,7 +42,7 @@ pub struct NewSession {
     /// Shown on the phone in its list of linked devices
     device_name: Option<String>,
     /// The session's own way to WhatsApp: `http://user:password@host:port` or `socks5://host:port`.
-    /// An empty string removes it
+    /// An empty string removes it. A proxy of a local network is refused unless the operator allows it
     proxy: Option<String>,
     /// Messages a day from this number, in the tenant's time zone; -1 for no limit of its own
     daily_limit: Option<i64>,
@@ -92,7 +93,7 @@ pub async fn create(
         None => None,
     };
     if let Some(proxy) = new.proxy.as_deref().filter(|proxy| !proxy.is_empty()) {
-        Proxy::parse(proxy).map_err(|problem| ApiError::bad("INVALID_PROXY", problem.to_string()))?;
+        vet_proxy(&api, &caller, proxy).await?;
     }
     let settings = SessionSettings {
         name: short("name", new.name)?,
@@ -115,6 +116,19 @@ pub async fn create(
         _ => "initializing",
     };
     Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code, notice }))
+}
+
+/// A proxy is vetted when it is named and again at every connect. A session of the sandbox never dials one.
+async fn vet_proxy(api: &Api, caller: &Caller, proxy: &str) -> Result<(), ApiError> {
+    let refused = |problem: ProxyError| match problem {
+        ProxyError::LocalHost | ProxyError::Address => {
+            ApiError::bad("PROXY_NOT_ALLOWED", problem.to_string())
+        }
+        _ => ApiError::bad("INVALID_PROXY", problem.to_string()),
+    };
+    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
+    let proxy = Proxy::parse(proxy, api.deliveries.outgoing(), asker).map_err(refused)?;
+    proxy.look_up().await.map_err(refused)
 }
 
 /// Whoever wants a code for another number than the session's hears so before anybody types it.

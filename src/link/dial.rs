@@ -4,25 +4,34 @@
 //! 48 ms at p95 instead of 0.4 ms.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::client::legacy::connect::proxy::{SocksV5, Tunnel};
+use reqwest::dns::{Addrs, Resolving};
 use tokio::net::TcpStream;
 use tower::Service;
 use url::Url;
 use wacore::net::{Transport, TransportEvent, TransportFactory, WHATSAPP_WEB_ORIGIN};
 use whatsapp_rust_tokio_transport::{Connector, default_tls_connector, from_websocket};
 
+use crate::outgoing::{Asker, Failure, Outgoing, Peer, PeerNames, Refusal};
+
 /// TCP, proxy, TLS and upgrade together.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A session's own way out: `http://` (CONNECT) or `socks5://`, with or without `user:password@`.
-/// Names are resolved by the proxy.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Proxy(Url);
+/// Names are resolved by the proxy; its own leads to vetted addresses only.
+#[derive(Clone)]
+pub struct Proxy {
+    /// Its host in one spelling, which is the one that was vetted.
+    url: Url,
+    peer: Peer,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyError {
@@ -32,46 +41,72 @@ pub enum ProxyError {
     UnknownScheme,
     #[error("proxy needs a host and a port")]
     NoHostOrPort,
+    #[error(
+        "proxy names a host of a local network; the operator of this gateway may allow it (WAPID_SSRF_ALLOW)"
+    )]
+    LocalHost,
+    #[error(
+        "proxy leads to an address that is not on the internet; the operator of this gateway may allow it \
+         (WAPID_SSRF_ALLOW)"
+    )]
+    Address,
 }
 
 impl Proxy {
+    /// A proxy that a tenant names. Asks nobody: [`Self::look_up`] does, and every connect.
+    ///
     /// # Errors
-    /// Says which part is missing.
-    pub fn parse(text: &str) -> Result<Self, ProxyError> {
-        let url = Url::parse(text).map_err(|_| ProxyError::NotAUrl)?;
-        let port = url.port().or_else(|| (url.scheme() == "http").then_some(80));
-        match url.scheme() {
-            "http" | "socks5" | "socks5h"
-                if url.host_str().is_some_and(|h| !h.is_empty()) && port.is_some() =>
-            {
-                Ok(Self(url))
-            }
-            "http" | "socks5" | "socks5h" => Err(ProxyError::NoHostOrPort),
-            _ => Err(ProxyError::UnknownScheme),
+    /// Says which part is missing, or which rule it breaks.
+    pub fn parse(text: &str, outgoing: &Outgoing, asker: Asker) -> Result<Self, ProxyError> {
+        let mut url = Url::parse(text).map_err(|_| ProxyError::NotAUrl)?;
+        if !matches!(url.scheme(), "http" | "socks5" | "socks5h") {
+            return Err(ProxyError::UnknownScheme);
+        }
+        let port = url.port().or_else(|| (url.scheme() == "http").then_some(80)).filter(|port| *port != 0);
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let (Some(host), Some(port)) = (host, port) else { return Err(ProxyError::NoHostOrPort) };
+        let peer = outgoing.check_peer(host, port, asker).map_err(ProxyError::from)?;
+        url.set_host(Some(&peer.host())).map_err(|_| ProxyError::NotAUrl)?;
+        Ok(Self { url, peer })
+    }
+
+    /// Whether its name leads where it may, as of now. A name that nobody knows, or that is not told in time, is not
+    /// refused: it may be known at the next try.
+    ///
+    /// # Errors
+    /// Says which rule it breaks.
+    pub async fn look_up(&self) -> Result<(), ProxyError> {
+        match self.peer.look_up().await {
+            Err(Failure::Refused(refusal)) => Err(refusal.into()),
+            _ => Ok(()),
         }
     }
 
     /// For reqwest, where names are resolved by the proxy only under another scheme.
     pub fn for_fetch(&self) -> String {
-        self.0.as_str().replacen("socks5://", "socks5h://", 1)
+        self.url.as_str().replacen("socks5://", "socks5h://", 1)
+    }
+
+    /// The only ones that may be asked for the proxy's own name.
+    pub fn names(&self) -> PeerNames {
+        self.peer.names()
     }
 
     /// Host and port alone, in the form the connectors want.
     fn authority(&self) -> anyhow::Result<Uri> {
-        let host = self.0.host_str().unwrap_or_default();
-        Ok(format!("http://{host}:{}", self.0.port().unwrap_or(80)).parse()?)
+        Ok(format!("http://{}:{}", self.peer.host(), self.peer.port()).parse()?)
     }
 
     fn credentials(&self) -> Option<(String, String)> {
         let plain = |s: &str| percent_decode(s);
-        let user = plain(self.0.username());
-        (!user.is_empty()).then(|| (user, plain(self.0.password().unwrap_or_default())))
+        let user = plain(self.url.username());
+        (!user.is_empty()).then(|| (user, plain(self.url.password().unwrap_or_default())))
     }
 }
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Proxy({}://…)", self.0.scheme())
+        write!(f, "Proxy({}://…)", self.url.scheme())
     }
 }
 
@@ -105,20 +140,18 @@ impl Dial {
         let host = self.url.host().unwrap_or_default();
         let port = self.url.port_u16().unwrap_or(if self.url.scheme_str() == Some("wss") { 443 } else { 80 });
         let target: Uri = format!("https://{host}:{port}").parse()?;
-        let mut direct = HttpConnector::new();
-        direct.enforce_http(false);
-        direct.set_nodelay(true);
         let stream = match &self.proxy {
-            None => direct.call(target).await?,
-            Some(proxy) if proxy.0.scheme() == "http" => {
-                let mut tunnel = Tunnel::new(proxy.authority()?, direct);
+            // Where the operator says that WhatsApp is.
+            None => connector(GaiResolver::new()).call(target).await?,
+            Some(proxy) if proxy.url.scheme() == "http" => {
+                let mut tunnel = Tunnel::new(proxy.authority()?, connector(ProxyNames(proxy.names())));
                 if let Some((user, password)) = proxy.credentials() {
                     tunnel = tunnel.with_auth(basic(&user, &password)?);
                 }
                 tunnel.call(target).await?
             }
             Some(proxy) => {
-                let mut socks = SocksV5::new(proxy.authority()?, direct);
+                let mut socks = SocksV5::new(proxy.authority()?, connector(ProxyNames(proxy.names())));
                 if let Some((user, password)) = proxy.credentials() {
                     socks = socks.with_auth(user, password);
                 }
@@ -136,6 +169,41 @@ impl Dial {
             .connect_on(stream)
             .await?;
         Ok(from_websocket(socket))
+    }
+}
+
+fn connector<R>(names: R) -> HttpConnector<R> {
+    let mut connector = HttpConnector::new_with_resolver(names);
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector
+}
+
+/// The addresses of a proxy's name, as the connector asks for them.
+#[derive(Clone)]
+struct ProxyNames(PeerNames);
+
+impl Service<Name> for ProxyNames {
+    type Response = Addrs;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Resolving;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Resolving {
+        self.0.look_up(name.as_str())
+    }
+}
+
+impl From<Refusal> for ProxyError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::LocalName => Self::LocalHost,
+            Refusal::Address => Self::Address,
+            _ => Self::NotAUrl,
+        }
     }
 }
 
@@ -160,17 +228,74 @@ impl TransportFactory for Dial {
 
 #[cfg(test)]
 mod tests {
+    use wapid_core::id::TenantId;
+    use wapid_core::key::Mode;
+
     use super::*;
+
+    fn parse(allow: &str, text: &str) -> Result<Proxy, ProxyError> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let outgoing = Outgoing::new(allow.parse().unwrap()).unwrap();
+        Proxy::parse(text, &outgoing, Asker { tenant: TenantId("shop".into()), mode: Mode::Live })
+    }
 
     #[test]
     fn a_proxy_is_http_or_socks5_and_prints_without_its_password() {
-        let proxy = Proxy::parse("http://me:p%40ss+1@10.0.0.1:3128").unwrap();
+        let proxy = parse("", "http://me:p%40ss+1@8.8.8.8:3128").unwrap();
         assert_eq!(proxy.credentials(), Some(("me".into(), "p@ss+1".into())));
         assert_eq!(format!("{proxy:?}"), "Proxy(http://…)");
-        assert!(Proxy::parse("socks5://host:1080").is_ok());
-        assert_eq!(Proxy::parse("ftp://host:1"), Err(ProxyError::UnknownScheme));
-        assert_eq!(Proxy::parse("socks5://host"), Err(ProxyError::NoHostOrPort));
-        assert_eq!(Proxy::parse("host:1080:x"), Err(ProxyError::UnknownScheme));
-        assert_eq!(Proxy::parse("nonsense"), Err(ProxyError::NotAUrl));
+        assert!(parse("", "socks5://proxy.example:1080").is_ok());
+        for (text, problem) in [
+            ("ftp://proxy.example:1", ProxyError::UnknownScheme),
+            ("socks5://proxy.example", ProxyError::NoHostOrPort),
+            ("socks5://:1080", ProxyError::NoHostOrPort),
+            ("http://proxy.example:0", ProxyError::NoHostOrPort),
+            ("proxy.example:1080:x", ProxyError::UnknownScheme),
+            ("nonsense", ProxyError::NotAUrl),
+            ("socks5://a..b:1080", ProxyError::NotAUrl),
+        ] {
+            assert_eq!(parse("", text).err(), Some(problem), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_not_inside_unless_the_operator_lets_it() {
+        for scheme in ["http", "socks5", "socks5h"] {
+            for host in [
+                "127.0.0.1",
+                "127.1",
+                "0x7f.1",
+                "2130706433",
+                "017700000001",
+                "%31%32%37.0.0.1",
+                "0",
+                "10.0.0.1",
+                "169.254.169.254",
+                "100.100.100.200",
+                "[::1]",
+                "[::ffff:127.0.0.1]",
+                "[fd00:ec2::254]",
+                "[64:ff9b::a9fe:a9fe]",
+            ] {
+                let text = format!("{scheme}://{host}:1080");
+                assert_eq!(parse("", &text).err(), Some(ProxyError::Address), "{text}");
+            }
+            for host in ["localhost", "LOCALHOST.", "redis", "db.internal", "nas.local"] {
+                let text = format!("{scheme}://{host}:1080");
+                assert_eq!(parse("", &text).err(), Some(ProxyError::LocalHost), "{text}");
+            }
+            for (allow, host) in [
+                ("10.0.0.0/8", "10.0.0.1"),
+                ("127.0.0.1", "127.1"),
+                ("squid", "squid"),
+                ("10.0.0.0/8", "squid"),
+            ] {
+                assert!(parse(allow, &format!("{scheme}://{host}:3128")).is_ok(), "{host}");
+            }
+            // What is vetted is what is dialled.
+            let proxy = parse("", &format!("{scheme}://8.8.2056:3128")).unwrap();
+            assert!(proxy.for_fetch().contains("//8.8.8.8:3128"), "{}", proxy.for_fetch());
+            assert_eq!(proxy.authority().unwrap(), "http://8.8.8.8:3128");
+        }
     }
 }

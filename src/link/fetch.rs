@@ -1,6 +1,7 @@
 //! The client's plain HTTP needs: WhatsApp's version, and files, which go by a piece at a time.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,7 +41,10 @@ impl Fetch {
             .read_timeout(STALL)
             .timeout(ANSWER_TIMEOUT);
         let builder = match proxy {
-            Some(proxy) => builder.proxy(reqwest::Proxy::all(proxy.for_fetch())?),
+            Some(proxy) => builder
+                .proxy(reqwest::Proxy::all(proxy.for_fetch())?)
+                // Of names only the proxy's own is looked up here.
+                .dns_resolver(Arc::new(proxy.names())),
             None => builder,
         };
         Ok(Self(builder.build()?))
@@ -166,15 +170,21 @@ impl Read for Incoming {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::AsyncReadExt as _;
+    use wapid_core::id::TenantId;
+    use wapid_core::key::Mode;
+
+    use super::*;
+    use crate::outgoing::{Asker, Outgoing};
 
     /// The first bytes that a proxy hears from the client.
     async fn greeting(scheme: &str) -> [u8; 4] {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = format!("{scheme}://127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let fetch = Fetch::new(Some(&Proxy::parse(&proxy).unwrap())).unwrap();
+        let outgoing = Outgoing::new("127.0.0.1".parse().unwrap()).unwrap();
+        let asker = Asker { tenant: TenantId("shop".into()), mode: Mode::Live };
+        let fetch = Fetch::new(Some(&Proxy::parse(&proxy, &outgoing, asker).unwrap())).unwrap();
         let asked =
             tokio::spawn(async move { fetch.execute(HttpRequest::get("https://example.invalid/")).await });
         let (mut heard, mut bytes) = (listener.accept().await.unwrap().0, [0; 4]);

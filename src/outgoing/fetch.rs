@@ -20,7 +20,7 @@ use super::target::{Reach, Refusal, Target};
 pub const ANSWER_KEPT: usize = 8 << 10;
 
 /// Name service, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy endpoint keeps its connections; a silent one costs nothing after this.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_PER_HOST: usize = 8;
@@ -127,6 +127,14 @@ impl Outgoing {
         let internet = client(Reach::Internet)?;
         let allowed = client(Reach::Allowed { or: Refusal::Address })?;
         Ok(Self { allow, names, internet, allowed })
+    }
+
+    pub(super) fn allow(&self) -> &Arc<Allow> {
+        &self.allow
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// A URL that a tenant names. Asks nobody; a name's addresses are vetted by [`Self::look_up`] and on

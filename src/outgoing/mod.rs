@@ -18,6 +18,7 @@
 //! | `resolve` | names to vetted addresses, on every connect |
 //! | `fetch` | the fetch itself |
 //! | `download` | a file, streamed |
+//! | `peer` | a machine that a tenant names for another protocol: a proxy |
 //! | `hostile` | tests: what the other side may try |
 
 mod address;
@@ -27,6 +28,7 @@ mod fetch;
 #[cfg(test)]
 mod hostile;
 mod names;
+mod peer;
 mod resolve;
 mod target;
 
@@ -34,4 +36,5 @@ pub use allow::{Allow, AllowError};
 pub use download::{Download, DownloadError, Wish};
 pub use fetch::{ANSWER_KEPT, Answer, End, Failure, Order, Outgoing};
 pub use names::Asker;
+pub use peer::{Peer, PeerNames};
 pub use target::{Refusal, Target};

@@ -72,7 +72,7 @@ impl Names {
 
     /// The addresses of a name, as of now. To be given up by dropping it.
     pub(super) async fn look_up(&self, asker: &Asker, name: &str) -> Found {
-        let turn = match self.known.lock().answer(name) {
+        let turn = match self.known.lock().answer(name, Instant::now()) {
             Some(Answer::None) => return Err(NoAddress),
             Some(Answer::Underway(look_up)) => Err(look_up),
             None => Ok(()),
@@ -84,7 +84,7 @@ impl Names {
         let look_up = {
             // Somebody else may have asked while this one stood in line.
             let mut known = self.known.lock();
-            match known.answer(name) {
+            match known.answer(name, Instant::now()) {
                 Some(Answer::None) => return Err(NoAddress),
                 Some(Answer::Underway(look_up)) => look_up,
                 None => {
@@ -111,19 +111,12 @@ impl Names {
             Err(_) => Err(NoAddress),
         };
         let found: Arc<[SocketAddr]> = asked.map(Iterator::collect).unwrap_or_default();
-        let now = Instant::now();
         let mut known = self.known.lock();
         known.underway.remove(&name);
         if !found.is_empty() {
             return Ok(found);
         }
-        let kept = if now - begun >= SILENCE { SILENCE_KEPT } else { NONE_KEPT };
-        if known.none.len() >= KEPT_MAX {
-            known.none.retain(|_, until| *until > now);
-        }
-        if known.none.len() < KEPT_MAX {
-            known.none.insert(name, now + kept);
-        }
+        known.note_none(name, begun, Instant::now());
         Err(NoAddress)
     }
 }
@@ -134,11 +127,22 @@ enum Answer {
 }
 
 impl Known {
-    fn answer(&self, name: &str) -> Option<Answer> {
-        if self.none.get(name).is_some_and(|until| *until > Instant::now()) {
+    fn answer(&self, name: &str, now: Instant) -> Option<Answer> {
+        if self.none.get(name).is_some_and(|until| *until > now) {
             return Some(Answer::None);
         }
         self.underway.get(name).cloned().map(Answer::Underway)
+    }
+
+    /// Notes that a name was asked for and has no address.
+    fn note_none(&mut self, name: String, begun: Instant, now: Instant) {
+        let kept = if now - begun >= SILENCE { SILENCE_KEPT } else { NONE_KEPT };
+        if self.none.len() >= KEPT_MAX {
+            self.none.retain(|_, until| *until > now);
+        }
+        if self.none.len() < KEPT_MAX {
+            self.none.insert(name, now + kept);
+        }
     }
 }
 
@@ -268,39 +272,53 @@ mod tests {
         assert_eq!(reach.asked(), LOOKUPS_OF_ONE + 1);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_name_without_an_address_is_left_alone_for_a_while() {
+    #[tokio::test]
+    async fn a_name_without_an_address_is_left_alone_by_everybody() {
         let reach = Reach::new();
-        let a = asker("a", Mode::Test);
-        assert!(reach.names.look_up(&a, "x.none.example").await.is_err());
-        assert!(reach.names.look_up(&asker("b", Mode::Live), "x.none.example").await.is_err());
+        for asker in [asker("a", Mode::Test), asker("b", Mode::Live)] {
+            assert_eq!(reach.names.look_up(&asker, "x.none.example").await, Err(NoAddress));
+        }
         assert_eq!(reach.asked(), 1);
-        tokio::time::advance(NONE_KEPT).await;
-        assert!(reach.names.look_up(&a, "x.none.example").await.is_err());
-        assert_eq!(reach.asked(), 2);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn silence_is_remembered_longer() {
+    #[tokio::test]
+    async fn two_who_want_the_same_name_share_a_look_up() {
         let reach = Reach::new();
         let a = asker("a", Mode::Test);
-        let waiting = starve(&reach, &a, 1).await;
-        let second = {
-            let names = reach.names.clone();
-            let a = a.clone();
-            tokio::spawn(async move { names.look_up(&a, "0.a.silent.example").await })
-        };
-        tokio::time::advance(SILENCE).await;
+        let first = starve(&reach, &a, 1).await;
+        let mut second = Box::pin(reach.names.look_up(&a, "0.a.silent.example"));
+        assert!(poll_immediate(&mut second).await.is_none());
         reach.service.gives_up.add_permits(1);
-        for asked in waiting {
-            assert_eq!(asked.await.unwrap(), Err(NoAddress));
+        for look_up in first {
+            assert_eq!(look_up.await.unwrap(), Err(NoAddress));
         }
-        // Two who want the same name share a look-up.
-        assert_eq!(second.await.unwrap(), Err(NoAddress));
+        assert_eq!(second.await, Err(NoAddress));
         assert_eq!(reach.asked(), 1);
-        tokio::time::advance(SILENCE_KEPT - Duration::from_millis(1)).await;
-        assert_eq!(reach.names.look_up(&a, "0.a.silent.example").await, Err(NoAddress));
-        assert_eq!(reach.asked(), 1);
+    }
+
+    #[test]
+    fn that_a_name_has_no_address_is_remembered_for_a_short_time_and_silence_longer() {
+        let begun = Instant::now();
+        let knows = |known: &Known, at| known.answer("x.example", at).is_some();
+        for (took, kept) in [(Duration::from_millis(5), NONE_KEPT), (SILENCE, SILENCE_KEPT)] {
+            let mut known = Known::default();
+            let now = begun + took;
+            known.note_none("x.example".into(), begun, now);
+            assert!(knows(&known, now) && knows(&known, now + kept - Duration::from_millis(1)));
+            assert!(!knows(&known, now + kept));
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_of_names_is_bounded() {
+        let now = Instant::now();
+        let mut known = Known::default();
+        for number in 0..KEPT_MAX + 10 {
+            known.note_none(format!("{number}.example"), now, now);
+        }
+        assert_eq!(known.none.len(), KEPT_MAX);
+        known.note_none("later.example".into(), now + NONE_KEPT, now + NONE_KEPT);
+        assert_eq!(known.none.len(), 1);
     }
 
     #[tokio::test]

@@ -156,7 +156,7 @@ fn reach(allow: &Allow, url: &Url, host: &Host<String>, mode: Mode) -> Result<Re
     }
 }
 
-fn is_local(name: &str) -> bool {
+pub(super) fn is_local(name: &str) -> bool {
     !name.contains('.')
         || LOCAL.iter().any(|local| name.strip_suffix(local).is_some_and(|rest| rest.ends_with('.')))
 }

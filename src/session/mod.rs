@@ -41,6 +41,7 @@ use wapid_workers::Wakeups;
 
 use crate::link::Link;
 use crate::media::Media;
+use crate::outgoing::Outgoing;
 use crate::preview::Previews;
 
 mod bulk;
@@ -92,6 +93,8 @@ pub struct Parts {
     pub sandbox: Network,
     /// Where live sessions dial: WhatsApp, unless a test says otherwise.
     pub whatsapp_url: String,
+    /// Vets the proxies that tenants name.
+    pub outgoing: Outgoing,
     /// Shown on the phone where a session names no device of its own.
     pub device_name: String,
     pub wakeups: Wakeups,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
+use futures::FutureExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::app::{Engine, TestApp, until};
+use crate::app::{Caller, Engine, TestApp, until};
 
 /// What a proxy saw of its clients.
 #[derive(Default)]
@@ -153,4 +154,53 @@ async fn a_live_session_dials_through_its_own_proxy() {
     // The proxy's password is sealed at rest.
     let file = std::fs::read(app.dir.path().join("wapid.db")).expect("the database");
     assert!(!file.windows(6).any(|window| window == b"p%40ss"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_inside_is_refused_in_words() {
+    let app = TestApp::with(Engine::Sqlite, |config| config.ssrf_allow = "".parse().unwrap()).await;
+    let shop = app.tenant("shop").await;
+    for key in [&shop.live, &shop.test] {
+        for proxy in [
+            "http://127.0.0.1:3128",
+            "socks5://127.1:1080",
+            "socks5h://[::ffff:10.0.0.1]:1080",
+            "http://me:secret@169.254.169.254:80",
+            "socks5://localhost:6379",
+            "http://redis:6379",
+        ] {
+            let body = json!({"sessionId": "main", "proxy": proxy});
+            let refused = key.post("/api/whatsapp/session", body).await.refused(400, "PROXY_NOT_ALLOWED");
+            let words = refused["error"].as_str().unwrap_or_default().to_owned();
+            assert!(words.starts_with("proxy ") && !words.contains("secret"), "{words}");
+        }
+        key.get("/api/whatsapp/session/main/status").await.refused(404, "SESSION_NOT_FOUND");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_whose_proxy_is_not_allowed_any_more_says_so_and_dials_nobody() {
+    let reached = Arc::new(AtomicUsize::new(0));
+    let url = counting_server(reached.clone()).await;
+    let mut app = TestApp::with(Engine::Sqlite, |config| config.whatsapp_url = url).await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = proxy.local_addr().expect("an address");
+    let shop = app.tenant("shop").await;
+    let body = json!({"sessionId": "main", "proxy": format!("socks5://{address}")});
+    shop.live.post("/api/whatsapp/session", body).await.ok();
+    // It was allowed, and dialled.
+    drop(proxy.accept().await.expect("a knock"));
+    app.stop().await;
+    // What is still in the listener's line came before.
+    while let Some(Ok(_)) = proxy.accept().now_or_never() {}
+    app.config.ssrf_allow = "".parse().expect("nothing");
+    app.start().await;
+    let live = Caller::new(app.url(), &shop.live_key);
+    until("the session says why", || async {
+        let status = live.get("/api/whatsapp/session/main/status").await.ok();
+        (status["reason"] == "proxy_not_allowed").then_some(())
+    })
+    .await;
+    assert!(proxy.accept().now_or_never().is_none(), "it was dialled");
+    assert_eq!(reached.load(Ordering::SeqCst), 0);
 }

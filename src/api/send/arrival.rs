@@ -14,6 +14,7 @@ use wapid_core::content::Content;
 use wapid_core::media::{Kind, Origin, file_name};
 use wapid_core::phone::Country;
 use wapid_core::store::media::MediaRow;
+use wapid_core::turns::Turn;
 
 use super::refer::{self, Named};
 use super::{Letter, NewMessage, Pause, Said, said};

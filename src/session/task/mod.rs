@@ -28,6 +28,7 @@ use super::send::owner_of;
 use super::{CodeRefusal, Command, Parts, Sessions, View, groups, inbound};
 use crate::link::groups::{GroupNews, Setting, What};
 use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
+use crate::outgoing::Asker;
 
 /// How long a session waits for what it has heard to be written.
 const HEARD_PATIENCE: Duration = Duration::from_secs(5);
@@ -487,12 +488,12 @@ impl Task {
                 return Err(failed(Rest::Unreachable));
             }
         }
-        let way = match self.way() {
+        let way = match self.way().await {
             Ok(way) => way,
             Err(error) => {
                 error!(session.key = %self.row.key, "The session's proxy cannot be used: {error}");
                 self.release().await;
-                return Err(failed(Rest::Unreachable));
+                return Err(failed(Rest::ProxyRefused));
             }
         };
         self.link_no += 1;
@@ -525,7 +526,7 @@ impl Task {
         }
     }
 
-    fn way(&self) -> Result<Way, ProxyError> {
+    async fn way(&self) -> Result<Way, ProxyError> {
         let parts = &self.sessions.0.parts;
         Ok(match self.row.mode {
             Mode::Test => {
@@ -536,11 +537,16 @@ impl Task {
                     static_key: parts.sandbox.static_key(),
                 }
             }
-            Mode::Live => Way::Live {
-                url: parts.whatsapp_url.clone(),
-                // Never without the proxy that the session is to have.
-                proxy: self.row.proxy.as_deref().map(Proxy::parse).transpose()?,
-            },
+            Mode::Live => {
+                let asker = Asker { tenant: self.row.tenant.clone(), mode: Mode::Live };
+                // Never without the proxy that the session is to have, and never through one that leads inside.
+                let proxy = self.row.proxy.as_deref();
+                let proxy = proxy.map(|text| Proxy::parse(text, &parts.outgoing, asker)).transpose()?;
+                if let Some(proxy) = &proxy {
+                    proxy.look_up().await?;
+                }
+                Way::Live { url: parts.whatsapp_url.clone(), proxy }
+            }
         })
     }
 
