@@ -11,11 +11,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use wacore::net::{HttpClient, HttpRequest, HttpResponse, StreamingHttpResponse, UploadBody};
+use wapid_core::media::DOCUMENT_LIMIT_MAX;
 
 use super::dial::Proxy;
 
 /// The largest answer we read whole, in bytes.
 const ANSWER_MAX: usize = 16 << 20;
+/// The largest file of WhatsApp's, in bytes, with what its encryption adds.
+const FILE_MAX: u64 = DOCUMENT_LIMIT_MAX + (1 << 20);
 /// A small question and its answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// A file of 2 GiB at some 2 MiB/s.
@@ -78,7 +81,7 @@ impl HttpClient for Fetch {
         let handle = Handle::current();
         let answer = handle.block_on(self.request(&request)?.timeout(FILE_TIMEOUT).send())?;
         let status_code = answer.status().as_u16();
-        let body = Box::new(Incoming { handle, answer, piece: Bytes::new() });
+        let body = Box::new(Incoming { handle, answer, piece: Bytes::new(), left: FILE_MAX });
         Ok(StreamingHttpResponse { status_code, body })
     }
 
@@ -152,13 +155,19 @@ struct Incoming {
     handle: Handle,
     answer: reqwest::Response,
     piece: Bytes,
+    /// Bytes that it may still have.
+    left: u64,
 }
 
 impl Read for Incoming {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.handle.block_on(self.answer.chunk()).map_err(io::Error::other)? {
-                Some(piece) => self.piece = piece,
+                Some(piece) => {
+                    let left = self.left.checked_sub(piece.len() as u64);
+                    self.left = left.ok_or(io::ErrorKind::FileTooLarge)?;
+                    self.piece = piece;
+                }
                 None => return Ok(0),
             }
         }

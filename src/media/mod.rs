@@ -177,16 +177,16 @@ impl Media {
         Ok(BlobReader::new(self.0.shelf.source(&blob.name)?, &blob.key, size))
     }
 
-    /// Where a received file is written to while it is fetched; give it to [`Self::keep`] then. It holds a
-    /// turn among all files on their way.
+    /// Where a received file is written to while it is fetched, up to `most` bytes; give it to [`Self::keep`]
+    /// then. It holds a turn among all files on their way.
     ///
     /// # Errors
     /// When there is no room for more files, or all turns are taken.
-    pub async fn draft(&self, tenant: &TenantStore) -> Result<Draft, Refusal> {
+    pub async fn draft(&self, tenant: &TenantStore, most: u64) -> Result<Draft, Refusal> {
         let turn = self.0.transfers.take(tenant.tenant_id()).await?;
         let left = self.room_left(tenant).await?;
         let media = self.clone();
-        let draft = move || Draft::new(&media.0.incoming, left.min(DOCUMENT_LIMIT_MAX));
+        let draft = move || Draft::new(&media.0.incoming, left.min(DOCUMENT_LIMIT_MAX).min(most));
         let draft = tokio::task::spawn_blocking(draft).await.map_err(io::Error::other);
         Ok(draft.and_then(|draft| draft).map_err(Refusal::Io)?.with_turn(turn))
     }

@@ -3,6 +3,7 @@
 //! What is to be fetched are rows; this only works them off. A file that WhatsApp's servers have no longer is
 //! asked for again from the phone that sent it, once per try.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -132,32 +133,46 @@ impl Work {
         let id = waiting.row.id.clone();
         let tenant = self.sessions.store().tenant(self.owner.tenant.clone(), self.owner.mode);
         let fetched = tokio::time::timeout(FETCH_PATIENCE, self.try_fetch(&tenant, &waiting)).await;
-        match fetched.unwrap_or(Err(FileFailure::Unreachable)) {
+        match fetched.unwrap_or(Err(FileFailure::Unreachable.into())) {
             Ok(()) => {}
             // Nothing is wrong with the file: the next link fetches it.
-            Err(FileFailure::Unreachable) if self.link.upgrade().is_none_or(|link| !link.is_connected()) => {}
-            Err(failure) => self.note(&tenant, &waiting.row, &failure).await,
+            Err(FetchFailure::File(FileFailure::Unreachable))
+                if self.link.upgrade().is_none_or(|link| !link.is_connected()) => {}
+            Err(failure) => self.note(&tenant, &waiting, &failure).await,
         }
         self.sessions.0.fetched.send_modify(|count| *count += 1);
         id
     }
 
-    async fn try_fetch(&self, tenant: &TenantStore, waiting: &Waiting) -> Result<(), FileFailure> {
-        let broken = |error: &dyn std::fmt::Display| FileFailure::Broken(error.to_string());
+    async fn try_fetch(&self, tenant: &TenantStore, waiting: &Waiting) -> Result<(), FetchFailure> {
+        let broken =
+            |error: &dyn std::fmt::Display| FetchFailure::File(FileFailure::Broken(error.to_string()));
         let media = &self.sessions.0.parts.media;
         let row = &waiting.row;
         let mut place: Place = serde_json::from_str(&waiting.wire).map_err(|error| broken(&error))?;
         let mut asked = false;
         loop {
-            let draft = media.draft(tenant).await.map_err(|error| broken(&error))?;
+            // What nobody asked for is bounded by the operator's word, whatever its sender says of its size.
+            let auto_fetch = self.sessions.0.parts.auto_fetch;
+            let most = if place.size <= auto_fetch { auto_fetch } else { u64::MAX };
+            let draft = media.draft(tenant, most).await.map_err(|error| broken(&error))?;
             let link = self.link.upgrade().ok_or(FileFailure::Unreachable)?;
-            match link.download(row.kind, &place, Drafted(draft)).await {
-                Ok(Drafted(draft)) => {
+            let is_full = Arc::new(AtomicBool::new(false));
+            let sink = Drafted { draft, is_full: is_full.clone() };
+            match link.download(row.kind, &place, sink).await {
+                Err(_) if is_full.load(Ordering::Acquire) => {
+                    return Err(if most == auto_fetch {
+                        FetchFailure::Outgrown
+                    } else {
+                        FetchFailure::TooLarge
+                    });
+                }
+                Ok(Drafted { draft, .. }) => {
                     media.keep(tenant, &row.id, draft).await.map_err(|error| broken(&error))?;
                     return Ok(());
                 }
                 Err(FileFailure::Gone) if !asked => {
-                    let Some(message) = &row.message else { return Err(FileFailure::Gone) };
+                    let Some(message) = &row.message else { return Err(FileFailure::Gone.into()) };
                     let request = Asked {
                         wa_id: &message.wa_id,
                         chat: &message.chat,
@@ -169,22 +184,39 @@ impl Work {
                     let wire = serde_json::to_string(&place).map_err(|error| broken(&error))?;
                     tenant.change_media_wire(&row.id, &wire).await.map_err(|error| broken(&error))?;
                 }
-                Err(failure) => return Err(failure),
+                Err(failure) => return Err(failure.into()),
             }
         }
     }
 
-    async fn note(&self, tenant: &TenantStore, row: &MediaRow, failure: &FileFailure) {
+    async fn note(&self, tenant: &TenantStore, waiting: &Waiting, failure: &FetchFailure) {
+        let row = &waiting.row;
         let (code, next) = match failure {
-            FileFailure::Gone => ("gone", Next::Gone),
-            FileFailure::Unreachable => ("unreachable", self.later(row)),
-            FileFailure::Broken(_) => ("broken", self.later(row)),
+            FetchFailure::File(FileFailure::Gone) => ("gone", Next::Gone),
+            FetchFailure::File(FileFailure::Unreachable) => ("unreachable", self.later(row)),
+            FetchFailure::File(FileFailure::Broken(_)) => ("broken", self.later(row)),
+            FetchFailure::TooLarge => ("too_large", Next::Failed),
+            FetchFailure::Outgrown => {
+                if let Err(error) = self.forget_size(tenant, waiting).await {
+                    error!("That a file is larger than its sender says could not be written: {error:#}");
+                    return;
+                }
+                ("larger_than_said", Next::Asked)
+            }
         };
         warn!(media.id = %row.id, "A file was not fetched: {code}");
         tracing::debug!("{failure}");
         if let Err(error) = tenant.note_media_failure(&row.id, code, next).await {
             error!("That a file was not fetched could not be written: {error}");
         }
+    }
+
+    /// Its sender's word counts no more: it is one of the large ones, which are fetched when somebody asks.
+    async fn forget_size(&self, tenant: &TenantStore, waiting: &Waiting) -> anyhow::Result<()> {
+        let mut place: Place = serde_json::from_str(&waiting.wire)?;
+        place.size = self.sessions.0.parts.auto_fetch.saturating_add(1);
+        tenant.forget_media_size(&waiting.row.id, &serde_json::to_string(&place)?).await?;
+        Ok(())
     }
 
     fn later(&self, row: &MediaRow) -> Next {
@@ -232,21 +264,42 @@ impl Sessions {
     }
 }
 
-/// The media store's place for a file, as a link writes into it.
-struct Drafted(Draft);
+/// Why a file was not fetched.
+#[derive(Debug, thiserror::Error)]
+enum FetchFailure {
+    #[error(transparent)]
+    File(#[from] FileFailure),
+    /// It went on beyond what is fetched unasked, and was cut there.
+    #[error("the file is larger than its sender says")]
+    Outgrown,
+    /// It went on beyond what there is room for.
+    #[error("the file is larger than what this tenant may store")]
+    TooLarge,
+}
+
+/// The media store's place for a file, as a link writes into it. Bytes are counted as they come.
+struct Drafted {
+    draft: Draft,
+    /// No more was taken. What the client makes of that error is its own business.
+    is_full: Arc<AtomicBool>,
+}
 
 impl std::io::Write for Drafted {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes)
+        let written = self.draft.write(bytes);
+        if written.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::FileTooLarge) {
+            self.is_full.store(true, Ordering::Release);
+        }
+        written
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
+        self.draft.flush()
     }
 }
 
 impl Sink for Drafted {
     fn clear(&mut self) -> std::io::Result<()> {
-        self.0.clear()
+        self.draft.clear()
     }
 }

@@ -77,6 +77,7 @@ fn put_on_host(net: &Net, phone: &Account, attachment: &Attachment) -> Result<On
 }
 
 fn described(attachment: Attachment, OnHost { info, direct_path, url }: &OnHost) -> wa::Message {
+    let claimed_size = attachment.claimed_size;
     macro_rules! medium {
         ($name:ident { $($field:ident : $value:expr),* $(,)? }) => {
             MessageField::some(message::$name {
@@ -87,7 +88,7 @@ fn described(attachment: Attachment, OnHost { info, direct_path, url }: &OnHost)
                 media_key_timestamp: i64::try_from(now()).ok(),
                 file_sha256: Some(info.file_sha256.to_vec()),
                 file_enc_sha256: Some(info.file_enc_sha256.to_vec()),
-                file_length: Some(info.file_length),
+                file_length: Some(claimed_size.unwrap_or(info.file_length)),
                 $($field: $value,)*
                 ..Default::default()
             })

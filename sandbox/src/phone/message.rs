@@ -49,6 +49,8 @@ pub struct PhoneMessage {
         skip_serializing_if = "Option::is_none"
     )]
     pub thumbnail: Option<Bytes>,
+    /// What the message says of the medium's size, in bytes; by default the truth.
+    pub media_size: Option<u64>,
 
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latitude: Option<f64>,
@@ -249,6 +251,7 @@ impl PhoneMessage {
             width: self.width,
             height: self.height,
             thumbnail: self.thumbnail,
+            claimed_size: self.media_size,
         })
     }
 
@@ -349,6 +352,8 @@ pub(crate) struct Attachment {
     pub width: Option<u32>,
     pub height: Option<u32>,
     pub thumbnail: Option<Bytes>,
+    /// What the message says of its size, where that is not the truth.
+    pub claimed_size: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -318,7 +318,8 @@ pub struct MediaEvent {
     size: Option<i64>,
     /// In hex
     sha256: Option<String>,
-    /// With `media.failed`: `gone`, `unreachable` or `broken`
+    /// With `media.failed`: `gone`, `unreachable`, `broken`, `too_large`, `storage_full`, or `larger_than_said`: it is
+    /// larger than its sender says and than what is fetched unasked, so it waits until its content is asked for
     error: Option<String>,
 }
 

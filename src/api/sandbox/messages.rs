@@ -208,6 +208,8 @@ pub struct PhoneSends {
     height: Option<u32>,
     /// A small JPEG: of a picture, of a video, or of the page below a text
     thumbnail_base64: Option<String>,
+    /// What the message says of its medium's size, in bytes; by default the truth
+    media_size: Option<u64>,
     latitude: Option<f64>,
     longitude: Option<f64>,
     name: Option<String>,
@@ -271,6 +273,7 @@ impl PhoneSends {
             width: self.width,
             height: self.height,
             thumbnail: bytes("thumbnailBase64", self.thumbnail_base64)?,
+            media_size: self.media_size,
             latitude: self.latitude,
             longitude: self.longitude,
             name: self.name,

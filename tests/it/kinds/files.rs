@@ -233,3 +233,38 @@ on_both_engines! {
         bia.until_is(&on, |message| message["message"] == "look here").await;
     }
 }
+
+on_both_engines! {
+    async fn a_file_that_is_larger_than_its_sender_says_waits_to_be_asked_for(app: TestApp) {
+        let mut app = app;
+        app.stop().await;
+        let most = 100_000_u64;
+        app.config.media_auto_max = wapid::config::Size(most);
+        app.start().await;
+        let shop = app.tenant("shop").await;
+        let (session, ana) = shop_and_ana(&shop).await;
+        let at_most = vec![7; usize::try_from(most).expect("it fits")];
+        let beyond = [at_most.clone(), vec![7]].concat();
+        for (bytes, said) in [(&at_most, 10), (&at_most, 0)] {
+            let body = json!({
+                "to": SHOP, "type": "document", "mediaBase64": base64(bytes), "mediaSize": said, "message": ""
+            });
+            let id = writes(&shop, &ana, body).await;
+            session.until_told("media.stored", &id).await;
+        }
+        for said in [10, 0, most] {
+            let body = json!({
+                "to": SHOP, "type": "document", "mediaBase64": base64(&beyond), "mediaSize": said, "message": ""
+            });
+            let id = writes(&shop, &ana, body).await;
+            let told = session.until_told("media.failed", &id).await;
+            shows(&told["data"], json!({"error": "larger_than_said", "size": null}));
+            let path = format!("/api/whatsapp/media/{}", told["data"]["mediaId"].as_str().expect("an id"));
+            let shown = shop.test.get(&path).await.ok();
+            shows(&shown, json!({"state": "waiting", "error": "larger_than_said", "size": null}));
+            // Whoever wants it has it, as any other large file.
+            let answer = shop.test.bytes(Method::GET, &format!("{path}/content"), &[]).await;
+            assert_eq!((answer.status, answer.body.len()), (200, beyond.len()));
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub(in crate::store) struct FileNews {
 pub(in crate::store) enum FileEnd {
     /// Its blob is written; what the row says from here on, in the order of [`KEEP`].
     Kept { parts: Vec<Value>, sha256: [u8; 32], size: i64, room: i64 },
-    /// One more try failed: `failed` or `gone` for good, or `waiting` for another.
+    /// One more try failed: `failed` or `gone` for good, or `waiting` for another or to be asked for.
     Failed { state: &'static str, at: Option<At>, error: String },
 }
 

@@ -58,6 +58,8 @@ pub enum Next {
     At(At),
     /// Nobody tries again, unless asked to.
     Failed,
+    /// It waits until somebody asks for it, as large ones do.
+    Asked,
     /// WhatsApp has it no longer, and nor has its sender's phone.
     Gone,
 }
@@ -106,6 +108,9 @@ pub(in crate::store) const FAILURE: &str =
 
 const FETCH: &str = "UPDATE media SET state = 'waiting', next_at = $4, tries = 0
     WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'stored' AND wire IS NOT NULL";
+
+const FORGET_SIZE: &str = "UPDATE media SET wire = $4, size = NULL
+    WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'stored'";
 
 const CHANGE_WIRE: &str = "UPDATE media SET wire = $4
     WHERE tenant_id = $1 AND mode = $2 AND id = $3 AND state <> 'stored'";
@@ -241,6 +246,7 @@ impl TenantStore {
         let (state, at) = match next {
             Next::At(at) => ("waiting", Some(at)),
             Next::Failed => ("failed", None),
+            Next::Asked => ("waiting", None),
             Next::Gone => ("gone", None),
         };
         let end = FileEnd::Failed { state, at, error: error.to_owned() };
@@ -256,6 +262,13 @@ impl TenantStore {
         let mut values = self.of_media(id);
         values.extend(values![at]);
         Ok(self.run_media(FETCH, values).await? > 0)
+    }
+
+    /// Its sender said less than it has. How large it is nobody knows.
+    pub async fn forget_media_size(&self, id: &MediaId, json: &str) -> Result<bool> {
+        let mut values = self.of_media(id);
+        values.extend(values![Some(self.store.seal_media_wire(id, json))]);
+        Ok(self.run_media(FORGET_SIZE, values).await? > 0)
     }
 
     /// Its sender's phone gave it to WhatsApp again, elsewhere.
