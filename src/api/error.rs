@@ -417,6 +417,7 @@ impl From<SendRefusal> for ApiError {
             }
             SendRefusal::OptedOut => Self::bad("RECIPIENT_OPTED_OUT", text),
             SendRefusal::KeyReused => Self::bad("IDEMPOTENCY_KEY_REUSED", text),
+            SendRefusal::KeyOutlived => Self::bad("IDEMPOTENCY_KEY_OUTLIVED", text),
             SendRefusal::FileNotCarried(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "MEDIA_UPLOAD_FAILED", text)
             }
@@ -551,7 +552,9 @@ impl From<AskFailure> for ApiError {
             AskFailure::Refused { .. } => Self::bad("WHATSAPP_REFUSED", text),
             AskFailure::Invalid(_) => Self::bad("INVALID_REQUEST", text),
             AskFailure::Internal(why) => {
-                error!("A session could not ask WhatsApp: {why}");
+                // The client's own words may hold addresses.
+                error!("A session could not ask WhatsApp");
+                tracing::debug!("{why}");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "WHATSAPP_FAILED",

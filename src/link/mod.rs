@@ -131,9 +131,12 @@ pub enum SendFailure {
     /// The connection went away; whether WhatsApp has the message is not known.
     #[error("the connection was lost before WhatsApp answered")]
     Lost,
-    /// It never left, and never will in this form.
+    /// It never left, and never will: the file that it carries is not here any more, or never was.
+    #[error("the message's file is gone")]
+    FileGone,
+    /// It never left, and never will: nobody can have this address.
     #[error("{0}")]
-    Invalid(String),
+    BadAddress(String),
     /// It never left: nobody has this number.
     #[error("the number is not on WhatsApp")]
     NotOnWhatsApp,

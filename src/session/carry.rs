@@ -74,7 +74,7 @@ impl Sessions {
     /// The file that a message carries, on WhatsApp's servers. `None` for one that carries none.
     ///
     /// # Errors
-    /// [`SendFailure::Invalid`] when the file is not in the store any more; `Lost` and `Internal` when it did
+    /// [`SendFailure::FileGone`] when the file is not in the store any more; `Lost` and `Internal` when it did
     /// not get there.
     pub(super) async fn carried(
         &self,
@@ -86,7 +86,7 @@ impl Sessions {
         let tenant = self.store().tenant(owner.tenant.clone(), owner.mode);
         let internal = |error: &dyn std::fmt::Display| SendFailure::Internal(error.to_string());
         let row = tenant.media(id).await.map_err(|error| internal(&error))?;
-        let row = row.ok_or_else(|| SendFailure::Invalid("the message's file is gone".to_owned()))?;
+        let row = row.ok_or(SendFailure::FileGone)?;
         let turn = self.0.carriage.turn(id, kind);
         let _turn = turn.lock().await;
         let place = match self.place_of(&tenant, &row, kind).await.map_err(|error| internal(&error))? {
@@ -129,7 +129,7 @@ impl Sessions {
         link: &Link,
     ) -> Result<Place, SendFailure> {
         if row.state != State::Stored {
-            return Err(SendFailure::Invalid("the message's file was not fetched".to_owned()));
+            return Err(SendFailure::FileGone);
         }
         let internal = |error: &dyn std::fmt::Display| SendFailure::Internal(error.to_string());
         let _room = self.0.carriage.room.acquire().await.map_err(|error| internal(&error))?;

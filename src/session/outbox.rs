@@ -317,10 +317,8 @@ impl Outbox {
             Err(NotWritten::Failed(failure @ SendFailure::NoGroup)) => {
                 ("GROUP_NOT_FOUND", failure.to_string())
             }
-            Err(NotWritten::Failed(SendFailure::Invalid(why))) => {
-                let code = if outgoing.content.file().is_some() { "MEDIA_GONE" } else { "INVALID_RECIPIENT" };
-                (code, why)
-            }
+            Err(NotWritten::Failed(failure @ SendFailure::FileGone)) => ("MEDIA_GONE", failure.to_string()),
+            Err(NotWritten::Failed(SendFailure::BadAddress(why))) => ("INVALID_RECIPIENT", why),
             Err(NotWritten::Unwanted { code, error }) => (code, error.to_owned()),
         };
         self.free(chat);

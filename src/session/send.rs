@@ -64,6 +64,12 @@ pub enum SendRefusal {
     OptedOut,
     #[error("this Idempotency-Key was used for a different request")]
     KeyReused,
+    /// The key outlived its message, which retention or somebody's request took from the log.
+    #[error(
+        "the message of this Idempotency-Key was accepted, and is not in the log any more; to send another, use \
+         another key"
+    )]
+    KeyOutlived,
     /// It does not look up numbers for a while, or does not answer. When to try again.
     #[error("WhatsApp could not be asked about the number")]
     CheckFailed { retry_in_ms: i64 },
@@ -128,7 +134,8 @@ impl Sessions {
     /// retry is answered even while the session is away.
     ///
     /// # Errors
-    /// [`SendRefusal::KeyReused`] where that request was another one; otherwise as it was answered.
+    /// [`SendRefusal::KeyReused`] where that request was another one, [`SendRefusal::KeyOutlived`] where nobody knows
+    /// its answer any more; otherwise as it was answered.
     pub async fn repeated(
         &self,
         row: &SessionRow,
@@ -258,7 +265,7 @@ impl Sessions {
         let link = link.and_then(|link| link.upgrade()).ok_or_else(|| not_ready("connection_lost"))?;
         match self.carried(&owner_of(row), content, &link).await {
             Ok(_) => Ok(()),
-            Err(SendFailure::Invalid(_)) => Err(SendRefusal::FileGone),
+            Err(SendFailure::FileGone) => Err(SendRefusal::FileGone),
             // The session may have ended meanwhile, which says more.
             Err(failure) => {
                 self.check_ready(row)?;
@@ -295,7 +302,7 @@ impl Sessions {
         let tenant = self.store().tenant(row.tenant.clone(), row.mode);
         loop {
             // The log's retention may have taken it; the key outlived the message.
-            let message = tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?;
+            let message = tenant.message(key).await?.ok_or(SendRefusal::KeyOutlived)?;
             if message.status != MessageStatus::Sending {
                 return answer_of(message);
             }
@@ -305,11 +312,11 @@ impl Sessions {
                     return answer;
                 }
                 // Nobody works on it any more, and its row says the rest: a receipt may have told first.
-                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?);
+                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyOutlived)?);
             }
             // Left by an earlier process. The session takes it up as soon as it is connected.
             if !self.is_about_to_take_up(row, give_up).await {
-                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyReused)?);
+                return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyOutlived)?);
             }
         }
     }
@@ -391,7 +398,7 @@ fn outcome_word(result: &Result<Sent, SendRefusal>) -> &'static str {
         Err(SendRefusal::Blocked) => "blocked",
         Err(SendRefusal::LimitReached { .. }) => "limit_reached",
         Err(SendRefusal::OptedOut) => "opted_out",
-        Err(SendRefusal::KeyReused) => "key_reused",
+        Err(SendRefusal::KeyReused | SendRefusal::KeyOutlived) => "key_reused",
         Err(SendRefusal::Failed { .. }) => "failed",
         Err(SendRefusal::OutcomeUnknown { .. }) => "unknown",
         Err(SendRefusal::FileNotCarried(_) | SendRefusal::FileGone) => "file",

@@ -195,3 +195,23 @@ async fn messages_to_a_chat_arrive_in_the_order_they_were_accepted() {
         inbox["messages"].as_array().expect("messages").iter().map(|message| message["id"].clone()).collect();
     assert_eq!(shown, accepted);
 }
+
+on_both_engines! {
+    async fn a_key_whose_message_left_the_log_says_so_and_sends_nothing(app: TestApp) {
+        let shop = app.tenant("shop").await;
+        let session = shop.linked("main", SHOP).await;
+        let ana = shop.phone(ANA).await;
+        let send = async |text: &str| {
+            let body = json!({"to": ANA, "message": text}).to_string().into_bytes();
+            let key = [("Idempotency-Key", "order-1")];
+            shop.test.call(reqwest::Method::POST, &session.path("/send"), &key, Some(body)).await
+        };
+        send("once").await.ok();
+        ana.until_shows("once").await;
+        app.execute("DELETE FROM messages").await;
+        let refused = send("once").await.refused(400, "IDEMPOTENCY_KEY_OUTLIVED");
+        assert!(refused["error"].as_str().is_some_and(|text| text.contains("another key")), "{refused}");
+        send("another text").await.refused(400, "IDEMPOTENCY_KEY_REUSED");
+        assert_eq!(ana.inbox().await["messages"].as_array().map(Vec::len), Some(1));
+    }
+}

@@ -15,7 +15,7 @@ use crate::link::file::File;
 /// `thumbnail` is of the page that it shows, `chat` is where it goes, `at_ms` when it was made.
 ///
 /// # Errors
-/// [`SendFailure::Invalid`] for a file that is not there, and for what nobody can send.
+/// [`SendFailure::FileGone`] for a file that is not there, and `Internal` for what nobody can send.
 pub fn to_wire(
     content: &Content,
     file: Option<&File>,
@@ -75,7 +75,7 @@ fn said(body: &Body, file: Option<&File>, chat: &str, at_ms: i64) -> Result<wa::
             })
         }
         Body::Vote(_) | Body::Unknown(_) => {
-            return Err(SendFailure::Invalid("a message of this kind cannot be sent".to_owned()));
+            return Err(SendFailure::Internal("a message of this kind cannot be sent".to_owned()));
         }
         body => {
             let (kind, medium) = body.medium().expect("what is left carries a file");
@@ -101,8 +101,7 @@ fn with_page(text: String, page: &Page, thumbnail: Option<&[u8]>) -> wa::Message
 }
 
 fn of_file(kind: Kind, medium: &Medium, file: Option<&File>) -> Result<wa::Message, SendFailure> {
-    let File { place, look, .. } =
-        file.ok_or_else(|| SendFailure::Invalid("the message's file is gone".to_owned()))?;
+    let File { place, look, .. } = file.ok_or(SendFailure::FileGone)?;
     let url = Some(place.url.clone());
     let direct_path = Some(place.direct_path.as_str().to_owned());
     let media_key = Some(place.media_key.to_vec());

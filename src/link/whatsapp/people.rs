@@ -377,7 +377,7 @@ fn of_iq(error: IqError) -> AskFailure {
         IqError::Timeout => AskFailure::TimedOut,
         other => match failure_of(SendError::Iq(other)) {
             SendFailure::Lost => AskFailure::Lost,
-            SendFailure::Invalid(why) => AskFailure::Invalid(why),
+            SendFailure::BadAddress(why) => AskFailure::Invalid(why),
             other => AskFailure::Internal(other.to_string()),
         },
     }

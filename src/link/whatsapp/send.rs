@@ -42,7 +42,7 @@ impl Link {
         let Letter { content, file, thumbnail, wa_id, made_at } = letter;
         let message = convert::to_wire(content, file, thumbnail, to, made_at.0)?;
         let to: Jid =
-            to.parse().map_err(|_| SendFailure::Invalid("the recipient is no WhatsApp JID".into()))?;
+            to.parse().map_err(|_| SendFailure::BadAddress("the recipient is no WhatsApp JID".into()))?;
         self.write_down_ratchets().await?;
         let wait = self.acks.expect(wa_id);
         let options = SendOptions::default().with_message_id(wa_id);
@@ -85,7 +85,7 @@ impl InFlight {
 
 pub(super) fn failure_of(error: SendError) -> SendFailure {
     match error {
-        SendError::InvalidRequest(why) => SendFailure::Invalid(why),
+        SendError::InvalidRequest(why) => SendFailure::BadAddress(why),
         // The connection went while keys or devices were asked for, or while writing.
         SendError::NotLoggedIn
         | SendError::Client(
