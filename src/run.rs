@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wapid_core::clock::Clock;
 use wapid_core::store::Store;
+use wapid_core::turns::Turns;
 use wapid_keystore::Keystores;
 use wapid_sandbox::{Network, RemoteSandbox, Sandbox, Storage};
 use wapid_workers::{Running, Wakeups};
@@ -118,8 +119,8 @@ impl Gateway {
             metrics: telemetry::start_metrics(),
             restored: restored.clone(),
             uploads: uploads.into(),
-            lists: Arc::new(tokio::sync::Semaphore::new(api::LISTS_AT_ONCE)),
-            media_sends: Arc::new(tokio::sync::Semaphore::new(api::SENDS_AT_ONCE)),
+            lists: Default::default(),
+            media_sends: Turns::new(api::SENDS_AT_ONCE),
         };
         let connections = descriptors::connections_max(descriptors::raise_limit());
         let server = tokio::spawn(serve::serve(listener, api::router(api), connections, stop.clone()));

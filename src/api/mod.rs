@@ -19,6 +19,7 @@ use tracing::error;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
+use wapid_core::turns::Turns;
 
 use crate::delivery::Deliveries;
 use crate::media::Media;
@@ -62,9 +63,6 @@ const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub use sandbox::messages::SENDS_AT_ONCE;
 
-/// A list of 100,000 recipients takes some tens of MB until it is stored.
-pub const LISTS_AT_ONCE: usize = 2;
-
 /// What handlers work with. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
@@ -83,10 +81,10 @@ pub struct Api {
     pub restored: Arc<std::sync::atomic::AtomicBool>,
     /// Where the files of forms lie while they are read.
     pub uploads: Arc<std::path::Path>,
-    /// Lists of a job that may be in memory at a time.
-    pub lists: Arc<tokio::sync::Semaphore>,
+    /// Lists of jobs that may be in memory at a time.
+    pub lists: jobs::ListTurns,
     /// Media on their way to sandbox phones that may be in memory at a time.
-    pub media_sends: Arc<tokio::sync::Semaphore>,
+    pub media_sends: Turns,
 }
 
 /// Every route, as documented.

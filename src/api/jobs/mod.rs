@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `new` | what a request for a job says, as JSON or as a form with a file; its checks |
+//! | `list_turns` | whose list is read and stored now |
 //! | `upload` | a form's file, on its way to disk |
 //! | `view` | a job as its owner reads it: progress, why it waits, when it ends |
 //! | `recipients` | what became of each person, as pages, as CSV, and summed up |
@@ -23,11 +24,13 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 use super::params::{QueryParams, next_of, within};
 
+mod list_turns;
 pub mod new;
 pub mod recipients;
 pub mod upload;
 mod view;
 
+pub use list_turns::ListTurns;
 use view::{Detail, Job};
 
 const PAGE: i64 = 20;

@@ -334,7 +334,8 @@ pub async fn send(
     let number = phone(&number)?;
     // What may bring a medium is in memory a few at a time.
     let is_small = body.size_hint().upper().is_some_and(|most| most <= BODY_MAX as u64);
-    let turn = if is_small { None } else { api.media_sends.acquire().await.ok() };
+    let turn =
+        if is_small { None } else { Some(api.media_sends.wait(tester.caller.store.tenant_id()).await) };
     let arrival = tokio::time::timeout(ARRIVAL_MAX, read(body, SEND_MAX)).await;
     let message: PhoneSends = read_json(&arrival.map_err(|_| ApiError::slow_body())??)?;
     let message_id = api.sessions.sandbox().send(&tester.book, &number, message.into_message()?).await?;

@@ -297,3 +297,43 @@ async fn a_hundred_thousand_are_taken_and_one_more_is_not() {
     assert_eq!(page["recipients"].as_array().unwrap().len(), 10);
     job.post("/cancel").await.ok();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_lists_of_one_tenant_keep_nobody_elses_job_waiting() {
+    let app = TestApp::new().await;
+    let (crowded, neighbour) = (app.tenant("crowded").await, app.tenant("neighbour").await);
+    let many = crowded.linked("main", "5511900000001").await;
+    let one = neighbour.linked("main", "5511900000011").await;
+    let phones = crowd(&neighbour, 1).await;
+    let mut list = "phone,name\n".to_owned();
+    for number in 0..20_000 {
+        let _ =
+            std::fmt::Write::write_fmt(&mut list, format_args!("55119{:08},Somebody\n", 10_000_000 + number));
+    }
+    let parts = [("message", "Hi {{name}}")];
+    let large =
+        (0..24).map(|_| form(&many, "/send-bulk/preview", &parts, Some(("l.csv", list.clone().into()))));
+    let mut large: futures::stream::FuturesUnordered<_> = large.collect();
+    // They are all at the door, and the first was let in.
+    let answer = futures::StreamExt::next(&mut large).await.expect("an answer");
+    assert_eq!(answer.ok()["total"], 20_000);
+    let small = async {
+        let csv = format!("phone,name\n{},Ana\n", phones[0]);
+        form(&one, "/send-bulk/preview", &parts, Some(("l.csv", csv.into()))).await.ok();
+        let body = json!({"recipients": [phones[0]], "message": "Hi", "delayMin": 0, "delayMax": 0});
+        one.bulk(body).await.until_completed().await;
+    };
+    let mut small = std::pin::pin!(small);
+    let mut left = 23;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut small => break,
+            Some(answer) = futures::StreamExt::next(&mut large) => {
+                answer.ok();
+                left -= 1;
+            }
+        }
+    }
+    assert!(left > 0, "it waited for all of them");
+}

@@ -4,19 +4,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::RequestExt as _;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+use wapid_core::turns::Turn;
 
 use super::{BODY_MAX, NewBulk, PART_MAX};
 use crate::api::Api;
 use crate::api::body::read_json;
+use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::api::jobs::list_turns::ListSize;
 use crate::api::jobs::upload;
 
 /// How long a request may take to arrive, however steadily it does.
@@ -38,6 +41,8 @@ const FILE_NAMES: [&str; 13] = [
     "data0",
     "filename",
 ];
+/// How files begin that may hold far more than they are long: a zip, which most workbooks are.
+const PACKED: [&[u8]; 1] = [b"PK"];
 /// Content types of a file that is sent as the body itself: its message would have no place.
 const BARE_FILES: [&str; 9] = [
     "text/csv",
@@ -62,13 +67,12 @@ pub struct Asked {
     pub(super) turn: Turn,
 }
 
-/// One of the few requests whose lists are in memory at a time; the others wait.
-pub(super) type Turn = OwnedSemaphorePermit;
-
 impl FromRequest<Api> for Asked {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, ApiError> {
+    async fn from_request(mut request: Request, api: &Api) -> Result<Self, ApiError> {
+        let caller: Caller = request.extract_parts_with_state(api).await?;
+        let tenant = caller.store.tenant_id().clone();
         let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.map(|kind| kind.trim().to_ascii_lowercase()).unwrap_or_default();
         let is_form = kind.starts_with("multipart/form-data");
@@ -86,7 +90,8 @@ impl FromRequest<Api> for Asked {
             Ok(Arrived { json, file: None })
         };
         let arrived = timeout(ARRIVAL_MAX, arrival).await.map_err(|_| ApiError::slow_body())??;
-        let turn = api.lists.clone().acquire_owned().await.map_err(anyhow::Error::from)?;
+        let size = arrived.size().map_err(anyhow::Error::from)?;
+        let turn = api.lists.wait(&tenant, size).await;
         // Work for some tenths of a second: not on a thread that serves others.
         off_thread("INVALID_JSON", move || arrived.read(turn)).await
     }
@@ -152,6 +157,18 @@ impl Arrived {
         }
         let json = serde_json::to_vec(&parts).map_err(anyhow::Error::from)?;
         Ok(Self { json: json.into(), file })
+    }
+
+    fn size(&self) -> std::io::Result<ListSize> {
+        let mut size = ListSize { bytes: self.json.len() as u64, is_packed: false };
+        if let Some(file) = &self.file {
+            let mut file = std::fs::File::open(file.path())?;
+            size.bytes += file.metadata()?.len();
+            let mut head = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::Read::take(&mut file, 4), &mut head)?;
+            size.is_packed = PACKED.iter().any(|mark| head.starts_with(mark));
+        }
+        Ok(size)
     }
 
     fn read(self, turn: Turn) -> Result<Asked, ApiError> {

@@ -15,8 +15,9 @@ use wapid_core::pacing::{DELAY_LIMIT_MS, DELAY_MAX_MS, DELAY_MIN_MS, Delay};
 use wapid_core::phone::{Country, Phone};
 use wapid_core::recipient::List;
 use wapid_core::store::TenantStore;
+use wapid_core::turns::Turn;
 
-use super::arrival::{Asked, Turn, off_thread};
+use super::arrival::{Asked, off_thread};
 use super::reading::{ListReading, named_fields};
 use super::texts::{self, Remarks};
 use super::{NewBulk, NewVariant};
