@@ -9,6 +9,8 @@ const WANTED: u64 = 65_536;
 const LEAST: u64 = 1_024;
 /// Of each ten, connections of callers.
 const CONNECTIONS_OF_TEN: u64 = 6;
+/// And one of ten, deliveries to webhooks.
+const DELIVERIES_OF_TEN: u64 = 1;
 
 /// Raises the limit of this process as far as the system allows; the limit then.
 pub fn raise_limit() -> u64 {
@@ -22,7 +24,16 @@ pub fn raise_limit() -> u64 {
 
 /// How many connections may be open to this process.
 pub fn connections_max(limit: u64) -> usize {
-    usize::try_from(limit / 10 * CONNECTIONS_OF_TEN).unwrap_or(usize::MAX).max(1)
+    tenths(limit, CONNECTIONS_OF_TEN)
+}
+
+/// How many deliveries to webhooks may be underway.
+pub fn deliveries_max(limit: u64) -> usize {
+    tenths(limit, DELIVERIES_OF_TEN)
+}
+
+fn tenths(limit: u64, parts: u64) -> usize {
+    usize::try_from(limit / 10 * parts).unwrap_or(usize::MAX).max(1)
 }
 
 /// Are nearly all that this process may open in use? `false` where that cannot be told.
@@ -41,6 +52,7 @@ mod tests {
         assert_eq!(connections_max(1_024), 612);
         assert_eq!(connections_max(65_536), 39_318);
         assert_eq!(connections_max(0), 1);
+        assert_eq!(deliveries_max(1_024), 102);
         assert!(raise_limit() >= 256);
         assert!(!are_short());
     }

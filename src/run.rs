@@ -63,6 +63,7 @@ impl Gateway {
         let _ = rustls::crypto::ring::default_provider().install_default();
         config.prepare_data_dir()?;
         let lock = lock_data_dir(&config.data_dir)?;
+        let descriptors = descriptors::raise_limit();
         let uploads = config.data_dir.join("uploads");
         forget_uploads(&uploads)?;
         let store = open_store(config, clock).await?;
@@ -94,6 +95,7 @@ impl Gateway {
             outgoing,
             wakeups: wakeups.clone(),
             owner: instance,
+            at_once: descriptors::deliveries_max(descriptors),
         });
         store.exchange_news();
         let waking = wakeups.run({
@@ -122,7 +124,7 @@ impl Gateway {
             lists: Default::default(),
             media_sends: Turns::new(api::SENDS_AT_ONCE),
         };
-        let connections = descriptors::connections_max(descriptors::raise_limit());
+        let connections = descriptors::connections_max(descriptors);
         let server = tokio::spawn(serve::serve(listener, api::router(api), connections, stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));

@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,7 @@ use wapid_core::store::ledger::{Attempt, Next};
 use wapid_core::store::{Store, StoreError};
 
 use super::request::{Sent, Trial};
+use super::sockets::Socket;
 use super::{Bell, Deliveries};
 
 /// What is due later than this is left to the queue.
@@ -65,6 +67,8 @@ struct Tried {
 /// What a courier does next.
 enum Step {
     Wait(Option<At>),
+    /// Until another delivery has ended, of this endpoint or of any.
+    WaitForSocket,
     End(Option<At>),
 }
 
@@ -151,7 +155,11 @@ impl Courier {
         let mut closing = self.deliveries.0.closing.subscribe();
         let mut looked_at = clock.now();
         let mut idle_since = None;
+        let sockets = self.deliveries.0.sockets.clone();
         loop {
+            let mut freed = pin!(sockets.freed());
+            freed.as_mut().enable();
+            let mut waits_for_socket = false;
             if *closing.borrow() {
                 self.finish().await;
                 return None;
@@ -178,6 +186,10 @@ impl Courier {
                 }
             };
             let until = match step {
+                Step::WaitForSocket => {
+                    waits_for_socket = true;
+                    None
+                }
                 Step::End(at) if self.is_idle() => {
                     let since = *idle_since.get_or_insert(now);
                     let lingers = since.plus_ms(LINGER_MS);
@@ -201,6 +213,7 @@ impl Courier {
                 Some(tried) = self.trials.join_next() => self.heard(tried.ok()).await,
                 Some(committed) = self.commits.join_next() => self.committed(committed.ok()),
                 () = self.bell.ring.notified() => {}
+                () = freed, if waits_for_socket => {}
                 () = wait_closing(&mut closing) => {}
             }
         }
@@ -230,6 +243,9 @@ impl Courier {
             usize::from(settings.concurrency.max(1))
         };
         while self.trials.len() + self.commits.len() < places {
+            let Some(socket) = self.deliveries.0.sockets.take(&target.tenant) else {
+                return Ok(Step::WaitForSocket);
+            };
             let Some(due) = self.next(is_ordered, places, now).await? else { break };
             if due.next_at > now {
                 let at = due.next_at;
@@ -237,7 +253,7 @@ impl Courier {
                 return Ok(if self.is_idle() { Step::End(Some(at)) } else { Step::Wait(Some(at)) });
             }
             self.underway.insert(due.pos);
-            self.trials.spawn(attempt(self.deliveries.clone(), target.clone(), due, self.clock()));
+            self.trials.spawn(attempt(self.deliveries.clone(), target.clone(), due, self.clock(), socket));
         }
         if !self.is_idle() || again.is_some() {
             return Ok(Step::Wait(again));
@@ -371,7 +387,13 @@ async fn wait_closing(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
-async fn attempt(deliveries: Deliveries, target: Arc<Target>, due: Due, clock: Clock) -> Tried {
+async fn attempt(
+    deliveries: Deliveries,
+    target: Arc<Target>,
+    due: Due,
+    clock: Clock,
+    _socket: Socket,
+) -> Tried {
     let at = clock.now();
     let trial = async {
         let trial = Trial {

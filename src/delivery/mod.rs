@@ -11,6 +11,7 @@
 //! | `courier` | one endpoint's deliveries: which, when, how many at a time |
 //! | `request` | one attempt: the bytes that are sent, and what the answer means |
 //! | `hint` | what the owner of a receiver may do about an answer |
+//! | `sockets` | how many may be underway, in all and of one tenant |
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,11 +32,13 @@ use crate::outgoing::Outgoing;
 mod courier;
 mod hint;
 mod request;
+mod sockets;
 
 pub use hint::hint;
 pub use request::{Sent, Trial};
 
 use courier::Courier;
+use sockets::Sockets;
 
 /// How often everything that could be delivered is looked at, whatever woke or did not.
 const SWEEP_MS: i64 = 10_000;
@@ -49,6 +52,8 @@ pub struct Parts {
     pub wakeups: Wakeups,
     /// This process in leases.
     pub owner: String,
+    /// Deliveries that may be underway at a time.
+    pub at_once: usize,
 }
 
 /// The couriers of this process. Cheap to clone.
@@ -57,6 +62,7 @@ pub struct Deliveries(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    sockets: Sockets,
     bells: Mutex<HashMap<EndpointId, Arc<Bell>>>,
     couriers: Mutex<JoinSet<()>>,
     closing: watch::Sender<bool>,
@@ -75,6 +81,7 @@ impl Deliveries {
     /// Begins with what is due already.
     pub fn start(parts: Parts) -> Self {
         let deliveries = Self(Arc::new(Inner {
+            sockets: Sockets::new(parts.at_once),
             parts,
             bells: Mutex::default(),
             couriers: Mutex::default(),
