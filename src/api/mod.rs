@@ -4,7 +4,6 @@
 //! [`error`] knows statuses and codes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -14,7 +13,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::error;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -45,6 +43,7 @@ mod names;
 mod numbers;
 mod openapi;
 mod opt_outs;
+mod pace;
 mod params;
 mod places;
 mod plain;
@@ -57,9 +56,6 @@ mod sessions;
 mod settings;
 mod unread;
 pub mod webhooks;
-
-/// A body that stops arriving is given up after this long.
-const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub use sandbox::messages::SENDS_AT_ONCE;
 
@@ -220,7 +216,7 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(jobs::new::FORM_MAX))
         .layer(axum::middleware::from_fn_with_state(known, known::refuse_unknown))
         .layer(axum::middleware::map_request(unread::read_on))
-        .layer(RequestBodyTimeoutLayer::new(BODY_IDLE_TIMEOUT))
+        .layer(axum::middleware::map_request(pace::pace))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
