@@ -25,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 mod descriptors;
+mod door;
 pub mod link;
 mod listen;
 pub mod media;

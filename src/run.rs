@@ -21,6 +21,7 @@ use wapid_workers::{Running, Wakeups};
 use crate::api::{self, Api};
 use crate::config::Config;
 use crate::delivery::{self, Deliveries};
+use crate::door::{Bounds, Door};
 use crate::media::Media;
 use crate::outgoing::Outgoing;
 use crate::preview::Previews;
@@ -124,8 +125,8 @@ impl Gateway {
             lists: Default::default(),
             media_sends: Turns::new(api::SENDS_AT_ONCE),
         };
-        let connections = descriptors::connections_max(descriptors);
-        let server = tokio::spawn(serve::serve(listener, api::router(api), connections, stop.clone()));
+        let door = Door::new(Bounds::of(descriptors::connections_max(descriptors)));
+        let server = tokio::spawn(serve::serve(listener, api::router(api), door, stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));
         tokio::spawn(index(store.clone(), stop.clone()));

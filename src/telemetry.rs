@@ -89,6 +89,14 @@ fn describe() {
         "From a request's head to its answer's"
     );
     metrics::describe_counter!(
+        "wapid_connections_refused_total",
+        "Connections that were closed at once because all there may be carried requests"
+    );
+    metrics::describe_counter!(
+        "wapid_connections_sent_away_total",
+        "Idle connections that were closed for another"
+    );
+    metrics::describe_counter!(
         "wapid_messages_settled_total",
         "Outbound messages of sends and jobs by WhatsApp's verdict"
     );

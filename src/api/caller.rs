@@ -1,9 +1,9 @@
 //! Who is calling: the only reader of credentials.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use wapid_core::id::{KeyId, SessionId};
+use wapid_core::id::{KeyId, SessionId, TenantId};
 use wapid_core::key::Mode;
 use wapid_core::store::TenantStore;
 use wapid_core::store::sessions::SessionRow;
@@ -11,17 +11,37 @@ use wapid_core::store::sessions::SessionRow;
 use super::Api;
 use super::error::ApiError;
 use super::events::Ticket;
+use crate::door::{Errand, Visit};
+
+/// Served also where the gateway is full, for tenants that hold little: see [`crate::door`].
+const SEND_TO_ONE: &str = "/api/whatsapp/session/{id}/send";
 
 /// An authenticated caller, with the rows of its tenant and mode and no others.
 pub struct Caller {
     pub store: TenantStore,
     pub key: KeyId,
+    /// The request's place; it counts to its tenant's share.
+    pub visit: Option<Visit>,
 }
 
 impl Caller {
     pub fn mode(&self) -> Mode {
         self.store.mode()
     }
+
+    /// Counts the request as one that waits for events, until it is over.
+    pub fn follow(&self) -> Result<(), ApiError> {
+        Ok(self.visit.as_ref().map_or(Ok(()), |visit| visit.follow(&self.key))?)
+    }
+}
+
+/// Counts the request to its tenant's share.
+pub fn admit(parts: &Parts, tenant: &TenantId) -> Result<Option<Visit>, ApiError> {
+    let Some(visit) = parts.extensions.get::<Visit>() else { return Ok(None) };
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let errand = if route == Some(SEND_TO_ONE) { Errand::Send } else { Errand::Other };
+    visit.admit(tenant, errand)?;
+    Ok(Some(visit.clone()))
 }
 
 impl FromRequestParts<Api> for Caller {
@@ -31,7 +51,8 @@ impl FromRequestParts<Api> for Caller {
         let key = credential(&parts.headers).ok_or_else(ApiError::unauthorized)?;
         let store = api.sessions.store();
         let caller = store.authenticate(key).await?.ok_or_else(ApiError::unauthorized)?;
-        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key })
+        let visit = admit(parts, &caller.tenant)?;
+        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key, visit })
     }
 }
 
@@ -66,8 +87,9 @@ impl FromRequestParts<Api> for Listener {
         if !store.is_key_good(&ticket.key).await? {
             return Err(ApiError::bad_ticket());
         }
+        let visit = admit(parts, &ticket.tenant)?;
         let scoped = store.tenant(ticket.tenant.clone(), ticket.mode);
-        Ok(Self { caller: Caller { store: scoped, key: ticket.key.clone() }, ticket: Some(ticket) })
+        Ok(Self { caller: Caller { store: scoped, key: ticket.key.clone(), visit }, ticket: Some(ticket) })
     }
 }
 

@@ -21,6 +21,7 @@ use wapid_core::store::jobs::NewJobError;
 use wapid_core::store::sessions::NewSessionError;
 use wapid_sandbox::SandboxError;
 
+use crate::door::Full;
 use crate::media::{Refusal as MediaRefusal, Unreadable};
 use crate::session::groups::{self, Refusal};
 use crate::session::{AskFailure, AskRefusal, CodeRefusal, NotReady, SendRefusal};
@@ -151,11 +152,6 @@ impl ApiError {
             "EVENTS_GONE",
             format!("Events up to position {forgotten} are kept no longer; read on with after={forgotten}"),
         )
-    }
-
-    pub fn too_many_streams(limit: usize) -> Self {
-        let why = format!("{limit} streams of this tenant are open already; close some");
-        Self::too_many("TOO_MANY_STREAMS", why, PLACE_FREE_S)
     }
 
     pub fn too_many_tests(limit: usize) -> Self {
@@ -340,6 +336,17 @@ impl From<anyhow::Error> for ApiError {
     fn from(problem: anyhow::Error) -> Self {
         error!("A request failed: {problem:#}");
         Self::internal()
+    }
+}
+
+impl From<Full> for ApiError {
+    fn from(problem: Full) -> Self {
+        let code = match problem {
+            Full::Tenant(_) => "TOO_MANY_REQUESTS",
+            Full::Gateway => "GATEWAY_FULL",
+            Full::Streams(_) | Full::StreamsOfKey(_) => "TOO_MANY_STREAMS",
+        };
+        Self::too_many(code, sentence(&problem), PLACE_FREE_S)
     }
 }
 

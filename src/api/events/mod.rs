@@ -40,8 +40,6 @@ const PAGE_MAX: i64 = 1_000;
 const LOOKED_AT_MAX: i64 = 10_000;
 /// An answer ends with the event that makes it longer than this.
 const BYTES_MAX: usize = 2 << 20;
-/// Streams and waiting requests of one tenant and mode that one process carries.
-const FOLLOWERS_MAX: usize = 2_000;
 /// How long a request may wait for something to happen, in seconds.
 const WAIT_MAX: u64 = 50;
 
@@ -89,8 +87,8 @@ pub async fn list(
         return Err(ApiError::parameter(format!("wait: 0 to {WAIT_MAX}")));
     }
     let after = query::begin(&caller.store, query.after.as_deref(), query::Start::Oldest).await?;
-    if wait > 0 && caller.store.followers() >= FOLLOWERS_MAX {
-        return Err(ApiError::too_many_streams(FOLLOWERS_MAX));
+    if wait > 0 {
+        caller.follow()?;
     }
     let mut follower = caller.store.follow(after);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);

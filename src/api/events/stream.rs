@@ -11,7 +11,6 @@ use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use futures::{SinkExt as _, Stream, StreamExt as _, stream};
 
-use super::FOLLOWERS_MAX;
 use super::feed::{Feed, Item};
 use super::query::{Start, StreamQuery, Wanted, begin};
 use crate::api::Api;
@@ -81,11 +80,13 @@ pub async fn socket(
 ) -> Result<Response, ApiError> {
     let upgrade =
         upgrade.map_err(|_| ApiError::bad("NOT_A_WEBSOCKET", "This route takes WebSocket handshakes"))?;
+    // The connection leaves `serve` with the upgrade; its place goes along.
+    let visit = listener.caller.visit.clone();
     let feed = open(listener, &api, query, &headers).await?;
-    Ok(upgrade
-        .max_message_size(HEARD_MAX)
-        .max_frame_size(HEARD_MAX)
-        .on_upgrade(move |socket| talk(socket, feed)))
+    Ok(upgrade.max_message_size(HEARD_MAX).max_frame_size(HEARD_MAX).on_upgrade(move |socket| async move {
+        talk(socket, feed).await;
+        drop(visit);
+    }))
 }
 
 async fn open(
@@ -100,9 +101,7 @@ async fn open(
     wanted.extend(ticket.map(|ticket| ticket.wanted()));
     let after = resumes.or(query.after);
     let after = begin(&caller.store, after.as_deref(), Start::Now).await?;
-    if caller.store.followers() >= FOLLOWERS_MAX {
-        return Err(ApiError::too_many_streams(FOLLOWERS_MAX));
-    }
+    caller.follow()?;
     let follower = caller.store.follow(after);
     let store = api.sessions.store().clone();
     Ok(Feed::new(store, caller.key, api.stop.clone(), follower, wanted))

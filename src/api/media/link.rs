@@ -6,7 +6,8 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response};
+use axum::http::Response;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use super::content::answer;
 use super::{GivenId, found};
 use crate::api::Api;
 use crate::api::body::OptionalBody;
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, admit};
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
@@ -107,7 +108,7 @@ pub async fn open(
     State(api): State<Api>,
     id: GivenId,
     QueryParams(query): QueryParams<LinkQuery>,
-    headers: HeaderMap,
+    request: Parts,
 ) -> Result<Response<Body>, ApiError> {
     let id = id.ok().and_then(|Path(id)| MediaId::parse(&id)).ok_or_else(ApiError::no_media)?;
     let (Some(expires), Some(given)) = (query.expires, query.signature) else {
@@ -123,8 +124,9 @@ pub async fn open(
     if expires <= store.clock().now().seconds() {
         return Err(ApiError::link_expired());
     }
+    admit(&request, &tenant)?;
     let row = store.tenant(tenant, mode).media(&id).await?.ok_or_else(ApiError::no_media)?;
-    answer(&api, &row, &headers).await
+    answer(&api, &row, &request.headers).await
 }
 
 fn signature(seal: &Seal, tenant: &TenantId, mode: Mode, id: &MediaId, expires: i64) -> [u8; 32] {
