@@ -121,6 +121,12 @@ impl MessageKey {
         Self(format!("msg_{}", first_ulid(at)))
     }
 
+    /// After this key, and before every later one.
+    #[must_use]
+    pub fn just_above(&self) -> Self {
+        Self(format!("{self}~"))
+    }
+
     /// When its row was created. What follows the key in a position is left aside.
     pub fn made_at(&self) -> Option<crate::clock::At> {
         let id = self.0.strip_prefix("msg_")?.get(..ulid::ULID_LEN)?;

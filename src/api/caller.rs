@@ -9,6 +9,7 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::sessions::SessionRow;
 
 use super::Api;
+use super::answers::PREPARED;
 use super::error::ApiError;
 use super::events::Ticket;
 use crate::door::{Errand, Visit};
@@ -32,6 +33,14 @@ impl Caller {
     /// Counts the request as one that waits for events, until it is over.
     pub fn follow(&self) -> Result<(), ApiError> {
         Ok(self.visit.as_ref().map_or(Ok(()), |visit| visit.follow(&self.key))?)
+    }
+
+    /// Waits until there is room for an answer that may be large.
+    pub async fn prepare(&self) -> Result<(), ApiError> {
+        match &self.visit {
+            Some(visit) => Ok(visit.prepare(PREPARED).await?),
+            None => Ok(()),
+        }
     }
 }
 

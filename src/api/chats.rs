@@ -14,14 +14,15 @@ use wapid_core::store::chats::ChatRow;
 use wapid_core::store::messages::MessageRow;
 
 use super::Api;
+use super::answers::Rows;
 use super::body::OptionalBody;
 use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
 use super::home::home_of;
-use super::messages::row::Logged;
+use super::messages::row::{Logged, LoggedRows};
 use super::moments::WrittenMoment;
 use super::openapi::Refusals;
-use super::params::{PathParams, QueryParams, next_of, within};
+use super::params::{PathParams, QueryParams, within};
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -82,7 +83,8 @@ pub struct ChatShown {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatList {
-    chats: Vec<ChatShown>,
+    #[schema(value_type = Vec<ChatShown>)]
+    chats: Rows,
     /// Give it as `before` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -91,7 +93,8 @@ pub struct ChatList {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChatLog {
-    messages: Vec<Logged>,
+    #[schema(value_type = Vec<Logged>)]
+    messages: Rows,
     /// Give it as `before` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -125,10 +128,14 @@ pub async fn list(
     QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatList>, ApiError> {
     let (limit, before) = query.read()?;
+    session.caller.prepare().await?;
     let rows = session.caller.store.chats(&session.row.key, before.as_ref(), limit).await?;
-    let next_cursor = next_of(&rows, limit, |row| row.last_key.0.clone());
-    let chats = shown(&api, &session, rows).await?;
-    Ok(Json(ChatList { chats, next_cursor }))
+    let cursors: Vec<MessageKey> = rows.iter().map(|row| row.last_key.clone()).collect();
+    let (chats, is_cut) = Rows::of(shown(&api, &session, rows).await?)?;
+    let is_full = cursors.len() == usize::try_from(limit).unwrap_or(0);
+    let is_cut = is_cut || chats.len() < cursors.len();
+    let last = chats.len().checked_sub(1).filter(|_| is_cut || is_full).and_then(|last| cursors.get(last));
+    Ok(Json(ChatList { chats, next_cursor: last.map(|key| key.0.clone()) }))
 }
 
 /// The messages of a conversation, newest first
@@ -151,10 +158,11 @@ pub async fn messages(
     let (limit, before) = query.read()?;
     let store = &session.caller.store;
     let chat = api.sessions.chat_with(&session.row, &path.chat(&session.caller).await?).await?;
-    let rows = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
-    let next_cursor = next_of(&rows, limit, |row| row.key.0.clone());
+    session.caller.prepare().await?;
+    let (rows, next) = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
-    Ok(Json(ChatLog { messages: rows.into_iter().map(|row| Logged::of(row, own)).collect(), next_cursor }))
+    let LoggedRows { messages, stopped_at } = LoggedRows::of(rows, own)?;
+    Ok(Json(ChatLog { messages, next_cursor: stopped_at.or(next).map(|key| key.0) }))
 }
 
 /// Changes a chat and shows it.
@@ -174,11 +182,12 @@ async fn one(api: &Api, session: &OwnSession, row: ChatRow) -> Result<Json<ChatS
     Ok(Json(shown.remove(0)))
 }
 
-/// Each with its last message.
-async fn shown(api: &Api, session: &OwnSession, rows: Vec<ChatRow>) -> Result<Vec<ChatShown>, ApiError> {
+/// Each with its last message; the newest of them, where these are too much for one answer.
+async fn shown(api: &Api, session: &OwnSession, mut rows: Vec<ChatRow>) -> Result<Vec<ChatShown>, ApiError> {
     let store = &session.caller.store;
     let keys: Vec<MessageKey> = rows.iter().map(|row| row.last_key.clone()).collect();
-    let messages = store.messages_by_key(&keys).await?;
+    let (messages, stopped_at) = store.messages_by_key(&keys).await?;
+    rows.retain(|row| stopped_at.as_ref().is_none_or(|stopped_at| row.last_key >= *stopped_at));
     let mut messages: HashMap<MessageKey, MessageRow> =
         messages.into_iter().map(|message| (message.key.clone(), message)).collect();
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);

@@ -12,11 +12,12 @@ use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::people::ContactRow;
 
 use super::Api;
+use super::answers::Rows;
 use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
 use super::home::home_of;
 use super::openapi::{DONE, Done, Refusals};
-use super::params::{PathParams, QueryParams, next_of, within};
+use super::params::{PathParams, QueryParams, is_full, page_of, within};
 use crate::session::{AskRefusal, Named, PictureSize, Portrayed};
 
 const PAGE: i64 = 50;
@@ -79,7 +80,8 @@ pub struct ContactShown {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContactList {
-    contacts: Vec<ContactShown>,
+    #[schema(value_type = Vec<ContactShown>)]
+    contacts: Rows,
     /// Give it as `after` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -110,9 +112,11 @@ pub async fn list(
         return Err(ApiError::parameter("after: give the nextCursor of an earlier answer"));
     }
     let store = &session.caller.store;
+    session.caller.prepare().await?;
     let rows = store.contacts(&session.row.key, search, query.after.as_deref(), limit).await?;
-    let next_cursor = next_of(&rows, limit, |row| row.alias.clone());
-    Ok(Json(ContactList { contacts: rows.into_iter().map(shown).collect(), next_cursor }))
+    let is_full = is_full(&rows, limit);
+    let (contacts, next_cursor) = page_of(rows, is_full, |row| row.alias.clone(), shown)?;
+    Ok(Json(ContactList { contacts, next_cursor }))
 }
 
 fn shown(row: ContactRow) -> ContactShown {

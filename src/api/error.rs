@@ -345,6 +345,7 @@ impl From<Full> for ApiError {
             Full::Tenant(_) => "TOO_MANY_REQUESTS",
             Full::Gateway => "GATEWAY_FULL",
             Full::Streams(_) | Full::StreamsOfKey(_) => "TOO_MANY_STREAMS",
+            Full::Answers => "TOO_MANY_ANSWERS",
         };
         Self::too_many(code, sentence(&problem), PLACE_FREE_S)
     }

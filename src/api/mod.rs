@@ -23,6 +23,7 @@ use crate::delivery::Deliveries;
 use crate::media::Media;
 use crate::session::Sessions;
 
+mod answers;
 mod body;
 mod caller;
 mod chats;
@@ -225,6 +226,7 @@ pub fn router(api: Api) -> Router {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
+        .layer(axum::middleware::from_fn(answers::hold))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(counted::count))
         .with_state(api)

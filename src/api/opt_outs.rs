@@ -5,14 +5,16 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use wapid_core::opt_out::OptOut;
 use wapid_core::phone::Phone;
 
+use super::answers::Rows;
 use super::body::Body;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
-use super::params::{QueryParams, next_of, within};
+use super::params::{QueryParams, is_full, page_of, within};
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -43,7 +45,8 @@ pub struct OptedOut {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OptOutList {
-    opt_outs: Vec<OptedOut>,
+    #[schema(value_type = Vec<OptedOut>)]
+    opt_outs: Rows,
     /// Give it as `after` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_after: Option<String>,
@@ -72,15 +75,13 @@ pub async fn list(
         }
         None => caller.store.opt_outs(after.as_deref(), limit).await?,
     };
-    let next_after = next_of(&rows, limit, |row| row.phone.digits().to_owned()).filter(|_| !is_one);
-    let opt_outs = rows
-        .into_iter()
-        .map(|row| OptedOut {
-            phone: row.phone.digits().to_owned(),
-            source: row.source.as_str(),
-            created_at: row.created_at.iso(),
-        })
-        .collect();
+    let is_more = is_full(&rows, limit) && !is_one;
+    let place = |row: &OptOut| row.phone.digits().to_owned();
+    let (opt_outs, next_after) = page_of(rows, is_more, place, |row| OptedOut {
+        phone: row.phone.digits().to_owned(),
+        source: row.source.as_str(),
+        created_at: row.created_at.iso(),
+    })?;
     Ok(Json(OptOutList { opt_outs, next_after }))
 }
 

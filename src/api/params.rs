@@ -5,10 +5,12 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wapid_core::message::MessageName;
 
 use super::Api;
+use super::answers::Rows;
 use super::error::ApiError;
 use super::plain;
 
@@ -74,8 +76,28 @@ pub fn within(name: &str, value: i64, max: i64) -> Result<i64, ApiError> {
     }
 }
 
-/// Where to read on after a page: behind its last row, unless it was not full.
-pub fn next_of<T, C>(rows: &[T], limit: i64, cursor: impl FnOnce(&T) -> C) -> Option<C> {
-    let is_full = i64::try_from(rows.len()).is_ok_and(|count| count == limit);
-    rows.last().filter(|_| is_full).map(cursor)
+/// Where to read on after a page: behind the last of the rows that it has room for, unless these are all.
+///
+/// # Errors
+/// When a row cannot be written.
+pub fn page_of<R, T: Serialize, C>(
+    rows: impl IntoIterator<Item = R>,
+    is_more: bool,
+    cursor: impl Fn(&R) -> C,
+    shown: impl Fn(R) -> T,
+) -> Result<(Rows, Option<C>), ApiError> {
+    let (mut page, mut last) = (Rows::default(), None);
+    for row in rows {
+        let place = cursor(&row);
+        if !page.add(&shown(row))? {
+            return Ok((page, last));
+        }
+        last = Some(place);
+    }
+    Ok((page, last.filter(|_| is_more)))
+}
+
+/// Are there as many as were asked for?
+pub fn is_full<T>(rows: &[T], limit: i64) -> bool {
+    i64::try_from(rows.len()).is_ok_and(|count| count >= limit)
 }

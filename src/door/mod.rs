@@ -6,6 +6,8 @@
 //! somebody else; so each tenant holds a share of requests and of streams, and beyond that is refused in words. The
 //! last seats are left to sends of tenants that hold few, and to whoever asks for no tenant's rows: health and metrics.
 //!
+//! Answers that nobody has read yet take memory, of which each tenant has a share as well: a [`Room`].
+//!
 //! Nothing here knows HTTP, keys or routes: `serve` brings connections, `api` says whose a visit is.
 
 use std::net::IpAddr;
@@ -17,8 +19,12 @@ use tokio_util::sync::CancellationToken;
 use wapid_core::id::{KeyId, TenantId};
 
 mod crowd;
+mod room;
+
+pub use room::Room;
 
 use crowd::{Crowd, Held, SeatNumber};
+use room::Rooms;
 
 /// Connections that were asked to leave and are not closed yet.
 const LEAVING_MAX: usize = 64;
@@ -79,6 +85,10 @@ pub enum Full {
     Streams(usize),
     #[error("{0} streams of this key are open already; close some")]
     StreamsOfKey(usize),
+    #[error(
+        "answers of this tenant that were not read yet take all the memory they may; read them, or ask for less"
+    )]
+    Answers,
 }
 
 /// Cheap to clone.
@@ -87,6 +97,7 @@ pub struct Door {
     crowd: Arc<Mutex<Crowd>>,
     /// Open sockets, whether they are seated still or are leaving.
     sockets: Arc<Semaphore>,
+    rooms: Rooms,
 }
 
 impl Door {
@@ -94,6 +105,7 @@ impl Door {
         Self {
             crowd: Arc::new(Mutex::new(Crowd::new(bounds))),
             sockets: Arc::new(Semaphore::new(bounds.connections + LEAVING_MAX)),
+            rooms: Rooms::new(),
         }
     }
 
@@ -140,7 +152,7 @@ impl Seat {
     pub fn visit(&self) -> Option<Visit> {
         let is_seated = self.place.door.crowd.lock().begin(self.place.number);
         let place = self.place.clone();
-        is_seated.then(|| Visit(Arc::new(Stay { place, held: Mutex::default() })))
+        is_seated.then(|| Visit(Arc::new(Stay { place, held: Mutex::default(), room: Mutex::default() })))
     }
 }
 
@@ -151,6 +163,8 @@ pub struct Visit(Arc<Stay>);
 struct Stay {
     place: Arc<Place>,
     held: Mutex<Held>,
+    /// For its answer, while that is made.
+    room: Mutex<Option<Room>>,
 }
 
 impl Visit {
@@ -169,6 +183,46 @@ impl Visit {
     /// Says what is full.
     pub fn follow(&self, key: &KeyId) -> Result<(), Full> {
         self.0.place.door.crowd.lock().follow(&mut self.0.held.lock(), key)
+    }
+
+    /// Waits for room for so many bytes of what is to be answered. One that is nobody's yet takes none.
+    ///
+    /// # Errors
+    /// When its tenant's answers take all they may.
+    pub async fn room(&self, bytes: usize) -> Result<Option<Room>, Full> {
+        let tenant = self.0.held.lock().tenant.clone();
+        let Some(tenant) = tenant else { return Ok(None) };
+        self.0.place.door.rooms.take(&tenant, bytes).await.map(Some)
+    }
+
+    /// The same, kept until the answer is made: see [`Self::answer`].
+    ///
+    /// # Errors
+    /// As [`Self::room`].
+    pub async fn prepare(&self, bytes: usize) -> Result<(), Full> {
+        if self.0.room.lock().is_some() {
+            return Ok(());
+        }
+        let room = self.room(bytes).await?;
+        *self.0.room.lock() = room;
+        Ok(())
+    }
+
+    /// The answer is made, and is so small that it needs none.
+    pub fn forget_room(&self) {
+        self.0.room.lock().take();
+    }
+
+    /// The answer is made and has so many bytes: room for it, until they are read.
+    ///
+    /// # Errors
+    /// As [`Self::room`].
+    pub async fn answer(&self, bytes: usize) -> Result<Option<Room>, Full> {
+        let prepared = self.0.room.lock().take();
+        match prepared {
+            Some(room) => room.fit(bytes).map(Some),
+            None => self.room(bytes).await,
+        }
     }
 }
 

@@ -180,24 +180,33 @@ impl TenantStore {
         Ok(())
     }
 
-    /// A conversation's messages, newest first, older than `before`. Costs the same however deep it reads.
+    /// A conversation's messages, newest first, older than `before`, and where to read on. Costs the same however deep
+    /// it reads.
     pub async fn chat_messages(
         &self,
         session: &SessionId,
         chat: &ChatRow,
         before: Option<&MessageKey>,
         limit: i64,
-    ) -> Result<Vec<MessageRow>> {
+    ) -> Result<(Vec<MessageRow>, Option<MessageKey>)> {
         let mut rows = Vec::new();
+        // What is older was not looked at under each name of the chat.
+        let mut seen: Option<MessageKey> = None;
         for jid in chat.jids() {
             let Ok(chat) = Recipient::parse(&jid, None) else { continue };
             let filter =
                 MessageFilter { session: Some(session.clone()), chat: Some(chat), ..Default::default() };
-            rows.extend(self.messages_before(&filter, before, limit).await?);
+            let mut walk = self.walk(&filter, before).await?;
+            rows.extend(walk.next(limit).await?);
+            seen = seen.max(walk.position().cloned());
         }
-        rows.sort_by(|a, b| b.key.cmp(&a.key));
-        rows.truncate(usize::try_from(limit).unwrap_or(0));
-        Ok(rows)
+        rows.sort_by(|a: &MessageRow, b| b.key.cmp(&a.key));
+        rows.retain(|row| seen.as_ref().is_none_or(|seen| row.key >= *seen));
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let is_more = seen.is_some() || rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().map(|row| row.key.clone()).or(seen).filter(|_| is_more);
+        Ok((rows, next))
     }
 
     /// Up to `limit` messages of a chat that nobody has read, newest first.

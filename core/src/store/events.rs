@@ -12,13 +12,18 @@ use crate::event::{Event, KEPT_DAYS};
 use crate::id::{EventId, SessionId, TenantId};
 use crate::key::Mode;
 
-/// Positions that one call looks at, at most, for the events that a filter wants.
-const LOOKED_AT_MAX: i64 = 1_000;
 /// Events that are forgotten in one transaction.
 const STEP: i64 = 500;
 
 const PAGE: &str = "SELECT id, kind, version, pos, session_id, seq, occurred_at, data FROM events
+    WHERE tenant_id = $1 AND mode = $2 AND pos > $3 AND pos <= $4 ORDER BY pos";
+
+/// How large they are when they are written out, by what can be long.
+const SIZES: &str = "SELECT pos, CAST(512 + octet_length(data) AS BIGINT) FROM events
     WHERE tenant_id = $1 AND mode = $2 AND pos > $3 ORDER BY pos LIMIT $4";
+
+const ONE: &str = "SELECT id, kind, version, pos, session_id, seq, occurred_at, data FROM events
+    WHERE tenant_id = $1 AND mode = $2 AND pos = $3";
 
 const ENDS: &str = "SELECT last, forgotten, kept_days FROM event_logs WHERE tenant_id = $1 AND mode = $2";
 
@@ -35,12 +40,12 @@ pub struct Ends {
 
 /// A part of the log.
 #[derive(Debug)]
-pub struct Page {
+pub struct Part {
     pub events: Vec<Event>,
-    /// Everything up to here was looked at: read on from it.
-    pub seen: i64,
-    /// There is more.
+    /// There may be more.
     pub has_more: bool,
+    /// Nothing was read because the next event alone has more bytes: so many.
+    pub too_large: Option<usize>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -71,39 +76,32 @@ impl StoredEvent {
 }
 
 impl TenantStore {
-    /// Events after position `after` that `wants` them, oldest first, at most `limit`. Looks at a bounded
-    /// part of the log, so a page may be empty although more is to come.
-    pub async fn events(
-        &self,
-        after: i64,
-        limit: usize,
-        wants: impl Fn(&str, Option<&SessionId>) -> bool,
-    ) -> Result<Page> {
-        let look_at = LOOKED_AT_MAX.max(i64::try_from(limit).unwrap_or(LOOKED_AT_MAX));
-        let mut page = Page { events: vec![], seen: after, has_more: false };
-        let mut looked_at = 0;
-        loop {
-            let wish = i64::try_from(limit - page.events.len()).unwrap_or(LOOKED_AT_MAX);
-            let step = (wish + 1).min(look_at - looked_at);
-            let values = values![self.tenant.as_str(), self.mode.as_str(), page.seen, step];
-            let rows: Vec<StoredEvent> = self.store.db.rows(PAGE, values).await?;
-            let is_end = i64::try_from(rows.len()).is_ok_and(|found| found < step);
-            looked_at += step;
-            for row in rows {
-                if page.events.len() == limit {
-                    page.has_more = true;
-                    return Ok(page);
-                }
-                page.seen = row.pos;
-                if wants(&row.kind, row.session_id.as_ref()) {
-                    page.events.push(row.read()?);
-                }
-            }
-            if is_end || looked_at >= look_at {
-                page.has_more = !is_end;
-                return Ok(page);
-            }
-        }
+    /// Events after position `after`, oldest first: at most so many, and of at most so many bytes.
+    pub async fn events(&self, after: i64, limit: usize, bytes: usize) -> Result<Part> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let place = values![self.tenant.as_str(), self.mode.as_str(), after, limit];
+        let sizes: Vec<(i64, i64)> = self.store.db.rows(SIZES, place).await?;
+        let mut left = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let fitting = sizes.iter().take_while(|(_, size)| {
+            left -= size;
+            left >= 0
+        });
+        let Some((last, _)) = fitting.last() else {
+            let too_large = sizes.first().map(|(_, size)| usize::try_from(*size).unwrap_or(usize::MAX));
+            return Ok(Part { events: vec![], has_more: too_large.is_some(), too_large });
+        };
+        let has_more = sizes.len() == usize::try_from(limit).unwrap_or(0)
+            || sizes.last().is_some_and(|(pos, _)| pos > last);
+        let place = values![self.tenant.as_str(), self.mode.as_str(), after, *last];
+        let rows: Vec<StoredEvent> = self.store.db.rows(PAGE, place).await?;
+        let events = rows.into_iter().map(StoredEvent::read).collect::<Result<_>>()?;
+        Ok(Part { events, has_more, too_large: None })
+    }
+
+    /// The event at a position.
+    pub async fn event_at(&self, position: i64) -> Result<Option<Event>> {
+        let place = values![self.tenant.as_str(), self.mode.as_str(), position];
+        self.store.db.rows::<StoredEvent>(ONE, place).await?.pop().map(StoredEvent::read).transpose()
     }
 
     pub async fn log_ends(&self) -> Result<Ends> {

@@ -2,6 +2,9 @@
 //!
 //! All who follow one log share its newest part: an event is read and written out once, however many
 //! read it. Who is further behind reads for itself and costs the others nothing.
+//!
+//! Nobody is given more than they ask for: what a stranger writes may be long, and many may read slowly. So a reader
+//! hears how large the next event is before it holds it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,8 +17,6 @@ use crate::id::SessionId;
 
 /// Events that are read at a time.
 const STEP: usize = 256;
-/// The rest is read later: many may be behind at the same time.
-const STEP_BYTES: usize = 256 << 10;
 /// What is shared of a log at most.
 const SHARED_MAX: usize = 1_000;
 const SHARED_BYTES_MAX: usize = 4 << 20;
@@ -68,9 +69,22 @@ impl Recent {
         Some((self.events.front()?.position, self.events.back()?.position))
     }
 
-    fn after(&self, position: i64, first: i64) -> Vec<Arc<Told>> {
+    fn after(&self, position: i64, first: i64, most: usize) -> Reading {
         let skip = usize::try_from(position + 1 - first).unwrap_or(0);
-        self.events.iter().skip(skip).take(STEP).cloned().collect()
+        let mut left = most;
+        let mut events = vec![];
+        for event in self.events.iter().skip(skip).take(STEP) {
+            let Some(rest) = left.checked_sub(event.json.len()) else {
+                return if events.is_empty() {
+                    Reading::Large(event.json.len())
+                } else {
+                    Reading::Events(events)
+                };
+            };
+            left = rest;
+            events.push(event.clone());
+        }
+        Reading::Events(events)
     }
 
     fn add(&mut self, more: &[Arc<Told>]) {
@@ -83,6 +97,15 @@ impl Recent {
             }
         }
     }
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Reading {
+    /// Oldest first. None is the end of the log, as far as it is known.
+    Events(Vec<Arc<Told>>),
+    /// The next event has so many bytes, which are more than were asked for.
+    Large(usize),
 }
 
 /// One who reads a log as it grows.
@@ -115,36 +138,42 @@ impl Follower {
         self.position
     }
 
-    /// What is there by now, oldest first, some hundreds at most. None: [`Self::changed`] says when to look
-    /// again.
-    pub async fn read(&mut self) -> Result<Vec<Arc<Told>>> {
+    /// What is there by now, oldest first: some hundreds, and of `most` bytes. At the end of the log
+    /// [`Self::changed`] says when to look again.
+    pub async fn read(&mut self, most: usize) -> Result<Reading> {
         self.news.mark_unchanged();
         let mut recent = self.tail.recent.lock().await;
-        let events = match recent.ends() {
+        let (reading, is_behind) = match recent.ends() {
             Some((first, last)) if self.position < last && self.position + 1 >= first => {
-                let events = recent.after(self.position, first);
-                self.is_behind = events.last().is_some_and(|event| event.position < last);
-                events
+                let reading = recent.after(self.position, first, most);
+                let is_behind = match &reading {
+                    Reading::Events(events) => events.last().is_some_and(|event| event.position < last),
+                    Reading::Large(_) => true,
+                };
+                (reading, is_behind)
             }
             Some((first, _)) if self.position + 1 < first => {
                 drop(recent);
-                self.is_behind = true;
-                self.load().await?.0
+                (self.load(most).await?.0, true)
             }
             ends => {
                 if ends.is_some_and(|(_, last)| self.position > last) {
                     *recent = Recent::default();
                 }
-                let (events, is_behind) = self.load().await?;
-                recent.add(&events);
-                self.is_behind = is_behind;
-                events
+                let (reading, is_behind) = self.load(most).await?;
+                if let Reading::Events(events) = &reading {
+                    recent.add(events);
+                }
+                (reading, is_behind)
             }
         };
-        if let Some(last) = events.last() {
+        self.is_behind = is_behind;
+        if let Reading::Events(events) = &reading
+            && let Some(last) = events.last()
+        {
             self.position = last.position;
         }
-        Ok(events)
+        Ok(reading)
     }
 
     /// Is all read that this process knows of?
@@ -159,19 +188,12 @@ impl Follower {
     }
 
     /// What comes next, and whether there is more behind it.
-    async fn load(&self) -> Result<(Vec<Arc<Told>>, bool)> {
-        let page = self.store.events(self.position, STEP, |_, _| true).await?;
-        let mut bytes = 0;
-        let mut events = vec![];
-        for event in &page.events {
-            let told = Told::of(event)?;
-            bytes += told.json.len();
-            events.push(told);
-            if bytes >= STEP_BYTES {
-                break;
-            }
+    async fn load(&self, most: usize) -> Result<(Reading, bool)> {
+        let part = self.store.events(self.position, STEP, most).await?;
+        if let Some(bytes) = part.too_large {
+            return Ok((Reading::Large(bytes), true));
         }
-        let is_cut = events.len() < page.events.len();
-        Ok((events, page.has_more || is_cut))
+        let events = part.events.iter().map(Told::of).collect::<Result<_>>()?;
+        Ok((Reading::Events(events), part.has_more))
     }
 }

@@ -254,11 +254,6 @@ impl TenantStore {
         Ok(self.store.db.rows(NAMED, values).await?.pop())
     }
 
-    /// Messages by their keys, in no order; what only changes others is left out.
-    pub async fn messages_by_key(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
-        self.among(keys).await
-    }
-
     /// The message that an unexpired idempotency key made, and the fingerprint of its request.
     pub async fn idempotency_key(&self, key: &str) -> Result<Option<([u8; 32], MessageKey)>> {
         const FIND: &str = "SELECT fingerprint, message_key FROM idempotency_keys

@@ -53,6 +53,7 @@ mod hub;
 pub mod jobs;
 pub mod leases;
 pub mod ledger;
+pub mod listed;
 pub mod log;
 pub mod media;
 pub mod messages;

@@ -111,7 +111,7 @@ async fn a_chat_of_a_lid_becomes_that_of_its_number(db: TestDb) {
     let by_lid =
         shop.live().chat(&shop.owner.session, &Recipient::Hidden("987".into())).await.unwrap().unwrap();
     assert_eq!(by_lid.chat, after[0].chat);
-    let messages = shop.live().chat_messages(&shop.owner.session_id, &by_lid, None, 10).await.unwrap();
+    let (messages, _) = shop.live().chat_messages(&shop.owner.session_id, &by_lid, None, 10).await.unwrap();
     let ids: Vec<_> = messages.iter().map(|row| row.wa_id.as_str()).collect();
     assert_eq!(ids, ["C", "B", "A"]);
     // And once more by the LID alone: it stays one.

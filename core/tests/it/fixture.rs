@@ -317,7 +317,7 @@ impl Told for TenantStore {
             Some(id) => self.position_of(&EventId(id.to_owned())).await?.expect("the event is in the log"),
             None => 0,
         };
-        let page = self.events(after, limit, |_, _| true).await?;
+        let page = self.events(after, limit, usize::MAX).await?;
         Ok(page
             .events
             .into_iter()

@@ -1,7 +1,8 @@
 //! One reader's way through the log, whatever carries it.
 //!
 //! A reader takes what it wants when it can: what it does not take is in the log and nowhere else. So a
-//! slow one costs nobody anything; `serve` hangs up on one that takes nothing at all.
+//! slow one costs nobody anything; `serve` hangs up on one that takes nothing at all. An event that is large is read
+//! once there is room for it among all that the tenant's readers have not taken.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,11 +12,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use wapid_core::id::KeyId;
-use wapid_core::store::Store;
-use wapid_core::store::follow::{Follower, Told};
+use wapid_core::store::follow::{Follower, Reading, Told};
+use wapid_core::store::{Store, StoreError};
 
 use super::query::Wanted;
+use crate::api::caller::Caller;
+use crate::door::{Room, Visit};
 
+/// Events that are read at a time, in bytes. A larger one needs room of its own.
+const STEP_BYTES: usize = 16 << 10;
 /// How often a reader hears from us while nothing happens, and its key is looked at.
 const BEAT: Duration = Duration::from_secs(15);
 
@@ -24,6 +29,9 @@ pub struct Feed {
     key: KeyId,
     stop: CancellationToken,
     follower: Follower,
+    visit: Option<Visit>,
+    /// For the next event of the queue.
+    room: Option<Room>,
     /// What a ticket leaves, and what the reader wants of it.
     wanted: Vec<Wanted>,
     queue: VecDeque<Arc<Told>>,
@@ -37,7 +45,8 @@ pub struct Feed {
 
 /// What a reader is told next.
 pub enum Item {
-    Event(Arc<Told>),
+    /// Its room is held until it is written.
+    Event(Arc<Told>, Option<Room>),
     /// Nothing happened that it wants; everything up to this position was looked at.
     Beat(i64),
     /// It was so slow that what comes next is kept no longer. The last item.
@@ -47,14 +56,16 @@ pub enum Item {
 impl Feed {
     pub fn new(
         store: Store,
-        key: KeyId,
+        caller: &Caller,
         stop: CancellationToken,
         follower: Follower,
         wanted: Vec<Wanted>,
     ) -> Self {
         Self {
             store,
-            key,
+            key: caller.key.clone(),
+            visit: caller.visit.clone(),
+            room: None,
             stop,
             position: follower.position(),
             follower,
@@ -81,8 +92,9 @@ impl Feed {
             }
             while let Some(event) = self.queue.pop_front() {
                 self.position = event.position;
+                let room = self.room.take();
                 if self.wanted.iter().all(|wanted| wanted.wants(&event)) {
-                    return Some(Item::Event(event));
+                    return Some(Item::Event(event, room));
                 }
             }
             if self.is_caught_up && self.follower.is_at_end() {
@@ -93,8 +105,10 @@ impl Feed {
                 }
                 continue;
             }
-            let events = match self.follower.read().await {
-                Ok(events) => events,
+            let events = match self.read().await {
+                Ok(Some(events)) => events,
+                // There was no room for a while: a sign of life meanwhile.
+                Ok(None) => continue,
                 Err(error) => {
                     warn!("A stream ends because the log could not be read: {error}");
                     return None;
@@ -106,6 +120,23 @@ impl Feed {
             }
             self.is_caught_up = true;
             self.queue.extend(events);
+        }
+    }
+
+    /// What comes next. `None` where it is large, and there was no room for it.
+    async fn read(&mut self) -> Result<Option<Vec<Arc<Told>>>, StoreError> {
+        let bytes = match self.follower.read(STEP_BYTES).await? {
+            Reading::Events(events) => return Ok(Some(events)),
+            Reading::Large(bytes) => bytes,
+        };
+        if let Some(visit) = &self.visit {
+            let Ok(room) = visit.room(bytes).await else { return Ok(None) };
+            self.room = room;
+        }
+        // It may have become smaller, by an erasure, but no larger.
+        match self.follower.read(bytes).await? {
+            Reading::Events(events) => Ok(Some(events)),
+            Reading::Large(_) => Ok(None),
         }
     }
 }

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use wapid_core::key::Mode;
+use wapid_core::store::follow::Reading;
 
 use super::Api;
+use super::answers::BYTES_MAX;
 use super::body::OptionalBody;
 use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
@@ -38,8 +40,8 @@ const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
 /// Positions that one answer looks at, at most, for events that are wanted.
 const LOOKED_AT_MAX: i64 = 10_000;
-/// An answer ends with the event that makes it longer than this.
-const BYTES_MAX: usize = 2 << 20;
+/// Events that are looked at before there is room for more.
+const FIRST_BYTES: usize = 16 << 10;
 /// How long a request may wait for something to happen, in seconds.
 const WAIT_MAX: u64 = 50;
 
@@ -95,8 +97,27 @@ pub async fn list(
     let limit = usize::try_from(limit).unwrap_or(1);
     let (mut events, mut bytes, mut next_after, mut has_more) = (vec![], 0, after, false);
     loop {
-        let told = follower.read().await?;
+        let left = BYTES_MAX.saturating_sub(bytes);
+        // Whoever waits for something holds no room meanwhile.
+        let step = if next_after > after { left } else { left.min(FIRST_BYTES) };
+        let told = match follower.read(step).await? {
+            Reading::Events(told) => told,
+            Reading::Large(size) if events.is_empty() => {
+                caller.prepare().await?;
+                match follower.read(size.max(BYTES_MAX)).await? {
+                    Reading::Events(told) => told,
+                    Reading::Large(_) => vec![],
+                }
+            }
+            Reading::Large(_) => {
+                has_more = true;
+                break;
+            }
+        };
         let is_end = told.is_empty();
+        if !is_end {
+            caller.prepare().await?;
+        }
         if let Some(first) = told.first().filter(|first| first.position > next_after + 1) {
             if !events.is_empty() {
                 break;
@@ -104,11 +125,7 @@ pub async fn list(
             return Err(ApiError::events_gone(first.position - 1));
         }
         for event in told {
-            if events.len() == limit {
-                has_more = true;
-                break;
-            }
-            if bytes >= BYTES_MAX {
+            if events.len() == limit || (bytes > 0 && bytes + event.json.len() > BYTES_MAX) {
                 has_more = true;
                 break;
             }

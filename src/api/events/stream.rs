@@ -2,18 +2,21 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
-use axum::response::Response;
-use axum::response::sse::{Event, Sse};
-use futures::{SinkExt as _, Stream, StreamExt as _, stream};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use futures::{SinkExt as _, StreamExt as _, stream};
+use wapid_core::store::follow::Told;
 
 use super::feed::{Feed, Item};
 use super::query::{Start, StreamQuery, Wanted, begin};
 use crate::api::Api;
+use crate::api::answers::kept;
 use crate::api::caller::Listener;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
@@ -45,16 +48,45 @@ pub async fn stream(
     State(api): State<Api>,
     headers: HeaderMap,
     QueryParams(query): QueryParams<StreamQuery>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+) -> Result<Response, ApiError> {
     let feed = open(listener, &api, query, &headers).await?;
-    Ok(Sse::new(stream::unfold(feed, |mut feed| async {
-        let event = match feed.next().await? {
-            Item::Event(told) => Event::default().id(told.position.to_string()).data(&told.json),
-            Item::Beat(position) => Event::default().id(position.to_string()).comment("alive"),
-            Item::Gone => Event::default().event("gone").data("{\"code\":\"EVENTS_GONE\"}"),
-        };
-        Some((Ok(event), feed))
-    })))
+    let told = stream::unfold(feed, |mut feed| async {
+        let item = feed.next().await?;
+        Some((stream::iter(written(item).map(Ok::<_, Infallible>)), feed))
+    });
+    let mut response = Body::from_stream(told.flatten()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+/// An item as the stream has it. All readers share the text of an event that is large.
+fn written(item: Item) -> impl Iterator<Item = Bytes> + Send {
+    let [before, text, after] = match item {
+        Item::Event(told, None) => {
+            let event = format!("id: {}\ndata: {}\n\n", told.position, told.json);
+            [event.into(), Bytes::new(), Bytes::new()]
+        }
+        Item::Event(told, room) => {
+            let before = format!("id: {}\ndata: ", told.position);
+            [before.into(), kept(Bytes::from_owner(Shared(told)), room), Bytes::from_static(b"\n\n")]
+        }
+        Item::Beat(position) => [format!(": alive\nid: {position}\n\n").into(), Bytes::new(), Bytes::new()],
+        Item::Gone => {
+            let gone = b"event: gone\ndata: {\"code\":\"EVENTS_GONE\"}\n\n";
+            [Bytes::from_static(gone), Bytes::new(), Bytes::new()]
+        }
+    };
+    [before, text, after].into_iter().filter(|part| !part.is_empty())
+}
+
+struct Shared(Arc<Told>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.json.as_bytes()
+    }
 }
 
 /// The same over a WebSocket
@@ -104,7 +136,7 @@ async fn open(
     caller.follow()?;
     let follower = caller.store.follow(after);
     let store = api.sessions.store().clone();
-    Ok(Feed::new(store, caller.key, api.stop.clone(), follower, wanted))
+    Ok(Feed::new(store, &caller, api.stop.clone(), follower, wanted))
 }
 
 async fn talk(socket: WebSocket, mut feed: Feed) {
@@ -125,11 +157,11 @@ async fn talk(socket: WebSocket, mut feed: Feed) {
         };
         let close =
             |code, reason: &'static str| Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-        let (message, is_last) = match item {
-            Some(Item::Event(event)) => (Message::Text(event.json.as_ref().into()), false),
-            Some(Item::Beat(_)) => (Message::Ping(Default::default()), false),
-            Some(Item::Gone) => (close(GONE, "EVENTS_GONE"), true),
-            None => (close(AWAY, "come back where you were"), true),
+        let (message, _room, is_last) = match item {
+            Some(Item::Event(event, room)) => (Message::Text(event.json.as_ref().into()), room, false),
+            Some(Item::Beat(_)) => (Message::Ping(Default::default()), None, false),
+            Some(Item::Gone) => (close(GONE, "EVENTS_GONE"), None, true),
+            None => (close(AWAY, "come back where you were"), None, true),
         };
         // `serve` ends a write that makes no progress.
         if told.send(message).await.is_err() || is_last {

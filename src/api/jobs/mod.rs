@@ -17,12 +17,14 @@ use wapid_core::id::SessionId;
 use wapid_core::job::{JobId, State as Standing};
 use wapid_core::store::jobs::{JobFilter, JobRow, Retried};
 use wapid_core::store::ledger::{Change, Changed};
+use wapid_core::store::listed::Listed;
 
 use super::Api;
+use super::answers::Rows;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
-use super::params::{QueryParams, next_of, within};
+use super::params::{QueryParams, is_full, page_of, within};
 
 mod list_turns;
 pub mod new;
@@ -87,7 +89,8 @@ pub struct JobQuery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobList {
-    jobs: Vec<Job>,
+    #[schema(value_type = Vec<Job>)]
+    jobs: Rows,
     /// Give it as `cursor` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -119,12 +122,14 @@ pub async fn list(
         JobId::parse(text)
             .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
     });
-    let rows = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
-    let next_cursor = next_of(&rows, limit, |row| row.id.to_string());
+    caller.prepare().await?;
+    let Listed { rows, is_cut } = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
+    let is_more = is_cut || is_full(&rows, limit);
     let mut jobs = Vec::with_capacity(rows.len());
     for row in rows {
         jobs.push(view::job(&api, &caller, row, Detail::Glance).await?);
     }
+    let (jobs, next_cursor) = page_of(jobs, is_more, Job::id, |job| job)?;
     Ok(Json(JobList { jobs, next_cursor }))
 }
 

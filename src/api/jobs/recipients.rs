@@ -18,10 +18,11 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::jobs::RecipientRow;
 
 use super::OwnJob;
+use crate::api::answers::Rows;
 use crate::api::csv;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::params::{QueryParams, next_of, within};
+use crate::api::params::{QueryParams, is_full, page_of, within};
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -80,7 +81,8 @@ pub struct Recipient {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Recipients {
-    recipients: Vec<Recipient>,
+    #[schema(value_type = Vec<Recipient>)]
+    recipients: Rows,
     /// Give it as `after` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_after: Option<i64>,
@@ -121,12 +123,17 @@ pub async fn list(
     let teller = Teller { plan: job.row.plan, is_over };
     match query.format.as_deref() {
         None | Some("json") => {
-            let rows = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
-            let next_after = next_of(&rows, limit, |row| row.seq);
-            let recipients = rows.into_iter().map(|row| teller.tell(row)).collect();
+            job.caller.prepare().await?;
+            let listed = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
+            let is_more = listed.is_cut || is_full(&listed.rows, limit);
+            let (recipients, next_after) =
+                page_of(listed.rows, is_more, |row| row.seq, |row| teller.tell(row))?;
             Ok(Json(Recipients { recipients, next_after }).into_response())
         }
-        Some("csv") => Ok(file(job.caller.store, job.row.id, outcome, after, teller)),
+        Some("csv") => {
+            job.caller.prepare().await?;
+            Ok(file(job.caller.store, job.row.id, outcome, after, teller))
+        }
         Some(_) => Err(ApiError::parameter("format: json or csv")),
     }
 }
@@ -190,11 +197,11 @@ fn file(store: TenantStore, id: JobId, outcome: Option<Outcome>, after: i64, tel
         let id = id.clone();
         async move {
             let Some(after) = after else { return Ok(None) };
-            let rows = store.recipients(&id, outcome, after, PAGE_MAX).await?;
-            let Some(last) = rows.last().map(|row| row.seq) else { return Ok(None) };
-            let full = i64::try_from(rows.len()).is_ok_and(|count| count == PAGE_MAX);
-            let text: String = rows.into_iter().map(|row| line(teller.tell(row))).collect();
-            Ok(Some((Bytes::from(text), (store, teller, full.then_some(last)))))
+            let listed = store.recipients(&id, outcome, after, PAGE_MAX).await?;
+            let Some(last) = listed.rows.last().map(|row| row.seq) else { return Ok(None) };
+            let is_more = listed.is_cut || is_full(&listed.rows, PAGE_MAX);
+            let text: String = listed.rows.into_iter().map(|row| line(teller.tell(row))).collect();
+            Ok(Some((Bytes::from(text), (store, teller, is_more.then_some(last)))))
         }
     });
     let stream = futures::StreamExt::chain(

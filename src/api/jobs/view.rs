@@ -73,6 +73,12 @@ pub struct Waiting {
     message: String,
 }
 
+impl Job {
+    pub fn id(&self) -> String {
+        self.job_id.clone()
+    }
+}
+
 /// How much of a job is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Detail {

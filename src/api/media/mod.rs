@@ -16,10 +16,11 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::media::MediaRow;
 
 use super::Api;
+use super::answers::Rows;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
-use super::params::{QueryParams, next_of, within};
+use super::params::{QueryParams, is_full, page_of, within};
 
 pub mod content;
 pub mod link;
@@ -122,7 +123,8 @@ pub struct MediaQuery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MediaPage {
-    media: Vec<MediaView>,
+    #[schema(value_type = Vec<MediaView>)]
+    media: Rows,
     /// Give it as `before` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_before: Option<String>,
@@ -148,12 +150,11 @@ pub async fn list(
         }
         None => None,
     };
+    caller.prepare().await?;
     let rows = caller.store.media_page(before.as_ref(), limit).await?;
-    Ok(Json(MediaPage {
-        next_before: next_of(&rows, limit, |row| row.id.to_string()),
-        media: rows.iter().map(MediaView::of).collect(),
-        used: caller.store.media_used().await?,
-    }))
+    let is_full = is_full(&rows, limit);
+    let (media, next_before) = page_of(rows, is_full, |row| row.id.to_string(), |row| MediaView::of(&row))?;
+    Ok(Json(MediaPage { next_before, media, used: caller.store.media_used().await? }))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -1,5 +1,6 @@
 //! The log as a file: as long as it is, and never more of it in memory than a page.
 
+use std::collections::VecDeque;
 use std::io;
 
 use axum::body::{Body, Bytes};
@@ -14,6 +15,7 @@ use wapid_core::clock::At;
 use wapid_core::id::SessionId;
 use wapid_core::store::StoreError;
 use wapid_core::store::log::Walk;
+use wapid_core::store::messages::MessageRow;
 
 use super::query::Filters;
 use super::row::Logged;
@@ -25,8 +27,10 @@ use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::places::Place;
 
-/// Rows that are read and written at a time.
+/// Rows that are read at a time.
 const PAGE: i64 = 200;
+/// Bytes that are written at a time, and a row more.
+const PART: usize = 64 << 10;
 /// Exports of one tenant at the same time, in one process.
 pub const AT_ONCE: usize = 4;
 /// As `indexedSince` of the list.
@@ -86,13 +90,16 @@ pub async fn export(
     let filter = filters.read(&caller.store).await?;
     let place = api.exports.enter(caller.store.tenant_id(), AT_ONCE);
     let place = place.ok_or_else(|| ApiError::too_many_exports(AT_ONCE))?;
+    caller.prepare().await?;
     let walk = caller.store.walk(&filter, None).await?;
     let since = walk.searched().and_then(|searched| searched.since).map(At::iso);
     let (kind, name) = match format {
         Format::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"messages.csv\""),
         Format::Jsonl => ("application/x-ndjson", "attachment; filename=\"messages.jsonl\""),
     };
-    let file = File { api, caller, walk, format, place, written: 0, next: Next::Head };
+    let next = Next::Head;
+    let file =
+        File { api, caller, walk, format, place, rows: VecDeque::new(), is_read: false, written: 0, next };
     let mut response = Body::from_stream(stream::try_unfold(file, File::part)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -111,6 +118,10 @@ struct File {
     format: Format,
     #[expect(dead_code, reason = "held until the file ends")]
     place: Place,
+    /// Read, and not written yet.
+    rows: VecDeque<MessageRow>,
+    /// No more are to be read.
+    is_read: bool,
     written: u64,
     next: Next,
 }
@@ -138,25 +149,28 @@ impl File {
 
     async fn rows(&mut self) -> Result<String, StoreError> {
         let mut text = String::new();
-        // A stretch of the log may have nothing that is wanted.
-        while text.is_empty() {
-            let rows = self.walk.next(PAGE).await?;
-            self.written += rows.len() as u64;
-            for row in rows {
+        while text.len() < PART {
+            if let Some(row) = self.rows.pop_front() {
+                self.written += 1;
                 let own = |session: &SessionId| self.api.sessions.own_number(&self.caller.store, session);
                 let logged = Logged::of(row, own);
                 match self.format {
                     Format::Csv => text.push_str(&csv::line(&logged.cells())),
                     Format::Jsonl => line_of(&logged, &mut text)?,
                 }
-            }
-            if self.walk.position().is_none() {
+            } else if self.is_read {
                 self.next = Next::Nothing;
                 if let Format::Jsonl = self.format {
                     let since = self.walk.searched().and_then(|searched| searched.since);
                     let end = End { end: true, count: self.written, indexed_since: since.map(At::iso) };
                     line_of(&end, &mut text)?;
                 }
+                break;
+            } else if text.is_empty() {
+                // A stretch of the log may have nothing that is wanted.
+                self.rows = self.walk.next(PAGE).await?.into();
+                self.is_read = self.walk.position().is_none();
+            } else {
                 break;
             }
         }

@@ -1,7 +1,10 @@
 //! Read the message log, newest first.
 
+use std::collections::VecDeque;
+
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
@@ -9,9 +12,11 @@ use wapid_core::id::{MessageKey, SessionId};
 use wapid_core::store::log::FOUND_MAX;
 use wapid_core::store::search::Searched;
 
+use super::long::{LongPage, Pending};
 use super::query::Filters;
-use super::row::Logged;
+use super::row::{Logged, LoggedRows};
 use crate::api::Api;
+use crate::api::answers::Rows;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
@@ -29,7 +34,7 @@ pub struct PageQuery {
     /// 1 is the newest
     #[param(minimum = 1, maximum = 10_000)]
     page: Option<i64>,
-    /// Rows per page, 1 to 100; 20 by default
+    /// Rows per page, 1 to 100; 20 by default. By cursor an answer ends earlier where it would be larger than 1 MiB
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     /// `nextCursor` of the answer before: reads on from there, however deep, without counting
@@ -39,7 +44,8 @@ pub struct PageQuery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Log {
-    messages: Vec<Logged>,
+    #[schema(value_type = Vec<Logged>)]
+    pub(super) messages: Rows,
     /// How many there are in all; not counted when reading by cursor
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<i64>,
@@ -53,7 +59,7 @@ pub struct Log {
     pages: Option<i64>,
     /// Give it as `cursor` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
+    pub(super) next_cursor: Option<String>,
     #[serde(flatten)]
     reach: Reach,
 }
@@ -90,25 +96,27 @@ pub async fn list(
     caller: Caller,
     QueryParams(query): QueryParams<PageQuery>,
     QueryParams(filters): QueryParams<Filters>,
-) -> Result<Json<Log>, ApiError> {
+) -> Result<Response, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let page = within("page", query.page.unwrap_or(1), DEEPEST_PAGE)?;
     let filter = filters.read(&caller.store).await?;
+    caller.prepare().await?;
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
     if let Some(cursor) = query.cursor {
         let before = MessageKey::parse(&cursor)
             .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))?;
         let mut walk = caller.store.walk(&filter, Some(&before)).await?;
-        let messages = walk.next(limit).await?.into_iter().map(|row| Logged::of(row, own)).collect();
+        let LoggedRows { messages, stopped_at } = LoggedRows::of(walk.next(limit).await?, own)?;
         return Ok(Json(Log {
             messages,
             total: None,
             total_is_at_least: false,
             page: None,
             pages: None,
-            next_cursor: walk.position().map(|key| key.0.clone()),
+            next_cursor: stopped_at.as_ref().or(walk.position()).map(|key| key.0.clone()),
             reach: Reach::of(walk.searched()),
-        }));
+        })
+        .into_response());
     }
     let offset = (page - 1) * limit;
     if filters.has_search() && offset + limit > FOUND_MAX {
@@ -116,13 +124,28 @@ pub async fn list(
         return Err(ApiError::parameter(why));
     }
     let found = caller.store.page(&filter, limit, offset).await?;
-    Ok(Json(Log {
-        messages: found.rows.into_iter().map(|row| Logged::of(row, own)).collect(),
+    let mut log = Log {
+        messages: Rows::default(),
         total: Some(found.total.count),
         total_is_at_least: !found.total.is_exact,
         page: Some(page),
         pages: Some((found.total.count + limit - 1) / limit),
-        next_cursor: found.next.map(|key| key.0),
+        next_cursor: found.next.as_ref().map(|key| key.0.clone()),
         reach: Reach::of(found.searched),
-    }))
+    };
+    let mut rows = VecDeque::from(found.rows);
+    let left = limit - i64::try_from(rows.len()).unwrap_or(limit);
+    let last = rows.back().map(|row| row.key.clone());
+    while let Some(row) = rows.pop_front() {
+        let logged = Logged::of(row.clone(), own);
+        if !log.messages.add(&logged)? {
+            rows.push_front(row);
+            break;
+        }
+    }
+    if rows.is_empty() && !found.is_cut {
+        return Ok(Json(log).into_response());
+    }
+    let left = if found.is_cut { left } else { 0 };
+    Ok(LongPage::new(api, caller, filter, Pending { rows, last, left }).answer(log)?)
 }

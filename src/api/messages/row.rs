@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
 use wapid_core::content::shown;
-use wapid_core::id::SessionId;
+use wapid_core::id::{MessageKey, SessionId};
 use wapid_core::message::{Direction, Origin};
 use wapid_core::store::messages::MessageRow;
 
+use crate::api::answers::Rows;
+use crate::api::error::ApiError;
 use crate::api::events::schema::MessageDetails;
 
 #[derive(Serialize, ToSchema)]
@@ -96,6 +98,34 @@ pub struct Failure {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 463)]
     whatsapp_code: Option<i64>,
+}
+
+/// Messages of one answer, as far as it may go.
+pub struct LoggedRows {
+    pub messages: Rows,
+    /// The last of them, where the next did not fit.
+    pub stopped_at: Option<MessageKey>,
+}
+
+impl LoggedRows {
+    /// # Errors
+    /// When one of them cannot be written.
+    pub fn of(
+        rows: Vec<MessageRow>,
+        own_number: impl Fn(&SessionId) -> Option<String> + Copy,
+    ) -> Result<Self, ApiError> {
+        let mut it = Self { messages: Rows::default(), stopped_at: None };
+        let mut last = None;
+        for row in rows {
+            let key = row.key.clone();
+            if !it.messages.add(&Logged::of(row, own_number))? {
+                it.stopped_at = last;
+                break;
+            }
+            last = Some(key);
+        }
+        Ok(it)
+    }
 }
 
 impl Logged {

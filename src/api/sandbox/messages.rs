@@ -148,7 +148,9 @@ pub async fn list(
     tester: Tester,
     Number(number): Number,
 ) -> Result<Json<wapid_sandbox::Inbox>, ApiError> {
-    Ok(Json(api.sessions.sandbox().messages(&tester.book, &phone(&number)?).await?))
+    let number = phone(&number)?;
+    tester.caller.prepare().await?;
+    Ok(Json(api.sessions.sandbox().messages(&tester.book, &number).await?))
 }
 
 /// The medium of a message, decrypted, as the phone has it

@@ -10,10 +10,11 @@ use wapid_core::store::deliveries::{AttemptRow, Delivery as Stored};
 
 use super::OfWebhook;
 use crate::api::Api;
+use crate::api::answers::Rows;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
-use crate::api::params::{QueryParams, next_of, within};
+use crate::api::params::{QueryParams, is_full, page_of, within};
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
@@ -69,7 +70,8 @@ impl Delivery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryList {
-    deliveries: Vec<Delivery>,
+    #[schema(value_type = Vec<Delivery>)]
+    deliveries: Rows,
     /// Give it as `cursor` to read on; absent at the end
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<i64>,
@@ -140,8 +142,9 @@ pub async fn list(
     }
     let before = query.cursor.unwrap_or(i64::MAX);
     let rows = caller.store.deliveries(&id, state, before, limit).await?;
-    let next_cursor = next_of(&rows, limit, |row| row.pos);
-    Ok(Json(DeliveryList { deliveries: rows.into_iter().map(Delivery::of).collect(), next_cursor }))
+    let is_full = is_full(&rows, limit);
+    let (deliveries, next_cursor) = page_of(rows, is_full, |row| row.pos, Delivery::of)?;
+    Ok(Json(DeliveryList { deliveries, next_cursor }))
 }
 
 /// One delivery, with every attempt
@@ -162,8 +165,8 @@ pub async fn read(
     let event = EventId::parse(&event).ok_or_else(ApiError::no_event)?;
     let found = caller.store.delivery(&id, &event).await?;
     let (delivery, attempts) = found.ok_or_else(ApiError::no_event)?;
-    let before = delivery.pos - 1;
-    let event = caller.store.events(before, 1, |_, _| true).await?.events.pop();
+    caller.prepare().await?;
+    let event = caller.store.event_at(delivery.pos).await?;
     Ok(Json(DeliveryStory {
         delivery: Delivery::of(delivery),
         tried: attempts.into_iter().map(Attempt::of).collect(),

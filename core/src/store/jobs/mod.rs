@@ -13,7 +13,7 @@ pub use read::{JobFilter, JobRow, Outlook, RecipientRow, Tally};
 mod tests {
     use super::agenda::{ACTIVE, CONTEXT, DUE, HOLD, MET, NEXT, REACHED, UNHOLD};
     use super::make::{KEY_TAKEN, UNFINISHED};
-    use super::read::{JOB, OUTLOOK, PAGE, UNDERWAY, USED};
+    use super::read::{JOB, OUTLOOK, PAGE, SIZES, UNDERWAY, USED};
     use crate::store::plan::Plans;
 
     /// What a runner or a poll asks must cost the same for the last recipient of a long list as for the
@@ -45,6 +45,7 @@ mod tests {
             (UNDERWAY, "messages_pending (session_key=?)"),
             // From the cursor on, a page's length.
             (PAGE, "recipients (job_id=? AND seq>?)"),
+            (SIZES, "recipients (job_id=? AND seq>?)"),
         ] {
             let walks: Vec<&str> = walk.split("; ").filter(|walk| !walk.is_empty()).collect();
             let wide = plans.wide_steps(sql, "", &walks).await;

@@ -11,6 +11,7 @@ use crate::job::{Hold, JobId, Outcome, Plan, Restriction, State};
 use crate::message::Status;
 use crate::pacing::Windows;
 use crate::store::ledger::{Change, Changed, JobName};
+use crate::store::listed::{Listed, readable};
 use crate::store::tx::{Value, values};
 use crate::store::{Result, TenantStore};
 
@@ -96,13 +97,20 @@ impl StoredJob {
     }
 }
 
+/// What a job is, with all its texts.
+macro_rules! whole {
+    () => {
+        "SELECT j.id, j.session_key, j.session_id, j.name, j.state, j.reason, j.plan, j.total, j.succeeded,
+            j.failed, j.skipped, j.duplicates, j.invalid, j.not_before, j.hold, j.created_at, j.started_at,
+            j.finished_at, p.hold AS restriction, p.hold_until AS restricted_until"
+    };
+}
+
 macro_rules! select_jobs {
-    ($rest:literal) => {
+    ($what:expr, $rest:literal) => {
         concat!(
-            "SELECT j.id, j.session_key, j.session_id, j.name, j.state, j.reason, j.plan, j.total, j.succeeded,
-                j.failed, j.skipped, j.duplicates, j.invalid, j.not_before, j.hold, j.created_at, j.started_at,
-                j.finished_at, p.hold AS restriction, p.hold_until AS restricted_until
-             FROM jobs j LEFT JOIN pace p ON p.session_key = j.session_key
+            $what,
+            " FROM jobs j LEFT JOIN pace p ON p.session_key = j.session_key
              WHERE j.tenant_id = $1 AND j.mode = $2 AND j.state <> 'loading' ",
             $rest
         )
@@ -157,7 +165,7 @@ pub struct Outlook {
     pub jobs: i64,
 }
 
-pub(super) const JOB: &str = select_jobs!("AND j.id = $3");
+pub(super) const JOB: &str = select_jobs!(whole!(), "AND j.id = $3");
 
 pub(super) const OUTLOOK: &str = "SELECT t.time_zone, t.daily_limit, s.daily_limit, o.windows,
         (SELECT COUNT(*) FROM jobs j WHERE j.session_key = s.key AND j.state IN ('pending', 'running'))
@@ -182,6 +190,13 @@ pub(super) const PAGE: &str = "SELECT r.seq, r.phone, r.fields, r.variant, r.sta
         AND ($5 IS NULL OR r.state = $5)
     ORDER BY r.seq LIMIT $6";
 
+/// How large they are: a list's fields may be long.
+pub(super) const SIZES: &str = "SELECT CAST(256 + COALESCE(octet_length(r.fields), 0) AS BIGINT)
+    FROM jobs j JOIN recipients r ON r.job_id = j.id
+    WHERE j.tenant_id = $1 AND j.mode = $2 AND j.id = $3 AND r.job_id = $3 AND r.seq > $4
+        AND ($5 IS NULL OR r.state = $5)
+    ORDER BY r.seq LIMIT $6";
+
 impl TenantStore {
     pub async fn job(&self, id: &JobId) -> Result<Option<JobRow>> {
         let place = values![self.tenant.as_str(), self.mode.as_str(), id.as_str()];
@@ -190,12 +205,18 @@ impl TenantStore {
     }
 
     /// Newest first, older than `before`.
-    pub async fn jobs(&self, filter: &JobFilter, before: Option<&JobId>, limit: i64) -> Result<Vec<JobRow>> {
-        let mut sql = String::from(select_jobs!(""));
+    pub async fn jobs(
+        &self,
+        filter: &JobFilter,
+        before: Option<&JobId>,
+        limit: i64,
+    ) -> Result<Listed<JobRow>> {
+        const SIZES: &str = "SELECT CAST(512 + octet_length(j.plan) AS BIGINT)";
+        let mut rest = String::new();
         let mut place = values![self.tenant.as_str(), self.mode.as_str()];
         let mut and = |condition: &str, value: Value| {
             place.push(value);
-            let _ = write!(sql, "{condition} ${} ", place.len());
+            let _ = write!(rest, "{condition} ${} ", place.len());
         };
         if let Some(session) = &filter.session {
             and("AND j.session_id =", session.as_str().into());
@@ -207,8 +228,14 @@ impl TenantStore {
             and("AND j.id <", before.as_str().into());
         }
         and("ORDER BY j.id DESC LIMIT", limit.into());
+        let sizes = format!("{SIZES}{}{rest}", select_jobs!("", ""));
+        let sizes: Vec<(i64,)> = self.store.db.rows(AssertSqlSafe(sizes), place.clone()).await?;
+        let (count, is_cut) = readable(sizes.iter().map(|(bytes,)| *bytes));
+        place.pop();
+        place.push(count.into());
+        let sql = format!("{}{rest}", select_jobs!(whole!(), ""));
         let rows: Vec<StoredJob> = self.store.db.rows(AssertSqlSafe(sql), place).await?;
-        rows.into_iter().map(StoredJob::read).collect()
+        Ok(Listed { rows: rows.into_iter().map(StoredJob::read).collect::<Result<_>>()?, is_cut })
     }
 
     /// What stands between a session's jobs and their ends; `None` when the session is gone.
@@ -262,8 +289,8 @@ impl TenantStore {
         outcome: Option<Outcome>,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<RecipientRow>> {
-        let place = values![
+    ) -> Result<Listed<RecipientRow>> {
+        let mut place = values![
             self.tenant.as_str(),
             self.mode.as_str(),
             id.as_str(),
@@ -271,7 +298,11 @@ impl TenantStore {
             outcome.map(Outcome::as_str),
             limit,
         ];
-        Ok(self.store.db.rows(PAGE, place).await?)
+        let sizes: Vec<(i64,)> = self.store.db.rows(SIZES, place.clone()).await?;
+        let (count, is_cut) = readable(sizes.iter().map(|(bytes,)| *bytes));
+        place.pop();
+        place.push(count.into());
+        Ok(Listed { rows: self.store.db.rows(PAGE, place).await?, is_cut })
     }
 
     /// Reads every recipient; for a page of results, not for polling.

@@ -2,11 +2,13 @@
 //!
 //! Rows are found by one index. A condition that it does not know is tried row by row, in stretches of the
 //! log, so that no statement runs for long; and one call looks at a bounded part of the log, so it may answer
-//! less than was asked for although more is to come. It says so: there is a position to read on from.
+//! less than was asked for although more is to come. It says so: there is a position to read on from. Nor does it read
+//! more than [`ROWS_BYTES`](super::listed::ROWS_BYTES) at a time, for what strangers write may be long; it always reads one row.
 //!
 //! | file | what |
 //! |---|---|
 //! | `wanted` | a filter as conditions, and the index for it |
+//! | `gather` | rows that are read together: so many, and so many bytes |
 //! | `walk` | a way through the log, whose position can be kept |
 //! | `page` | one page, and how many rows there are in all |
 
@@ -17,11 +19,15 @@ use super::{Result, TenantStore};
 use crate::id::MessageKey;
 use crate::phone::{Phone, Recipient};
 
+mod gather;
 mod page;
 mod walk;
 mod wanted;
 
 pub use walk::Walk;
+
+use gather::Gathered;
+use wanted::Wanted;
 
 /// Rows that one statement tries.
 const STRETCH: i64 = 5_000;
@@ -41,6 +47,8 @@ pub struct Page {
     pub total: Total,
     /// Read on before this one; `None` at the end of the log.
     pub next: Option<MessageKey>,
+    /// It ends before `limit` because its rows are so large.
+    pub is_cut: bool,
     /// With a search: how much of the log it covers.
     pub searched: Option<Searched>,
 }
@@ -96,12 +104,19 @@ impl TenantStore {
         Ok(known)
     }
 
-    /// Those of some messages that are messages of their own, newest first.
-    pub(super) async fn among(&self, keys: &[MessageKey]) -> Result<Vec<MessageRow>> {
+    /// Those of some messages that are messages of their own, newest first, as many as are read at a time; and the
+    /// oldest of them that was looked at, where not all were.
+    pub async fn messages_by_key(
+        &self,
+        keys: &[MessageKey],
+    ) -> Result<(Vec<MessageRow>, Option<MessageKey>)> {
+        let mut gathered = Gathered::up_to(i64::try_from(keys.len()).unwrap_or(i64::MAX));
         if keys.is_empty() {
-            return Ok(vec![]);
+            return Ok((vec![], None));
         }
-        wanted::Wanted::of(self, &MessageFilter::default(), &[]).among(keys).await
+        let wanted = Wanted::of(self, &MessageFilter::default(), &[]);
+        let stopped_at = gathered.read_among(&wanted, keys).await?;
+        Ok((gathered.rows, stopped_at))
     }
 
     /// Newest first, older than `before`. Costs the same however deep it reads.

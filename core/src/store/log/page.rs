@@ -3,15 +3,15 @@
 //! Rows are counted up to a number, because counting a log of millions takes longer than reading a page of
 //! it. Beyond that the total says "at least".
 
+use super::gather::Gathered;
 use super::walk::{AHEAD_MAX, BY_KEY, Search, Walk, count_of};
 use super::wanted::Part;
 use super::{COUNTED_MAX, FOUND_LOOKED_AT_MAX, FOUND_MAX, LOOKED_AT_MAX, Page, Result, STRETCH, Total};
 use crate::id::MessageKey;
-use crate::store::messages::MessageRow;
 use crate::store::search::Finder;
 
 struct Read {
-    rows: Vec<MessageRow>,
+    gathered: Gathered,
     total: Total,
     /// The log was not looked at to its end: read on before this one.
     stopped_at: Option<MessageKey>,
@@ -24,36 +24,37 @@ impl Total {
 }
 
 pub(super) async fn read(walk: &Walk, limit: i64, offset: i64) -> Result<Page> {
-    let Read { rows, total, stopped_at } = match &walk.search {
-        Search::Vain => Read { rows: vec![], total: Total::of(0, 0), stopped_at: None },
+    let Read { gathered, total, stopped_at } = match &walk.search {
+        Search::Vain => Read { gathered: Gathered::up_to(limit), total: Total::of(0, 0), stopped_at: None },
         Search::Finds(ahead) if walk.wanted.takes_all() => found(walk, &ahead.finder, limit, offset).await?,
         Search::Finds(ahead) => found_and_tried(walk, &ahead.finder, limit, offset).await?,
         Search::None if walk.wanted.is_indexed() => indexed(walk, limit, offset).await?,
         Search::None => tried(walk, limit, offset).await?,
     };
-    let is_full = count_of(&rows) == limit;
+    let (is_full, is_cut, rows) = (gathered.is_full(), gathered.is_cut, gathered.rows);
     let last = rows.last().filter(|_| is_full).map(|row| row.key.clone());
     // Whoever has read further than is counted is not told of less.
     let read = if rows.is_empty() { 0 } else { offset + count_of(&rows) };
     let total = Total { count: total.count.max(read), ..total };
-    Ok(Page { rows, total, next: last.or(stopped_at), searched: walk.searched })
+    Ok(Page { rows, total, next: last.or(stopped_at), is_cut, searched: walk.searched })
 }
 
 async fn indexed(walk: &Walk, limit: i64, offset: i64) -> Result<Read> {
     let part = Part { before: walk.before.as_ref(), from: walk.wanted.from.as_ref() };
-    let rows = walk.wanted.rows(part, limit, offset).await?;
+    let mut gathered = Gathered::up_to(limit);
+    gathered.read_on(&walk.wanted, part, offset).await?;
     // The first page of a short log is its own count.
-    let counted = if offset == 0 && count_of(&rows) < limit {
-        count_of(&rows)
+    let counted = if offset == 0 && !gathered.is_full() {
+        count_of(&gathered.rows)
     } else {
         walk.wanted.count(part, COUNTED_MAX + 1).await?
     };
-    Ok(Read { rows, total: Total::of(counted, COUNTED_MAX), stopped_at: None })
+    Ok(Read { gathered, total: Total::of(counted, COUNTED_MAX), stopped_at: None })
 }
 
 /// Stretch by stretch: each is counted, and read where the page lies in it.
 async fn tried(walk: &Walk, limit: i64, offset: i64) -> Result<Read> {
-    let (mut rows, mut counted, mut skip, mut looked_at) = (Vec::new(), 0, offset, 0);
+    let (mut gathered, mut counted, mut skip, mut looked_at) = (Gathered::up_to(limit), 0, offset, 0);
     let mut before = walk.before.clone();
     loop {
         let part = Part { before: before.as_ref(), from: walk.wanted.from.as_ref() };
@@ -63,20 +64,19 @@ async fn tried(walk: &Walk, limit: i64, offset: i64) -> Result<Read> {
         counted += here;
         if skip >= here {
             skip -= here;
-        } else if count_of(&rows) < limit {
-            rows.append(&mut walk.wanted.rows(stretch, limit - count_of(&rows), skip).await?);
+        } else {
+            gathered.read_on(&walk.wanted, stretch, skip).await?;
             skip = 0;
         }
         looked_at += STRETCH;
-        let is_full = count_of(&rows) == limit;
         if end.is_none() {
-            return Ok(Read { rows, total: Total::of(counted, COUNTED_MAX), stopped_at: None });
+            return Ok(Read { gathered, total: Total::of(counted, COUNTED_MAX), stopped_at: None });
         }
         // A full page does not wait for what is rare to be counted.
-        let is_told = is_full && (counted > COUNTED_MAX || looked_at >= COUNTED_MAX);
+        let is_told = gathered.is_full() && (counted > COUNTED_MAX || looked_at >= COUNTED_MAX);
         if is_told || looked_at >= LOOKED_AT_MAX {
             let total = Total { count: counted.min(COUNTED_MAX), is_exact: false };
-            return Ok(Read { rows, total, stopped_at: end });
+            return Ok(Read { gathered, total, stopped_at: end });
         }
         before = end;
     }
@@ -86,11 +86,14 @@ async fn tried(walk: &Walk, limit: i64, offset: i64) -> Result<Read> {
 async fn found(walk: &Walk, finder: &Finder, limit: i64, offset: i64) -> Result<Read> {
     let before = walk.before.as_ref();
     let keys = finder.keys(before, limit, offset).await?;
-    let rows = if keys.is_empty() { vec![] } else { walk.wanted.among(&keys).await? };
+    let mut gathered = Gathered::up_to(limit);
+    if !keys.is_empty() {
+        gathered.read_among(&walk.wanted, &keys).await?;
+    }
     let counted = finder.count(before, FOUND_MAX + 1).await?;
     let is_full = i64::try_from(keys.len()).is_ok_and(|found| found == limit);
     let stopped_at = keys.last().filter(|_| is_full).cloned();
-    Ok(Read { rows, total: Total::of(counted, FOUND_MAX), stopped_at })
+    Ok(Read { gathered, total: Total::of(counted, FOUND_MAX), stopped_at })
 }
 
 async fn found_and_tried(walk: &Walk, finder: &Finder, limit: i64, offset: i64) -> Result<Read> {
@@ -112,9 +115,12 @@ async fn found_and_tried(walk: &Walk, finder: &Finder, limit: i64, offset: i64) 
     };
     let counted = i64::try_from(wanted.len()).unwrap_or(i64::MAX);
     let total = Total { count: counted.min(FOUND_MAX), is_exact: stopped_at.is_none() };
+    let mut gathered = Gathered::up_to(limit);
     let (offset, limit) =
         (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or(0));
     let keys: Vec<MessageKey> = wanted.into_iter().skip(offset).take(limit).collect();
-    let rows = if keys.is_empty() { vec![] } else { walk.wanted.among(&keys).await? };
-    Ok(Read { rows, total, stopped_at })
+    if !keys.is_empty() {
+        gathered.read_among(&walk.wanted, &keys).await?;
+    }
+    Ok(Read { gathered, total, stopped_at })
 }

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 
+use super::gather::Gathered;
 use super::wanted::{Part, Wanted};
 use super::{FOUND_LOOKED_AT_MAX, LOOKED_AT_MAX, Result, STRETCH};
 use crate::id::MessageKey;
@@ -82,37 +83,36 @@ impl Walk {
             self.is_over = true;
             return Ok(vec![]);
         }
-        let mut rows: Vec<MessageRow> = Vec::new();
+        let mut gathered = Gathered::up_to(limit);
         let mut looked_at = 0;
         while !self.is_over && looked_at < LOOKED_AT_MAX {
             let part = Part { before: self.before.as_ref(), from: self.wanted.from.as_ref() };
             let end =
                 if self.wanted.is_indexed() { None } else { self.wanted.stretch(part, STRETCH).await? };
             let stretch = Part { from: end.as_ref().or(part.from), ..part };
-            let left = limit - count_of(&rows);
-            rows.append(&mut self.wanted.rows(stretch, left, 0).await?);
-            if count_of(&rows) == limit {
-                self.before = rows.last().map(|row| row.key.clone());
-                return Ok(rows);
+            gathered.read_on(&self.wanted, stretch, 0).await?;
+            if gathered.is_full() {
+                self.before = gathered.rows.last().map(|row| row.key.clone());
+                return Ok(gathered.rows);
             }
             looked_at += STRETCH;
             self.is_over = end.is_none();
             self.before = end;
         }
-        Ok(rows)
+        Ok(gathered.rows)
     }
 
     async fn next_found(&mut self, limit: i64) -> Result<Vec<MessageRow>> {
         let Search::Finds(ahead) = &mut self.search else { return Ok(vec![]) };
-        let mut rows = Vec::new();
+        let mut gathered = Gathered::up_to(limit);
         let mut looked_at = 0;
-        while count_of(&rows) < limit && looked_at < FOUND_LOOKED_AT_MAX {
+        while !gathered.is_full() && looked_at < FOUND_LOOKED_AT_MAX {
             if ahead.keys.is_empty() {
                 let wish = limit.max(AHEAD_MIN) << (3 * ahead.asked).min(12);
                 ahead.keys = ahead.finder.keys(self.before.as_ref(), wish.min(AHEAD_MAX), 0).await?.into();
                 ahead.asked += 1;
             }
-            let left = usize::try_from(limit - count_of(&rows)).unwrap_or(BY_KEY);
+            let left = usize::try_from(gathered.wish()).unwrap_or(BY_KEY);
             // Only as many as are wanted, where every one of them will do.
             let most = if self.wanted.takes_all() { left.min(BY_KEY) } else { BY_KEY };
             let keys: Vec<MessageKey> = ahead.keys.drain(..ahead.keys.len().min(most)).collect();
@@ -121,21 +121,16 @@ impl Walk {
                 break;
             };
             looked_at += i64::try_from(keys.len()).unwrap_or(FOUND_LOOKED_AT_MAX);
-            let mut found = self.wanted.among(&keys).await?;
-            self.before = Some(oldest.clone());
-            if found.len() > left {
+            let stopped_at = gathered.read_among(&self.wanted, &keys).await?;
+            self.before = Some(stopped_at.as_ref().unwrap_or(oldest).clone());
+            if let Some(last) = stopped_at {
                 // They are found again, and looked at next.
-                found.truncate(left);
-                let last = found.last().map(|row| row.key.clone());
-                let again = keys.into_iter().filter(|key| last.as_ref().is_some_and(|last| key < last));
-                for key in again.rev() {
+                for key in keys.into_iter().filter(|key| *key < last).rev() {
                     ahead.keys.push_front(key);
                 }
-                self.before = last;
             }
-            rows.append(&mut found);
         }
-        Ok(rows)
+        Ok(gathered.rows)
     }
 
     /// Read on before this message; `None` at the end of the log.

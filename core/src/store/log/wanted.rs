@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 
 use sqlx::AssertSqlSafe;
 
+use super::gather::Sized;
 use crate::id::MessageKey;
 use crate::phone::{Phone, Recipient};
 use crate::store::messages::{MessageFilter, MessageRow, columns};
 use crate::store::tx::{Row, Value};
 use crate::store::{Result, TenantStore};
+
+/// How large rows are, as far as others decide it: [`columns`] but the long ones are a few hundred bytes.
+const SIZES: &str = "SELECT key, CAST(512 + octet_length(body) + COALESCE(octet_length(content), 0)
+    + COALESCE(octet_length(original), 0) AS BIGINT) AS bytes";
 
 /// `phone =`, with its value after it, or one of several.
 #[derive(Debug, Clone)]
@@ -185,12 +190,17 @@ impl Wanted {
     }
 
     /// The newest of a part.
-    pub(super) async fn rows(&self, part: Part<'_>, limit: i64, offset: i64) -> Result<Vec<MessageRow>> {
-        self.read(self.rows_of(part, limit, offset)).await
+    pub(super) async fn rows(&self, part: Part<'_>, limit: i64) -> Result<Vec<MessageRow>> {
+        self.read(self.newest_of(concat!("SELECT ", columns!()), part, limit, 0)).await
     }
 
-    fn rows_of(&self, part: Part<'_>, limit: i64, offset: i64) -> Text {
-        let text = self.begin(concat!("SELECT ", columns!()));
+    /// How large they are, from after so many of them on.
+    pub(super) async fn sizes(&self, part: Part<'_>, limit: i64, offset: i64) -> Result<Vec<Sized>> {
+        self.read(self.newest_of(SIZES, part, limit, offset)).await
+    }
+
+    fn newest_of(&self, select: &str, part: Part<'_>, limit: i64, offset: i64) -> Text {
+        let text = self.begin(select);
         let text = text.conditions(&self.indexed).conditions(&self.tried).within(part);
         text.push(" ORDER BY key DESC LIMIT ").value(limit).push(" OFFSET ").value(offset)
     }
@@ -213,6 +223,14 @@ impl Wanted {
         rows.sort_unstable_by(|a, b| b.key.cmp(&a.key));
         rows.dedup_by(|a, b| a.key == b.key);
         Ok(rows)
+    }
+
+    /// The same, how large they are.
+    pub(super) async fn sizes_among(&self, keys: &[MessageKey]) -> Result<Vec<Sized>> {
+        let mut sizes: Vec<Sized> = self.read(self.among_of(SIZES, keys)).await?;
+        sizes.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+        sizes.dedup_by(|a, b| a.key == b.key);
+        Ok(sizes)
     }
 
     /// The same, their keys alone.
@@ -347,7 +365,8 @@ mod tests {
             let keys = [before.clone(), before.clone(), before.clone()];
             for (text, walks) in [
                 (wanted.stretch_of(part, 10), walks),
-                (wanted.rows_of(part, 10, 0), walks),
+                (wanted.newest_of(concat!("SELECT ", columns!()), part, 10, 0), walks),
+                (wanted.newest_of(SIZES, part, 10, 0), walks),
                 (wanted.count_of(part, 10), walks),
             ] {
                 let types: String = text.values.iter().map(type_of).collect();

@@ -86,7 +86,7 @@ async fn a_cut_at_any_instant_leaves_whole_jobs(db: TestDb) {
         shop.store.settle(Settlement { epoch: 2, ..current }).await.unwrap();
     }
     let filter = JobFilter { session: Some(shop.owner.session_id.clone()), ..JobFilter::default() };
-    for row in shop.live().jobs(&filter, None, 10_000).await.unwrap() {
+    for row in shop.live().jobs(&filter, None, 10_000).await.unwrap().rows {
         let job = Job { shop: shop.clone(), owner: shop.owner.clone(), id: row.id };
         job.change(Change::Resume).await;
         for waiting in shop.store.waiting(&job.id, PEOPLE).await.unwrap() {

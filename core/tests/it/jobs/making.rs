@@ -103,7 +103,7 @@ async fn a_job_begins_to_exist_with_its_last_row(db: TestDb) {
     cut_short(&shop).await;
     let left = stored(&shop.store, "SELECT COUNT(*) FROM recipients").await;
     assert!(left > 0);
-    assert!(shop.live().jobs(&JobFilter::default(), None, 10).await.unwrap().is_empty());
+    assert!(shop.live().jobs(&JobFilter::default(), None, 10).await.unwrap().rows.is_empty());
     assert!(shop.store.agenda(&shop.owner.session).await.unwrap().unwrap().jobs.is_empty());
     assert!(shop.store.sessions_with_work(db.clock.now()).await.unwrap().is_empty());
 
@@ -165,15 +165,15 @@ async fn jobs_are_listed_newest_first(db: TestDb) {
     let live = shop.live();
     let ids = |rows: Vec<wapid_core::store::jobs::JobRow>| rows.into_iter().map(|r| r.id).collect::<Vec<_>>();
     let all = JobFilter::default();
-    let first = ids(live.jobs(&all, None, 3).await.unwrap());
+    let first = ids(live.jobs(&all, None, 3).await.unwrap().rows);
     assert_eq!(first, made[..3]);
-    assert_eq!(ids(live.jobs(&all, first.last(), 3).await.unwrap()), made[3..]);
+    assert_eq!(ids(live.jobs(&all, first.last(), 3).await.unwrap().rows), made[3..]);
     let of_other = JobFilter { session: Some(other.session_id.clone()), ..all.clone() };
-    assert_eq!(ids(live.jobs(&of_other, None, 9).await.unwrap()), [made[1].clone(), made[3].clone()]);
+    assert_eq!(ids(live.jobs(&of_other, None, 9).await.unwrap().rows), [made[1].clone(), made[3].clone()]);
     let started = Job { shop: shop.clone(), owner: other.clone(), id: made[3].clone() };
     started.send(1).await;
     let running = JobFilter { state: Some(State::Running), ..all };
-    assert_eq!(ids(live.jobs(&running, None, 9).await.unwrap()), [made[3].clone()]);
+    assert_eq!(ids(live.jobs(&running, None, 9).await.unwrap().rows), [made[3].clone()]);
 }
 
 async fn one_key_is_one_job(db: TestDb) {
@@ -189,7 +189,7 @@ async fn one_key_is_one_job(db: TestDb) {
     assert!(shop.live().job_of_key(&key("another", 1)).await.unwrap().is_none());
     // Another tenant's key of the same name is its own.
     assert!(!make(&other, "k", 2).await.unwrap().repeated);
-    assert_eq!(shop.live().jobs(&JobFilter::default(), None, 9).await.unwrap().len(), 1);
+    assert_eq!(shop.live().jobs(&JobFilter::default(), None, 9).await.unwrap().rows.len(), 1);
     assert_eq!(stored(&store, "SELECT COUNT(*) FROM jobs").await, 2);
 }
 

@@ -86,11 +86,19 @@ impl Job {
     }
 
     async fn people(&self) -> Vec<RecipientRow> {
-        self.shop.live().recipients(&self.id, None, 0, 100_000).await.unwrap()
+        let mut people: Vec<RecipientRow> = Vec::new();
+        loop {
+            let after = people.last().map_or(0, |last| last.seq);
+            let part = self.shop.live().recipients(&self.id, None, after, 100_000).await.unwrap();
+            people.extend(part.rows);
+            if !part.is_cut {
+                return people;
+            }
+        }
     }
 
     async fn person(&self, seq: i64) -> RecipientRow {
-        self.shop.live().recipients(&self.id, None, seq - 1, 1).await.unwrap().remove(0)
+        self.shop.live().recipients(&self.id, None, seq - 1, 1).await.unwrap().rows.remove(0)
     }
 
     async fn outcomes(&self) -> Vec<Outcome> {

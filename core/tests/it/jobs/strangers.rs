@@ -38,7 +38,7 @@ async fn a_stranger_sees_and_steers_nothing(db: TestDb) {
         for session in [None, Some(job.owner.session_id.clone())] {
             for state in [None, Some(State::Running)] {
                 let filter = JobFilter { session: session.clone(), state };
-                assert!(stranger.jobs(&filter, None, 9).await.unwrap().is_empty());
+                assert!(stranger.jobs(&filter, None, 9).await.unwrap().rows.is_empty());
             }
         }
         assert!(stranger.outlook(&job.owner.session).await.unwrap().is_none());
@@ -50,7 +50,7 @@ async fn a_stranger_sees_and_steers_nothing(db: TestDb) {
             assert_eq!(stranger.retry_failed(&job.id, unknown_too).await.unwrap(), Retried::NotFound);
         }
         for outcome in [None, Some(Outcome::Failed), Some(Outcome::Queued)] {
-            assert!(stranger.recipients(&job.id, outcome, 0, 9).await.unwrap().is_empty());
+            assert!(stranger.recipients(&job.id, outcome, 0, 9).await.unwrap().rows.is_empty());
         }
         assert!(stranger.tallies(&job.id).await.unwrap().is_empty());
         assert!(stranger.job_of_key(&key).await.unwrap().is_none());
