@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ledger::Owner;
+use super::listed::readable;
 use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
@@ -13,6 +14,11 @@ use crate::key::Mode;
 use crate::message::{Direction, MessageName, Origin, Status};
 use crate::phone::{Phone, Recipient};
 use crate::search::Query;
+
+/// After every key, however text is sorted.
+const AFTER_ALL: &str = "n";
+/// Edits of a message that are read at a time.
+const EDITS_MAX: usize = 100;
 
 /// A row of the log.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -149,13 +155,35 @@ const KEYED_IN: &str = concat!(
     " FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $4 AND session_key || '' = $3"
 );
 
-/// What was said to a message: edits, reactions, votes, oldest first. Few.
-const CHANGES: &str = concat!(
-    "SELECT ",
+/// What was said to a message.
+macro_rules! changes {
+    ($what:expr, $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND target = $4 AND session_key =
+                (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3) ",
+            $rest
+        )
+    };
+}
+
+/// A contact may edit as often as they like.
+const EDIT_SIZES: &str = changes!(
+    "key, CAST(512 + octet_length(body) + COALESCE(octet_length(content), 0) AS BIGINT)",
+    "AND kind = 'edit' AND status <> 'failed' AND key < $5 ORDER BY key DESC LIMIT 101"
+);
+const EDITS: &str =
+    changes!(columns!(), "AND kind = 'edit' AND status <> 'failed' AND key < $5 AND key >= $6 ORDER BY key");
+
+/// The last of each person. A group has 1,024 members.
+const MARKS: &str = changes!(
     columns!(),
-    " FROM messages WHERE tenant_id || '' = $1 AND mode || '' = $2 AND target = $4 AND session_key =
-        (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3)
-     ORDER BY key DESC LIMIT 1000"
+    "AND kind IN ('reaction', 'vote') AND status <> 'failed' AND key IN
+        (SELECT MAX(key) FROM messages WHERE target = $4 AND session_key =
+                (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3)
+            AND kind IN ('reaction', 'vote') AND status <> 'failed' GROUP BY kind, direction, sender)
+     ORDER BY key DESC LIMIT 2200"
 );
 
 const POLL: &str = "SELECT content FROM messages WHERE session_key = $1 AND wa_id = $2 AND kind = 'poll'";
@@ -229,11 +257,29 @@ impl TenantStore {
         Ok(self.store.db.rows(sql, values).await?)
     }
 
-    /// What changed a message: its edits, reactions and votes, oldest first: the last 1,000.
-    pub async fn changes_of(&self, message: &MessageRow) -> Result<Vec<MessageRow>> {
+    /// The newest edits of a message before `before`, oldest first, as many as are read at a time; and where to read on.
+    pub async fn edits_of(
+        &self,
+        message: &MessageRow,
+        before: Option<&MessageKey>,
+    ) -> Result<(Vec<MessageRow>, Option<MessageKey>)> {
+        let (key, wa_id) = (message.key.as_str(), message.wa_id.as_str());
+        let before = before.map_or(AFTER_ALL, MessageKey::as_str);
+        let mut place = values![self.tenant.as_str(), self.mode.as_str(), key, wa_id, before];
+        let sizes: Vec<(MessageKey, i64)> = self.store.db.rows(EDIT_SIZES, place.clone()).await?;
+        let (count, _) = readable(sizes.iter().take(EDITS_MAX).map(|(_, bytes)| *bytes));
+        let count = usize::try_from(count).unwrap_or(0);
+        let Some((oldest, _)) = sizes[..count].last() else { return Ok((vec![], None)) };
+        place.extend(values![oldest.as_str()]);
+        let rows = self.store.db.rows(EDITS, place).await?;
+        Ok((rows, (count < sizes.len()).then(|| oldest.clone())))
+    }
+
+    /// What each person's reaction to a message is, and their vote: oldest first.
+    pub async fn marks_of(&self, message: &MessageRow) -> Result<Vec<MessageRow>> {
         let (key, wa_id) = (message.key.as_str(), message.wa_id.as_str());
         let values = values![self.tenant.as_str(), self.mode.as_str(), key, wa_id];
-        let mut rows: Vec<MessageRow> = self.store.db.rows(CHANGES, values).await?;
+        let mut rows: Vec<MessageRow> = self.store.db.rows(MARKS, values).await?;
         rows.reverse();
         Ok(rows)
     }

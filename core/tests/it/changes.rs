@@ -18,6 +18,9 @@ both!(
     an_edit_by_its_writer_keeps_the_first_words,
     nobody_edits_or_deletes_what_another_wrote,
     an_admin_of_a_group_takes_back_what_others_wrote,
+    an_edit_that_comes_too_late_changes_nothing,
+    of_many_edits_the_newest_are_read,
+    a_flood_of_edits_and_reactions_hides_nobody_elses,
     what_was_taken_back_is_marked_and_kept,
     the_last_edit_counts_in_whichever_order_they_come,
     a_change_is_no_message_of_its_own,
@@ -110,10 +113,91 @@ async fn an_edit_by_its_writer_keeps_the_first_words(db: TestDb) {
     shop.heard(says(&shop, "C", edit(hers("A"), "first!"), 2)).await;
     let row = shop.named("A").await;
     assert_eq!((row.body.as_str(), row.original.as_deref()), ("first!", Some("frist")));
-    let history = shop.live().changes_of(&shop.named("A").await).await.unwrap();
+    let (history, earlier) = shop.live().edits_of(&shop.named("A").await, None).await.unwrap();
+    assert_eq!(earlier, None);
     let words: Vec<_> = history.iter().map(|row| row.body.as_str()).collect();
     assert_eq!(words, ["first", "first!"]);
     assert_eq!(shop.events().await, ["message.received", "message.edited", "message.edited"]);
+}
+
+/// By the server's stamps, whenever it arrives here; phones ignore it as well.
+async fn an_edit_that_comes_too_late_changes_nothing(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("ten a piece"), 0)).await;
+    shop.heard(says(&shop, "B", edit(hers("A"), "twelve a piece"), 20 * 60)).await;
+    shop.heard(says(&shop, "C", edit(hers("A"), "free"), 20 * 60 + 1)).await;
+    let row = shop.named("A").await;
+    assert_eq!((row.body.as_str(), row.original.as_deref()), ("twelve a piece", Some("ten a piece")));
+    assert_eq!(shop.events().await, ["message.received", "message.edited"]);
+    // What its owner writes on the phone is held to the same.
+    let own = |wa_id: &str, content, second| Inbound { from_me: true, ..says(&shop, wa_id, content, second) };
+    shop.heard(own("D", text("ours"), 0)).await;
+    shop.heard(own("E", edit(ours("D"), "ours, changed"), 20 * 60 + 1)).await;
+    assert_eq!(shop.named("D").await.edited_at, None);
+    // It is known all the same, and comes again in vain.
+    shop.heard(says(&shop, "C", edit(hers("A"), "free"), 20 * 60 + 1)).await;
+    assert_eq!(shop.named("A").await.body, "twelve a piece");
+}
+
+async fn of_many_edits_the_newest_are_read(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("0"), 0)).await;
+    for number in 1..=130 {
+        shop.heard(says(&shop, &format!("E{number}"), edit(hers("A"), &number.to_string()), number)).await;
+    }
+    let row = shop.named("A").await;
+    assert_eq!((row.body.as_str(), row.original.as_deref()), ("130", Some("0")));
+    let (mut read, mut before) = (vec![], None);
+    loop {
+        let (edits, earlier) = shop.live().edits_of(&row, before.as_ref()).await.unwrap();
+        assert!(edits.len() <= 100);
+        read.splice(0..0, edits.into_iter().map(|edit| edit.body));
+        let Some(earlier) = earlier else { break };
+        before = Some(earlier);
+    }
+    assert_eq!(read, (1..=130).map(|number| number.to_string()).collect::<Vec<_>>());
+    // Few that are long.
+    let long = "x".repeat(60_000);
+    for number in 1..=20 {
+        shop.heard(says(
+            &shop,
+            &format!("L{number}"),
+            edit(hers("A"), &format!("{long}{number}")),
+            200 + number,
+        ))
+        .await;
+    }
+    let (edits, earlier) = shop.live().edits_of(&row, None).await.unwrap();
+    let bytes: usize =
+        edits.iter().map(|edit| edit.body.len() + edit.content.as_ref().map_or(0, String::len)).sum();
+    assert!(bytes <= 1 << 20 && edits.len() >= 5 && earlier.is_some(), "{bytes} bytes");
+}
+
+async fn a_flood_of_edits_and_reactions_hides_nobody_elses(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    let in_group = |inbound: Inbound| Inbound { chat: "1@g.us".into(), is_group: true, ..inbound };
+    let reacts = |emoji: &str| -> Content {
+        Body::Reaction(Reaction { target: hers("A"), emoji: emoji.to_owned() }).into()
+    };
+    shop.heard(in_group(says(&shop, "A", text("hello"), 0))).await;
+    let other = Inbound {
+        sender: "111@lid".into(),
+        phone: None,
+        lid: Some("111".into()),
+        ..in_group(says(&shop, "B", reacts("👍"), 1))
+    };
+    shop.heard(other).await;
+    for batch in 0..25 {
+        let flood = (0..100).map(|one| {
+            let number = batch * 100 + one;
+            let content = if number % 2 == 0 { reacts("👎") } else { edit(hers("A"), &number.to_string()) };
+            in_group(says(&shop, &format!("F{number}"), content, 2))
+        });
+        shop.store.receive(flood.collect()).await.unwrap();
+    }
+    let marks = shop.live().marks_of(&shop.named("A").await).await.unwrap();
+    let told: Vec<&str> = marks.iter().map(|mark| mark.body.as_str()).collect();
+    assert_eq!(told, ["👍", "👎"]);
 }
 
 async fn nobody_edits_or_deletes_what_another_wrote(db: TestDb) {
@@ -188,7 +272,7 @@ async fn a_change_is_no_message_of_its_own(db: TestDb) {
     shop.heard(says(&shop, "B", Body::Reaction(Reaction { target: hers("A"), emoji }).into(), 1)).await;
     let (rows, total) = shop.live().messages_page(&Default::default(), 10, 0).await.unwrap();
     assert_eq!((rows.len(), total), (1, 1));
-    let changes = shop.live().changes_of(&shop.named("A").await).await.unwrap();
+    let changes = shop.live().marks_of(&shop.named("A").await).await.unwrap();
     assert_eq!((changes.len(), changes[0].body.as_str()), (1, "👍"));
     assert_eq!(shop.events().await, ["message.received", "message.reaction"]);
 }

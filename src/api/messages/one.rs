@@ -13,7 +13,7 @@ use wapid_core::store::erase::Erased;
 use wapid_core::store::messages::MessageRow;
 
 use super::row::Logged;
-use super::since::Since;
+use super::since::{Changes, Since};
 use crate::api::Api;
 use crate::api::caller::Caller;
 use crate::api::error::ApiError;
@@ -27,6 +27,16 @@ use crate::api::params::QueryParams;
 pub struct WhichSession {
     /// Where the id could be of another session's message as well
     session: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WhichTexts {
+    /// Where the id could be of another session's message as well
+    session: Option<String>,
+    /// Only texts before these: `textsBefore` of the answer before
+    before: Option<String>,
 }
 
 /// The message in the path. What names none is not found.
@@ -87,19 +97,27 @@ fn timeline(row: &MessageRow) -> Vec<Step> {
 #[utoipa::path(
     operation_id = "get_message",
     get, path = "/api/whatsapp/messages/{messageId}", tag = "messages",
-    params(("messageId" = String, Path, description = "`messageId` or `key`"), WhichSession),
+    params(("messageId" = String, Path, description = "`messageId` or `key`"), WhichTexts),
     responses((status = 200, description = "The message, and what became of it", body = Followed), Refusals)
 )]
 pub async fn read(
     State(api): State<Api>,
     caller: Caller,
     MessageId(id): MessageId,
-    QueryParams(query): QueryParams<WhichSession>,
+    QueryParams(WhichTexts { session, before }): QueryParams<WhichTexts>,
 ) -> Result<Json<Followed>, ApiError> {
-    let row = find(&caller, id, query).await?;
+    let before = before.as_deref().map(|text| {
+        MessageKey::parse(text)
+            .ok_or_else(|| ApiError::parameter("before: give the textsBefore of an earlier answer"))
+    });
+    let before = before.transpose()?;
+    caller.prepare().await?;
+    let row = find(&caller, id, WhichSession { session }).await?;
     let timeline = timeline(&row);
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
-    let since = Since::of(&row, &caller.store.changes_of(&row).await?);
+    let (edits, earlier) = caller.store.edits_of(&row, before.as_ref()).await?;
+    let marks = caller.store.marks_of(&row).await?;
+    let since = Since::of(&row, Changes { edits, earlier, marks });
     Ok(Json(Followed { message: Logged::of(row, own), timeline, since }))
 }
 

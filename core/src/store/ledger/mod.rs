@@ -62,6 +62,7 @@ mod task;
 mod wish;
 
 use batch::{Done, Op};
+pub use change::EDITED_WITHIN_MS;
 pub(super) use deliver::Switch;
 pub use deliver::{Attempt, Next};
 pub(super) use files::{FileDone, FileEnd, FileNews};

@@ -86,13 +86,19 @@ pub(super) async fn write(
     let is_new = |key: &MessageKey| new.contains(key.as_str());
     let fresh: Vec<_> = arrived.iter().filter(|(key, _)| is_new(key)).collect();
     keep_files(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound)).await?;
+    let mut ignored: HashSet<&MessageKey> = HashSet::new();
     for (key, inbound) in fresh.iter().filter(|(_, inbound)| inbound.content.target().is_some()) {
-        change::apply(tx, (&inbound.owner.tenant, inbound.owner.mode), key).await?;
+        let tenant = (&inbound.owner.tenant, inbound.owner.mode);
+        if matches!(inbound.content.body, Body::Edit(_)) && change::is_too_late(tx, tenant, key).await? {
+            tracing::debug!(session.id = %inbound.owner.session_id, "An edit came too late and is ignored");
+            ignored.insert(key);
+        } else {
+            change::apply(tx, tenant, key).await?;
+        }
     }
     let own_number = |inbound: &Inbound| owners.get(&inbound.owner)?.last_phone.as_deref();
-    events.extend(
-        fresh.iter().map(|(key, inbound)| event(key, inbound, own_number(inbound), subject_of(inbound))),
-    );
+    let told = fresh.iter().filter(|(key, _)| !ignored.contains(key));
+    events.extend(told.map(|(key, inbound)| event(key, inbound, own_number(inbound), subject_of(inbound))));
     let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
         let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
