@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::response::Response as DescribedResponse;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -215,23 +217,58 @@ pub fn served<S: Clone + Send + Sync + 'static>(document: utoipa::openapi::OpenA
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     let gzipped =
         gzip.write_all(&plain).and_then(|()| gzip.finish()).expect("memory takes all that is written");
-    let (plain, gzipped) = (Bytes::from(plain), Bytes::from(gzipped));
+    // Weak: the same for what is compressed and what is not.
+    let tag = format!("W/\"{}\"", hex::encode(&Sha256::digest(&plain)[..16]));
+    let written = Written { plain: plain.into(), gzipped: gzipped.into(), tag: tag.into() };
     get(move |headers: HeaderMap| {
-        let (plain, gzipped) = (plain.clone(), gzipped.clone());
-        async move { describe(&headers, plain, gzipped) }
+        let written = written.clone();
+        async move { written.answer(&headers) }
     })
 }
 
-fn describe(headers: &HeaderMap, plain: Bytes, gzipped: Bytes) -> Response {
-    let is_gzip_taken = takes_gzip(headers);
-    let mut response = if is_gzip_taken { gzipped } else { plain }.into_response();
-    let headers = response.headers_mut();
+/// The description as it is sent.
+#[derive(Clone)]
+struct Written {
+    plain: Bytes,
+    gzipped: Bytes,
+    tag: Arc<str>,
+}
+
+impl Written {
+    fn answer(self, asked: &HeaderMap) -> Response {
+        let is_known = names_tag(asked, &self.tag);
+        let is_gzip_taken = takes_gzip(asked);
+        let mut response = match (is_known, is_gzip_taken) {
+            (true, _) => StatusCode::NOT_MODIFIED.into_response(),
+            (false, true) => self.gzipped.into_response(),
+            (false, false) => self.plain.into_response(),
+        };
+        let headers = response.headers_mut();
+        if let Ok(tag) = HeaderValue::from_str(&self.tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        // It may be kept, and is asked for again each time: an upgrade changes it.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if !is_known {
+            describe(headers, is_gzip_taken);
+        }
+        response
+    }
+}
+
+/// Does somebody have it already?
+fn names_tag(headers: &HeaderMap, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named.flat_map(|value| value.split(',')).any(|one| one.trim() == "*" || opaque(one) == opaque(tag))
+}
+
+fn describe(headers: &mut HeaderMap, is_gzip_taken: bool) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     if is_gzip_taken {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    response
 }
 
 /// Whoever names gzip and does not weigh it with nothing.

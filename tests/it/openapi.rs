@@ -182,6 +182,36 @@ async fn the_description_is_sent_gzipped_to_whoever_takes_that() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_the_description_is_told_so() {
+    let app = TestApp::new().await;
+    let ask = |known: Option<String>, accepts: &'static str| {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let mut request =
+            client.get(format!("{}/openapi.json", app.url())).header("accept-encoding", accepts);
+        if let Some(known) = known {
+            request = request.header("if-none-match", known);
+        }
+        async move { request.send().await.expect("an answer") }
+    };
+    let first = ask(None, "identity").await;
+    assert_eq!(first.headers()["cache-control"], "no-cache");
+    let tag = first.headers()["etag"].to_str().expect("a tag").to_owned();
+    assert!(!first.bytes().await.expect("a body").is_empty());
+    for known in
+        [tag.clone(), tag.trim_start_matches("W/").to_owned(), format!("\"x\", {tag}"), "*".to_owned()]
+    {
+        let again = ask(Some(known.clone()), "gzip").await;
+        assert_eq!(
+            (again.status().as_u16(), &again.headers()["etag"]),
+            (304, &tag.parse().expect("a value")),
+            "{known}"
+        );
+        assert!(again.bytes().await.expect("no body").is_empty());
+    }
+    assert_eq!(ask(Some("\"another\"".to_owned()), "gzip").await.status(), 200);
+}
+
 fn collect(value: &Value, into: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
