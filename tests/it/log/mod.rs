@@ -3,6 +3,7 @@
 
 mod erase;
 mod export;
+mod long;
 mod search;
 mod truth;
 
