@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret as _, SecretString};
 use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
+use wapid_core::private;
 use wapid_core::store::Durability;
 use wapid_sandbox::{ControlToken, ControlTokenError};
 use wapid_workers::Queue;
@@ -223,10 +224,8 @@ impl Config {
     pub fn prepare_data_dir(&self) -> anyhow::Result<()> {
         let dir = &self.data_dir;
         let hint = || format!("cannot make the data folder {}; set WAPID_DATA_DIR", dir.display());
-        let is_new = !dir.exists();
-        std::fs::create_dir_all(dir).with_context(hint)?;
         // Who may look into a folder that was there already its owner decides; what we put into it is for us alone.
-        let restricted = if is_new { restrict(dir, 0o700) } else { Ok(()) };
+        private::make_folder(dir).with_context(hint)?;
         let writable = tempfile::tempfile_in(dir).map(drop);
         let hint = || {
             format!(
@@ -234,7 +233,7 @@ impl Config {
                 dir.display()
             )
         };
-        writable.and(restricted).with_context(hint)
+        writable.with_context(hint)
     }
 
     /// The key that seals secrets: from the environment, or from `master.key`, made on the first
@@ -287,8 +286,8 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let draft = path.with_extension(format!("new{}", std::process::id()));
     {
-        let mut file = std::fs::File::create(&draft)?;
-        restrict(&draft, 0o600)?;
+        private::make(&draft)?;
+        let mut file = std::fs::File::options().write(true).truncate(true).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
     }
@@ -298,17 +297,6 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }
-}
-
-#[cfg(unix)]
-fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn restrict(_: &Path, _: u32) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use wapid_core::clock::Clock;
+use wapid_core::private;
 use wapid_core::store::Store;
 use wapid_core::turns::Turns;
 use wapid_keystore::Keystores;
@@ -218,7 +219,8 @@ fn forget_uploads(folder: &Path) -> anyhow::Result<()> {
 /// One gateway per data folder: two would run the same sessions under one name.
 fn lock_data_dir(dir: &Path) -> anyhow::Result<Option<std::fs::File>> {
     let path = dir.join("lock");
-    let file = std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    let opened = private::make(&path).and_then(|()| std::fs::File::options().write(true).open(&path));
+    let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => {

@@ -1,4 +1,4 @@
-//! Files that are for this process's user alone.
+//! Files and folders that are for this process's user alone.
 
 use std::path::Path;
 
@@ -18,6 +18,19 @@ pub fn make(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Makes a folder that only this user may look into, and those above it that are missing; one that is there stays as
+/// its owner wants it.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -35,5 +48,17 @@ mod tests {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
         make(&path).unwrap();
         assert_eq!(mode(), 0o640);
+    }
+
+    #[test]
+    fn a_folder_is_looked_into_by_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (above, path) = (dir.path().join("new"), dir.path().join("new/inner"));
+        make_folder(&path).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&above), mode(&path)), (0o700, 0o700));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        make_folder(&path).unwrap();
+        assert_eq!(mode(&path), 0o755);
     }
 }

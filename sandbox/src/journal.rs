@@ -22,6 +22,7 @@ use tracing::error;
 
 use crate::error::SandboxError;
 use crate::limits;
+use crate::private;
 
 /// A place in the order of commits; zero is always committed.
 pub(crate) type Seq = u64;
@@ -106,9 +107,10 @@ impl Journal {
     /// Opens the file, makes it if needed, and starts the writer. Returns what it held.
     pub(crate) async fn open(folder: &Path) -> Result<(Self, Vec<Record>), SandboxError> {
         let storage = |error: &dyn std::fmt::Display| SandboxError::Storage(error.to_string());
-        std::fs::create_dir_all(folder).map_err(|e| storage(&e))?;
+        let file = folder.join("sandbox.db");
+        private::make_folder(folder).and_then(|()| private::make(&file)).map_err(|e| storage(&e))?;
         let options = SqliteConnectOptions::new()
-            .filename(folder.join("sandbox.db"))
+            .filename(file)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)

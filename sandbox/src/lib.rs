@@ -42,6 +42,7 @@ mod person;
 mod phone;
 mod picture;
 mod pictures;
+mod private;
 mod qr;
 mod restore;
 mod route;

@@ -35,6 +35,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::Semaphore;
 use wapid_core::id::{MediaId, TenantId};
 use wapid_core::media::{DOCUMENT_LIMIT_MAX, Limits};
+use wapid_core::private;
 use wapid_core::store::media::MediaRow;
 use wapid_core::store::{Store, StoreError, TenantStore};
 use wapid_core::turns::{Turn, Turns};
@@ -227,6 +228,6 @@ fn prepare(folder: &Path, incoming: &Path) -> io::Result<()> {
         Err(problem) if problem.kind() != io::ErrorKind::NotFound => return Err(problem),
         _ => {}
     }
-    std::fs::create_dir_all(folder)?;
-    std::fs::create_dir_all(incoming)
+    private::make_folder(folder)?;
+    private::make_folder(incoming)
 }

@@ -35,6 +35,7 @@ mod openapi;
 mod operations;
 mod people;
 mod phones;
+mod private_files;
 mod process;
 mod proxy;
 mod receiver;

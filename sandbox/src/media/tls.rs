@@ -23,6 +23,7 @@ use tracing::debug;
 
 use crate::error::SandboxError;
 use crate::listen::Secure;
+use crate::private;
 
 /// The name of the file with the authority's certificate.
 const FILE: &str = "media-ca.pem";
@@ -45,8 +46,9 @@ impl Authority {
 
     /// Writes the certificate into a folder and says where.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<PathBuf> {
-        std::fs::create_dir_all(folder)?;
+        private::make_folder(folder)?;
         let path = folder.join(FILE);
+        private::make(&path)?;
         std::fs::write(&path, &self.certificate)?;
         std::path::absolute(path)
     }

@@ -17,7 +17,7 @@ pub const FILE_MAX: usize = 32 << 20;
 
 /// Writes a part of a form into a file that is gone when it is dropped.
 pub async fn save(mut field: Field<'_>, folder: &Path) -> Result<NamedTempFile, ApiError> {
-    std::fs::create_dir_all(folder).map_err(anyhow::Error::from)?;
+    wapid_core::private::make_folder(folder).map_err(anyhow::Error::from)?;
     let mut file = NamedTempFile::new_in(folder).map_err(anyhow::Error::from)?;
     let mut size = 0;
     while let Some(chunk) = field.chunk().await.map_err(|problem| broken(&problem))? {

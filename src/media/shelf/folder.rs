@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
+use wapid_core::private;
 
 use super::{drawer, placed_at};
 
@@ -19,7 +20,7 @@ impl Folder {
     /// When it cannot be made.
     pub fn open(root: &Path, home: &str) -> io::Result<Self> {
         let home = root.join(home);
-        fs::create_dir_all(&home)?;
+        private::make_folder(&home)?;
         Ok(Self { home })
     }
 
@@ -33,7 +34,7 @@ impl Folder {
         let path = self.path(name);
         let drawer = self.home.join(drawer(name));
         if !drawer.exists() {
-            fs::create_dir_all(&drawer)?;
+            private::make_folder(&drawer)?;
             sync(&self.home)?;
         }
         file.persist(path)?;

@@ -11,7 +11,7 @@ mod crash_points;
 mod files;
 mod hold;
 pub mod kill;
-mod lists;
+pub mod lists;
 mod pace;
 mod queue;
 mod respect;

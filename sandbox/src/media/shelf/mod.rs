@@ -28,6 +28,7 @@ use crate::account::json;
 use crate::error::SandboxError;
 use crate::journal::{Batch, Journal};
 use crate::limits;
+use crate::private;
 
 /// Where the blobs of one book are, under the folder of all.
 const BLOBS: &str = "blobs";
@@ -147,9 +148,9 @@ impl Shelves {
         let room = self.reserve(book, bytes.unwrap_or_default(), journal)?;
         let made = || -> std::io::Result<(PathBuf, File)> {
             let folder = self.folder()?.join(INCOMING);
-            fs::create_dir_all(&folder)?;
+            private::make_folder(&folder)?;
             let path = folder.join(hex::encode(rand::random::<[u8; 16]>()));
-            let file = File::options().create_new(true).read(true).write(true).open(&path)?;
+            let file = private::make_new(&path)?;
             Ok((path, file))
         };
         let (path, file) = made().map_err(|error| SandboxError::Storage(error.to_string()))?;
@@ -254,7 +255,7 @@ impl Shelves {
         }
         let book = incoming.room.book.clone();
         let folder = self.book_folder(&book)?;
-        fs::create_dir_all(&folder)?;
+        private::make_folder(&folder)?;
         if let Some(path) = &incoming.path {
             fs::rename(path, folder.join(token.file_name()))?;
             incoming.path = None;
