@@ -37,7 +37,7 @@ fn body(method: &str, path: &str, known: &Known) -> Option<Value> {
     let phone = path.strip_prefix("/api/sandbox/phones/{phone}").unwrap_or(path);
     let hook = json!({
         "url": known.receiver, "description": "a hook", "events": ["message.*"], "sessions": ["main"],
-        "profile": {"signature": "X-Signature"}, "headers": {"X-Token": "one"}, "secret": "a secret",
+        "profile": {"signature": "X-Signature"}, "headers": {"X-Token": "one"}, "secret": "a secret of its own",
     });
     let bulk = json!({
         "recipients": [{"phone": ANA, "name": "Ana"}], "message": "Hi {{name}}", "header": "H", "footer": "F", "name": "a job",
@@ -76,7 +76,9 @@ fn body(method: &str, path: &str, known: &Known) -> Option<Value> {
         | ("post", "/api/whatsapp/webhooks", _)
         | ("patch", "/api/whatsapp/webhooks/{id}", _) => hook,
         ("post", "/api/whatsapp/webhook/test" | "/api/whatsapp/webhooks/{id}/test", _) => json!({}),
-        ("post", "/api/whatsapp/webhooks/{id}/rotate-secret", _) => json!({"secret": "another secret"}),
+        ("post", "/api/whatsapp/webhooks/{id}/rotate-secret", _) => {
+            json!({"secret": "another secret of its own"})
+        }
         ("post", "/api/whatsapp/webhooks/{id}/enable", _) => json!({}),
         ("post", "/api/whatsapp/webhooks/{id}/recover", _) => json!({"since": "2020-01-01T00:00:00Z"}),
         ("post", "/api/sandbox/phones", _) => json!({"phone": ANA, "name": "Ana"}),

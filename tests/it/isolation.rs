@@ -58,8 +58,7 @@ async fn a_stranger_finds_nothing_on_any_route() {
     let hook = json!({"url": receiver.url, "description": "private hook", "events": ["message.*", "job.*"]});
     let webhook = a.test.post("/api/whatsapp/webhooks", hook).await.ok();
     let webhook = webhook["id"].as_str().expect("an id");
-    let first =
-        json!({"url": "https://first.example.invalid/", "secret": "private secret", "events": ["job.*"]});
+    let first = json!({"url": "https://first.example.invalid/", "secret": "private secret of theirs", "events": ["job.*"]});
     a.test.put("/api/whatsapp/webhook", first).await.ok();
     let begun = json!({"since": "2020-01-01T00:00:00Z"});
     let recovery = a.test.post(&format!("/api/whatsapp/webhooks/{webhook}/recover"), begun).await.ok();

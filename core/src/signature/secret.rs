@@ -8,6 +8,8 @@ const PREFIX: &str = "whsec_";
 /// A key of ours: as long as the hash.
 const NEW: usize = 32;
 const TEXT_MAX: usize = 256;
+/// A new key has as many bytes at least: 128 bits, which nobody guesses where they are random.
+const KEY_MIN: usize = 16;
 
 /// A secret. One that begins with `whsec_` signs with the bytes that its base64 says, as Standard Webhooks
 /// wants it; any other with its UTF-8 bytes. The same key signs everything. Prints nothing.
@@ -21,6 +23,10 @@ pub struct Secret {
 pub enum SecretError {
     #[error("secret must not be empty")]
     Empty,
+    #[error(
+        "secret must have at least {KEY_MIN} bytes that nobody guesses; where it is left out, one is made"
+    )]
+    TooShort,
     #[error("secret must be at most {TEXT_MAX} bytes")]
     TooLong,
     #[error("secret begins with whsec_, so the rest must be base64")]
@@ -34,6 +40,22 @@ impl Secret {
         Self { text: format!("{PREFIX}{}", BASE64_STANDARD.encode(key)), key: key.to_vec() }
     }
 
+    /// A secret for an endpoint from here on.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse_new(text: &str) -> Result<Self, SecretError> {
+        Self::parse(text).and_then(|secret| secret.check_length().map(|()| secret))
+    }
+
+    /// # Errors
+    /// [`SecretError::TooShort`] for one that is no new endpoint's.
+    pub fn check_length(&self) -> Result<(), SecretError> {
+        if self.key.len() < KEY_MIN { Err(SecretError::TooShort) } else { Ok(()) }
+    }
+
+    /// A secret that is in use: it may be shorter than a new one.
+    ///
     /// # Errors
     /// Says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
@@ -83,6 +105,18 @@ mod tests {
         assert_eq!(Secret::parse("s3cret ü").unwrap().key(), "s3cret ü".as_bytes());
         assert_eq!(Secret::parse("whsec_AAEC").unwrap().key(), [0, 1, 2]);
         assert_eq!(Secret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap().key().len(), 32);
+    }
+
+    #[test]
+    fn a_new_key_has_sixteen_bytes_at_least_and_an_old_one_stays() {
+        for short in ["x", "s3cret", "fifteen bytes..", "whsec_AAEC", "whsec_AAECAwQFBgcICQoLDA0O"] {
+            assert_eq!(Secret::parse_new(short), Err(SecretError::TooShort), "{short}");
+            assert!(Secret::parse(short).is_ok(), "{short}");
+        }
+        for long in ["sixteen bytes ..", "whsec_AAECAwQFBgcICQoLDA0ODw==", "übergroßes Gehe"] {
+            assert!(Secret::parse_new(long).is_ok(), "{long}");
+        }
+        assert_eq!(Secret::parse_new(""), Err(SecretError::Empty));
     }
 
     #[test]

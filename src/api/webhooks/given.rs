@@ -200,10 +200,22 @@ pub fn no_secret() -> ApiError {
     invalid("secret: must not be empty")
 }
 
+/// Refuses a secret that is too short, where it is not in use already.
+pub fn check_new_secret(secret: &Secret) -> Result<(), ApiError> {
+    secret.check_length().map_err(refused_secret)
+}
+
+fn refused_secret(problem: SecretError) -> ApiError {
+    match problem {
+        SecretError::TooShort => ApiError::bad("SECRET_TOO_SHORT", problem.to_string()).about("secret"),
+        _ => invalid(problem.to_string()),
+    }
+}
+
 fn read_secret(text: &str) -> Result<GivenSecret, ApiError> {
     match Secret::parse(text) {
         Err(SecretError::Empty) if text.is_empty() => Ok(GivenSecret::None),
-        Err(problem) => Err(invalid(problem.to_string())),
+        Err(problem) => Err(refused_secret(problem)),
         Ok(secret) => Ok(GivenSecret::New(secret)),
     }
 }
@@ -306,7 +318,7 @@ impl Rotation {
     pub fn checked(self) -> Result<(Secret, i64), ApiError> {
         let secret = match self.secret.as_deref() {
             None => Secret::generate(),
-            Some(text) => Secret::parse(text).map_err(|problem| invalid(problem.to_string()))?,
+            Some(text) => Secret::parse_new(text).map_err(refused_secret)?,
         };
         let hours = self.grace_hours.unwrap_or(GRACE_HOURS);
         within("graceHours", i64::from(hours), 0..=i64::from(GRACE_HOURS_MAX))?;

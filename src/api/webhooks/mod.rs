@@ -185,6 +185,9 @@ async fn make(
     secret: Option<Secret>,
     is_first: bool,
 ) -> Result<Json<Webhook>, ApiError> {
+    if let Some(secret) = &secret {
+        given::check_new_secret(secret)?;
+    }
     given::vet(api, caller, &settled.settings.url).await?;
     let keys = Keys::of(secret.clone(), settled.headers.unwrap_or_default());
     let id = caller.store.create_endpoint(&settled.settings, &keys, is_first).await?;
@@ -247,6 +250,10 @@ async fn amend(
         }
         match settled.secret {
             Some(GivenSecret::New(secret)) => {
+                // Who says again what is set already changes nothing.
+                if !keys.secrets.iter().any(|valid| valid.secret == secret) {
+                    given::check_new_secret(&secret)?;
+                }
                 shown = Some(secret.reveal().to_owned());
                 keys.secrets = vec![ValidSecret { secret, until: None }];
             }

@@ -20,9 +20,9 @@ on_both_engines! {
         let shop = app.tenant("shop").await;
         let receiver = Receiver::new().await;
         assert_eq!(shop.test.get("/api/whatsapp/webhook").await.ok(), json!({"url": null}));
-        let setting = json!({"url": receiver.url, "secret": "a plain secret"});
+        let setting = json!({"url": receiver.url, "secret": "a plain secret of theirs"});
         let set = shop.test.put("/api/whatsapp/webhook", setting).await.ok();
-        assert_eq!((&set["secret"], &set["format"]), (&json!("a plain secret"), &json!("classic")));
+        assert_eq!((&set["secret"], &set["format"]), (&json!("a plain secret of theirs"), &json!("classic")));
         let read = shop.test.get("/api/whatsapp/webhook").await.ok();
         assert_eq!((&read["url"], &read["secret"], &read["hasSecret"]), (&json!(receiver.url), &Value::Null, &json!(true)));
 
@@ -39,10 +39,10 @@ on_both_engines! {
         // One line in any language: the field at the end, of the body without it.
         let text = std::str::from_utf8(&got.body).unwrap();
         let (signed, field) = text.rsplit_once(",\"signature\":\"").expect("the field is the last one");
-        let expected = hex::encode(mac(b"a plain secret", format!("{signed}}}").as_bytes()));
+        let expected = hex::encode(mac(b"a plain secret of theirs", format!("{signed}}}").as_bytes()));
         assert_eq!(field, format!("{expected}\"}}"));
-        assert_eq!(got.header("x-webhook-signature"), format!("sha256={}", hex::encode(mac(b"a plain secret", &got.body))));
-        assert!(got.is_signed_with(b"a plain secret"));
+        assert_eq!(got.header("x-webhook-signature"), format!("sha256={}", hex::encode(mac(b"a plain secret of theirs", &got.body))));
+        assert!(got.is_signed_with(b"a plain secret of theirs"));
         assert_eq!(got.header("x-webhook-event"), "message");
 
         // Only its own four words, in the order of a link.
@@ -430,4 +430,26 @@ async fn a_receiver_may_answer_with_many_headers() {
     let event = something(&shop.test, 1).await;
     let story = hook.until_is(&event, "delivered").await;
     assert_eq!((&story["attempts"], &story["tried"][0]["status"]), (&json!(1), &json!(200)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_can_be_guessed_is_refused_at_every_door_and_one_in_use_stays() {
+    let app = TestApp::new().await;
+    let shop = app.tenant("shop").await;
+    let made = shop.test.post("/api/whatsapp/webhooks", json!({"url": "http://127.0.0.1:9/"})).await.ok();
+    let path = format!("/api/whatsapp/webhooks/{}", made["id"].as_str().unwrap());
+    for secret in ["x", "fifteen bytes..", "whsec_AAEC"] {
+        let body = json!({"url": "http://127.0.0.1:9/", "secret": secret});
+        for refused in [
+            shop.test.post("/api/whatsapp/webhooks", body.clone()).await,
+            shop.test.put("/api/whatsapp/webhook", body.clone()).await,
+            shop.test.patch(&path, json!({"secret": secret})).await,
+            shop.test.post(&format!("{path}/rotate-secret"), json!({"secret": secret})).await,
+        ] {
+            let words = refused.refused(400, "SECRET_TOO_SHORT")["error"].to_string();
+            assert!(words.contains("16") && !words.contains(secret), "{words}");
+        }
+    }
+    // What nobody names is not asked about.
+    shop.test.patch(&path, json!({"description": "as before"})).await.ok();
 }
