@@ -81,7 +81,7 @@ on_both_engines! {
             assert_eq!((&shown["state"], &shown["origin"]), (&json!("waiting"), &json!("received")));
             shop.test.get(&format!("{path}/content")).await.refused(404, "MEDIA_NOT_STORED");
             // A download that breaks, begins anew, and is whole.
-            let mut draft = media.draft(&scoped).await.expect("a draft");
+            let mut draft = media.draft(&scoped, u64::MAX).await.expect("a draft");
             draft.write_all(&noise(70_000)).expect("room");
             draft.clear().expect("room");
             draft.write_all(&file).expect("room");
@@ -92,7 +92,7 @@ on_both_engines! {
             assert_eq!((&shown["size"], &shown["width"]), (&json!(file.len()), &width), "{name}");
             assert!(shop.test.content(&shown).await == file, "{name}");
             // It is kept once.
-            let draft = media.draft(&scoped).await.expect("a draft");
+            let draft = media.draft(&scoped, u64::MAX).await.expect("a draft");
             assert!(matches!(media.keep(&scoped, &id, draft).await, Err(Refusal::NotWanted)));
         }
         assert_eq!(blobs(app.dir.path()).len(), 5, "and nothing else");
