@@ -245,7 +245,7 @@ async fn a_hundred_who_do_not_read_take_no_memory() {
     let slow = Tenant { live_key: String::new(), test: town.crowd.clone(), live: town.crowd.clone() };
     let theirs = slow.linked("main", "5511900000008").await;
     let contact = slow.phone("5511900000009").await;
-    let hook = json!({"url": "http://127.0.0.1:9/", "enabled": true});
+    let hook = json!({"url": "http://127.0.0.1:9/"});
     let hook = slow.test.post("/api/whatsapp/webhooks", hook).await.ok();
     // Six bytes of JSON each.
     let longest = "\u{1}".repeat(60_000);
