@@ -1,6 +1,7 @@
 //! Deliveries: what is due, what became of it, and what is delivered again.
 
 use super::events::StoredEvent;
+use super::listed::readable;
 use super::tx::values;
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
@@ -33,14 +34,20 @@ struct StoredDue {
     event: StoredEvent,
 }
 
+macro_rules! whole {
+    () => {
+        "SELECT d.attempts, d.tried, d.next_at, e.id, e.kind, e.version, e.pos, e.session_id, e.seq,
+            e.occurred_at, e.data"
+    };
+}
+
 /// First which, then what they are of: a planner that knows nothing of new tables joins all that waits
 /// otherwise.
 macro_rules! due {
-    ($which:literal) => {
+    ($what:expr, $which:literal) => {
         concat!(
-            "SELECT d.attempts, d.tried, d.next_at, e.id, e.kind, e.version, e.pos, e.session_id, e.seq,
-                e.occurred_at, e.data
-            FROM (SELECT endpoint_id, pos, attempts, tried, next_at FROM deliveries
+            $what,
+            " FROM (SELECT endpoint_id, pos, attempts, tried, next_at FROM deliveries
                 WHERE endpoint_id = $1 AND state = 'waiting' ",
             $which,
             ") d
@@ -51,11 +58,17 @@ macro_rules! due {
     };
 }
 
-const DUE: &str = due!("AND next_at <= $2 ORDER BY next_at, pos LIMIT $3");
+const DUE: &str = due!(whole!(), "AND next_at <= $2 ORDER BY next_at, pos LIMIT $3");
+const DUE_SIZES: &str = due!(
+    "SELECT CAST(512 + octet_length(e.data) AS BIGINT)",
+    "AND next_at <= $2 ORDER BY next_at, pos LIMIT $3"
+);
 
 /// The oldest, whenever it is due.
-const HEAD: &str =
-    due!("AND pos = (SELECT MIN(w.pos) FROM deliveries w WHERE w.endpoint_id = $1 AND w.state = 'waiting')");
+const HEAD: &str = due!(
+    whole!(),
+    "AND pos = (SELECT MIN(w.pos) FROM deliveries w WHERE w.endpoint_id = $1 AND w.state = 'waiting')"
+);
 
 const WITH_WORK: &str = "SELECT p.id FROM endpoints p
     WHERE p.state = 'enabled' AND (p.paused_until IS NULL OR p.paused_until <= $1)
@@ -64,10 +77,12 @@ const WITH_WORK: &str = "SELECT p.id FROM endpoints p
             OR EXISTS (SELECT 1 FROM recoveries r WHERE r.endpoint_id = p.id AND r.state = 'running'))";
 
 impl Store {
-    /// What may be sent to an endpoint now, the longest due first.
+    /// What may be sent to an endpoint now, the longest due first, as much as is read at a time.
     pub async fn due(&self, endpoint: &EndpointId, now: At, limit: usize) -> Result<Vec<Due>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.read_due(self.db.rows(DUE, values![endpoint.as_str(), now, limit]).await?)
+        let sizes: Vec<(i64,)> = self.db.rows(DUE_SIZES, values![endpoint.as_str(), now, limit]).await?;
+        let (count, _) = readable(sizes.iter().map(|(bytes,)| *bytes));
+        self.read_due(self.db.rows(DUE, values![endpoint.as_str(), now, count]).await?)
     }
 
     /// The oldest that an endpoint has not taken, due or not.
@@ -394,6 +409,7 @@ mod tests {
         for (sql, walks) in [
             // What is due, as much as is asked for.
             (DUE, &["deliveries_due (endpoint_id=? AND state=? AND next_at<?)"][..]),
+            (DUE_SIZES, &["deliveries_due (endpoint_id=? AND state=? AND next_at<?)"]),
             // Its first.
             (HEAD, &["deliveries_head (endpoint_id=? AND state=?)"]),
             (ONE, &[]),
