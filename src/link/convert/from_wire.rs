@@ -24,6 +24,10 @@ const NAME_MAX: usize = 1_024;
 const URL_MAX: usize = 2_048;
 /// A contact card is cut here; with its picture it may be larger.
 const VCARD_MAX: usize = 32 << 10;
+/// And all cards of one message here.
+const VCARDS_MAX: usize = 512 << 10;
+/// Longer than any JID.
+const JID_MAX: usize = 128;
 /// Answers of a poll: WhatsApp's own limit, with room.
 const OPTIONS_MAX: usize = 64;
 /// A preview larger than this is left out.
@@ -88,9 +92,11 @@ fn is_cut(message: &wa::Message) -> bool {
     let message = edited.map_or(message, |edited| edited.get_base_message());
     let texts = [message.text_content(), message.get_caption()];
     let cards = message.contacts_array_message.as_option().map_or(&[][..], |array| array.contacts.as_slice());
-    let mut cards = message.contact_message.as_option().into_iter().chain(cards);
+    let cards = message.contact_message.as_option().into_iter().chain(cards).take(CARDS_MAX);
+    let sizes: Vec<usize> = cards.filter_map(|card| card.vcard.as_ref()).map(String::len).collect();
     texts.into_iter().flatten().any(|text| beginning(text).len() < text.len())
-        || cards.any(|card| card.vcard.as_ref().is_some_and(|vcard| vcard.len() > VCARD_MAX))
+        || sizes.iter().any(|size| *size > VCARD_MAX)
+        || sizes.iter().sum::<usize>() > VCARDS_MAX
 }
 
 fn plain(body: Body) -> Heard {
@@ -189,11 +195,10 @@ fn said(message: &wa::Message, secret: Option<&[u8]>, once: bool) -> Option<Hear
         return Some(plain(of_place(degrees, place.caption.as_deref(), None, true)));
     }
     if let Some(card) = message.contact_message.as_option() {
-        return Some(plain(Body::Contact(Cards { contacts: vec![of_card(card)] })));
+        return Some(plain(of_cards([card])));
     }
     if let Some(cards) = message.contacts_array_message.as_option() {
-        let contacts = cards.contacts.iter().take(CARDS_MAX).map(of_card).collect();
-        return Some(plain(Body::Contact(Cards { contacts })));
+        return Some(plain(of_cards(&cards.contacts)));
     }
     if is_housekeeping(message) {
         return None;
@@ -366,8 +371,26 @@ fn of_place(
     }
 }
 
-fn of_card(card: &part::ContactMessage) -> Card {
-    let vcard = clipped(card.vcard.as_deref().unwrap_or_default(), VCARD_MAX);
+/// What is longer than a JID names nobody.
+fn mentioned(jids: &[String]) -> Vec<String> {
+    let named = jids.iter().filter(|jid| jid.len() <= JID_MAX).take(MENTIONS_MAX);
+    named.map(|jid| clipped(jid, JID_MAX)).collect()
+}
+
+fn of_cards<'a>(cards: impl IntoIterator<Item = &'a part::ContactMessage>) -> Body {
+    let mut left = VCARDS_MAX;
+    let contacts = cards.into_iter().take(CARDS_MAX).map(|card| {
+        let card = of_card(card, left.min(VCARD_MAX));
+        left = left.saturating_sub(card.vcard.len());
+        card
+    });
+    Body::Contact(Cards { contacts: contacts.collect() })
+}
+
+/// A vCard is lines of text; another control character would be six bytes in everything that tells of it.
+fn of_card(card: &part::ContactMessage, most: usize) -> Card {
+    let mut vcard = clipped(card.vcard.as_deref().unwrap_or_default(), most);
+    vcard.retain(|letter| !letter.is_control() || matches!(letter, '\r' | '\n' | '\t'));
     let Card { name, vcard } = Card::read(card.display_name.as_deref(), vcard);
     Card { name: clipped(&name, NAME_MAX), vcard }
 }
@@ -419,7 +442,7 @@ fn context(info: &wa::ContextInfo) -> Context {
                 thumbnail: None,
             }
         }),
-        mentions: info.mentioned_jid.iter().take(MENTIONS_MAX).map(|jid| clipped(jid, NAME_MAX)).collect(),
+        mentions: mentioned(&info.mentioned_jid),
         forwarded: info.is_forwarded.unwrap_or(false).then(|| info.forwarding_score.unwrap_or(0)),
         expires_in: info.expiration.filter(|seconds| *seconds > 0),
         ..Context::default()

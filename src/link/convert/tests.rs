@@ -410,3 +410,34 @@ fn nonsense_is_cut_to_what_makes_sense() {
     let heard = heard(&image);
     assert_eq!((heard.content.kind(), heard.file), ("image", None));
 }
+
+/// What a contact can make of one message is bounded in everything that tells of it.
+#[test]
+fn fifty_large_cards_and_long_mentions_are_no_larger_than_they_may_be() {
+    let card = wa::message::ContactMessage {
+        display_name: Some("Ana".into()),
+        vcard: Some(format!("BEGIN:VCARD\n{}", "\u{1}x".repeat(16_000))),
+        ..Default::default()
+    };
+    let contacts = vec![card; 50];
+    let array = wa::message::ContactsArrayMessage { contacts, ..Default::default() };
+    let message = wa::Message { contacts_array_message: MessageField::some(array), ..Default::default() };
+    let content = heard(&message).content;
+    assert!(content.context.truncated);
+    let Body::Contact(cards) = &content.body else { panic!("cards: {content:?}") };
+    assert_eq!((cards.contacts.len(), cards.contacts[0].name.as_str()), (50, "Ana"));
+    let json = serde_json::to_string(&content).expect("JSON");
+    assert!(json.len() < 600 << 10, "{} bytes", json.len());
+
+    let mut mentioning = wire(&Content::text("hello"), None);
+    let info =
+        wa::ContextInfo { mentioned_jid: vec!["\u{1}".repeat(60_000), ANA.to_owned()], ..Default::default() };
+    let text = wa::message::ExtendedTextMessage {
+        text: Some("hello".into()),
+        context_info: MessageField::some(info),
+        ..Default::default()
+    };
+    mentioning.conversation = None;
+    mentioning.extended_text_message = MessageField::some(text);
+    assert_eq!(heard(&mentioning).content.context.mentions, [ANA]);
+}
