@@ -218,6 +218,7 @@ pub fn router(api: Api) -> Router {
         .layer(axum::middleware::from_fn_with_state(known, known::refuse_unknown))
         .layer(axum::middleware::map_request(unread::read_on))
         .layer(axum::middleware::map_request(pace::pace))
+        .layer(axum::middleware::from_fn(answers::hold))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
@@ -226,7 +227,6 @@ pub fn router(api: Api) -> Router {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         ))
-        .layer(axum::middleware::from_fn(answers::hold))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(counted::count))
         .with_state(api)

@@ -142,7 +142,7 @@ const SHARED_RESPONSES: [SharedResponse; 7] = [
         name: "TooManyRequests",
         is_open: false,
         description: "Too much of something: WhatsApp's questions (`WHATSAPP_RATE_LIMIT`, `NUMBER_CHECK_LIMIT`), the \
-                      day's messages (`SENT_LIMIT_EXCEEDED`), things at the same time (`TOO_MANY_…`, `MEDIA_BUSY`). \
+                      day's messages (`SENT_LIMIT_EXCEEDED`), things at the same time (`TOO_MANY_…`, `GATEWAY_FULL`, `MEDIA_BUSY`). \
                       `retryAfter` says when it is worth trying again, `resetAt` when a limit begins anew",
     },
     SharedResponse {
