@@ -94,7 +94,7 @@ async fn run(db: Db, mut orders: mpsc::Receiver<Order>) {
                 }
             }
             // The database refused a statement. Tried alone, each order answers for itself.
-            Err(sqlx::Error::Database(_)) if batch.len() > 1 => {
+            Err(error) if wapid_core::store::is_about_one(&error) && batch.len() > 1 => {
                 for order in batch.drain(..) {
                     let outcome = apply(&db, std::slice::from_ref(&order)).await;
                     let count =

@@ -30,6 +30,8 @@ use crate::session::{AskFailure, AskRefusal, CodeRefusal, NotReady, SendRefusal}
 const PLACE_FREE_S: i64 = 5;
 /// How long WhatsApp is left alone that said it was asked too much.
 const WHATSAPP_REST_S: i64 = 60;
+/// When a database that does not answer may be back.
+const DATABASE_BACK_S: i64 = 5;
 const DAY_S: i64 = 86_400;
 
 /// What a failed request answers.
@@ -46,7 +48,7 @@ pub struct ErrorBody {
     pub limit: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used: Option<i64>,
-    /// With 429 and `NUMBER_CHECK_FAILED`: seconds until it is worth trying again; the header `Retry-After` says
+    /// With 429, `NUMBER_CHECK_FAILED` and `DATABASE_NOT_ANSWERING`: seconds until it is worth trying again; the header `Retry-After` says
     /// the same
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
@@ -232,6 +234,24 @@ impl ApiError {
         )
     }
 
+    fn of_store(problem: &StoreError) -> Self {
+        if problem.is_full() {
+            Self::storage_full()
+        } else if problem.is_away() {
+            Self::database_away()
+        } else {
+            Self::internal()
+        }
+    }
+
+    fn database_away() -> Self {
+        let why = "The gateway's database does not answer. What you asked for may have been done: try again, with \
+                   the same Idempotency-Key if you sent one";
+        let mut refused = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "DATABASE_NOT_ANSWERING", why);
+        refused.body.retry_after = Some(DATABASE_BACK_S);
+        refused
+    }
+
     fn storage_full() -> Self {
         let why = "The gateway's disk is full: nothing was written";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FULL", why)
@@ -328,14 +348,15 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(problem: StoreError) -> Self {
         error!("A request met a store that failed: {problem}");
-        if problem.is_full() { Self::storage_full() } else { Self::internal() }
+        Self::of_store(&problem)
     }
 }
 
 impl From<anyhow::Error> for ApiError {
     fn from(problem: anyhow::Error) -> Self {
         error!("A request failed: {problem:#}");
-        Self::internal()
+        let store = problem.chain().find_map(|cause| cause.downcast_ref::<StoreError>());
+        store.map_or_else(Self::internal, Self::of_store)
     }
 }
 

@@ -1,6 +1,7 @@
 //! For whoever runs it.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,6 +14,8 @@ use super::Api;
 use super::openapi::OpenRefusals;
 use crate::{descriptors, telemetry};
 
+/// Whoever asks whether we are ready waits for a few seconds only.
+const DATABASE_WITHIN: Duration = Duration::from_secs(3);
 /// Prometheus' text format, by its version.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -44,7 +47,13 @@ pub async fn live() -> Json<ProcessHealth> {
     responses((status = 200, description = "How it is", body = ProcessHealth), (status = 503, description = "Something that it needs is away", body = ProcessHealth), OpenRefusals)
 )]
 pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<ProcessHealth>) {
-    if let Err(problem) = api.sessions.store().ping().await {
+    let answered = tokio::time::timeout(DATABASE_WITHIN, api.sessions.store().ping()).await;
+    let problem = match answered {
+        Ok(Ok(())) => None,
+        Ok(Err(problem)) => Some(problem.to_string()),
+        Err(_) => Some(format!("nothing within {} s", DATABASE_WITHIN.as_secs())),
+    };
+    if let Some(problem) = problem {
         tracing::error!("The database does not answer: {problem}");
         return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("unavailable"));
     }

@@ -149,7 +149,7 @@ const SHARED_RESPONSES: [SharedResponse; 7] = [
         status: "500",
         name: "InternalError",
         is_open: true,
-        description: "Something went wrong on our side (`INTERNAL`), or WhatsApp has not answered \
+        description: "Something went wrong on our side (`INTERNAL`, `DATABASE_NOT_ANSWERING`, `STORAGE_FULL`), or WhatsApp has not answered \
                       (`WHATSAPP_TIMEOUT`, `OUTCOME_UNKNOWN`)",
     },
 ];

@@ -33,6 +33,7 @@ mod lookups;
 mod media;
 mod openapi;
 mod operations;
+mod outages;
 mod people;
 mod phones;
 mod private_files;
@@ -45,6 +46,8 @@ mod relinking;
 mod routes;
 mod sandbox_alone;
 mod sending;
+#[path = "../support/stalling.rs"]
+mod stalling;
 mod strictness;
 mod trust;
 mod unreadable;

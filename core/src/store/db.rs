@@ -2,16 +2,16 @@
 //!
 //! SQLite has one writing connection and several reading ones: WAL lets readers go on while the one
 //! writer commits, and a single writer never meets `SQLITE_BUSY` inside this process. Postgres has
-//! one pool for both.
+//! one pool for both ([`patient`](super::patient)).
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgPool, SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use super::{Result, StoreError, away};
+use super::patient::PatientPool;
+use super::{Result, StoreError, postgres};
 use crate::private;
 use crate::seal::Seal;
 
@@ -37,7 +37,7 @@ pub enum Durability {
 #[derive(Debug, Clone)]
 pub enum Db {
     Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Postgres(PatientPool),
 }
 
 /// Runs one body against a pool for reading: `read!(db, |pool| query.fetch_all(pool).await)`.
@@ -89,31 +89,12 @@ pub async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
     Ok(!connection.is_in_transaction())
 }
 
-/// A process that freezes inside a transaction holds rows that the others wait for. Postgres ends that
-/// before its leases run out (15 s), so that whoever takes its sessions over can work.
-const FROZEN_AFTER_MS: &str = "10000";
-
 impl Db {
     /// # Errors
     /// [`StoreError::UnknownEngine`] for a URL of another kind.
     pub async fn connect(url: &str, durability: Durability) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let sync = if durability == Durability::Power { "on" } else { "off" };
-            // The error names a part of the URL and never all of it.
-            let options = PgConnectOptions::from_str(url).map_err(|problem| {
-                StoreError::Away(format!("WAPID_DATABASE_URL does not read: {problem}"))
-            })?;
-            away::knock(&options).await?;
-            let options = options.options([
-                ("synchronous_commit", sync),
-                ("idle_in_transaction_session_timeout", FROZEN_AFTER_MS),
-            ]);
-            let pool = PgPoolOptions::new()
-                .max_connections(16)
-                .acquire_timeout(Duration::from_secs(10))
-                .connect_with(options)
-                .await?;
-            return Ok(Self::Postgres(pool));
+            return Ok(Self::Postgres(postgres::open(url, durability).await?));
         }
         if !url.starts_with("sqlite:") {
             let kind = url.split(':').next().unwrap_or_default();
@@ -170,7 +151,7 @@ impl Db {
                 }
                 Ok(steps.run(write).await?)
             }
-            Self::Postgres(pool) => Ok(sqlx::migrate!("../migrations/postgres").run(pool).await?),
+            Self::Postgres(pool) => postgres::migrate(pool).await,
         }
     }
 

@@ -8,10 +8,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::follow::Tail;
+use super::patient::{ALIVE_WITHIN, ANSWER_WITHIN, PatientPool, within};
 use super::{Db, Store};
 use crate::id::{EndpointId, TenantId};
 use crate::key::Mode;
@@ -21,6 +23,8 @@ const CHANNEL: &str = "wapid_events";
 const NOTICE_MAX: usize = 7_000;
 /// How long after a connection for listening was lost the next is tried.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+/// After so long without news it is asked whether anybody is still there.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What a commit added to a tenant's log.
 #[derive(Debug, Clone)]
@@ -120,7 +124,7 @@ impl Store {
     }
 }
 
-async fn publish(pool: sqlx::PgPool, own: String, mut news: mpsc::UnboundedReceiver<News>) {
+async fn publish(pool: PatientPool, own: String, mut news: mpsc::UnboundedReceiver<News>) {
     let mut batch = Vec::new();
     while news.recv_many(&mut batch, 256).await > 0 {
         let mut latest: HashMap<Log, News> = HashMap::new();
@@ -165,23 +169,40 @@ fn read(notice: &str, own: &str) -> Option<News> {
     Some(News { tenant: TenantId(tenant.into()), mode, last, endpoints: endpoints.collect() })
 }
 
-async fn listen(pool: sqlx::PgPool, own: String, hub: Hub) {
-    while !pool.is_closed() {
-        if let Ok(mut listener) = PgListener::connect_with(&pool).await
-            && listener.listen(CHANNEL).await.is_ok()
-        {
-            // What was said before we listened.
+async fn listen(pool: PatientPool, own: String, hub: Hub) {
+    let ours = pool.without_deadlines();
+    let listening = async {
+        loop {
+            // Given up unfinished, where nobody answers any more.
+            let _ = hear(ours, &own, &hub).await;
             hub.tell_all();
-            while let Ok(Some(notice)) = listener.try_recv().await {
-                if let Some(news) = read(notice.payload(), &own) {
-                    hub.tell_here(&news);
-                }
-            }
-            hub.tell_all();
+            tokio::time::sleep(LISTEN_AGAIN).await;
         }
-        tokio::select! {
-            () = tokio::time::sleep(LISTEN_AGAIN) => {}
-            () = pool.close_event() => return,
+    };
+    tokio::select! {
+        () = listening => {}
+        () = ours.close_event() => {}
+    }
+}
+
+/// Listens on a connection of its own until that is lost.
+async fn hear(pool: &sqlx::PgPool, own: &str, hub: &Hub) -> sqlx::Result<()> {
+    let options = (*pool.connect_options()).clone();
+    let single =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_WITHIN).connect_lazy_with(options);
+    let mut listener = PgListener::connect_with(&single).await?;
+    within(ANSWER_WITHIN, listener.listen(CHANNEL)).await?;
+    // What was said before we listened.
+    hub.tell_all();
+    loop {
+        match timeout(SILENCE, listener.try_recv()).await {
+            Ok(notice) => match notice? {
+                Some(notice) => read(notice.payload(), own).iter().for_each(|news| hub.tell_here(news)),
+                None => return Ok(()),
+            },
+            Err(_) => {
+                within(ALIVE_WITHIN, sqlx::query("SELECT 1").execute(&mut listener)).await?;
+            }
         }
     }
 }

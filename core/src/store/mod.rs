@@ -31,6 +31,8 @@
 //! | [`leases`] | which process runs which session |
 //! | [`follow`] | following that log as it grows |
 //! | `hub` | who is told of a commit |
+//! | `postgres`, `patient` | connections to Postgres, and their deadlines |
+//! | `away` | why there is none |
 //! | `tx` | one transaction and one list of values for either engine |
 //! | `plan` | for tests: how a database would find a statement's rows |
 
@@ -57,9 +59,11 @@ pub mod listed;
 pub mod log;
 pub mod media;
 pub mod messages;
+pub mod patient;
 pub mod people;
 #[cfg(test)]
 mod plan;
+mod postgres;
 pub mod retention;
 pub mod search;
 pub mod sessions;
@@ -114,6 +118,17 @@ impl StoreError {
         }
     }
 
+    /// Has the database not answered, or not in time? Then trying again later may well work. Whether the last
+    /// commit was made is not known.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Commit(error) => error.is_away(),
+            Self::Away(_) => true,
+            Self::Database(error) => !is_about_one(error) && !self.is_full(),
+            _ => false,
+        }
+    }
+
     /// Is there no room left on the database's disk?
     pub fn is_full(&self) -> bool {
         match self {
@@ -125,6 +140,24 @@ impl StoreError {
             _ => false,
         }
     }
+}
+
+/// Is an error the fault of one statement, rather than of the database as a whole? Among many that failed together,
+/// the others may work.
+pub fn is_about_one(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        use sqlx::Error::{ColumnDecode, Decode, Encode, RowNotFound};
+        return matches!(error, Encode(_) | Decode(_) | ColumnDecode { .. } | RowNotFound);
+    };
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        // 08 connection, 25 a transaction that Postgres ended, 53 out of resources, 55 what it needs is locked,
+        // 57 operator intervention and a statement that took too long, 58 system error.
+        return !["08", "25", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
+    }
+    // SQLite's primary code is the low byte: busy, locked, out of memory, read-only, I/O, corrupt,
+    // full, cannot open.
+    !code.parse().is_ok_and(|code: u32| [5, 6, 7, 8, 10, 11, 13, 14].contains(&(code & 0xff)))
 }
 
 /// 10 s in all, as long as the busy timeout.

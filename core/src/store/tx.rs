@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, FromRow, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, FromRow, SqlSafeStr, SqlStr, Sqlite, Transaction};
 
 use super::Db;
+use super::patient::PatientTransaction;
 use crate::clock::At;
 use crate::text::storable;
 
@@ -94,7 +95,7 @@ impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unp
 #[derive(Debug)]
 pub(super) enum Tx<'c> {
     Sqlite(Transaction<'c, Sqlite>),
-    Postgres(Transaction<'c, Postgres>),
+    Postgres(PatientTransaction<'c>),
 }
 
 /// Runs `$query` with `$values` bound to it.

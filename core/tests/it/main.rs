@@ -26,4 +26,7 @@ mod retention;
 mod search;
 mod sessions;
 mod settle;
+mod silence;
+#[path = "../../../tests/support/stalling.rs"]
+mod stalling;
 mod tenants;

@@ -80,7 +80,10 @@ impl Database {
         let db = connect(&url).await;
         match &db {
             Db::Sqlite { write, .. } => sqlx::migrate!("../migrations/sqlite").run(write).await.unwrap(),
-            Db::Postgres(pool) => sqlx::migrate!("../migrations/postgres").run(pool).await.unwrap(),
+            Db::Postgres(pool) => {
+                let pool = pool.without_deadlines();
+                sqlx::migrate!("../migrations/postgres").run(pool).await.unwrap();
+            }
         }
         Self { url, db, home }
     }

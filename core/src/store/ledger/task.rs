@@ -7,8 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{self, Done, Op, Workbench};
@@ -16,6 +15,8 @@ use super::{Db, Result, StoreError};
 use crate::clock::Clock;
 use crate::crash;
 use crate::store::hub::Hub;
+use crate::store::is_about_one;
+use crate::store::postgres::OwnConnection;
 use crate::store::tx::Tx;
 
 /// The most calls in one commit. So many are about 30 ms of work, which is as long as anybody should
@@ -34,6 +35,9 @@ pub(super) const PLANNER: [(&str, &str); 6] = [
     ("cpu_tuple_cost", "100"),
     ("cpu_index_tuple_cost", "100"),
 ];
+
+/// Texts of statements that Postgres has made plans for.
+const STATEMENTS_KEPT: usize = 256;
 
 /// A call in line, and who waits for it.
 #[derive(Debug)]
@@ -151,38 +155,52 @@ impl Desk {
     }
 
     async fn try_write(&mut self, ops: &[Op]) -> Result<Vec<Done>> {
+        let mut attempted = self.attempt(ops).await;
+        if let (Err(Unwritten::BeforeItBegan(_)), Line::Postgres(connection)) = (&attempted, &mut self.line) {
+            // The connection was gone, and nothing has happened on it: nobody need hear of that.
+            connection.leave();
+            attempted = self.attempt(ops).await;
+        }
+        attempted.map_err(|(Unwritten::BeforeItBegan(error) | Unwritten::Refused(error))| error)
+    }
+
+    async fn attempt(&mut self, ops: &[Op]) -> Result<Vec<Done>, Unwritten> {
         let now = self.clock.now();
-        let mut tx = self.line.begin().await?;
+        let mut tx = self.line.begin().await.map_err(|error| Unwritten::BeforeItBegan(error.into()))?;
         let done = batch::write(&mut tx, &mut self.bench, now, ops).await?;
         crash::point("ledger.written");
-        tx.commit().await?;
+        tx.commit().await.map_err(StoreError::from)?;
         crash::point("ledger.committed");
         Ok(done)
     }
 }
 
+/// Why a batch was not written, or may not have been.
+enum Unwritten {
+    BeforeItBegan(StoreError),
+    Refused(StoreError),
+}
+
+impl From<StoreError> for Unwritten {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// Is it the fault of one member, rather than of the database as a whole?
 fn replies_may_differ(error: &StoreError) -> bool {
-    let StoreError::Database(sqlx::Error::Database(error)) = error else {
-        return !matches!(error, StoreError::Database(_) | StoreError::Closed);
-    };
-    let code = error.code().unwrap_or_default();
-    if error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
-        // 08 connection, 25 a transaction that Postgres ended, 53 out of resources, 57 operator
-        // intervention, 58 system error.
-        return !["08", "25", "53", "57", "58"].iter().any(|class| code.starts_with(class));
+    match error {
+        StoreError::Database(error) => is_about_one(error),
+        StoreError::Closed => false,
+        _ => true,
     }
-    // SQLite's primary code is the low byte: busy, locked, out of memory, read-only, I/O, corrupt,
-    // full, cannot open.
-    !code.parse().is_ok_and(|code: u32| [5, 6, 7, 8, 10, 11, 13, 14].contains(&(code & 0xff)))
 }
 
 /// The ledger's own way to the database.
 enum Line {
     /// The writing connection is everybody's: SQLite has one writer.
     Sqlite(SqlitePool),
-    /// One connection for ever, because a pool asks it for a sign of life before and after each use.
-    Postgres { options: Box<PgConnectOptions>, connection: Option<PgConnection> },
+    Postgres(Box<OwnConnection>),
 }
 
 impl Line {
@@ -190,9 +208,7 @@ impl Line {
         match db {
             Db::Sqlite { write, .. } => Self::Sqlite(write),
             Db::Postgres(pool) => {
-                let options =
-                    (*pool.connect_options()).clone().statement_cache_capacity(256).options(PLANNER);
-                Self::Postgres { options: Box::new(options), connection: None }
+                Self::Postgres(Box::new(OwnConnection::beside(&pool, &PLANNER, STATEMENTS_KEPT)))
             }
         }
     }
@@ -200,22 +216,16 @@ impl Line {
     async fn begin(&mut self) -> sqlx::Result<Tx<'_>> {
         match self {
             Self::Sqlite(pool) => Ok(Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)),
-            Self::Postgres { options, connection } => {
-                if connection.is_none() {
-                    *connection = Some(PgConnection::connect_with(options).await?);
-                }
-                let connection = connection.as_mut().expect("connected above");
-                Ok(Tx::Postgres(connection.begin().await?))
-            }
+            Self::Postgres(connection) => connection.begin().await.map(Tx::Postgres),
         }
     }
 
     /// After an error that may have broken the connection, the next batch gets a new one.
     fn after(&mut self, error: &StoreError) {
-        if let Self::Postgres { connection, .. } = self
+        if let Self::Postgres(connection) = self
             && !replies_may_differ(error)
         {
-            *connection = None;
+            connection.leave();
         }
     }
 }
