@@ -1,46 +1,56 @@
 //! Why a database is not there, for whoever starts wapid.
 //!
-//! sqlx would try for as long as its pool may wait and then say that the pool timed out. One connection is
-//! made before the pool, and what it meets is said here. The password is in no sentence.
+//! sqlx would try for as long as its pool may wait and then say that the pool timed out. So a connection is made before
+//! the pool, and what it meets is said here. The password is in no sentence.
 
 use std::io::ErrorKind;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 
+use super::pooler::{self, Between};
 use super::{Result, StoreError};
 
 /// A host that drops packets answers nothing at all.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// Postgres is starting or shutting down: its pool tries again by itself.
+/// Postgres is starting or shutting down.
 const NOT_YET: &str = "57P03";
 
-/// Connects once.
+/// How often a Postgres is asked that is starting.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Connects, and looks who is between.
 ///
 /// # Errors
 /// [`StoreError::Away`], with what is wrong and what to do about it.
 pub(super) async fn knock(options: &PgConnectOptions) -> Result<()> {
-    let problem = match timeout(ANSWER_WITHIN, PgConnection::connect_with(options)).await {
-        Ok(Ok(connection)) => {
-            // Whatever it says now: it was there.
-            let _ = connection.close().await;
-            return Ok(());
+    let answered = timeout(ANSWER_WITHIN, async {
+        loop {
+            match pooler::look(options).await {
+                Err(sqlx::Error::Database(problem)) if problem.code().as_deref() == Some(NOT_YET) => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                answer => return answer,
+            }
         }
-        Ok(Err(sqlx::Error::Database(problem))) if problem.code().as_deref() == Some(NOT_YET) => {
-            return Ok(());
-        }
-        Ok(Err(problem)) => problem,
+    });
+    let place = place(options);
+    Err(StoreError::Away(match answered.await {
+        Ok(Ok(Between::Nobody | Between::SessionPooler)) => return Ok(()),
+        Ok(Ok(Between::SharingPooler(mode))) => format!(
+            "{place} is a pooler that gives its connections to somebody else after each {mode}. What wapid sets, locks, \
+             prepares and listens to belongs to a connection: set pool_mode = session for this database (PgBouncer), or \
+             let WAPID_DATABASE_URL name Postgres itself"
+        ),
+        Ok(Err(problem)) => sentence(options, &problem),
         Err(_) => {
-            let place = place(options);
             let seconds = ANSWER_WITHIN.as_secs();
-            return Err(StoreError::Away(format!(
-                "{place} does not answer within {seconds} s; is a firewall between?"
-            )));
+            format!(
+                "{place} does not answer within {seconds} s; is a firewall between, or a pooler with no connection left?"
+            )
         }
-    };
-    Err(StoreError::Away(sentence(options, &problem)))
+    }))
 }
 
 fn place(options: &PgConnectOptions) -> String {

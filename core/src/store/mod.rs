@@ -32,7 +32,7 @@
 //! | [`follow`] | following that log as it grows |
 //! | `hub` | who is told of a commit |
 //! | `postgres`, `patient` | connections to Postgres, and their deadlines |
-//! | `away` | why there is none |
+//! | `away`, `pooler` | why there is none, and who is between |
 //! | `tx` | one transaction and one list of values for either engine |
 //! | `plan` | for tests: how a database would find a statement's rows |
 
@@ -63,6 +63,7 @@ pub mod patient;
 pub mod people;
 #[cfg(test)]
 mod plan;
+mod pooler;
 mod postgres;
 pub mod retention;
 pub mod search;

@@ -21,6 +21,9 @@ mod log;
 mod media;
 mod messages;
 mod open;
+#[path = "../../../tests/support/pgbouncer.rs"]
+mod pgbouncer;
+mod pooler;
 mod receive;
 mod retention;
 mod search;
