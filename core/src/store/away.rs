@@ -73,13 +73,15 @@ fn sentence(options: &PgConnectOptions, problem: &sqlx::Error) -> String {
                 format!("there is no socket for {place}")
             }
             ErrorKind::TimedOut => format!("{place} does not answer; is a firewall between?"),
+            // What rustls says comes as an error of the socket.
+            ErrorKind::InvalidData => tls_sentence(&place, &error.to_string()),
             // The standard library has no kind for a name that nobody knows.
             _ if error.to_string().contains("lookup") => {
                 format!("the name server knows no host {}; is it spelt right?", options.get_host())
             }
             _ => format!("{place} cannot be reached: {error}"),
         },
-        sqlx::Error::Tls(error) => format!("{place} and we do not agree on TLS: {error}"),
+        sqlx::Error::Tls(error) => tls_sentence(&place, &error.to_string()),
         sqlx::Error::Database(error) => match error.code().as_deref() {
             Some("28P01") => format!("{place} refuses the password of user {user}"),
             Some("28000") => format!("{place} does not let user {user} in: {}", error.message()),
@@ -93,6 +95,26 @@ fn sentence(options: &PgConnectOptions, problem: &sqlx::Error) -> String {
         },
         other => format!("{place} cannot be used: {other}"),
     }
+}
+
+/// `problem` is rustls' own text.
+fn tls_sentence(place: &str, problem: &str) -> String {
+    if problem.contains("CaUsedAsEndEntity") {
+        return format!(
+            "the certificate of {place} is an authority's own, and no server's may be: let an authority sign one for the \
+             server, or make the self-signed one anew with `-addext basicConstraints=critical,CA:FALSE`"
+        );
+    }
+    if problem.contains("UnknownIssuer") {
+        return format!(
+            "nobody whom we trust has signed the certificate of {place}; name its authority's in WAPID_DATABASE_URL: \
+             sslrootcert=/path/to/ca.pem"
+        );
+    }
+    if problem.contains("not valid for name") {
+        return format!("the certificate of {place} is for another name: {problem}");
+    }
+    format!("{place} and we do not agree on TLS: {problem}")
 }
 
 #[cfg(test)]

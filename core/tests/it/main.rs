@@ -7,6 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod accept;
+#[path = "../../../tests/support/authority.rs"]
+mod authority;
+mod certificates;
 mod changes;
 mod chats;
 mod crash;
