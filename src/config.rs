@@ -36,9 +36,13 @@ pub struct Config {
     #[arg(long, global = true, env = "WAPID_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
 
-    /// `redis://…` for wake-ups; unset: a file in the data folder
+    /// `redis://…` for wake-ups, or `rediss://…` with TLS; unset: a file in the data folder
     #[arg(long, global = true, env = "WAPID_REDIS_URL", hide_env_values = true)]
     pub redis_url: Option<SecretString>,
+
+    /// The certificates (PEM) of who may have signed that of a Redis with TLS; unset: whom the system trusts
+    #[arg(long, global = true, env = "WAPID_REDIS_CA", requires = "redis_url")]
+    pub redis_ca: Option<PathBuf>,
 
     /// 64 hex digits that seal every secret; unset: made once and kept in the data folder
     #[arg(long, global = true, env = "WAPID_MASTER_KEY", hide_env_values = true)]
@@ -201,7 +205,7 @@ impl Config {
     pub fn queue(&self) -> Queue {
         self.redis_url.as_ref().map_or_else(
             || Queue::Sqlite(self.data_dir.join("wakeups.db")),
-            |url| Queue::Redis(url.expose_secret().to_owned()),
+            |url| Queue::Redis { url: url.expose_secret().to_owned(), authority: self.redis_ca.clone() },
         )
     }
 

@@ -13,6 +13,8 @@
 mod addresses;
 mod app;
 mod architecture;
+#[path = "../support/authority.rs"]
+mod authority;
 mod bad_input;
 mod cli;
 mod crash;
@@ -42,6 +44,8 @@ mod proxy;
 mod receiver;
 #[path = "../support/redis.rs"]
 mod redis;
+#[path = "../support/redis_tls.rs"]
+mod redis_tls;
 mod relinking;
 mod routes;
 mod sandbox_alone;

@@ -1,8 +1,14 @@
-//! What a caller sees of a database that does not answer, and how soon all is well again.
+//! What a caller sees of a database or a queue that does not answer, and how soon all is well again.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::app::{Engine, TestApp, until};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::app::{Database, Engine, TestApp, until};
+use crate::authority::{Authority, self_signed};
+use crate::process::home;
+use crate::redis_tls::{LockedRedis, PASSWORD};
 use crate::stalling::StallingProxy;
 
 /// A firewall that forgets connections, a server that is stopped: what was sent is neither answered nor refused.
@@ -49,4 +55,55 @@ async fn a_database_that_falls_silent_is_told_and_left_behind() {
     };
     assert_eq!((shown("before"), shown("after")), (1, 1));
     assert!(shown("amid") <= 1);
+}
+
+/// The line in which a gateway says that its queue of wake-ups fails.
+async fn said_of(redis: &str, authority: Option<&std::path::Path>) -> String {
+    let dir = tempfile::tempdir().expect("a folder");
+    let database = Database::new(Engine::Sqlite, dir.path()).await;
+    let home = crate::process::Home { redis: Some(redis.to_owned()), ..home(dir.path(), &database, None) };
+    let mut command = home.command();
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    if let Some(authority) = authority {
+        command.env("WAPID_REDIS_CA", authority);
+    }
+    let mut child = command.spawn().expect("wapid starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let line = tokio::time::timeout(Duration::from_secs(60), async {
+        while let Some(line) = lines.next_line().await.expect("UTF-8") {
+            assert!(!line.contains(PASSWORD), "{line}");
+            if line.contains("fails; the sweep stands in") {
+                return line;
+            }
+        }
+        panic!("wapid ended");
+    });
+    let line = line.await.expect("it says so");
+    child.kill().await.expect("it is ours");
+    line
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_redis_is_not_believed_is_said_in_words_without_its_password() {
+    let (ours, theirs) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let authority = Authority::new("Our authority");
+    let ca = authority.file(ours.path());
+    let stranger = Authority::new("Somebody").file(theirs.path());
+    let good = LockedRedis::start(Some(&authority.vouch(ours.path(), "127.0.0.1"))).await;
+    let misnamed = LockedRedis::start(Some(&authority.vouch(theirs.path(), "queue.example"))).await;
+    let lone = self_signed(theirs.path(), "127.0.0.1", true);
+    let lonely = LockedRedis::start(Some(&lone)).await;
+    let plain = LockedRedis::start(None).await;
+    for (url, whom, wanted) in [
+        (good.url("rediss", PASSWORD), Some(&stranger), "nobody whom we trust"),
+        (good.url("rediss", PASSWORD), None, "WAPID_REDIS_CA"),
+        (misnamed.url("rediss", PASSWORD), Some(&ca), "for another name"),
+        (lonely.url("rediss", PASSWORD), Some(&lone.certificate), "CA:FALSE"),
+        (plain.url("rediss", PASSWORD), Some(&ca), "does not speak TLS"),
+        (good.url("redis", PASSWORD), None, "rediss://"),
+        (plain.url("redis", "hush-wrong"), None, "refuses the name or password"),
+    ] {
+        let line = said_of(&url, whom.map(std::path::PathBuf::as_path)).await;
+        assert!(line.contains(wanted), "{wanted}: {line}");
+    }
 }

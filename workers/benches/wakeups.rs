@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     measure("SQLite", Queue::Sqlite(dir.path().join("wakeups.db")), None, count.min(100_000)).await?;
     match std::env::var("WAPID_TEST_REDIS") {
-        Ok(url) => measure("Redis", Queue::Redis(url.clone()), Some(url), count).await,
+        Ok(url) => measure("Redis", Queue::redis(url.as_str()), Some(url), count).await,
         Err(_) => {
             println!("Redis: not measured; set WAPID_TEST_REDIS");
             Ok(())

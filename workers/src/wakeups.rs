@@ -29,12 +29,19 @@ const LITTLE_PATIENCE: Duration = Duration::from_millis(100);
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where wake-ups wait.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Queue {
-    /// The URL of a Redis.
-    Redis(String),
+    /// With `rediss://` it proves who it is, by the file of an authority's certificates or by the system's own.
+    Redis { url: String, authority: Option<PathBuf> },
     /// A file of its own.
     Sqlite(PathBuf),
+}
+
+impl Queue {
+    /// A Redis, believed by whom the system believes.
+    pub fn redis(url: impl Into<String>) -> Self {
+        Self::Redis { url: url.into(), authority: None }
+    }
 }
 
 /// A process's wake-ups. Cheap to clone.
@@ -62,9 +69,11 @@ impl Wakeups {
     /// # Errors
     /// When the file does not open or the URL does not read. A Redis that is away is no error.
     pub async fn open(queue: Queue, instance: &str, clock: Clock) -> anyhow::Result<Self> {
+        let mut is_encrypted = false;
         let (later, executor) = match queue {
-            Queue::Redis(url) => {
-                let server = Server::at(&url)?;
+            Queue::Redis { url, authority } => {
+                let server = Server::at(&url, authority.as_deref())?;
+                is_encrypted = server.is_encrypted();
                 (Later::redis(server.clone(), instance), Executor::redis(server, instance))
             }
             Queue::Sqlite(path) => {
@@ -80,9 +89,9 @@ impl Wakeups {
             clock,
             put: Notify::new(),
             pushed: Arc::default(),
-            moving: Trouble::with("Moving wake-ups into the queue"),
-            working: Trouble::with("Executing wake-ups"),
-            putting: Trouble::with("Putting wake-ups in"),
+            moving: Trouble::with("Moving wake-ups into the queue", is_encrypted),
+            working: Trouble::with("Executing wake-ups", is_encrypted),
+            putting: Trouble::with("Putting wake-ups in", is_encrypted),
             failed: AtomicBool::new(false),
         })))
     }

@@ -109,7 +109,7 @@ async fn an_idle_queue_is_quiet() {
     let asked = (commands(&place).await - before) / WHILE.as_secs();
     println!("{asked} commands a second");
     assert!(asked < 60, "{asked} commands a second");
-    assert!(matches!(place.queue, Queue::Redis(_)));
+    assert!(matches!(place.queue, Queue::Redis { .. }));
 }
 
 async fn commands(place: &Place) -> u64 {

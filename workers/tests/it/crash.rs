@@ -85,7 +85,7 @@ struct Process {
 impl Process {
     async fn start(place: &Place, task: &str) -> Self {
         let (kind, at) = match &place.queue {
-            Queue::Redis(url) => ("redis", url.clone()),
+            Queue::Redis { url, .. } => ("redis", url.clone()),
             Queue::Sqlite(path) => ("sqlite", path.display().to_string()),
         };
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -141,7 +141,7 @@ fn child() {
     else {
         return;
     };
-    let queue = if kind == "redis" { Queue::Redis(at) } else { Queue::Sqlite(at.into()) };
+    let queue = if kind == "redis" { Queue::redis(at) } else { Queue::Sqlite(at.into()) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(live(queue, &instance, &task));
 }

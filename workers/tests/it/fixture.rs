@@ -71,14 +71,14 @@ impl Place {
     }
 
     pub fn at(url: &str) -> Self {
-        let queue = Queue::Redis(url.to_owned());
+        let queue = Queue::redis(url);
         Self { queue, instance: new_instance(), clock: Clock::manual(START), _folder: None }
     }
 
     /// That of another process: in the same Redis, or in a file of its own.
     pub fn of_another_process(&self) -> Self {
         let other = match &self.queue {
-            Queue::Redis(url) => Self::at(url),
+            Queue::Redis { url, .. } => Self::at(url),
             Queue::Sqlite(_) => Self::sqlite(),
         };
         Self { clock: self.clock.clone(), ..other }
@@ -110,7 +110,7 @@ impl Place {
     /// A task as a stranger puts it into the queue that executes.
     pub async fn push_by_hand(&self, id: &str, payload: &[u8]) {
         match &self.queue {
-            Queue::Redis(_) => {
+            Queue::Redis { .. } => {
                 let prefix = self.now_prefix();
                 let meta: [(&str, &str); 3] =
                     [("attempts", "0"), ("max_attempts", "25"), ("status", "Pending")];
@@ -137,7 +137,7 @@ impl Place {
     pub async fn put_in_by_hand(&self, count: usize, due: At) {
         let count = i64::try_from(count).unwrap();
         match &self.queue {
-            Queue::Redis(_) => {
+            Queue::Redis { .. } => {
                 let set = format!("wapid:{{{}}}:later", self.instance);
                 let all: Vec<_> = (0..count).map(|n| (due.0 - n % 1_000, n)).collect();
                 let mut redis = self.redis_connection().await;
@@ -172,7 +172,7 @@ impl Place {
     pub async fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
         match &self.queue {
-            Queue::Redis(_) => {
+            Queue::Redis { .. } => {
                 left.extend(self.keys().await);
                 left.retain(|key| !key.contains(":workers"));
             }
@@ -207,7 +207,7 @@ impl Place {
     /// The names of workers that the queue remembers, living or dead.
     pub async fn workers(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.queue {
-            Queue::Redis(_) => {
+            Queue::Redis { .. } => {
                 let prefix = self.now_prefix();
                 let mut redis = self.redis_connection().await;
                 let mut names: Vec<String> = redis.zrange(format!("{prefix}:workers"), 0, -1).await.unwrap();
@@ -246,7 +246,7 @@ impl Place {
     }
 
     pub async fn redis_connection(&self) -> MultiplexedConnection {
-        let Queue::Redis(url) = &self.queue else { panic!("on SQLite") };
+        let Queue::Redis { url, .. } = &self.queue else { panic!("on SQLite") };
         let client = redis::Client::open(url.as_str()).unwrap();
         let patient = AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()

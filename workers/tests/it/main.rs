@@ -8,8 +8,11 @@
 #![expect(clippy::print_stdout, reason = "what was measured, for whoever runs one of them")]
 
 mod apart;
+#[path = "../../../tests/support/authority.rs"]
+mod authority;
 mod bounded;
 mod crash;
+mod encrypted;
 mod fixture;
 mod latency;
 mod many;
@@ -17,6 +20,8 @@ mod outage;
 mod poison;
 #[path = "../../../tests/support/redis.rs"]
 mod redis;
+#[path = "../../../tests/support/redis_tls.rs"]
+mod redis_tls;
 mod stop;
 mod times;
 mod wire;

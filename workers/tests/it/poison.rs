@@ -94,7 +94,7 @@ async fn a_task_that_ends_its_worker_is_dropped_by_the_next(place: Place) {
     let (wakeups, seen, _running) = place.run().await;
     place.until_worker(&[]).await;
     place.push_by_hand("an id that is no ULID", b"{\"keys\":[\"stranger\"]}").await;
-    if let Queue::Redis(_) = place.queue {
+    if let Queue::Redis { .. } = place.queue {
         let prefix = format!("wapid:{{{}}}:now", place.instance);
         let mut redis = place.redis_connection().await;
         // One without a payload, and one without anything about it.
