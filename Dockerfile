@@ -15,7 +15,9 @@ COPY --from=plan /src/recipe.json recipe.json
 # The dependencies, in a layer of their own that an edit of ours does not rebuild.
 RUN cargo chef cook --release --locked --package wapid --recipe-path recipe.json
 COPY . .
-RUN cargo build --release --locked --package wapid && strip target/release/wapid
+# For `wapid_build_info`: docker build --build-arg WAPID_COMMIT=$(git rev-parse --short HEAD) .
+ARG WAPID_COMMIT=unknown
+RUN WAPID_COMMIT=$WAPID_COMMIT cargo build --release --locked --package wapid && strip target/release/wapid
 
 
 FROM debian:trixie-slim

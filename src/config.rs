@@ -28,6 +28,14 @@ pub struct Config {
     #[arg(long, global = true, env = "WAPID_PUBLIC_URL")]
     pub public_url: Option<PublicUrl>,
 
+    /// Whoever shows it as `Authorization: Bearer` reads `/metrics`, from anywhere; unset: this machine alone does
+    #[arg(long, global = true, env = "WAPID_METRICS_KEY", hide_env_values = true)]
+    pub metrics_key: Option<MetricsKey>,
+
+    /// Where `/metrics` is served alone, and no longer beside the API: `127.0.0.1:9090`, or an address that Prometheus reaches
+    #[arg(long, global = true, env = "WAPID_METRICS_LISTEN", value_parser = listen::parse)]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Everything that wapid keeps on disk
     #[arg(long, global = true, env = "WAPID_DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
@@ -136,6 +144,28 @@ impl FromStr for PublicUrl {
             && url.username().is_empty()
             && url.password().is_none();
         if is_site { Ok(Self(url.as_str().trim_end_matches('/').to_owned())) } else { Err(no_site()) }
+    }
+}
+
+/// The key of `/metrics`.
+#[derive(Debug, Clone)]
+pub struct MetricsKey(pub SecretString);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a key has at least {METRICS_KEY_MIN} characters, all of them letters, digits or signs of ASCII; make one with `openssl rand -hex 32`"
+)]
+pub struct MetricsKeyError;
+
+/// Nobody guesses so many.
+const METRICS_KEY_MIN: usize = 16;
+
+impl FromStr for MetricsKey {
+    type Err = MetricsKeyError;
+
+    fn from_str(text: &str) -> Result<Self, MetricsKeyError> {
+        let is_key = text.len() >= METRICS_KEY_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if is_key { Ok(Self(text.to_owned().into())) } else { Err(MetricsKeyError) }
     }
 }
 
@@ -373,6 +403,14 @@ mod tests {
             "/wapid",
         ] {
             assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_can_be_guessed_is_refused() {
+        assert!("0123456789abcdef".parse::<MetricsKey>().is_ok());
+        for weak in ["", "short", "0123456789 abcdef", "schlüsselschlüssel", "0123456789abcde\n"] {
+            assert_eq!(weak.parse::<MetricsKey>().err(), Some(MetricsKeyError), "{weak}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,9 @@ const TIDY_EVERY: Duration = Duration::from_secs(3600);
 const INDEX_EVERY: Duration = Duration::from_secs(2);
 const INDEX_RETRY: Duration = Duration::from_secs(10);
 
+/// Connections of who reads metrics: a scraper or two.
+const SCRAPERS_MAX: usize = 32;
+
 /// Links get this long to close; with the server's own 3 s and the last commit it stays under 10 s.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -43,6 +47,8 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A running gateway.
 pub struct Gateway {
     pub address: SocketAddr,
+    /// Where metrics are served alone.
+    pub metrics_address: Option<SocketAddr>,
     pub store: Store,
     pub sessions: Sessions,
     pub media: Media,
@@ -107,9 +113,13 @@ impl Gateway {
                 deliveries.heed(key);
             }
         });
-        let listener =
-            TcpListener::bind(config.listen).await.map_err(|error| no_place(config.listen, error))?;
+        let listener = bind(config.listen, "WAPID_LISTEN").await?;
         let address = listener.local_addr()?;
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => Some(bind(address, "WAPID_METRICS_LISTEN").await?),
+            None => None,
+        };
+        let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
         let stop = CancellationToken::new();
         let restored = Arc::new(AtomicBool::new(false));
         let api = Api {
@@ -120,18 +130,39 @@ impl Gateway {
             exports: Default::default(),
             public_url: config.public_url.as_ref().map(|url| url.0.as_str().into()),
             stop: stop.clone(),
-            metrics: telemetry::start_metrics(),
+            metrics: api::metrics::Metrics {
+                handle: telemetry::start_metrics(),
+                key: config.metrics_key.as_ref().map(|key| key.0.expose_secret().into()),
+                is_elsewhere: metrics_listener.is_some(),
+            },
             restored: restored.clone(),
             uploads: uploads.into(),
             lists: Default::default(),
             media_sends: Turns::new(api::SENDS_AT_ONCE),
         };
+        if let Some(listener) = metrics_listener {
+            let routes = api::metrics::router(api.clone());
+            let door = Door::new(Bounds::of(SCRAPERS_MAX));
+            tokio::spawn(serve::serve(listener, routes, door, stop.clone()));
+        }
         let door = Door::new(Bounds::of(descriptors::connections_max(descriptors)));
         let server = tokio::spawn(serve::serve(listener, api::router(api), door, stop.clone()));
         tokio::spawn(restore(sessions.clone(), restored.clone()));
         tokio::spawn(tidy(store.clone(), media.clone(), stop.clone()));
         tokio::spawn(index(store.clone(), stop.clone()));
-        Ok(Self { address, store, sessions, media, deliveries, stop, server, restored, waking, _lock: lock })
+        Ok(Self {
+            address,
+            metrics_address,
+            store,
+            sessions,
+            media,
+            deliveries,
+            stop,
+            server,
+            restored,
+            waking,
+            _lock: lock,
+        })
     }
 
     /// Every wanted session had its chance to come back.
@@ -157,14 +188,18 @@ impl Gateway {
     }
 }
 
-fn no_place(listen: SocketAddr, error: std::io::Error) -> anyhow::Error {
+async fn bind(listen: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| no_place(listen, setting, error))
+}
+
+fn no_place(listen: SocketAddr, setting: &str, error: std::io::Error) -> anyhow::Error {
     let why = match error.kind() {
         std::io::ErrorKind::AddrInUse => "another program listens there already",
         std::io::ErrorKind::PermissionDenied => "this user may not take a port so low",
         std::io::ErrorKind::AddrNotAvailable => "this machine has no such address",
         _ => "the system does not let us",
     };
-    anyhow::Error::new(error).context(format!("cannot listen on {listen}: {why}; set WAPID_LISTEN"))
+    anyhow::Error::new(error).context(format!("cannot listen on {listen}: {why}; set {setting}"))
 }
 
 /// Opens the store as the settings say. The CLI uses it too, beside a running gateway.

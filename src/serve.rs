@@ -35,6 +35,10 @@ const ARRIVAL: Duration = Duration::from_millis(300);
 /// Requests in progress get this long when the process stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Where a request came from: the socket's other end. Every request has it as an extension.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
 /// Serves until `stop`, then lets requests in progress finish.
 pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: CancellationToken) {
     let mut server = Builder::new();
@@ -58,6 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
             let answer = service_fn(|mut request: Request<Incoming>| {
                 let visit = seat.visit();
                 let answer = visit.as_ref().map(|visit| {
+                    request.extensions_mut().insert(Peer(peer));
                     request.extensions_mut().insert(visit.clone());
                     service.call(request)
                 });

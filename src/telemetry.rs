@@ -31,7 +31,7 @@ fn filter_of(text: &str) -> String {
 /// For `wapid_send_seconds`: from a local sandbox to a slow phone network.
 const LATENCY_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0];
 
-/// For `wapid_http_request_duration_seconds`: most are a read of the database; a long poll waits for 50 s.
+/// For `wapid_http_request_duration_seconds`: most are a read of the database; a long poll waits for 45 s.
 const REQUEST_BUCKETS: [f64; 10] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 60.0];
 const REQUESTS: &str = "wapid_http_request_duration_seconds";
 
@@ -76,49 +76,85 @@ pub fn start_metrics() -> PrometheusHandle {
 /// What is measured when it is asked for: the process itself, and which build it is.
 pub fn observe_process() {
     metrics_process::Collector::default().collect();
-    metrics::gauge!("wapid_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    // Whoever builds says of what: a build that looked for itself would be made anew after every commit.
+    let commit = option_env!("WAPID_COMMIT").unwrap_or("unknown");
+    let version = env!("CARGO_PKG_VERSION");
+    metrics::gauge!("wapid_build_info", "version" => version, "commit" => commit).set(1.0);
 }
+
+/// Counters, with what is counted. A rate needs a beginning: what has not happened yet is 0, by each value of its
+/// label that is known before.
+const COUNTERS: [(&str, Option<(&str, &[&str])>, &str); 11] = [
+    (
+        "wapid_messages_settled_total",
+        Some(("outcome", &["sent", "failed"])),
+        "Outbound messages of sends and jobs by WhatsApp's verdict",
+    ),
+    ("wapid_sends_total", Some(("outcome", &["sent", "failed"])), "Sends by outcome"),
+    ("wapid_messages_received_total", None, "Inbound messages stored"),
+    (
+        "wapid_messages_unreadable_total",
+        None,
+        "Inbound messages kept as of an unknown kind, for the database refused them",
+    ),
+    (
+        "wapid_job_recipients_total",
+        Some(("outcome", &["sent", "failed", "skipped"])),
+        "Recipients of bulk jobs by outcome; one whose message is tried again after a refusal counts again",
+    ),
+    ("wapid_deliveries_total", Some(("outcome", &["taken"])), "Requests to webhooks by outcome"),
+    (
+        "wapid_connects_total",
+        Some(("outcome", &["connected", "failed"])),
+        "Connections of sessions to WhatsApp or the sandbox, each one made again included",
+    ),
+    (
+        "wapid_news_dropped_total",
+        Some(("kind", &["a receipt"])),
+        "What WhatsApp told and the database could not take in time",
+    ),
+    (
+        "wapid_connections_refused_total",
+        None,
+        "Connections that were closed at once because all there may be carried requests",
+    ),
+    ("wapid_connections_sent_away_total", None, "Idle connections that were closed for another"),
+    ("wapid_http_requests_total", None, "Requests by method, route and status"),
+];
+
+const GAUGES: [(&str, &str); 6] = [
+    ("wapid_build_info", "Always 1; its labels say which build this is"),
+    ("wapid_sessions", "Sessions by status"),
+    ("wapid_messages_underway", "Messages with intent and without a verdict"),
+    ("wapid_ledger_queue", "Writes waiting for their commit"),
+    ("wapid_deliveries_waiting", "Webhook deliveries that were not taken yet"),
+    ("wapid_wakeups_waiting", "Wake-ups that are due later or now"),
+];
+
+const HISTOGRAMS: [(&str, &str); 2] = [
+    (REQUESTS, "From a request's head to its answer's"),
+    ("wapid_send_seconds", "From request to WhatsApp's answer, committed"),
+];
 
 fn describe() {
     metrics_process::Collector::default().describe();
-    metrics::describe_gauge!("wapid_build_info", "Always 1; its label says which build this is");
-    metrics::describe_counter!("wapid_http_requests_total", "Requests by method, route and status");
-    metrics::describe_histogram!(
-        "wapid_http_request_duration_seconds",
-        metrics::Unit::Seconds,
-        "From a request's head to its answer's"
-    );
-    metrics::describe_counter!(
-        "wapid_connections_refused_total",
-        "Connections that were closed at once because all there may be carried requests"
-    );
-    metrics::describe_counter!(
-        "wapid_connections_sent_away_total",
-        "Idle connections that were closed for another"
-    );
-    metrics::describe_counter!(
-        "wapid_messages_settled_total",
-        "Outbound messages of sends and jobs by WhatsApp's verdict"
-    );
-    // A rate needs a beginning: what has not happened yet is 0.
-    for outcome in ["sent", "failed"] {
-        metrics::counter!("wapid_messages_settled_total", "outcome" => outcome).absolute(0);
-        metrics::counter!("wapid_sends_total", "outcome" => outcome).absolute(0);
+    for (name, label, about) in COUNTERS {
+        metrics::describe_counter!(name, about);
+        let (label, values) = label.unwrap_or(("", &[]));
+        for value in values {
+            metrics::counter!(name, label => *value).absolute(0);
+        }
+        // With labels that nobody knows before it begins by itself.
+        if values.is_empty() && name != "wapid_http_requests_total" {
+            metrics::counter!(name).absolute(0);
+        }
     }
-    metrics::counter!("wapid_messages_received_total").absolute(0);
-    metrics::counter!("wapid_deliveries_total", "outcome" => "taken").absolute(0);
-    metrics::describe_gauge!("wapid_sessions", "Sessions by status");
-    metrics::describe_gauge!("wapid_messages_underway", "Messages with intent and without a verdict");
-    metrics::describe_gauge!("wapid_ledger_queue", "Writes waiting for their commit");
-    metrics::describe_gauge!("wapid_deliveries_waiting", "Webhook deliveries that were not taken yet");
-    metrics::describe_counter!("wapid_deliveries_total", "Requests to webhooks by outcome");
-    metrics::describe_counter!("wapid_sends_total", "Sends by outcome");
-    metrics::describe_counter!("wapid_messages_received_total", "Inbound messages stored");
-    metrics::describe_histogram!(
-        "wapid_send_seconds",
-        metrics::Unit::Seconds,
-        "From request to WhatsApp's answer, committed"
-    );
+    for (name, about) in GAUGES {
+        metrics::describe_gauge!(name, about);
+    }
+    for (name, about) in HISTOGRAMS {
+        metrics::describe_histogram!(name, metrics::Unit::Seconds, about);
+    }
 }
 
 #[cfg(test)]

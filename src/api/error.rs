@@ -200,6 +200,24 @@ impl ApiError {
         )
     }
 
+    /// `/metrics` without its key.
+    pub fn metrics_key() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "METRICS_KEY_NEEDED",
+            "Metrics want the key of WAPID_METRICS_KEY, as Authorization: Bearer",
+        )
+    }
+
+    /// `/metrics` from another machine, where nothing says who may.
+    pub fn metrics_closed() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "METRICS_KEY_NEEDED",
+            "Metrics answer their own machine alone; set WAPID_METRICS_KEY, or WAPID_METRICS_LISTEN, to read them from another",
+        )
+    }
+
     pub fn no_route() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such route; see /openapi.json")
     }

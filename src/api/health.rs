@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
 use super::openapi::OpenRefusals;
-use crate::{descriptors, telemetry};
+use crate::descriptors;
 
 /// Whoever asks whether we are ready waits for a few seconds only.
 const DATABASE_WITHIN: Duration = Duration::from_secs(3);
-/// Prometheus' text format, by its version.
-const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 #[derive(Serialize, ToSchema)]
 pub struct ProcessHealth {
@@ -67,22 +64,4 @@ pub async fn ready(State(api): State<Api>) -> (StatusCode, Json<ProcessHealth>) 
         return (StatusCode::SERVICE_UNAVAILABLE, ProcessHealth::new("starting"));
     }
     (StatusCode::OK, ProcessHealth::new("ok"))
-}
-
-/// Prometheus metrics
-#[utoipa::path(
-    get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, description = "Metrics, as Prometheus reads them", content_type = "text/plain", body = String), OpenRefusals)
-)]
-pub async fn scrape(State(api): State<Api>) -> impl IntoResponse {
-    telemetry::observe_process();
-    for (status, count) in api.sessions.census() {
-        metrics::gauge!("wapid_sessions", "status" => status.as_str()).set(count as f64);
-    }
-    metrics::gauge!("wapid_messages_underway").set(api.sessions.underway() as f64);
-    metrics::gauge!("wapid_ledger_queue").set(api.sessions.store().ledger_depth() as f64);
-    if let Ok(waiting) = api.sessions.store().deliveries_waiting().await {
-        metrics::gauge!("wapid_deliveries_waiting").set(waiting as f64);
-    }
-    ([(header::CONTENT_TYPE, EXPOSITION)], api.metrics.render())
 }

@@ -9,7 +9,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -39,6 +38,7 @@ mod jobs;
 mod known;
 mod media;
 mod messages;
+pub mod metrics;
 mod moments;
 mod names;
 mod numbers;
@@ -74,7 +74,7 @@ pub struct Api {
     pub public_url: Option<Arc<str>>,
     /// Ends streams.
     pub stop: CancellationToken,
-    pub metrics: PrometheusHandle,
+    pub metrics: metrics::Metrics,
     pub restored: Arc<std::sync::atomic::AtomicBool>,
     /// Where the files of forms lie while they are read.
     pub uploads: Arc<std::path::Path>,
@@ -201,7 +201,7 @@ fn documented() -> OpenApiRouter<Api> {
         .routes(routes!(sandbox::groups::read, sandbox::groups::act))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .routes(routes!(health::scrape))
+        .routes(routes!(metrics::scrape))
 }
 
 /// The API and its own description.

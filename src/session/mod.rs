@@ -371,6 +371,11 @@ impl Sessions {
         self.0.underway.len()
     }
 
+    /// Wake-ups of this process that wait; `None` while nobody can tell.
+    pub async fn wakeups_waiting(&self) -> Option<u64> {
+        self.0.parts.wakeups.depth().await
+    }
+
     /// Closes every link; sessions stay wanted. Returns when all are closed. What has left gets a moment
     /// for its answer, so that it need not be sent again.
     pub async fn shutdown(&self) {

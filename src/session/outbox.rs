@@ -487,6 +487,9 @@ async fn settle(context: &Context, outgoing: &Outgoing, outcome: Outcome, verdic
                 crash::point("message.settled");
                 let outcome = if matches!(&verdict, Verdict::Failed { .. }) { "failed" } else { "sent" };
                 metrics::counter!("wapid_messages_settled_total", "outcome" => outcome).increment(1);
+                if outgoing.job.is_some() {
+                    metrics::counter!("wapid_job_recipients_total", "outcome" => outcome).increment(1);
+                }
                 // Whoever was refused: the jobs of this number wait from here on.
                 if matches!(&verdict, Verdict::Failed { code, .. } if code == BLOCKED) {
                     sessions.poke_jobs(&context.owner.session);

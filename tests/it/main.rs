@@ -33,6 +33,7 @@ mod linking;
 mod log;
 mod lookups;
 mod media;
+mod metrics;
 mod openapi;
 mod operations;
 mod outages;

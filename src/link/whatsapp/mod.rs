@@ -452,6 +452,9 @@ impl TransportFactory for AnyTransport {
     async fn create_transport(
         &self,
     ) -> anyhow::Result<(Arc<dyn Transport>, async_channel::Receiver<TransportEvent>)> {
-        self.0.create_transport().await
+        let connected = self.0.create_transport().await;
+        let outcome = if connected.is_ok() { "connected" } else { "failed" };
+        metrics::counter!("wapid_connects_total", "outcome" => outcome).increment(1);
+        connected
     }
 }

@@ -369,6 +369,7 @@ impl Runner {
             at: self.sessions.now(),
         };
         self.sessions.store().dismiss(dismissal).await?;
+        metrics::counter!("wapid_job_recipients_total", "outcome" => outcome.as_str()).increment(1);
         self.pop(job);
         Ok(())
     }
