@@ -16,6 +16,7 @@ mod architecture;
 #[path = "../support/authority.rs"]
 mod authority;
 mod bad_input;
+mod behind;
 mod cli;
 mod crash;
 mod crowds;

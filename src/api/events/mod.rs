@@ -42,8 +42,10 @@ const PAGE_MAX: i64 = 1_000;
 const LOOKED_AT_MAX: i64 = 10_000;
 /// Events that are looked at before there is room for more.
 const FIRST_BYTES: usize = 16 << 10;
-/// How long a request may wait for something to happen, in seconds.
+/// How long a request may say that it waits for something to happen, in seconds.
 const WAIT_MAX: u64 = 50;
+/// How long it does wait, at most: HAProxy as Debian installs it gives an answer up after 50 s, others after 60 s.
+const WAIT_BELOW_PROXIES: u64 = 45;
 
 /// A part of the log
 #[derive(Serialize, ToSchema)]
@@ -93,7 +95,7 @@ pub async fn list(
         caller.follow()?;
     }
     let mut follower = caller.store.follow(after);
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.min(WAIT_BELOW_PROXIES));
     let limit = usize::try_from(limit).unwrap_or(1);
     let (mut events, mut bytes, mut next_after, mut has_more) = (vec![], 0, after, false);
     loop {

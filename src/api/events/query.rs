@@ -26,7 +26,8 @@ pub struct EventQuery {
     pub types: Option<String>,
     /// Only of these sessions, with commas
     pub session_id: Option<String>,
-    /// Seconds to wait where there is nothing yet, 0 to 50
+    /// Seconds to wait where there is nothing yet, 0 to 50; after 45 s it is answered whatever happened, so that no proxy
+    /// gives it up before
     #[param(minimum = 0, maximum = 50)]
     pub wait: Option<u64>,
 }
