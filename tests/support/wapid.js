@@ -40,6 +40,10 @@ class Process {
     return this.#said.join('\n');
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** The first line for which `pick` has an answer. */
   line(what, pick) {
     return until(`wapid ${this.args[0]} to print ${what}`, () => {

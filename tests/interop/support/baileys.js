@@ -133,6 +133,11 @@ export class Baileys {
     return this.#facts.first(`Baileys to be closed with ${reason}`, (fact) => fact.closed === reason && fact);
   }
 
+  /** Baileys' own socket, for what no application would do. */
+  get socket() {
+    return this.#socket;
+  }
+
   get phone() {
     return this.auth.creds.me?.id.split(/[:@]/)[0];
   }
