@@ -56,7 +56,7 @@ pub struct Given {
     profile: Option<GivenProfile>,
     /// Sent with every request, up to 20; replaces those of before. Stored sealed, never shown again
     headers: Option<BTreeMap<String, String>>,
-    /// Up to 256 bytes. `whsec_…` signs with the bytes that its base64 says, any other with its UTF-8 bytes
+    /// 16 to 256 bytes. `whsec_…` signs with the bytes that its base64 says, any other with its UTF-8 bytes
     secret: Option<String>,
     /// Requests at the same time, 1 to 64; 8 by default
     concurrency: Option<u16>,
@@ -308,7 +308,7 @@ fn invalid(why: impl Into<String>) -> ApiError {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rotation {
-    /// Made where it is left out
+    /// Made where it is left out; of 16 to 256 bytes
     secret: Option<String>,
     /// Hours in which the old one signs as well, 0 to 168; 24 by default
     grace_hours: Option<u32>,
