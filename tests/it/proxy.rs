@@ -196,6 +196,7 @@ async fn a_session_whose_proxy_is_not_allowed_any_more_says_so_and_dials_nobody(
     app.config.ssrf_allow = "".parse().expect("nothing");
     app.start().await;
     let live = Caller::new(app.url(), &shop.live_key);
+    live.post("/api/whatsapp/session/main/start", json!({})).await;
     until("the session says why", || async {
         let status = live.get("/api/whatsapp/session/main/status").await.ok();
         (status["reason"] == "proxy_not_allowed").then_some(())
