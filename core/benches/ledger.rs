@@ -14,7 +14,7 @@ use wapid_core::clock::Clock;
 use wapid_core::content::Content;
 use wapid_core::id::SessionId;
 use wapid_core::key::Mode;
-use wapid_core::message::{Status, new_wa_id};
+use wapid_core::message::{ReceiptSender, Status, new_wa_id};
 use wapid_core::phone::{Phone, Recipient};
 use wapid_core::store::ledger::{Accepted, Intent, Outcome, Owner, ReceiptNews, Settlement};
 use wapid_core::store::tenants::NewTenant;
@@ -117,7 +117,8 @@ async fn send(store: &Store, owner: &Owner) {
     let owner = owner.clone();
     let settlement = Settlement { owner: owner.clone(), key, epoch: 1, outcome: Outcome::Sent, at };
     store.settle(settlement).await.expect("settled");
-    let news = ReceiptNews { owner, wa_ids: vec![wa_id], status: Status::Delivered, at };
+    let by = ReceiptSender::default();
+    let news = ReceiptNews { owner, by, wa_ids: vec![wa_id], status: Status::Delivered, at };
     store.note_receipt(news).await.expect("noted");
 }
 

@@ -131,6 +131,17 @@ pub fn new_wa_id() -> String {
     format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>()))
 }
 
+/// Who told a receipt. It counts for messages of that chat: an id names a message only within one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ReceiptSender {
+    /// The group's JID, where a member of it told.
+    pub group: Option<String>,
+    /// Digits, where WhatsApp named the number.
+    pub phone: Option<String>,
+    /// Digits, where WhatsApp named the LID.
+    pub lid: Option<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

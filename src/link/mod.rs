@@ -21,10 +21,9 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use wapid_core::content::{Content, Poll};
-use wapid_core::message::Status;
+use wapid_core::message::{ReceiptSender, Status};
 use wapid_core::people::News;
 use wapid_core::session::{Account, End, Rest};
-use wapid_core::store::ledger::ReceiptSender;
 use wapid_core::wa_id::WaId;
 
 mod acks;

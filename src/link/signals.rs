@@ -6,10 +6,9 @@
 use wacore::types::events::{ConnectFailureReason, Event, EventHandler, EventInterest, EventKind};
 use wacore::types::message::MessageSource;
 use wacore::types::presence::ReceiptType;
-use wacore_binary::Jid;
-use wapid_core::message::Status;
+use wacore_binary::{Jid, JidExt as _};
+use wapid_core::message::{ReceiptSender, Status};
 use wapid_core::session::{Account, End, Rest};
-use wapid_core::store::ledger::ReceiptSender;
 
 use super::acks::Acks;
 use super::{Answer, Signal};
@@ -76,7 +75,8 @@ fn sender_of(source: &MessageSource) -> ReceiptSender {
         names.into_iter().flatten().find(|jid| is(jid)).map(|jid| jid.user_base().to_string())
     };
     ReceiptSender {
-        group: source.is_group.then(|| source.chat.to_non_ad().to_string()),
+        // The client says so of messages alone.
+        group: source.chat.is_group().then(|| source.chat.to_non_ad().to_string()),
         phone: find(|jid| jid.is_pn()),
         lid: find(|jid| jid.is_lid()),
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use wapid_core::key::Mode;
-use wapid_core::message::Status;
-use wapid_core::store::ledger::{Outcome, Owner, ReceiptNews, ReceiptSender, Settlement};
+use wapid_core::message::{ReceiptSender, Status};
+use wapid_core::store::ledger::{Outcome, Owner, ReceiptNews, Settlement};
 
 use crate::fixture::{Shop, TestDb, both, failed, inbound, together};
 

@@ -38,7 +38,7 @@ use crate::event::NewEvent;
 use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
 use crate::job::{JobId, State};
 use crate::key::Mode;
-use crate::message::Status;
+use crate::message::{ReceiptSender, Status};
 use crate::nack::Nack;
 use crate::people::News;
 use crate::phone::{Phone, Recipient};
@@ -164,17 +164,6 @@ pub enum Outcome {
     Failed { code: String, error: String },
     /// The same, because WhatsApp did not take it.
     Refused(Nack),
-}
-
-/// Who told a receipt. It counts for messages of that chat: an id names a message only within one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ReceiptSender {
-    /// The group's JID, where a member of it told.
-    pub group: Option<String>,
-    /// Digits, where WhatsApp named the number.
-    pub phone: Option<String>,
-    /// Digits, where WhatsApp named the LID.
-    pub lid: Option<String>,
 }
 
 /// A receipt from a recipient (or our own phone).
@@ -588,12 +577,12 @@ mod tests {
             (deliver::TRIED, "titiiii", whole),
             (deliver::STAND, "tiiii", whole),
             (receive::INSERT, "ttttttttttttttttiiitttt", named),
-            (change::APPLY, "ttt", named),
+            (change::APPLY, "ttti", named),
             (receive::WORDS, "tt", whole),
             (groups::NOTE, "ttti", whole),
             (groups::NAMES, "tt", whole),
             (settle::SETTLE, "tttitiitti", whole),
-            (settle::ADVANCE, "tttttii", named),
+            (settle::ADVANCE, "tttttiittt", named),
             (settle::GIVE_BACK, "ttti", whole),
             (settle::GIVE_BACK_SESSION, "tti", whole),
             (CLAIM, "ti", pending),

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
-use super::{Outcome, ReceiptSender, Result, change, jobs};
+use super::{Outcome, Result, change, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
-use crate::message::Status;
+use crate::message::{ReceiptSender, Status};
 use crate::store::tx::{Tx, values};
 
 /// `rank < 2`: what reached somebody can no longer fail.
