@@ -259,9 +259,10 @@ impl Outbox {
         let plain = self.writing.len() - self.carrying;
         let has_place = |chat: &String| {
             let first = self.waiting.get(chat).and_then(|queue| queue.first_key_value());
-            match first.is_some_and(|(_, outgoing)| outgoing.takes_its_time()) {
-                true => self.carrying < CARRYING_MAX,
-                false => plain < WRITING_MAX,
+            if first.is_some_and(|(_, outgoing)| outgoing.takes_its_time()) {
+                self.carrying < CARRYING_MAX
+            } else {
+                plain < WRITING_MAX
             }
         };
         let place = self.ready.iter().position(has_place)?;

@@ -27,12 +27,14 @@ impl Task {
 
     /// What cannot be read now goes again when the number is linked again, or is given up after a day.
     pub(super) async fn strand_all(&mut self) {
-        self.outbox.take_waiting();
+        // Let go of once each is taken over: who waits for one is told its end, and not that nobody knows.
+        let waiting = self.outbox.take_waiting();
         let unsettled = || self.sessions.store().claim_unsettled(&self.row.key, self.epoch);
         for row in self.insist("unsettled messages", unsettled).await.unwrap_or_default() {
             let outgoing = self.taken_over(row);
             strand(self.context(), outgoing).await;
         }
+        drop(waiting);
     }
 
     /// A message that nobody else is to work on any more.
