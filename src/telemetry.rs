@@ -82,9 +82,12 @@ pub fn observe_process() {
     metrics::gauge!("wapid_build_info", "version" => version, "commit" => commit).set(1.0);
 }
 
+/// A label, and those of its values that are known before.
+type Label = (&'static str, &'static [&'static str]);
+
 /// Counters, with what is counted. A rate needs a beginning: what has not happened yet is 0, by each value of its
 /// label that is known before.
-const COUNTERS: [(&str, Option<(&str, &[&str])>, &str); 11] = [
+const COUNTERS: [(&str, Option<Label>, &str); 11] = [
     (
         "wapid_messages_settled_total",
         Some(("outcome", &["sent", "failed"])),

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(quoted("x;=1+1"), "\"x;'=1+1\"");
         assert_eq!(quoted("x\t@SUM(1)"), "\"x\t'@SUM(1)\"");
         assert_eq!(quoted("to do\n- milk"), "\"to do\n'- milk\"");
-        assert_eq!(quoted(" ＝1"), "\"' ＝1\"");
+        assert_eq!(quoted(" ＝1"), "' ＝1");
         // What is a sign within a text is none at its beginning.
         assert_eq!(quoted("1+1=2 @home"), "1+1=2 @home");
     }

@@ -320,18 +320,18 @@ mod tests {
     fn a_full_gateway_takes_sends_of_who_has_little() {
         let mut crowd = Crowd::new(BOUNDS);
         let mut guests: Vec<Guest> = (0..6).map(|_| enter(&mut crowd, 1).unwrap()).collect();
-        let [a, b, c, d, e, f] = &mut guests[..] else { unreachable!("six") };
-        for guest in [a, b] {
+        let [first, second, third, fourth, fifth, sixth] = &mut guests[..] else { unreachable!("six") };
+        for guest in [first, second] {
             ask(&mut crowd, guest, "large", Errand::Other).unwrap();
         }
-        ask(&mut crowd, c, "large", Errand::Send).unwrap();
-        assert_eq!(ask(&mut crowd, d, "large", Errand::Other), Err(Full::Tenant(3)));
-        assert_eq!(ask(&mut crowd, d, "small", Errand::Other), Err(Full::Gateway));
-        ask(&mut crowd, d, "small", Errand::Send).unwrap();
-        assert_eq!(ask(&mut crowd, e, "small", Errand::Send), Err(Full::Gateway), "it has its one");
-        ask(&mut crowd, e, "third", Errand::Send).unwrap();
+        ask(&mut crowd, third, "large", Errand::Send).unwrap();
+        assert_eq!(ask(&mut crowd, fourth, "large", Errand::Other), Err(Full::Tenant(3)));
+        assert_eq!(ask(&mut crowd, fourth, "small", Errand::Other), Err(Full::Gateway));
+        ask(&mut crowd, fourth, "small", Errand::Send).unwrap();
+        assert_eq!(ask(&mut crowd, fifth, "small", Errand::Send), Err(Full::Gateway), "it has its one");
+        ask(&mut crowd, fifth, "third", Errand::Send).unwrap();
         assert_eq!(
-            ask(&mut crowd, f, "fourth", Errand::Send),
+            ask(&mut crowd, sixth, "fourth", Errand::Send),
             Err(Full::Gateway),
             "one seat stays for health"
         );

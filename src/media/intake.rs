@@ -71,7 +71,8 @@ impl Media {
     ) -> Result<MediaRow, Refusal> {
         let _turn = self.0.transfers.take(tenant.tenant_id()).await?;
         let room = self.room_left(tenant).await?;
-        self.take_in(tenant, room, declared, body).await
+        // Boxed: what carries a request is copied with it.
+        Box::pin(self.take_in(tenant, room, declared, body)).await
     }
 
     /// Fetches a file from a URL that a tenant names.
@@ -99,7 +100,7 @@ impl Media {
             file_name: declared.file_name.or_else(|| download.file_name()),
             ..declared
         };
-        match self.take_in(tenant, room, declared, stream::unfold(Some(download), next_of)).await {
+        match Box::pin(self.take_in(tenant, room, declared, stream::unfold(Some(download), next_of))).await {
             Err(Refusal::TooSlow) => Err(Refusal::Download(DownloadError::Stalled)),
             taken => taken,
         }
@@ -166,7 +167,7 @@ impl Media {
         };
         crash::point("media_placed");
         let blob = new.whole.blob.name.clone();
-        self.settle(blob, tenant.add_media(&new, self.0.room)).await
+        self.settle(blob, Box::pin(tenant.add_media(&new, self.0.room))).await
     }
 
     /// Bytes that a file may have of which no more is known.

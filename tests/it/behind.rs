@@ -206,8 +206,7 @@ async fn socket(front: &Front, other: &Tenant) {
 
 async fn files(front: &Front, shop: &Tenant) {
     for (size, name) in [(UPLOAD, "big.pdf"), (BEYOND_NGINX, "small.pdf")] {
-        let bytes: Vec<u8> =
-            b"%PDF-1.4\n".iter().copied().chain((0..size).map(|n| (n % 251) as u8)).collect();
+        let bytes: Vec<u8> = b"%PDF-1.4\n".iter().copied().chain((0..=250).cycle().take(size)).collect();
         std::fs::write(front.folder.path().join(name), &bytes).expect("a file");
     }
     let file = |name: &str| front.folder.path().join(name).display().to_string();

@@ -147,5 +147,5 @@ pub async fn list(
         return Ok(Json(log).into_response());
     }
     let left = if found.is_cut { left } else { 0 };
-    Ok(LongPage::new(api, caller, filter, Pending { rows, last, left }).answer(log)?)
+    LongPage::new(api, caller, filter, Pending { rows, last, left }).answer(log)
 }
