@@ -110,6 +110,24 @@ async fn gateway(listen: &str) -> TestApp {
     TestApp::with(Engine::Sqlite, |config| config.public_url = Some(url.parse().expect("a site"))).await
 }
 
+/// A gateway, and a proxy in front of it: see [`Front::of`].
+async fn fronted(command: impl FnOnce(&Path, &str, &str) -> Command) -> (TestApp, Front) {
+    let listen = free_address();
+    let app = gateway(&listen).await;
+    let front = Front::of(&listen, app.gateway().address, command).await;
+    (app, front)
+}
+
+/// HAProxy with these settings.
+fn haproxy(folder: &Path, settings: &str) -> Command {
+    let file = folder.join("haproxy.cfg");
+    std::fs::write(&file, settings).expect("a file");
+    let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };
+    let mut command = Command::new(program);
+    command.arg("-db").arg("-f").arg(file);
+    command
+}
+
 /// Everything that is not a plain request and its answer.
 async fn works(app: &TestApp, front: &mut Front) {
     let shop = app.tenant("shop").await;
@@ -263,9 +281,7 @@ fn path(folder: &Path, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_works_behind_nginx() {
-    let listen = free_address();
-    let app = gateway(&listen).await;
-    let mut front = Front::of(&listen, app.gateway().address, |folder, port, gateway| {
+    let (app, mut front) = fronted(|folder, port, gateway| {
         let site = filled_in(
             include_str!("../../deploy/nginx.conf"),
             &[
@@ -283,9 +299,7 @@ async fn everything_works_behind_nginx() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_works_behind_caddy() {
-    let listen = free_address();
-    let app = gateway(&listen).await;
-    let mut front = Front::of(&listen, app.gateway().address, |folder, port, gateway| {
+    let (app, mut front) = fronted(|folder, port, gateway| {
         let (certificate, key) = (path(folder, "server.pem"), path(folder, "server.key"));
         let site = format!("{SITE}:{port} {{\n\tbind 127.0.0.1\n\ttls {certificate} {key}\n");
         let file = filled_in(
@@ -307,9 +321,7 @@ async fn everything_works_behind_caddy() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_works_behind_haproxy() {
-    let listen = free_address();
-    let app = gateway(&listen).await;
-    let mut front = Front::of(&listen, app.gateway().address, |folder, port, gateway| {
+    let (app, mut front) = fronted(|folder, port, gateway| {
         let file = filled_in(
             include_str!("../../deploy/haproxy.cfg"),
             &[
@@ -318,12 +330,7 @@ async fn everything_works_behind_haproxy() {
                 ("127.0.0.1:8080", gateway),
             ],
         );
-        let settings = folder.join("haproxy.cfg");
-        std::fs::write(&settings, file).expect("a file");
-        let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };
-        let mut command = Command::new(program);
-        command.arg("-db").arg("-f").arg(settings);
-        command
+        haproxy(folder, &file)
     })
     .await;
     works(&app, &mut front).await;
@@ -331,9 +338,7 @@ async fn everything_works_behind_haproxy() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_flow_through_an_nginx_that_was_told_nothing() {
-    let listen = free_address();
-    let app = gateway(&listen).await;
-    let front = Front::of(&listen, app.gateway().address, |folder, port, gateway| {
+    let (app, front) = fronted(|folder, port, gateway| {
         let (certificate, key) = (path(folder, "server.pem"), path(folder, "server.key"));
         let site = format!(
             "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};
@@ -349,21 +354,14 @@ async fn events_flow_through_an_nginx_that_was_told_nothing() {
 /// Of Debian: 50 s for an answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_waits_is_answered_before_haproxy_as_installed_gives_it_up() {
-    let listen = free_address();
-    let app = gateway(&listen).await;
-    let front = Front::of(&listen, app.gateway().address, |folder, port, gateway| {
+    let (app, front) = fronted(|folder, port, gateway| {
         let file = format!(
             "defaults\n mode http\n timeout connect 5000\n timeout client 50000\n timeout server 50000\n\
              frontend site\n bind 127.0.0.1:{port} ssl crt {}\n http-request replace-path /wapid/(.*) /\\1\n \
              default_backend wapid\nbackend wapid\n server gateway {gateway}\n",
             path(folder, "both.pem")
         );
-        let settings = folder.join("haproxy.cfg");
-        std::fs::write(&settings, file).expect("a file");
-        let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };
-        let mut command = Command::new(program);
-        command.arg("-db").arg("-f").arg(settings);
-        command
+        haproxy(folder, &file)
     })
     .await;
     let shop = app.tenant("shop").await;
