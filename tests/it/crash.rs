@@ -6,34 +6,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::app::{Caller, Database, Engine, until, until_within};
-use crate::process::{Home, home, serve_sandbox, try_get};
+use crate::process::{Home, home, link_main, serve_sandbox, try_get, until_ready};
 
 const MESSAGES: usize = 1_000;
 const KILLS: usize = 30;
 /// Callers that send at the same time, each to its own phone.
 const SENDERS: usize = 4;
 
-async fn settle(caller: &Caller) {
-    until_within(Duration::from_secs(60), "the session is ready", || async {
-        let answer = try_get(caller, "/api/whatsapp/session/main/status").await?;
-        (answer["status"] == "ready").then_some(())
-    })
-    .await;
-}
-
 /// A session that is ready, and phones to write to.
 async fn link(caller: &Caller, phones: impl Iterator<Item = &str>) {
-    for phone in phones.chain(["5511900000001"]) {
+    for phone in phones {
         caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
     }
-    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = until("a QR", || async {
-        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
-        status["qrText"].as_str().map(str::to_owned)
-    })
-    .await;
-    caller.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
-    settle(caller).await;
+    link_main(caller, "5511900000001").await;
 }
 
 /// Sends until it is answered, as a careful caller does: the same key, again and again.
@@ -106,7 +91,7 @@ async fn survives(home: Home) {
     for (phone, sender) in phones.iter().zip(senders) {
         sent.insert(phone.clone(), sender.await.expect("every send was answered"));
     }
-    settle(&caller).await;
+    until_ready(&caller).await;
 
     let mut redelivered = 0;
     for phone in &phones {
@@ -161,7 +146,7 @@ async fn answers_a_retry(home: Home) {
     process.kill().await;
     for place in ["message.taken", "message.written", "message.answered"] {
         let process = home.start_to_die_at(place, 1).await;
-        settle(&Caller::new(process.url.clone(), &key)).await;
+        until_ready(&Caller::new(process.url.clone(), &key)).await;
         let path = "/api/whatsapp/session/main/send";
         let body = json!({"to": ana, "message": place});
         let cut_off = home.try_post(&key, path, &body, place).await;

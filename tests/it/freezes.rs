@@ -4,23 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::app::{Caller, Database, Engine, until};
+use crate::app::{Caller, Database, Engine};
 use crate::people::{ANA, SHOP};
-use crate::process::{Home, free_address, home, serve_sandbox, try_get};
+use crate::process::{Home, free_address, home, link_main, serve_sandbox, try_get, until_ready};
 
 const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-async fn until_ready(caller: &Caller) -> Value {
-    let began = Instant::now();
-    loop {
-        let status = try_get(caller, "/api/whatsapp/session/main/status").await.unwrap_or_default();
-        if status["status"] == "ready" {
-            return status;
-        }
-        assert!(began.elapsed() < Duration::from_secs(60), "not ready after a minute: {status}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 async fn texts(caller: &Caller) -> Vec<String> {
     let shown = caller.get(&format!("/api/sandbox/phones/{ANA}/messages")).await.ok();
@@ -48,17 +36,8 @@ async fn a_gateway_that_wakes_leaves_its_session_to_its_successor() {
     let (_, key) = homes[0].create_tenant().await;
     let mut processes = [homes[0].start().await, homes[1].start().await];
     let callers = processes.each_ref().map(|process| Caller::new(process.url.clone(), &key));
-    for (phone, name) in [(SHOP, "Shop"), (ANA, "Ana")] {
-        callers[0].post("/api/sandbox/phones", json!({"phone": phone, "name": name})).await.ok();
-    }
-    callers[0].post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = until("a QR", || async {
-        let status = try_get(&callers[0], "/api/whatsapp/session/main/status").await?;
-        status["qrText"].as_str().map(str::to_owned)
-    })
-    .await;
-    callers[0].post(&format!("/api/sandbox/phones/{SHOP}/scan"), json!({"qr": qr})).await.ok();
-    until_ready(&callers[0]).await;
+    callers[0].post("/api/sandbox/phones", json!({"phone": ANA, "name": "Ana"})).await.ok();
+    link_main(&callers[0], SHOP).await;
 
     let mut expected = Vec::new();
     // Each freezes in its turn, while it runs the session.

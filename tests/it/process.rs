@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use wapid_sandbox::{Access, ControlToken, Sandbox, Storage};
 
+use crate::app::{Caller, Database, until, until_within};
+
 /// What control calls carry to a sandbox of the tests.
 const SANDBOX_TOKEN: &str = "the-token-of-a-sandbox-of-the-tests";
-
-use crate::app::{Caller, Database};
 
 /// A gateway in a process of its own, on data that outlive it.
 pub struct Process {
@@ -148,6 +148,28 @@ pub async fn try_get(caller: &Caller, path: &str) -> Option<Value> {
         .await
         .ok()?;
     answer.json().await.ok()
+}
+
+/// Waits until the session `main` is ready, of a gateway that may not answer yet.
+pub async fn until_ready(caller: &Caller) {
+    until_within(Duration::from_secs(60), "the session is ready", || async {
+        let status = try_get(caller, "/api/whatsapp/session/main/status").await?;
+        (status["status"] == "ready").then_some(())
+    })
+    .await;
+}
+
+/// Links the session `main` to the phone of `number`, which is made.
+pub async fn link_main(caller: &Caller, number: &str) {
+    caller.post("/api/sandbox/phones", json!({"phone": number, "name": "x"})).await.ok();
+    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
+    let qr = until("a QR", || async {
+        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
+        status["qrText"].as_str().map(str::to_owned)
+    })
+    .await;
+    caller.post(&format!("/api/sandbox/phones/{number}/scan"), json!({"qr": qr})).await.ok();
+    until_ready(caller).await;
 }
 
 pub fn home(dir: &Path, database: &Database, sandbox: Option<(String, String)>) -> Home {

@@ -5,19 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ANA, BEN, SHOP};
-use crate::app::{Caller, Database, Engine, until, until_within};
-use crate::process::{Home, home, try_get};
+use crate::app::{Caller, Database, Engine, until};
+use crate::process::{Home, home, link_main, try_get, until_ready};
 
 const ROUNDS: usize = 5;
 const MESSAGES: usize = 12;
-
-async fn settle(caller: &Caller) {
-    until_within(Duration::from_secs(60), "the session is ready", || async {
-        let answer = try_get(caller, "/api/whatsapp/session/main/status").await?;
-        (answer["status"] == "ready").then_some(())
-    })
-    .await;
-}
 
 fn texts(inbox: &Value) -> Vec<String> {
     let messages = inbox["messages"].as_array().expect("messages");
@@ -29,17 +21,10 @@ async fn survives(home: Home) {
     let (_, key) = home.create_tenant().await;
     let mut process = home.start().await;
     let caller = Caller::new(process.url.clone(), &key);
-    for phone in [SHOP, ANA, BEN] {
+    for phone in [ANA, BEN] {
         caller.post("/api/sandbox/phones", json!({"phone": phone, "name": "x"})).await.ok();
     }
-    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = until("a QR", || async {
-        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
-        status["qrText"].as_str().map(str::to_owned)
-    })
-    .await;
-    caller.post(&format!("/api/sandbox/phones/{SHOP}/scan"), json!({"qr": qr})).await.ok();
-    settle(&caller).await;
+    link_main(&caller, SHOP).await;
     let new = json!({"subject": "Team", "participants": [ANA, BEN]});
     let made = caller.post("/api/whatsapp/session/main/groups", new).await.ok();
     let group = made["group"]["groupId"].as_str().expect("an id").to_owned();
@@ -66,7 +51,7 @@ async fn survives(home: Home) {
         sent.push((text.clone(), body.clone()));
         process.kill().await;
         process = home.start().await;
-        settle(&caller).await;
+        until_ready(&caller).await;
         // As a careful caller does: asked again with the same key, it is sent once.
         assert!(home.try_post(&key, path, &body, &text).await.is_some(), "no answer after the restart");
     }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{Job, crowd_of, each_got_it_once, size};
-use crate::app::{Caller, Database, Engine, until, until_within};
-use crate::process::{Home, Process, free_address, home, serve_sandbox, try_get};
+use crate::app::{Caller, Database, Engine, until_within};
+use crate::process::{Home, Process, free_address, home, link_main, serve_sandbox, try_get};
 
 pub fn redis() -> String {
     std::env::var("WAPID_TEST_REDIS")
@@ -18,26 +18,10 @@ pub fn redis() -> String {
 
 const MASTER_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 
-async fn until_ready(caller: &Caller) {
-    until_within(Duration::from_secs(60), "the session is ready", || async {
-        let status = try_get(caller, "/api/whatsapp/session/main/status").await?;
-        (status["status"] == "ready").then_some(())
-    })
-    .await;
-}
-
 /// A linked session `main` and a crowd.
 pub async fn link(caller: &Caller, count: usize) -> Vec<String> {
-    caller.post("/api/sandbox/phones", json!({"phone": "5511900000001", "name": "x"})).await.ok();
     let phones = crowd_of(caller, count).await;
-    caller.post("/api/whatsapp/session", json!({"sessionId": "main"})).await.ok();
-    let qr = until("a QR", || async {
-        let status = caller.get("/api/whatsapp/session/main/status").await.ok();
-        status["qrText"].as_str().map(str::to_owned)
-    })
-    .await;
-    caller.post("/api/sandbox/phones/5511900000001/scan", json!({"qr": qr})).await.ok();
-    until_ready(caller).await;
+    link_main(caller, "5511900000001").await;
     phones
 }
 
