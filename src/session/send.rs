@@ -315,7 +315,7 @@ impl Sessions {
                 return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyOutlived)?);
             }
             // Left by an earlier process. The session takes it up as soon as it is connected.
-            if !self.is_about_to_take_up(row, give_up).await {
+            if !self.wait_for_take_up(row, give_up).await {
                 return answer_of(tenant.message(key).await?.ok_or(SendRefusal::KeyOutlived)?);
             }
         }
@@ -323,7 +323,7 @@ impl Sessions {
 
     /// Waits until a session has taken up what it found without a verdict; `false` where it had done so already, or
     /// does not come to it in time.
-    async fn is_about_to_take_up(&self, row: &SessionRow, give_up: At) -> bool {
+    async fn wait_for_take_up(&self, row: &SessionRow, give_up: At) -> bool {
         let Some(handle) = self.handle(&row.key) else { return false };
         let mut view = handle.view.clone();
         let is_coming = |view: &View| {
