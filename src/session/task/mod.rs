@@ -3,7 +3,10 @@
 //! The rules are in `wapid_core::session`; this does what they say. Signals carry the number of the
 //! link they came from, so that a late word of a closed link is not taken for news.
 
+mod hearing;
+mod opening;
 mod parting;
+mod takeover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,23 +15,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
-use wapid_core::crash;
 use wapid_core::event::{Kind, NewEvent};
-use wapid_core::key::Mode;
-use wapid_core::people::News;
-use wapid_core::session::{Effect, End, Input, Offer, Rest, State, Status};
+use wapid_core::session::{Effect, End, Input, Rest, State, Status};
 use wapid_core::store::StoreError;
 use wapid_core::store::leases::LEASE_MS;
-use wapid_core::store::ledger::{Owner, ReceiptNews};
+use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::{Saved, SessionRow};
 
 use super::fetcher::Fetcher;
-use super::outbox::{self, Context, Outbox, Outgoing};
+use super::outbox::{Context, Outbox};
 use super::send::owner_of;
-use super::{CodeRefusal, Command, Parts, Sessions, View, groups, inbound};
-use crate::link::groups::{GroupNews, Setting, What};
-use crate::link::{Link, Proxy, ProxyError, Signal, Way, Wiring};
-use crate::outgoing::Asker;
+use super::{CodeRefusal, Command, Sessions, View};
+use crate::link::{Link, Signal};
 
 /// How long a session waits for what it has heard to be written.
 const HEARD_PATIENCE: Duration = Duration::from_secs(5);
@@ -178,21 +176,6 @@ impl Task {
         }
     }
 
-    /// A closed link cannot speak of the session, and one that was turned away of nothing.
-    fn is_heard(&self, link_no: u64, signal: &Signal) -> bool {
-        let is_open = link_no == self.link_no && self.link.is_some();
-        self.turned_away != Some(link_no) && (signal.lasts() || is_open)
-    }
-
-    /// WhatsApp tells these things once, and this process will not ask again.
-    async fn hear_the_rest(&mut self) {
-        while let Ok((link_no, signal)) = self.signals.try_recv() {
-            if signal.lasts() && self.is_heard(link_no, &signal) {
-                self.hear(signal).await;
-            }
-        }
-    }
-
     fn context(&self) -> Context {
         Context { sessions: self.sessions.clone(), owner: self.owner.clone(), epoch: self.epoch }
     }
@@ -239,137 +222,6 @@ impl Task {
             }
             Command::LeaseLost { .. } => {}
             Command::Remove(_) | Command::Shutdown(_) => unreachable!("run() takes these itself"),
-        }
-    }
-
-    async fn hear(&mut self, signal: Signal) {
-        let now = self.sessions.now();
-        match signal {
-            Signal::Qr { secret, lives_ms } => {
-                let offer = Offer { secret, expires_at: now.plus_ms(lives_ms) };
-                self.step(Input::OfferedQr(offer)).await;
-                self.ask_for_code();
-            }
-            Signal::Code { secret, lives_ms } => {
-                if let Some(answer) = self.code_answer.take() {
-                    let _ = answer.send(Ok(secret.clone()));
-                }
-                let offer = Offer { secret, expires_at: now.plus_ms(lives_ms) };
-                self.step(Input::OfferedCode(offer)).await;
-            }
-            Signal::CodeRefused(why) => {
-                if let Some(answer) = self.code_answer.take() {
-                    let _ = answer.send(Err(CodeRefusal::Refused(why)));
-                }
-            }
-            Signal::Passkey(request) => self.step(Input::PasskeyAsked(request)).await,
-            Signal::Linked(account) => self.linked(account).await,
-            Signal::Up => {
-                self.learn_timers().await;
-                self.step(Input::Up).await;
-                self.recover().await;
-                self.learn_groups();
-                self.sessions.poke_jobs(&self.row.key);
-                self.fetch_files();
-                self.ask_for_blocks();
-            }
-            Signal::Down => self.step(Input::Down).await,
-            Signal::Gone { why, lasts_ms } => {
-                let until = lasts_ms.map(|ms| now.plus_ms(ms));
-                self.step(Input::Gone { why, until, jitter: jitter() }).await;
-            }
-            Signal::Over(end) => {
-                let over = self.over(end).await;
-                self.step(over).await;
-            }
-            Signal::Receipt { by, wa_ids, status, at_ms } => {
-                let news = ReceiptNews { owner: self.owner.clone(), by, wa_ids, status, at: At(at_ms) };
-                self.sessions.0.receipts.note(news);
-            }
-            Signal::People(news) => {
-                self.sessions.0.timers.hear(&self.row.key, &news);
-                self.sessions.0.heard.note(&self.owner, news);
-            }
-            Signal::Group(news) => self.hear_of_group(news),
-        }
-    }
-
-    /// What the end of a link means. Of a session that another process runs by now it is not the end: WhatsApp has
-    /// replaced a connection that was frozen by that process's. Where the database cannot say, the link is tried
-    /// again, and told again if it is over.
-    async fn over(&self, end: End) -> Input {
-        let Parts { store, owner, .. } = &self.sessions.0.parts;
-        let why = match store.holds_lease(&self.row.key, owner, self.epoch).await {
-            Ok(true) => return Input::Over(end),
-            Ok(false) => Rest::HeldElsewhere,
-            Err(error) => {
-                error!(session.key = %self.row.key, "The lease could not be looked at: {error}");
-                Rest::Unreachable
-            }
-        };
-        Input::Gone { why, until: None, jitter: jitter() }
-    }
-
-    /// So that the first send need not wait for the answer.
-    fn ask_for_blocks(&self) {
-        if let Some(link) = self.link.clone() {
-            tokio::spawn(async move { link.block_list().await });
-        }
-    }
-
-    /// Before the first message leaves. Without them it would stay where others disappear.
-    async fn learn_timers(&self) {
-        self.written().await;
-        let tenant = self.sessions.store().tenant(self.owner.tenant.clone(), self.owner.mode);
-        match tenant.disappearing(&self.row.key).await {
-            Ok(known) => self.sessions.0.timers.load(&self.row.key, known.into_iter()),
-            Err(error) => {
-                error!(session.key = %self.row.key, "Timers of chats were not read: {error}");
-            }
-        }
-    }
-
-    /// Once per number and process; what changes later WhatsApp tells.
-    fn learn_groups(&self) {
-        if let (State::Ready { .. }, Some(link)) = (&self.state, &self.link)
-            && !self.knows_groups.load(Ordering::Acquire)
-        {
-            let (store, session) = (self.sessions.store().clone(), self.row.key.clone());
-            let timers = self.sessions.0.timers.clone();
-            let (link, knows_groups) = (link.clone(), self.knows_groups.clone());
-            tokio::spawn(async move {
-                let known = groups::learn(&store, &session, &link, &timers).await;
-                knows_groups.fetch_or(known, Ordering::AcqRel);
-            });
-        }
-    }
-
-    fn hear_of_group(&self, news: GroupNews) {
-        let own = self.state.account().map(groups::person).unwrap_or_default();
-        if let (What::Came { .. }, Some(link)) = (&news.what, self.link.clone()) {
-            let jid = news.jid.clone();
-            // What fails is asked again with the next message to that group.
-            tokio::spawn(async move { link.relearn_group(&jid).await });
-        }
-        if let What::Changed(Setting::EphemeralSeconds(seconds))
-        | What::Came { ephemeral_seconds: seconds, .. } = &news.what
-        {
-            let news = vec![News::Disappears { who: None, chat: news.jid.clone(), seconds: *seconds }];
-            self.sessions.0.timers.hear(&self.row.key, &news);
-            self.sessions.0.heard.note(&self.owner, news);
-        }
-        self.sessions.0.heard.note_group(groups::written(&self.row.key, groups::told(&own, news)));
-    }
-
-    /// A code can be asked for once the socket is up, which the first QR shows.
-    fn ask_for_code(&mut self) {
-        let State::Linking { offers, .. } = &self.state else { return };
-        if offers.qr.is_none() {
-            return;
-        }
-        if let (Some(link), Some(phone)) = (self.link.clone(), self.code_for.take()) {
-            // Apart from this task, which must stay able to stop. What comes of it comes as a signal.
-            tokio::spawn(async move { link.request_code(&phone).await });
         }
     }
 
@@ -423,15 +275,6 @@ impl Task {
         });
     }
 
-    /// Another process runs the session by now: this one waits to be needed again.
-    async fn stand_back(&mut self) {
-        self.close().await;
-        let (now, account) = (self.sessions.now(), self.row.account.clone());
-        let until = now.plus_ms(LEASE_MS);
-        self.state = State::Resting { account, why: Rest::HeldElsewhere, until, since: now, failures: 0 };
-        self.wake = Some(until);
-    }
-
     /// `false` where another process runs the session by now, and nothing was written.
     async fn write_down(&mut self, epoch: Option<i64>, save: bool, announce: bool) -> bool {
         let saved = save.then(|| Saved {
@@ -462,114 +305,6 @@ impl Task {
             }
         }
         true
-    }
-
-    async fn open(&mut self) -> Result<(), Input> {
-        let failed = |why| Input::Gone { why, until: None, jitter: jitter() };
-        let parts = &self.sessions.0.parts;
-        match parts.store.claim(&self.row.key, &parts.owner).await {
-            Ok(Some(epoch)) => (self.epoch, self.took_up) = (epoch, false),
-            Ok(None) => return Err(failed(Rest::HeldElsewhere)),
-            Err(error) => {
-                error!(session.key = %self.row.key, "The lease could not be asked for: {error}");
-                return Err(failed(Rest::Unreachable));
-            }
-        }
-        // The process that ran it until now may have stopped, ended or removed it.
-        match parts.store.session_by_key(&self.row.key).await {
-            Ok(Some(row)) if row.wanted || row.removing => {}
-            Ok(_) => {
-                self.release().await;
-                return Err(failed(Rest::HeldElsewhere));
-            }
-            Err(error) => {
-                error!(session.key = %self.row.key, "The session could not be read: {error}");
-                self.release().await;
-                return Err(failed(Rest::Unreachable));
-            }
-        }
-        let way = match self.way().await {
-            Ok(way) => way,
-            Err(error) => {
-                error!(session.key = %self.row.key, "The session's proxy cannot be used: {error}");
-                self.release().await;
-                return Err(failed(Rest::ProxyRefused));
-            }
-        };
-        self.link_no += 1;
-        let (link_no, signals) = (self.link_no, self.signal_tx.clone());
-        let tell = move |signal| {
-            // The task outlives its links; if it is gone, nobody needs to know.
-            let _ = signals.send((link_no, signal));
-        };
-        let wiring = Wiring {
-            keys: parts.keystores.of(self.row.key.clone()).under(self.epoch),
-            way,
-            hides: self.hides.clone(),
-            device_name: self.row.device_name.clone().unwrap_or_else(|| parts.device_name.clone()),
-        };
-        let commands = self.sessions.commands_of(&self.row.key);
-        let timers = self.sessions.0.timers.clone();
-        let commit =
-            inbound::commit_into(parts.store.clone(), self.owner.clone(), commands, timers, parts.auto_fetch);
-        let recall = inbound::recall_from(parts.store.clone(), self.row.key.clone());
-        match Link::open(wiring, tell, commit, recall).await {
-            Ok(link) => {
-                self.link = Some(Arc::new(link));
-                Ok(())
-            }
-            Err(error) => {
-                error!(session.key = %self.row.key, "A link did not open: {error:#}");
-                self.release().await;
-                Err(failed(Rest::Unreachable))
-            }
-        }
-    }
-
-    async fn way(&self) -> Result<Way, ProxyError> {
-        let parts = &self.sessions.0.parts;
-        Ok(match self.row.mode {
-            Mode::Test => {
-                let book = self.row.tenant.as_str();
-                Way::Sandbox {
-                    transport: parts.sandbox.transport(book),
-                    http: parts.sandbox.http(book),
-                    static_key: parts.sandbox.static_key(),
-                }
-            }
-            Mode::Live => {
-                let asker = Asker { tenant: self.row.tenant.clone(), mode: Mode::Live };
-                // Never without the proxy that the session is to have, and never through one that leads inside.
-                let proxy = self.row.proxy.as_deref();
-                let proxy = proxy.map(|text| Proxy::parse(text, &parts.outgoing, asker)).transpose()?;
-                if let Some(proxy) = &proxy {
-                    proxy.look_up().await?;
-                }
-                Way::Live { url: parts.whatsapp_url.clone(), proxy }
-            }
-        })
-    }
-
-    async fn close(&mut self) {
-        (self.code_for, self.code_answer) = (None, None);
-        if let Some(link) = self.link.take() {
-            link.close().await;
-            self.release().await;
-        }
-    }
-
-    async fn release(&self) {
-        self.others_may_hear();
-        let parts = &self.sessions.0.parts;
-        if let Err(error) = parts.store.release(&self.row.key, &parts.owner).await {
-            warn!("A lease was not released and will run out: {error}");
-        }
-    }
-
-    /// Another process may run this session from here on: what is remembered of its chats may be old then.
-    fn others_may_hear(&self) {
-        self.sessions.0.timers.forget(&self.row.key);
-        self.knows_groups.store(false, Ordering::Release);
     }
 
     /// A passing fault of the database is waited out, for as long as a lease lasts without it: `None` then, and when
@@ -613,52 +348,6 @@ impl Task {
             let context = self.context();
             self.outbox.pump(link, &context);
         }
-    }
-
-    /// Takes up what an earlier connection, or an earlier process, left without a verdict. Receipts
-    /// that came with the offline queue count first: they may tell that a message had arrived.
-    async fn recover(&mut self) {
-        crash::point("session.recovers");
-        self.recovery_owed = false;
-        // While the database is away this task still has to hear that it should stop.
-        if tokio::time::timeout(HEARD_PATIENCE, self.sessions.0.receipts.written()).await.is_err() {
-            self.recovery_owed = true;
-            self.outbox.reconnected();
-            return;
-        }
-        match self.sessions.store().claim_unsettled(&self.row.key, self.epoch).await {
-            Ok(rows) => {
-                let mut waiting = self.outbox.take_waiting();
-                for row in rows {
-                    let taken_up = || {
-                        let job = row.job.as_ref().map(|(job, _)| job);
-                        self.sessions.0.underway.take_up(&row.wa_id, job)
-                    };
-                    let outgoing = match waiting.remove(&row.key) {
-                        Some(outgoing) => outgoing,
-                        None => match taken_up() {
-                            Some(custody) => Outgoing::of(row, custody),
-                            // Somebody has it, and sees it to its end.
-                            None => continue,
-                        },
-                    };
-                    if outgoing.is_too_old(self.sessions.now()) {
-                        outbox::give_up_late(self.context(), outgoing).await;
-                    } else {
-                        self.outbox.push(outgoing);
-                    }
-                }
-                // The rows are the list: what is left of `waiting` was settled elsewhere, and is let go of here.
-                drop(waiting);
-                self.took_up = true;
-                self.show();
-            }
-            Err(error) => {
-                error!("Unsettled messages could not be read and are tried again: {error}");
-                self.recovery_owed = true;
-            }
-        }
-        self.outbox.reconnected();
     }
 }
 
