@@ -21,7 +21,7 @@ pub const PATIENCE_MS: i64 = 90_000;
 /// it allows 180 s.
 pub const LINKING_PATIENCE_MS: i64 = 240_000;
 /// Another process may let go of a session at any moment; looking is cheap.
-const HELD_MS: i64 = 5_000;
+pub const HELD_MS: i64 = 5_000;
 /// The first rest after a link gave up; doubles with each failure in a row.
 const REST_MS: i64 = 2_000;
 /// A client that rotates its offers replaces one before it is this stale.

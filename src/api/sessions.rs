@@ -10,7 +10,7 @@ use wapid_core::clock::At;
 use wapid_core::id::SessionId;
 use wapid_core::phone::Phone;
 use wapid_core::session::{Offer, State as Standing};
-use wapid_core::store::sessions::{SessionRow, SessionSettings};
+use wapid_core::store::sessions::{NewSessionError, SessionRow, SessionSettings};
 
 use super::Api;
 use super::body::{LenientBody, OptionalBody};
@@ -22,7 +22,7 @@ use super::params::QueryParams;
 use crate::link::{Proxy, ProxyError, Timelock};
 use crate::outgoing::Asker;
 use crate::qr;
-use crate::session::View;
+use crate::session::{Removal, View};
 
 /// The longest label and device name, in characters.
 const NAME_MAX: usize = 100;
@@ -110,11 +110,8 @@ pub async fn create(
     if new.daily_limit.is_some() {
         api.sessions.wake_jobs(&key).await;
     }
-    let pairing_code = api.sessions.start(row, phone.as_ref().map(Phone::digits)).await?;
-    let status = match api.sessions.view(&key) {
-        Some(view) if !is_new => view.state.status().as_str(),
-        _ => "initializing",
-    };
+    let pairing_code = api.sessions.start(row.clone(), phone.as_ref().map(Phone::digits)).await?;
+    let status = if is_new { "initializing" } else { api.sessions.view_of(&row).state.status().as_str() };
     Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code, notice }))
 }
 
@@ -465,8 +462,8 @@ pub async fn start(
 ) -> Result<Json<Changed>, ApiError> {
     let settings = SessionSettings { any_number: wish.allow_other_number, ..SessionSettings::default() };
     let (row, _) = session.caller.store.ensure_session(&session.row.id, settings).await?;
-    api.sessions.start(row, None).await?;
-    Ok(Json(Changed::now(&api, &session.row)))
+    api.sessions.start(row.clone(), None).await?;
+    Ok(Json(Changed::of(&row, &api.sessions.view_of(&row))))
 }
 
 /// Take a session offline and keep its link
@@ -479,8 +476,8 @@ pub async fn start(
     responses((status = 200, description = "The session obeys", body = Changed), Refusals)
 )]
 pub async fn stop(State(api): State<Api>, session: OwnSession) -> Result<Json<Changed>, ApiError> {
-    api.sessions.stop(&session.row.key).await;
-    Ok(Json(Changed::now(&api, &session.row)))
+    let view = api.sessions.stop(&session.row).await?;
+    Ok(Json(Changed::of(&session.row, &view)))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -493,8 +490,7 @@ pub struct Changed {
 }
 
 impl Changed {
-    fn now(api: &Api, row: &SessionRow) -> Self {
-        let state = api.sessions.view_of(row).state;
+    fn of(row: &SessionRow, View { state, .. }: &View) -> Self {
         Self {
             success: true,
             session_id: row.id.0.clone(),
@@ -524,8 +520,11 @@ pub struct Removed {
 )]
 pub async fn remove(State(api): State<Api>, session: OwnSession) -> Result<Json<Removed>, ApiError> {
     let id = session.row.id.0.clone();
-    let logged_out = api.sessions.remove(session.row).await?.ok_or_else(ApiError::no_session)?;
-    Ok(Json(Removed { success: true, session_id: id, logged_out }))
+    match api.sessions.remove(session.row).await? {
+        Removal::Done { logged_out } => Ok(Json(Removed { success: true, session_id: id, logged_out })),
+        Removal::ByAnother => Err(ApiError::no_session()),
+        Removal::Underway => Err(NewSessionError::Removing.into()),
+    }
 }
 
 /// Log a number out and delete its session, as a POST

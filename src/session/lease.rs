@@ -74,6 +74,11 @@ async fn renew_once(sessions: &Sessions) -> Result<(), StoreError> {
             let _ = handle.commands.send(Command::LeaseLost { epoch });
         }
     }
+    for (key, removing) in sessions.store().unwanted_of(&sessions.0.parts.owner).await? {
+        let Some(handle) = sessions.handle(&key) else { continue };
+        let command = if removing { Command::Remove(oneshot::channel().0) } else { Command::LookAtRow };
+        let _ = handle.commands.send(command);
+    }
     Ok(())
 }
 
@@ -85,14 +90,20 @@ async fn sweep(sessions: &Sessions) -> Result<(), StoreError> {
     let wanted: HashSet<_> =
         rows.iter().filter(|row| task::is_wanted(row) || row.removing).map(|row| row.key.clone()).collect();
     for row in rows {
-        if known.contains_key(&row.key) {
-            continue;
-        }
-        if row.removing {
+        let is_known = known.contains_key(&row.key);
+        let is_to_run = task::is_to_run(&row);
+        if is_known {
+            // With the settings that it has by now.
+            let handle = sessions.adopt(row);
+            let is_running = handle.view.borrow().state.is_running();
+            if is_to_run && !is_running {
+                let _ = handle.commands.send(Command::LookAtRow);
+            }
+        } else if row.removing {
             let (done, _) = oneshot::channel();
             let _ = sessions.adopt(row).commands.send(Command::Remove(done));
         } else if task::is_wanted(&row) {
-            let _ = sessions.adopt(row).commands.send(Command::Start);
+            let _ = sessions.adopt(row).commands.send(Command::TakeOver);
         }
     }
     for (key, handle) in known {
@@ -101,9 +112,7 @@ async fn sweep(sessions: &Sessions) -> Result<(), StoreError> {
             view.link.is_none() && matches!(view.state, State::Resting { .. })
         };
         if waits && !wanted.contains(&key) {
-            sessions.forget_handle(&handle.row);
-            let (done, _) = oneshot::channel();
-            let _ = handle.commands.send(Command::Shutdown(done));
+            sessions.let_go(&handle);
         }
     }
     Ok(())

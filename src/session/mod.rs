@@ -22,6 +22,7 @@
 //! | `lease` | which process runs which session |
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -76,6 +77,13 @@ const RESTORE_PATIENCE: Duration = Duration::from_secs(10);
 const START_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a caller waits for a session to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// The same where another process runs it, which hears of it when it renews its leases.
+const STOP_PATIENCE_ELSEWHERE_MS: i64 = 10_000;
+/// How long a caller waits for a session to be removed by the process that runs it, or by this one once that lease
+/// has run out.
+const REMOVAL_PATIENCE_MS: i64 = 30_000;
+/// How often a caller's wait looks at what another process did.
+const LOOK_EVERY_MS: i64 = 250;
 /// How long after a panic a session begins again.
 const PANIC_PAUSE: Duration = Duration::from_secs(2);
 /// How long a stop waits for WhatsApp's answers to what has left.
@@ -124,6 +132,8 @@ struct Inner {
     receipts: inbound::Receipts,
     carriage: carry::Carriage,
     fetched: watch::Sender<u64>,
+    /// Had every session of before the start its chance?
+    is_restored: AtomicBool,
     closing: watch::Sender<bool>,
 }
 
@@ -172,6 +182,10 @@ impl Handle {
 enum Command {
     Start,
     Stop,
+    /// Another process made it or ran it: run it once that one does not.
+    TakeOver,
+    /// Somebody else may have written what is wanted of the session.
+    LookAtRow,
     /// Ask WhatsApp for a code that is typed into this phone.
     RequestCode {
         phone: String,
@@ -182,8 +196,8 @@ enum Command {
     Transmit(Box<outbox::Outgoing>),
     /// Files of messages that arrived are due.
     FetchFiles,
-    /// Log out, forget, delete; answers whether WhatsApp was told.
-    Remove(oneshot::Sender<Result<bool, StoreError>>),
+    /// Log out, forget, delete; answers whether WhatsApp was told. `None` where another process runs the session.
+    Remove(oneshot::Sender<Result<Option<bool>, StoreError>>),
     /// Look for messages without a verdict: one may have been committed without our knowing.
     Recover,
     /// The lease of this epoch is another process's now.
@@ -192,6 +206,17 @@ enum Command {
     },
     /// Close the link and end the task; the session stays wanted.
     Shutdown(oneshot::Sender<()>),
+}
+
+/// What became of a session that was to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone. Where WhatsApp could not be told, the device still shows on the phone.
+    Done { logged_out: bool },
+    /// Another call of this process removed it first.
+    ByAnother,
+    /// The process that runs it has not done it yet, and will, or another one in its place.
+    Underway,
 }
 
 /// Why a pairing code did not come.
@@ -222,6 +247,7 @@ impl Sessions {
             receipts,
             carriage: carry::Carriage::default(),
             fetched: watch::Sender::new(0),
+            is_restored: AtomicBool::new(false),
             closing: watch::Sender::new(false),
         }));
         tokio::spawn(lease::renew(sessions.clone()));
@@ -247,6 +273,8 @@ impl Sessions {
         if wanted > 0 {
             info!("Restoring {wanted} sessions");
         }
+        let elsewhere = self.store().leases_of_others(&self.0.parts.owner).await?;
+        let elsewhere = &elsewhere;
         futures::stream::iter(rows)
             .for_each_concurrent(RESTORE_CONCURRENCY, |row| async move {
                 if *self.0.closing.borrow() {
@@ -254,10 +282,13 @@ impl Sessions {
                 }
                 let removing = row.removing;
                 let start = task::is_wanted(&row);
+                let is_elsewhere = elsewhere.contains(row.key.as_str());
                 let handle = self.adopt(row);
                 if removing {
                     let (done, _) = oneshot::channel();
                     let _ = handle.commands.send(Command::Remove(done));
+                } else if start && is_elsewhere {
+                    let _ = handle.commands.send(Command::TakeOver);
                 } else if start {
                     let _ = handle.commands.send(Command::Start);
                     let settled =
@@ -267,11 +298,16 @@ impl Sessions {
                 }
             })
             .await;
+        self.0.is_restored.store(true, Ordering::Release);
         Ok(())
     }
 
-    /// Starts a session, or starts it again; with a phone number, also asks for a pairing code.
+    /// Starts a session, or starts it again; with a phone number, also asks for a pairing code. The row says already
+    /// that it is wanted, which is enough for another process that runs it.
     pub async fn start(&self, row: SessionRow, phone: Option<&str>) -> Result<Option<String>, CodeRefusal> {
+        if phone.is_none() && self.is_held_elsewhere(&row.key).await.unwrap_or(false) {
+            return Ok(None);
+        }
         let handle = self.adopt(row);
         let _ = handle.commands.send(Command::Start);
         let Some(phone) = phone else {
@@ -291,27 +327,78 @@ impl Sessions {
         }
     }
 
-    /// Takes a session offline and keeps its link to the number. Returns when it is, or after a while: then it is
-    /// on its way, which its view shows.
-    pub async fn stop(&self, key: &SessionKey) {
-        let Some(handle) = self.handle(key) else { return };
-        let _ = handle.commands.send(Command::Stop);
-        let mut view = handle.view.clone();
-        let stopped = view.wait_for(|view| !view.state.is_running());
-        let _ = tokio::time::timeout(STOP_PATIENCE, stopped).await;
+    /// Takes a session offline and keeps its link to the number. Returns where it stands when it is, or after a while:
+    /// then it is on its way, which its view shows.
+    ///
+    /// # Errors
+    /// When the database cannot be told what is wanted.
+    pub async fn stop(&self, row: &SessionRow) -> Result<View, StoreError> {
+        let handle = self.handle(&row.key);
+        let is_elsewhere = self.is_held_elsewhere(&row.key).await?;
+        match handle {
+            Some(handle) if !is_elsewhere => {
+                let _ = handle.commands.send(Command::Stop);
+                let mut view = handle.view.clone();
+                let stopped = view.wait_for(|view| !view.state.is_running());
+                let _ = tokio::time::timeout(STOP_PATIENCE, stopped).await;
+                return Ok(self.view_of(row));
+            }
+            // It waits for the other process to be gone, and need not any more.
+            Some(handle) => self.let_go(&handle),
+            None => {}
+        }
+        self.store().want_no_more(&row.key).await?;
+        let give_up = self.now().plus_ms(STOP_PATIENCE_ELSEWHERE_MS);
+        while self.is_held_elsewhere(&row.key).await? && self.now() < give_up {
+            self.until_next_look().await;
+        }
+        let row = self.store().session_by_key(&row.key).await?;
+        Ok(row.map_or_else(
+            || View::of(State::Stopped { account: None, since: self.now() }),
+            |row| self.view_of(&row),
+        ))
     }
 
-    /// Logs the device out at WhatsApp, forgets its keys and deletes the session. `false` when
-    /// WhatsApp could not be told; the device then still shows on the phone. `None` when another
-    /// call removed it first.
+    /// Logs the device out at WhatsApp, forgets its keys and deletes the session.
     ///
     /// # Errors
     /// When the database fails on the way; the removal is finished later, by a sweep or the next start.
-    pub async fn remove(&self, row: SessionRow) -> Result<Option<bool>, StoreError> {
+    pub async fn remove(&self, row: SessionRow) -> Result<Removal, StoreError> {
+        let tenant = self.store().tenant(row.tenant.clone(), row.mode);
+        let told_until = tenant.log_ends().await?.last;
         self.store().begin_removal(&row.key).await?;
-        let (tx, done) = oneshot::channel();
-        let _ = self.adopt(row).commands.send(Command::Remove(tx));
-        done.await.ok().transpose()
+        let give_up = self.now().plus_ms(REMOVAL_PATIENCE_MS);
+        loop {
+            // Before the lease, which goes with the row.
+            if self.store().session_by_key(&row.key).await?.is_none() {
+                let logged_out = tenant.was_logged_out(&row.id, told_until).await?;
+                return Ok(Removal::Done { logged_out });
+            }
+            if !self.is_held_elsewhere(&row.key).await? {
+                let (tx, done) = oneshot::channel();
+                let _ = self.adopt(row.clone()).commands.send(Command::Remove(tx));
+                match done.await {
+                    Ok(Ok(Some(logged_out))) => return Ok(Removal::Done { logged_out }),
+                    Ok(Ok(None)) => {}
+                    Ok(Err(error)) => return Err(error),
+                    Err(_) => return Ok(Removal::ByAnother),
+                }
+            }
+            if self.now() >= give_up {
+                return Ok(Removal::Underway);
+            }
+            self.until_next_look().await;
+        }
+    }
+
+    async fn is_held_elsewhere(&self, key: &SessionKey) -> Result<bool, StoreError> {
+        let owner = self.store().lease_owner(key).await?;
+        Ok(owner.is_some_and(|owner| owner != self.0.parts.owner))
+    }
+
+    async fn until_next_look(&self) {
+        let clock = self.store().clock();
+        clock.until(clock.now().plus_ms(LOOK_EVERY_MS)).await;
     }
 
     /// Where a session stands; `None` for one this process has not seen.
@@ -322,26 +409,25 @@ impl Sessions {
     /// Where a session stands, seen from here: one that this process never ran rests where its row
     /// says.
     pub fn view_of(&self, row: &SessionRow) -> View {
-        self.view(&row.key).unwrap_or_else(|| View::of(task::state_of(row, self.now())))
+        self.view(&row.key).unwrap_or_else(|| {
+            let is_restored = self.0.is_restored.load(Ordering::Acquire);
+            View::of(task::state_unseen(row, is_restored, self.now()))
+        })
     }
 
-    /// The tenant's session of that name: from memory, or from the database when another process
-    /// made it.
+    /// The tenant's session of that name: from memory where this process runs it, else from the database, which knows
+    /// what others did with it. Nothing is started by a look.
     pub async fn find(&self, tenant: &TenantStore, id: &SessionId) -> Result<Option<SessionRow>, StoreError> {
         let name = (tenant.tenant_id().clone(), tenant.mode(), id.clone());
         let known = {
             let table = self.0.table.read();
-            table.names.get(&name).and_then(|key| table.handles.get(key)).map(|handle| handle.row.clone())
+            let handle = table.names.get(&name).and_then(|key| table.handles.get(key));
+            handle.filter(|handle| handle.view.borrow().link.is_some()).map(|handle| handle.row.clone())
         };
-        if let Some(row) = known {
-            return Ok(Some(row.as_ref().clone()));
+        match known {
+            Some(row) => Ok(Some(row.as_ref().clone())),
+            None => tenant.session(id).await,
         }
-        let found = tenant.session(id).await?;
-        if let Some(row) = found.clone().filter(task::is_wanted) {
-            // Another process made it and runs it; should that one be gone, it is ours now.
-            let _ = self.adopt(row).commands.send(Command::Start);
-        }
-        Ok(found)
     }
 
     /// The number that a session of this tenant is linked to.
@@ -447,6 +533,13 @@ impl Sessions {
         if table.names.get(&name) == Some(&row.key) {
             table.names.remove(&name);
         }
+    }
+
+    /// A session that another process runs is not waited for any more.
+    fn let_go(&self, handle: &Handle) {
+        self.forget_handle(&handle.row);
+        let (done, _) = oneshot::channel();
+        let _ = handle.commands.send(Command::Shutdown(done));
     }
 
     async fn begin_again(&self, row: &SessionRow) {

@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Caller, Database, Engine};
 use crate::people::{ANA, SHOP};
-use crate::process::{Home, free_address, home, link_main, serve_sandbox, try_get, until_ready};
-
-const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+use crate::process::{Home, MASTER_KEY, free_address, home, link_main, serve_sandbox, try_get, until_ready};
 
 async fn texts(caller: &Caller) -> Vec<String> {
     let shown = caller.get(&format!("/api/sandbox/phones/{ANA}/messages")).await.ok();

@@ -21,6 +21,7 @@ mod cli;
 mod crash;
 mod crowds;
 mod description;
+mod elsewhere;
 mod faults;
 mod freezes;
 mod groups;

@@ -11,6 +11,8 @@ use wapid_sandbox::{Access, ControlToken, Sandbox, Storage};
 
 use crate::app::{Caller, Database, until, until_within};
 
+/// Of several gateways on one database.
+pub const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// What control calls carry to a sandbox of the tests.
 const SANDBOX_TOKEN: &str = "the-token-of-a-sandbox-of-the-tests";
 
@@ -191,7 +193,11 @@ pub fn access() -> Access {
 
 /// A sandbox that is not killed with the gateway.
 pub async fn serve_sandbox() -> (String, String) {
-    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
+    serve(Sandbox::open(Storage::Memory).await.expect("a sandbox")).await
+}
+
+/// Its URL and its key.
+pub async fn serve(sandbox: Sandbox) -> (String, String) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let key = sandbox.static_key();

@@ -3,6 +3,8 @@
 //! A lease has an owner, an end and an epoch that grows with every claim, so that a process that
 //! slept through its lease finds its late writes refused. A released lease keeps its epoch.
 
+use std::collections::HashSet;
+
 use sqlx::AssertSqlSafe;
 
 use super::tx::{Row, Value, values};
@@ -22,6 +24,8 @@ const OWNER: &str = "SELECT owner FROM leases WHERE name = $2 AND until > {now}"
 
 /// One that ran out but that nobody took is still ours: its epoch is unchanged.
 const RENEW: &str = "UPDATE leases SET until = {now} + $3 WHERE owner = $2 AND until > 0 RETURNING name";
+
+const OF_OTHERS: &str = "SELECT name FROM leases WHERE owner <> $2 AND until > {now}";
 
 const RELEASE: &str = "UPDATE leases SET until = 0 WHERE name = $1 AND owner = $2";
 
@@ -62,6 +66,14 @@ impl Store {
         let values = [vec![now], values![name.as_ref()]].concat();
         let found: Vec<(String,)> = self.db.rows(AssertSqlSafe(statement), values).await?;
         Ok(found.into_iter().next().map(|(owner,)| owner))
+    }
+
+    /// The names of the leases that others hold now.
+    pub async fn leases_of_others(&self, owner: &str) -> Result<HashSet<String>> {
+        let (statement, now) = self.lease_time(OF_OTHERS);
+        let found: Vec<(String,)> =
+            self.db.rows(AssertSqlSafe(statement), [vec![now], values![owner]].concat()).await?;
+        Ok(found.into_iter().map(|(name,)| name).collect())
     }
 
     /// Extends every lease of `owner`; answers the names of those still held.

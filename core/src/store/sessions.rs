@@ -184,6 +184,16 @@ const EXPECTED_OF_TENANT: &str = "SELECT last_phone FROM sessions
 const FORGET_LIMIT: &str = "UPDATE jobs SET hold = NULL, not_before = $2
      WHERE session_key = $1 AND hold = 'daily_limit' AND not_before > $2";
 
+const WANT_NO_MORE: &str = "UPDATE sessions SET wanted = FALSE WHERE key = $1";
+
+/// A released lease has no end.
+const UNWANTED: &str = "SELECT sessions.key, sessions.removing FROM sessions
+     JOIN leases ON leases.name = sessions.key
+     WHERE leases.owner = $1 AND leases.until > 0 AND NOT sessions.wanted";
+
+const REMOVED: &str = "SELECT data FROM events WHERE tenant_id = $1 AND mode = $2 AND pos > $3
+     AND session_id = $4 AND kind = 'session.disconnected' ORDER BY pos DESC LIMIT 1";
+
 const BEGIN_REMOVAL: &str = "UPDATE sessions SET removing = TRUE, wanted = FALSE WHERE key = $1";
 
 /// Has a later lease on the session begun than that of this epoch?
@@ -263,6 +273,19 @@ impl TenantStore {
         Ok(row.and_then(|(phone,)| phone))
     }
 
+    /// What is told since that position of a session's removal: was the device logged out at WhatsApp?
+    pub async fn was_logged_out(&self, id: &SessionId, since: i64) -> Result<bool> {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            #[serde(rename = "loggedOut", default)]
+            logged_out: bool,
+        }
+        let place = values![self.tenant.as_str(), self.mode.as_str(), since, id.as_str()];
+        let told: Option<(String,)> = self.store.db.rows(REMOVED, place).await?.pop();
+        let told = told.map(|(data,)| serde_json::from_str::<Told>(&data)).transpose()?;
+        Ok(told.is_some_and(|told| told.logged_out))
+    }
+
     /// By `session_id`, those being removed left out.
     pub async fn sessions(&self) -> Result<Vec<SessionRow>> {
         let rows: Vec<Stored> = crate::read!(&self.store.db, |pool| {
@@ -297,6 +320,19 @@ impl Store {
         Ok(row.and_then(|(phone,)| phone))
     }
 
+    /// The session is not to run any more, whoever runs it: that process hears so when it renews its leases.
+    pub async fn want_no_more(&self, key: &SessionKey) -> Result<()> {
+        crate::write!(&self.db, |tx| {
+            sqlx::query(WANT_NO_MORE).bind(key).execute(&mut *tx).await?;
+        });
+        Ok(())
+    }
+
+    /// Those that this owner runs and that nobody wants to run, each with whether it is to be removed.
+    pub async fn unwanted_of(&self, owner: &str) -> Result<Vec<(SessionKey, bool)>> {
+        Ok(self.db.rows(UNWANTED, values![owner]).await?)
+    }
+
     /// Marks a session for removal; it is finished by [`Self::remove_session`], if need be after a
     /// crash. From here on nothing new is accepted for it.
     pub async fn begin_removal(&self, key: &SessionKey) -> Result<()> {
@@ -308,8 +344,8 @@ impl Store {
 
     /// Deletes the session's row. Its messages stay in the log; those whose outcome is not known fail
     /// now, because nobody is left to send them. The keystore's rows are the keystore's to delete,
-    /// before this.
-    pub async fn remove_session(&self, key: &SessionKey) -> Result<()> {
+    /// before this. `logged_out` is told: whether WhatsApp heard of it.
+    pub async fn remove_session(&self, key: &SessionKey, logged_out: bool) -> Result<()> {
         let Some(session) = self.session_by_key(key).await? else { return Ok(()) };
         self.begin_removal(key).await?;
         let owner = Owner {
@@ -333,6 +369,7 @@ impl Store {
             "sessionId": owner.session_id,
             "status": "disconnected",
             "reason": "removed",
+            "loggedOut": logged_out,
             "phoneNumber": session.account.map(|account| account.phone),
             "since": now,
         });

@@ -296,7 +296,7 @@ async fn chats_of_a_gone_session_are_tidied_away(db: TestDb) {
     store.receive(vec![inbound(&shop.owner, "A")]).await.unwrap();
     store.tidy(db.clock.now()).await.unwrap();
     assert_eq!(shop.live().chats(&other.session, None, 2_000).await.unwrap().len(), 1_200);
-    store.remove_session(&other.session).await.unwrap();
+    store.remove_session(&other.session, true).await.unwrap();
     store.tidy(db.clock.now()).await.unwrap();
     assert!(shop.live().chats(&other.session, None, 10).await.unwrap().is_empty());
     assert!(shop.live().contacts(&other.session, None, None, 10).await.unwrap().is_empty());

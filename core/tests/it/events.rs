@@ -127,7 +127,7 @@ async fn a_saved_session_and_its_event_are_one(db: TestDb) {
     assert!(!shop.live().session(&shop.owner.session_id).await.unwrap().unwrap().wanted);
     assert_eq!(shop.events().await, ["session.ready"]);
     // A session that goes says so, once, and stays gone.
-    shop.store.remove_session(&shop.owner.session).await.unwrap();
+    shop.store.remove_session(&shop.owner.session, true).await.unwrap();
     shop.store.save_session(&shop.owner.session, None, Some(saved), Some(ready(&shop))).await.unwrap();
     assert_eq!(shop.live().session(&shop.owner.session_id).await.unwrap(), None);
     assert_eq!(shop.events().await, ["session.ready", "session.disconnected"]);

@@ -63,7 +63,7 @@ async fn names_go_with_their_session_and_are_nobody_elses(db: TestDb) {
     note(&shop, vec![name(TEAM, "Team", 1_000)]).await;
     assert_eq!(stranger.live().group_names(&shop.owner.session).await.unwrap(), []);
     assert_eq!(stranger.live().group_names(&stranger.owner.session).await.unwrap(), []);
-    store.remove_session(&shop.owner.session).await.unwrap();
+    store.remove_session(&shop.owner.session, true).await.unwrap();
     // A word that comes too late is about nobody.
     note(&shop, vec![name(TEAM, "Team", 2_000)]).await;
     let count: Vec<_> = shop.live().group_names(&shop.owner.session).await.unwrap();

@@ -152,7 +152,7 @@ async fn a_message_is_found_by_whatsapps_id_in_any_session(db: TestDb) {
     assert_eq!(named(shop.clone(), "ONLY", Some("main")).await, None);
     assert_eq!(named(other.clone(), &wa_id, None).await, None);
     // The log outlives its session.
-    store.remove_session(&two.session).await.unwrap();
+    store.remove_session(&two.session, true).await.unwrap();
     assert_eq!(named(shop.clone(), "ONLY", None).await.unwrap().0, "two");
     assert_eq!(named(shop.clone(), "ONLY", Some("two")).await.unwrap().0, "two");
     assert_eq!(named(other, "ONLY", None).await, None);

@@ -136,9 +136,9 @@ async fn a_removed_session_leaves_its_log_and_fails_what_was_open(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let (open, _) = shop.accept().await;
     shop.store.claim(&shop.owner.session, "me").await.unwrap();
-    shop.store.remove_session(&shop.owner.session).await.unwrap();
-    shop.store.remove_session(&shop.owner.session).await.unwrap();
-    shop.store.remove_session(&SessionKey::new()).await.unwrap();
+    shop.store.remove_session(&shop.owner.session, true).await.unwrap();
+    shop.store.remove_session(&shop.owner.session, true).await.unwrap();
+    shop.store.remove_session(&SessionKey::new(), true).await.unwrap();
     assert_eq!(shop.live().session(&id("main")).await.unwrap(), None);
     let row = shop.live().message(&open).await.unwrap().unwrap();
     assert_eq!((row.status, row.error_code.as_deref()), (Status::Failed, Some("SESSION_REMOVED")));

@@ -166,6 +166,8 @@ pub struct SessionEvent {
     phone_number: Option<String>,
     /// With the reason `other_number`: the number that the session belongs to
     expected_phone_number: Option<String>,
+    /// With the reason `removed`: WhatsApp was told. When false, remove the device on the phone
+    logged_out: Option<bool>,
     /// Unix milliseconds
     since: i64,
 }

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
 use wapid_core::event::{Kind, NewEvent};
-use wapid_core::session::{Effect, End, Input, Rest, State, Status};
+use wapid_core::session::{Effect, End, Input, Offers, Rest, State, Status, Trying};
 use wapid_core::store::StoreError;
 use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::ledger::Owner;
@@ -61,6 +61,8 @@ pub struct Task {
     recovery_owed: bool,
     /// Were those that lay there when the lease was taken read once?
     took_up: bool,
+    /// What must survive a restart was not written; to be tried again.
+    is_unsaved: bool,
     /// Were the names of this number's groups asked for?
     knows_groups: Arc<AtomicBool>,
     /// The owner does not want to be seen, until the session is stopped.
@@ -75,11 +77,29 @@ pub fn is_wanted(row: &SessionRow) -> bool {
     !row.removing && (row.wanted || matches!(row.ended, Some(End::ClientOutdated)))
 }
 
+/// Not of one that ended, and that its owner must start again.
+pub fn is_to_run(row: &SessionRow) -> bool {
+    row.wanted && row.ended.is_none()
+}
+
 /// Where a session stands before anything happened in this process.
 pub fn state_of(row: &SessionRow, now: At) -> State {
     match row.ended {
         Some(why) => State::Ended { why, account: row.account.clone(), since: now },
         None => State::Stopped { account: row.account.clone(), since: now },
+    }
+}
+
+/// Where a session stands that this process does not know: it is about to bring it back, or another one runs it.
+pub fn state_unseen(row: &SessionRow, is_restored: bool, now: At) -> State {
+    let account = row.account.clone();
+    match account {
+        _ if !is_to_run(row) => state_of(row, now),
+        account if is_restored => {
+            State::Resting { account, why: Rest::HeldElsewhere, until: now, since: now, failures: 0 }
+        }
+        Some(account) => State::Connecting { account, trying: Trying::Starting, since: now, failures: 0 },
+        None => State::Linking { offers: Offers::default(), since: now, failures: 0 },
     }
 }
 
@@ -110,6 +130,7 @@ impl Task {
             code_answer: None,
             recovery_owed: false,
             took_up: false,
+            is_unsaved: false,
             knows_groups: Arc::default(),
             hides: Arc::default(),
             outbox: Outbox::default(),
@@ -165,7 +186,7 @@ impl Task {
                 () = pulse => self.check_pulse().await,
                 () = due => {
                     self.wake = None;
-                    self.step(Input::Due { jitter: jitter() }).await;
+                    self.come_due().await;
                 }
                 () = self.outbox.progress(&context) => {}
             }
@@ -193,7 +214,9 @@ impl Task {
 
     async fn obey(&mut self, command: Command) {
         match command {
+            Command::Start if self.is_resting_elsewhere() => self.take_over().await,
             Command::Start => self.step(Input::Start).await,
+            Command::TakeOver => self.take_over().await,
             Command::Stop => {
                 self.hides.store(false, Ordering::Release);
                 self.step(Input::Stop).await;
@@ -212,7 +235,8 @@ impl Task {
                 self.strand_all().await
             }
             Command::Recover => self.recover().await,
-            Command::Refresh(row) => self.row = *row,
+            Command::Refresh(row) => self.refresh(*row),
+            Command::LookAtRow => self.look_at_row().await,
             Command::Transmit(outgoing) => self.transmit(*outgoing),
             Command::FetchFiles => self.fetch_files(),
             Command::LeaseLost { epoch } if self.link.is_some() && epoch == self.epoch => {
@@ -291,13 +315,17 @@ impl Task {
         };
         let event = announce.then(|| event_of(&self.row, &self.state, expected, self.sessions.now()));
         match self.sessions.store().save_session(&self.row.key, epoch, saved.clone(), event).await {
-            Err(error) => error!(session.key = %self.row.key, "A session's state was not written: {error}"),
+            Err(error) => {
+                error!(session.key = %self.row.key, "A session's state was not written: {error}");
+                self.is_unsaved |= saved.is_some();
+            }
             Ok(false) => {
                 warn!(session.key = %self.row.key, "Another process runs this session by now");
                 return false;
             }
             Ok(true) => {
                 if let Some(saved) = saved {
+                    self.is_unsaved = false;
                     self.row.wanted = saved.wanted;
                     self.row.account = saved.account;
                     self.row.ended = saved.ended;

@@ -10,6 +10,7 @@ use wapid_core::store::ledger::Unsettled;
 
 use super::{Task, jitter};
 use crate::link::Signal;
+use crate::session::Parts;
 use crate::session::outbox::{self, Context, Ended, Outgoing, Verdict};
 
 /// How long a device of another number gets to log in, so that it can be logged out. WhatsApp's client fetches keys
@@ -140,21 +141,31 @@ impl Task {
         true
     }
 
-    /// Logs out, forgets, deletes. Whatever fails on the way, a restart begins here again.
-    pub(super) async fn remove(&mut self) -> Result<bool, StoreError> {
+    /// Logs out, forgets, deletes; `None` where another process runs the session and does it, or has done it. Whatever
+    /// fails on the way, a restart begins here again.
+    pub(super) async fn remove(&mut self) -> Result<Option<bool>, StoreError> {
+        if self.sessions.store().session_by_key(&self.row.key).await?.is_none() {
+            return Ok(None);
+        }
         let told = self.say_goodbye().await;
-        self.close().await;
+        // Its lease is kept: another process would begin to remove the session as well.
+        if let Some(link) = self.link.take() {
+            link.close().await;
+        }
+        let Parts { store, owner, .. } = &self.sessions.0.parts;
+        let Some(epoch) = store.claim(&self.row.key, owner).await? else { return Ok(None) };
+        self.epoch = epoch;
         self.forget().await;
         let store = self.sessions.store();
         // The store fails what has no verdict yet; whoever waits for it hears so at once.
         let open = store.claim_unsettled(&self.row.key, i64::MAX).await?;
-        store.remove_session(&self.row.key).await?;
+        store.remove_session(&self.row.key, told).await?;
         for row in open {
             let (code, error) = ("SESSION_REMOVED".to_owned(), "the session was removed".to_owned());
             self.sessions.0.underway.resolve(&row.wa_id, Verdict::Failed { code, error });
         }
         info!(session.key = %self.row.key, "Session removed");
-        Ok(told)
+        Ok(Some(told))
     }
 
     /// A device that is linked but not connected is connected once more, to be logged out.

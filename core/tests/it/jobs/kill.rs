@@ -209,7 +209,7 @@ impl Work {
         let made = self.note(self.shop.live().create_job(new_job(&owner), listed(&phones)).await)?;
         let job = Job { shop: self.shop.clone(), owner: owner.clone(), id: made.id };
         self.note(job.release(1).await);
-        self.note(self.shop.store.remove_session(&owner.session).await)
+        self.note(self.shop.store.remove_session(&owner.session, true).await)
     }
 
     async fn one_person(&self, job: &Job, seq: i64) {

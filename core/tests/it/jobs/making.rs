@@ -237,7 +237,7 @@ async fn only_a_session_of_ones_own_that_stays_gets_a_job(db: TestDb) {
     let leaving = shop.add_session("leaving").await;
     store.begin_removal(&leaving.session).await.unwrap();
     let gone = shop.add_session("gone").await;
-    store.remove_session(&gone.session).await.unwrap();
+    store.remove_session(&gone.session, true).await.unwrap();
     let test = store.tenant(shop.tenant.id.clone(), Mode::Test);
     for (tenant, owner) in
         [(shop.live(), &leaving), (shop.live(), &gone), (other.live(), &shop.owner), (test, &shop.owner)]

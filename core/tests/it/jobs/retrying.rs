@@ -126,7 +126,7 @@ async fn a_job_that_is_over_is_not_tried_again(db: TestDb) {
     // It was completed before its session went; nobody is left to send what would wait.
     let done = Job::on(&shop, &leaving, 1).await;
     done.end(1, failed()).await;
-    shop.store.remove_session(&leaving.session).await.unwrap();
+    shop.store.remove_session(&leaving.session, true).await.unwrap();
     assert_eq!(
         (retry(&done, true).await, done.state().await),
         (Retried::TooLate(State::Failed), State::Completed)

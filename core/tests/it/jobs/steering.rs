@@ -87,7 +87,7 @@ async fn in_state(shop: &Shop, state: State) -> Job {
             // One session's removal leaves the others.
             let leaving = shop.add_session("leaving").await;
             let job = Job::on(shop, &leaving, 2).await;
-            shop.store.remove_session(&leaving.session).await.unwrap();
+            shop.store.remove_session(&leaving.session, true).await.unwrap();
             return job;
         }
     }
@@ -227,7 +227,7 @@ async fn the_jobs_of_a_session_that_goes_fail(db: TestDb) {
     stays.send(1).await;
     let after = shop.live().events_after(None, 999).await.unwrap().len();
     db.advance(Duration::from_secs(1));
-    shop.store.remove_session(&leaving.session).await.unwrap();
+    shop.store.remove_session(&leaving.session, true).await.unwrap();
 
     for (job, counts) in [(&running, [1, 1, 0]), (&paused, [0, 0, 0])] {
         let row = job.row().await;
@@ -258,7 +258,7 @@ async fn the_jobs_of_a_session_that_goes_fail(db: TestDb) {
     assert!(shop.live().outlook(&leaving.session).await.unwrap().is_none());
     assert_eq!(shop.store.standing(&leaving.session).await.unwrap(), None);
     // Once is enough.
-    shop.store.remove_session(&leaving.session).await.unwrap();
+    shop.store.remove_session(&leaving.session, true).await.unwrap();
     assert_eq!(shop.live().events_after(None, 999).await.unwrap().len(), after + 4);
     assert_eq!(contradictions(&shop.store).await, Vec::<String>::new());
 }
