@@ -1,22 +1,38 @@
-//! Two gateways on one database, of which one freezes and wakes: the session stays with whoever runs it.
+//! Two gateways on one database, of which one freezes and wakes amid traffic: the session stays with whoever runs it.
+//!
+//! In `./test` each freezes once; thirty times, for 20 and 60 s:
+//! `WAPID_TEST_FULL=1 cargo nextest run --workspace --profile full -E 'test(/^freezes::/)'`.
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use wapid_sandbox::{Sandbox, Storage};
 
 use crate::app::{Caller, Database, Engine};
-use crate::people::{ANA, SHOP};
-use crate::process::{Home, MASTER_KEY, free_address, home, link_main, serve_sandbox, try_get, until_ready};
+use crate::jobs::{is_full, size};
+use crate::people::SHOP;
+use crate::process::{Home, MASTER_KEY, free_address, home, link_main, serve, try_get, until_ready};
+use crate::traffic::Traffic;
 
-async fn texts(caller: &Caller) -> Vec<String> {
-    let shown = caller.get(&format!("/api/sandbox/phones/{ANA}/messages")).await.ok();
-    let messages = shown["messages"].as_array().expect("messages").iter();
-    messages.filter_map(|one| one["message"].as_str().map(str::to_owned)).collect()
+/// It has heard what became of its connection, and of its lease, long before that.
+const AWAKE: Duration = Duration::from_secs(7);
+
+/// How long it sleeps at least. The other is ready before it wakes, or the lease was too long.
+fn asleep(round: usize) -> Duration {
+    match (is_full(), round % 4) {
+        (false, _) => Duration::ZERO,
+        (true, 0 | 3) => Duration::from_secs(20),
+        (true, _) => Duration::from_secs(60),
+    }
 }
 
-async fn send(caller: &Caller, text: &str) {
-    let body = json!({"to": ANA, "message": text});
-    caller.post("/api/whatsapp/session/main/send", body).await.ok();
+async fn stays_ready(caller: &Caller, how_long: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < how_long {
+        let status = try_get(caller, "/api/whatsapp/session/main/status").await.expect("a status");
+        assert_eq!(status["status"], "ready", "{status}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// A process that slept through its lease wakes amid what it was doing. It hears that WhatsApp has replaced its
@@ -25,48 +41,39 @@ async fn send(caller: &Caller, text: &str) {
 async fn a_gateway_that_wakes_leaves_its_session_to_its_successor() {
     let dirs = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
     let database = Database::new(Engine::Postgres, dirs[0].path()).await;
-    let sandbox = serve_sandbox().await;
+    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
+    let served = serve(sandbox.clone()).await;
     let homes = [0, 1].map(|place| Home {
         master_key: Some(MASTER_KEY.to_owned()),
         listen: free_address(),
-        ..home(dirs[place].path(), &database, Some(sandbox.clone()))
+        ..home(dirs[place].path(), &database, Some(served.clone()))
     });
-    let (_, key) = homes[0].create_tenant().await;
+    let (tenant, key) = homes[0].create_tenant().await;
     let mut processes = [homes[0].start().await, homes[1].start().await];
     let callers = processes.each_ref().map(|process| Caller::new(process.url.clone(), &key));
-    callers[0].post("/api/sandbox/phones", json!({"phone": ANA, "name": "Ana"})).await.ok();
     link_main(&callers[0], SHOP).await;
+    let traffic = Traffic::start(sandbox, &tenant, callers.to_vec()).await;
 
-    let mut expected = Vec::new();
     // Each freezes in its turn, while it runs the session.
-    for (frozen, awake) in [(0, 1), (1, 0)] {
-        for text in ["before", "still before"] {
-            send(&callers[frozen], &format!("{text} {frozen}")).await;
-            expected.push(format!("{text} {frozen}"));
-        }
+    for round in 0..size(2, 30) {
+        let (frozen, awake) = (round % 2, (round + 1) % 2);
+        stays_ready(&callers[frozen], Duration::from_secs(2)).await;
         processes[frozen].signal("STOP");
+        let slept = Instant::now();
         until_ready(&callers[awake]).await;
-        for text in ["amid", "still amid"] {
-            send(&callers[awake], &format!("{text} {frozen}")).await;
-            expected.push(format!("{text} {frozen}"));
-        }
+        stays_ready(&callers[awake], asleep(round).saturating_sub(slept.elapsed())).await;
         processes[frozen].signal("CONT");
-        // It has heard what became of its connection, and of its lease, long before that.
-        let woken = Instant::now();
-        while woken.elapsed() < Duration::from_secs(7) {
-            let status =
-                try_get(&callers[awake], "/api/whatsapp/session/main/status").await.expect("a status");
-            assert_eq!(status["status"], "ready", "{status}");
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        send(&callers[awake], &format!("after {frozen}")).await;
-        expected.push(format!("after {frozen}"));
+        stays_ready(&callers[awake], AWAKE).await;
     }
-    assert_eq!(texts(&callers[0]).await, expected, "each once, in order");
+    let (sent, received) = traffic.settle().await;
+    println!("{sent} messages sent and {received} received, each once");
     let events = callers[0].get("/api/whatsapp/events?types=session.disconnected&limit=100").await.ok();
     let reasons: Vec<&Value> =
         events["events"].as_array().expect("events").iter().map(|one| &one["data"]["reason"]).collect();
-    assert!(!reasons.contains(&&json!("replaced")), "a frozen process spoke for the session: {reasons:?}");
+    assert!(
+        !reasons.contains(&&Value::from("replaced")),
+        "a frozen process spoke for the session: {reasons:?}"
+    );
     for process in &mut processes {
         process.child.kill().await.expect("it is ours");
     }

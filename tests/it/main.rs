@@ -41,6 +41,8 @@ mod operations;
 mod outages;
 mod people;
 mod phones;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod private_files;
 mod process;
 mod proxy;
@@ -56,5 +58,6 @@ mod sending;
 #[path = "../support/stalling.rs"]
 mod stalling;
 mod strictness;
+mod traffic;
 mod trust;
 mod unreadable;

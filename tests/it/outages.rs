@@ -1,15 +1,28 @@
 //! What a caller sees of a database or a queue that does not answer, and how soon all is well again.
+//!
+//! In `./test` a database is away for 5 s; for 5, 25 and 120 s:
+//! `WAPID_TEST_FULL=1 cargo nextest run --workspace --profile full -E 'test(/^outages::/)'`.
 
+use std::fs::File;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::app::{Database, Engine, TestApp, until};
+use wapid_sandbox::{Sandbox, Storage};
+
+use crate::app::{Caller, Database, Engine, TestApp, until};
 use crate::authority::{Authority, self_signed};
-use crate::process::home;
+use crate::jobs::is_full;
+use crate::people::SHOP;
+use crate::postgres::PostgresServer;
+use crate::process::{Home, home, link_main, serve, until_ready};
 use crate::redis_tls::{LockedRedis, PASSWORD};
 use crate::stalling::StallingProxy;
+use crate::traffic::Traffic;
+
+/// Of the promise.
+const READY_AGAIN_WITHIN: Duration = Duration::from_secs(15);
 
 /// A firewall that forgets connections, a server that is stopped: what was sent is neither answered nor refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,11 +70,52 @@ async fn a_database_that_falls_silent_is_told_and_left_behind() {
     assert!(shown("amid") <= 1);
 }
 
+/// Stopped, it refuses connections; frozen, it keeps them and says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_amid_traffic_costs_no_message_and_no_receipt() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = PostgresServer::start();
+    let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
+    let served = serve(sandbox.clone()).await;
+    let unused = Database::new(Engine::Sqlite, dir.path()).await;
+    let home = Home { database: server.url.clone(), ..home(dir.path(), &unused, Some(served)) };
+    let (tenant, key) = home.create_tenant().await;
+    let log = dir.path().join("log");
+    let mut command = home.command();
+    command.stderr(File::create(&log).expect("a log"));
+    let process = home.start_with(command).await;
+    let caller = Caller::new(process.url.clone(), &key);
+    link_main(&caller, SHOP).await;
+    let traffic = Traffic::start(sandbox, &tenant, vec![caller.clone()]).await;
+
+    let all: &[u64] = if is_full() { &[5, 25, 120] } else { &[5] };
+    for seconds in all {
+        for (away, back) in [
+            (PostgresServer::halt as fn(&_), PostgresServer::start_again as fn(&_)),
+            (PostgresServer::freeze, PostgresServer::thaw),
+        ] {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            away(&server);
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            back(&server);
+            let begun = Instant::now();
+            until_ready(&caller).await;
+            assert!(begun.elapsed() < READY_AGAIN_WITHIN, "{seconds} s away: {:?}", begun.elapsed());
+            println!("{seconds} s away: ready after {:?}", begun.elapsed());
+        }
+    }
+    let (sent, received) = traffic.settle().await;
+    println!("{sent} messages sent and {received} received, each once");
+    let log = std::fs::read_to_string(log).expect("a log");
+    assert!(!log.contains("panicked"), "{log}");
+    process.kill().await;
+}
+
 /// The line in which a gateway says that its queue of wake-ups fails.
 async fn said_of(redis: &str, authority: Option<&std::path::Path>) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let database = Database::new(Engine::Sqlite, dir.path()).await;
-    let home = crate::process::Home { redis: Some(redis.to_owned()), ..home(dir.path(), &database, None) };
+    let home = Home { redis: Some(redis.to_owned()), ..home(dir.path(), &database, None) };
     let mut command = home.command();
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(authority) = authority {

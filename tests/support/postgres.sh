@@ -2,6 +2,7 @@
 # A private, throwaway Postgres for tests and benchmarks.
 #
 #   tests/support/postgres.sh start DIR    starts one in DIR (made if missing), prints its URL
+#   tests/support/postgres.sh halt DIR     stops it at once; another start finds what it held, at its port
 #   tests/support/postgres.sh stop DIR     stops it and deletes DIR
 #
 # Needs the server's binaries (Debian: apt-get install postgresql) and no running service. fsync
@@ -9,7 +10,7 @@
 # root; as root we become `postgres` or `nobody`.
 set -eu
 
-usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 [ $# -eq 2 ] || usage
 dir=$2
 
@@ -57,18 +58,24 @@ start)
         echo "postgres://wapid@127.0.0.1:$(sed -n 4p "$dir/data/postmaster.pid")/postgres"
         exit 0
     fi
+    # Whoever was connected looks for it where it was.
+    port=$(cat "$dir/port" 2>/dev/null || free_port)
     for _ in 1 2 3 4 5; do
-        port=$(free_port)
         # The socket lies in /tmp because a socket's path is limited to about 100 bytes.
         if as_server "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/data/server.log" start \
             -o "-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories=/tmp -c max_connections=300 ${WAPID_POSTGRES_OPTIONS:-}" \
             >/dev/null 2>&1; then
+            echo "$port" >"$dir/port"
             echo "postgres://wapid@127.0.0.1:$port/postgres"
             exit 0
         fi
+        port=$(free_port)
     done
     cat "$dir/data/server.log" >&2
     exit 1
+    ;;
+halt)
+    as_server "$bin/pg_ctl" -D "$(cd "$dir" && pwd)/data" -m immediate -w stop >/dev/null
     ;;
 stop)
     [ -d "$dir" ] || exit 0

@@ -1,0 +1,202 @@
+//! A shop that goes on writing and being written to, whatever becomes of its gateways and their database: texts of
+//! its own, answers, receipts, and phones that lose their keys. [`Traffic::settle`] says what must be true after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use wapid_sandbox::{FaultKind, PhoneMessage, ReceiptKind, Sandbox};
+
+use crate::app::{Caller, until_within};
+use crate::people::{ANA, BEA, SHOP};
+
+/// A caller who hears nothing for this long asks again, elsewhere.
+const PATIENCE: Duration = Duration::from_secs(4);
+const BETWEEN_SENDS: Duration = Duration::from_millis(150);
+const BETWEEN_ANSWERS: Duration = Duration::from_millis(170);
+const BETWEEN_RECEIPTS: Duration = Duration::from_millis(700);
+const BETWEEN_LOSSES: Duration = Duration::from_secs(3);
+/// From the last trouble until all is told, on a busy machine.
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+
+/// Who takes part.
+#[derive(Clone)]
+struct Town {
+    sandbox: Sandbox,
+    /// The tenant's id, which names its phones' book.
+    book: String,
+    callers: Vec<Caller>,
+    is_over: Arc<AtomicBool>,
+}
+
+pub struct Traffic {
+    town: Town,
+    /// To Ana and to Bea: the ids, in the order in which they were sent.
+    sends: [JoinHandle<Vec<String>>; 2],
+    /// The ids of what Ana wrote.
+    answers: JoinHandle<Vec<String>>,
+    others: [JoinHandle<()>; 2],
+}
+
+impl Traffic {
+    /// The session `main` is linked to [`SHOP`]; callers are its gateways.
+    pub async fn start(sandbox: Sandbox, tenant: &str, callers: Vec<Caller>) -> Self {
+        for (phone, name) in [(ANA, "Ana"), (BEA, "Bea")] {
+            sandbox.create_phone(tenant, phone, name).await.expect("a phone");
+        }
+        let town = Town { sandbox, book: tenant.to_owned(), callers, is_over: Arc::default() };
+        let sends = [ANA, BEA].map(|to| tokio::spawn(town.clone().sends(to)));
+        let answers = tokio::spawn(town.clone().answers());
+        let others = [tokio::spawn(town.clone().reads()), tokio::spawn(town.clone().loses_keys())];
+        Self { town, sends, answers, others }
+    }
+
+    /// Ends it, and waits until every message is where it belongs, once, and every receipt is told. Returns how many
+    /// messages went each way.
+    pub async fn settle(self) -> (usize, usize) {
+        self.town.is_over.store(true, Ordering::SeqCst);
+        let [to_ana, to_bea] = self.sends;
+        let (to_ana, to_bea) = (to_ana.await.expect("sends"), to_bea.await.expect("sends"));
+        let answers = self.answers.await.expect("answers");
+        for other in self.others {
+            other.await.expect("it ends");
+        }
+        let town = self.town;
+        // A receipt comes with the text that follows the loss of a key at the latest.
+        town.until_shown(ANA, &to_ana).await;
+        town.until_shown(BEA, &to_bea).await;
+        let inbox = town.inbox(BEA).await;
+        assert_eq!(inbox, to_bea, "what came to Bea is not what was sent, once and in order");
+        let mut at_ana = town.inbox(ANA).await;
+        at_ana.sort();
+        let mut wanted = to_ana.clone();
+        wanted.sort();
+        assert_eq!(at_ana, wanted, "what came to Ana is not what was sent, once");
+        for id in &to_ana {
+            town.sandbox.mark(&town.book, ANA, id, ReceiptKind::Read).await.expect("she reads it");
+        }
+        town.until_told(&to_ana, &to_bea, &answers).await;
+        (to_ana.len() + to_bea.len(), answers.len())
+    }
+}
+
+impl Town {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+
+    /// As an app does: with a key, again until it is answered, at whichever gateway.
+    async fn sends(self, to: &'static str) -> Vec<String> {
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
+        let mut ids = Vec::new();
+        while !self.is_over() {
+            let number = ids.len();
+            let text = json!({"to": to, "message": format!("{number} to {to}")});
+            let key = format!("{to}-{number}");
+            let mut callers = self.callers.iter().cycle();
+            let id = until_within(Duration::from_secs(300), "a send is answered", || {
+                let caller = callers.next().expect("a gateway");
+                tried(&client, caller, &key, &text)
+            });
+            ids.push(id.await);
+            tokio::time::sleep(BETWEEN_SENDS).await;
+        }
+        ids
+    }
+
+    /// Ana writes; WhatsApp knows nothing of gateways.
+    async fn answers(self) -> Vec<String> {
+        let mut ids = Vec::new();
+        while !self.is_over() {
+            let text = PhoneMessage::text(SHOP, format!("answer {}", ids.len()));
+            ids.push(self.sandbox.send(&self.book, ANA, text).await.expect("WhatsApp works"));
+            tokio::time::sleep(BETWEEN_ANSWERS).await;
+        }
+        ids
+    }
+
+    async fn reads(self) {
+        while !self.is_over() {
+            if let Some(newest) = self.inbox(BEA).await.last() {
+                self.sandbox.mark(&self.book, BEA, newest, ReceiptKind::Read).await.expect("she reads it");
+            }
+            tokio::time::sleep(BETWEEN_RECEIPTS).await;
+        }
+    }
+
+    async fn loses_keys(self) {
+        while !self.is_over() {
+            tokio::time::sleep(BETWEEN_LOSSES).await;
+            self.sandbox.fault(&self.book, ANA, FaultKind::LoseSessions.into()).await.expect("her phone");
+        }
+    }
+
+    /// The ids of what the shop wrote to this phone, as it shows them.
+    async fn inbox(&self, phone: &str) -> Vec<String> {
+        let inbox = self.sandbox.messages(&self.book, phone).await.expect("a phone");
+        let shown = inbox.messages.into_iter().filter(|message| !message.from_me);
+        shown.map(|message| message.id).collect()
+    }
+
+    async fn until_shown(&self, phone: &str, ids: &[String]) {
+        let wanted: BTreeSet<&String> = ids.iter().collect();
+        until_within(SETTLED_WITHIN, &format!("all is shown to {phone}"), || async {
+            let shown = self.inbox(phone).await;
+            wanted.is_subset(&shown.iter().collect()).then_some(())
+        })
+        .await;
+    }
+
+    /// Every message is in the log once: what went with its receipt, what came as it is.
+    async fn until_told(&self, to_ana: &[String], to_bea: &[String], answers: &[String]) {
+        let mut wanted = BTreeMap::new();
+        wanted.extend(to_ana.iter().map(|id| (id.clone(), "read")));
+        wanted.extend(to_bea.iter().map(|id| (id.clone(), "delivered or read")));
+        wanted.extend(answers.iter().map(|id| (id.clone(), "received")));
+        until_within(SETTLED_WITHIN, "all is told", || async {
+            let log = self.log().await?;
+            assert!(log.len() <= wanted.len(), "the log has {} rows of {}", log.len(), wanted.len());
+            let of = |row: &Value| wanted.get(row["messageId"].as_str()?).copied();
+            let is_told = |row: &Value| {
+                let status = row["status"].as_str().unwrap_or_default();
+                of(row).is_some_and(|wanted| wanted.contains(status) && !status.is_empty())
+            };
+            let ids: BTreeSet<&str> = log.iter().filter_map(|row| row["messageId"].as_str()).collect();
+            (ids.len() == wanted.len() && log.iter().all(is_told)).then_some(())
+        })
+        .await;
+    }
+
+    /// The whole of it; `None` while nobody answers.
+    async fn log(&self) -> Option<Vec<Value>> {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
+        let caller = self.callers.first().expect("a gateway");
+        let url = format!("{}/api/whatsapp/messages/export?format=jsonl", caller.url);
+        let lines = client.get(url).header("X-API-Key", &caller.key).send().await.ok()?.text().await.ok()?;
+        let rows = lines.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let mut rows: Vec<Value> = rows.collect();
+        let end = rows.pop()?;
+        (end["end"] == true).then_some(rows)
+    }
+}
+
+/// The message's id; `None` where it must be asked again.
+async fn tried(client: &Client, caller: &Caller, key: &str, body: &Value) -> Option<String> {
+    let request = client.post(format!("{}/api/whatsapp/session/main/send", caller.url));
+    let request = request.header("X-API-Key", &caller.key).header("Idempotency-Key", key).json(body);
+    let answer = request.send().await.ok()?;
+    let status = answer.status();
+    let told: Value = answer.json().await.ok()?;
+    if status.is_success() {
+        return Some(told["messageId"].as_str().expect("an id").to_owned());
+    }
+    // What a caller may mend by waiting; anything else is told to the wrong person.
+    let may_be_asked_again = status.is_server_error() || told["code"] == "SESSION_NOT_READY";
+    assert!(may_be_asked_again, "{status}: {told}");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    None
+}
