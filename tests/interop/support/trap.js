@@ -1,7 +1,8 @@
 // A port that nobody may ever call: what strangers write leads there.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 export class Trap {
   #servers = [];
@@ -13,7 +14,19 @@ export class Trap {
     const trap = new Trap();
     trap.port = await trap.#listen('127.0.0.1', 0);
     await trap.#listen('::1', trap.port).catch(() => {});
+    await trap.#isSet();
     return trap;
+  }
+
+  /** One that hears nobody proves nothing. */
+  async #isSet() {
+    for (const [at, server] of this.#servers.entries()) {
+      const { address, port } = server.address();
+      const visitor = connect(port, address);
+      await once(visitor, 'close');
+      assert.equal(this.visits, at + 1, `nobody hears who comes to ${address}`);
+    }
+    this.visits = 0;
   }
 
   async #listen(host, port) {
