@@ -75,6 +75,17 @@ impl MessageRow {
         [Some(of_chat), number, lid].into_iter().flatten().any(|alias| aliases.contains(&alias))
     }
 
+    /// WhatsApp's id is one message's within a chat only, so what names a message counts from its own chat alone. A chat
+    /// of two has two names.
+    pub fn shares_chat(&self, other: &Self) -> bool {
+        let is_group = |row: &Self| row.chat.ends_with("@g.us");
+        if self.chat == other.chat || is_group(self) || is_group(other) {
+            return self.chat == other.chat;
+        }
+        let is_same = |ours: &Option<String>, theirs: &Option<String>| ours.is_some() && ours == theirs;
+        is_same(&self.phone, &other.phone) || is_same(&self.lid, &other.lid)
+    }
+
     /// What it says now: the words of its last edit. `None` where that was not kept.
     ///
     /// # Errors
@@ -182,7 +193,7 @@ const MARKS: &str = changes!(
     "AND kind IN ('reaction', 'vote') AND status <> 'failed' AND key IN
         (SELECT MAX(key) FROM messages WHERE target = $4 AND session_key =
                 (SELECT session_key FROM messages WHERE tenant_id = $1 AND mode = $2 AND key = $3)
-            AND kind IN ('reaction', 'vote') AND status <> 'failed' GROUP BY kind, direction, sender)
+            AND kind IN ('reaction', 'vote') AND status <> 'failed' GROUP BY kind, direction, sender, chat)
      ORDER BY key DESC LIMIT 2200"
 );
 
@@ -271,7 +282,8 @@ impl TenantStore {
         let count = usize::try_from(count).unwrap_or(0);
         let Some((oldest, _)) = sizes[..count].last() else { return Ok((vec![], None)) };
         place.extend(values![oldest.as_str()]);
-        let rows = self.store.db.rows(EDITS, place).await?;
+        let mut rows: Vec<MessageRow> = self.store.db.rows(EDITS, place).await?;
+        rows.retain(|edit| edit.shares_chat(message));
         Ok((rows, (count < sizes.len()).then(|| oldest.clone())))
     }
 
@@ -280,6 +292,7 @@ impl TenantStore {
         let (key, wa_id) = (message.key.as_str(), message.wa_id.as_str());
         let values = values![self.tenant.as_str(), self.mode.as_str(), key, wa_id];
         let mut rows: Vec<MessageRow> = self.store.db.rows(MARKS, values).await?;
+        rows.retain(|mark| mark.shares_chat(message));
         rows.reverse();
         Ok(rows)
     }

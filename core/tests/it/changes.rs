@@ -21,6 +21,7 @@ both!(
     an_edit_that_comes_too_late_changes_nothing,
     of_many_edits_the_newest_are_read,
     a_flood_of_edits_and_reactions_hides_nobody_elses,
+    what_is_said_to_a_message_from_another_chat_is_not_told_of_it,
     what_was_taken_back_is_marked_and_kept,
     the_last_edit_counts_in_whichever_order_they_come,
     a_change_is_no_message_of_its_own,
@@ -198,6 +199,30 @@ async fn a_flood_of_edits_and_reactions_hides_nobody_elses(db: TestDb) {
     let marks = shop.live().marks_of(&shop.named("A").await).await.unwrap();
     let told: Vec<&str> = marks.iter().map(|mark| mark.body.as_str()).collect();
     assert_eq!(told, ["👍", "👎"]);
+}
+
+/// Ids are no secrets: whoever was in a group with somebody may know those of a chat of two.
+async fn what_is_said_to_a_message_from_another_chat_is_not_told_of_it(db: TestDb) {
+    let shop = Shop::new(&db.store().await, "shop").await;
+    shop.heard(says(&shop, "A", text("hello"), 0)).await;
+    let reacts = |wa_id: &str| {
+        says(&shop, wa_id, Body::Reaction(Reaction { target: hers("A"), emoji: wa_id.into() }).into(), 1)
+    };
+    let stranger = |inbound: Inbound| Inbound {
+        chat: "111@lid".into(),
+        sender: "111@lid".into(),
+        phone: None,
+        lid: Some("111".into()),
+        ..inbound
+    };
+    // She wrote it under one of her names, and reacts under the other.
+    let renamed = |inbound: Inbound| Inbound { chat: format!("{}@s.whatsapp.net", phone()), ..inbound };
+    shop.heard(stranger(reacts("stranger"))).await;
+    shop.heard(Inbound { is_group: true, chat: "1@g.us".into(), ..reacts("in a group") }).await;
+    shop.heard(renamed(reacts("her own"))).await;
+    let marks = shop.live().marks_of(&shop.named("A").await).await.unwrap();
+    let told: Vec<&str> = marks.iter().map(|mark| mark.body.as_str()).collect();
+    assert_eq!(told, ["her own"]);
 }
 
 async fn nobody_edits_or_deletes_what_another_wrote(db: TestDb) {
