@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use wapid_sandbox::{FaultKind, PhoneMessage, ReceiptKind, Sandbox};
 
-use crate::app::{Caller, until_within};
+use crate::app::{Caller, until_reads, until_within};
 use crate::people::{ANA, BEA, SHOP};
 
 /// A caller who hears nothing for this long asks again, elsewhere.
@@ -143,12 +143,17 @@ impl Town {
     }
 
     async fn until_shown(&self, phone: &str, ids: &[String]) {
-        let wanted: BTreeSet<&String> = ids.iter().collect();
-        until_within(SETTLED_WITHIN, &format!("all is shown to {phone}"), || async {
-            let shown = self.inbox(phone).await;
-            wanted.is_subset(&shown.iter().collect()).then_some(())
-        })
-        .await;
+        let read = || async {
+            let shown: BTreeSet<String> = self.inbox(phone).await.into_iter().collect();
+            let missing: Vec<&String> = ids.iter().filter(|id| !shown.contains(*id)).collect();
+            if missing.is_empty() {
+                return json!([]);
+            }
+            let log = self.log().await.unwrap_or_default();
+            log.into_iter().filter(|row| missing.iter().any(|id| row["messageId"] == **id)).collect()
+        };
+        let is_empty = |missing: &Value| missing.as_array().is_some_and(Vec::is_empty);
+        until_reads(SETTLED_WITHIN, &format!("all is shown to {phone}"), read, is_empty).await;
     }
 
     /// Every message is in the log once: what went with its receipt, what came as it is.
