@@ -19,9 +19,9 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+use wapid_core::event::described::AnyEvent;
 
 use super::error::ErrorBody;
-use super::events::schema::Event;
 use super::webhooks::delivered::{self, ClassicDelivery, StandardDelivery};
 
 #[derive(OpenApi)]
@@ -33,7 +33,7 @@ use super::webhooks::delivered::{self, ClassicDelivery, StandardDelivery};
     ),
     servers((url = "/", description = "The gateway that this description comes from")),
     modifiers(&Keys),
-    components(schemas(Event, StandardDelivery, ClassicDelivery, ErrorBody)),
+    components(schemas(AnyEvent, StandardDelivery, ClassicDelivery, ErrorBody)),
     security(("apiKey" = []), ("bearer" = [])),
     tags(
         (name = "sessions", description = "Link numbers and watch them"),

@@ -6,7 +6,6 @@
 //! | `feed` | one reader's way through the log, whatever carries it |
 //! | `stream` | server-sent events and WebSocket |
 //! | `ticket` | what lets a page in a browser read a stream |
-//! | `schema` | what events look like, for `openapi.json` |
 
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use wapid_core::event::described::AnyEvent;
 use wapid_core::key::Mode;
 use wapid_core::store::follow::Reading;
 
@@ -28,7 +28,6 @@ use super::params::QueryParams;
 
 mod feed;
 mod query;
-pub mod schema;
 pub mod stream;
 mod ticket;
 
@@ -54,7 +53,7 @@ pub struct EventPage {
     tenant_id: String,
     #[schema(value_type = String, example = "test")]
     mode: Mode,
-    #[schema(value_type = Vec<schema::Event>)]
+    #[schema(value_type = Vec<AnyEvent>)]
     events: Vec<Box<RawValue>>,
     /// Give it as `after` to read on: nothing up to it comes again, and nothing after it is missed
     next_after: i64,

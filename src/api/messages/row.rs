@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
 use wapid_core::content::shown;
+use wapid_core::event::MessageDetails;
 use wapid_core::id::{MessageKey, SessionId};
 use wapid_core::message::{Direction, Origin};
 use wapid_core::store::messages::MessageRow;
 
 use crate::api::answers::Rows;
 use crate::api::error::ApiError;
-use crate::api::events::schema::MessageDetails;
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -5,8 +5,7 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::{ContentBuilder, PathItem, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
-
-use crate::api::events::schema::{Event, sent_event};
+use wapid_core::event::described::{AnyEvent, sent_event};
 
 /// A request in the format `standard`: an event, whose it is, and with some profiles a signature.
 pub struct StandardDelivery;
@@ -37,8 +36,8 @@ impl PartialSchema for StandardDelivery {
 
 impl ToSchema for StandardDelivery {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Event::name().into_owned(), Event::schema()));
-        Event::schemas(schemas);
+        schemas.push((AnyEvent::name().into_owned(), AnyEvent::schema()));
+        AnyEvent::schemas(schemas);
     }
 }
 
