@@ -7,7 +7,6 @@
 //! | file | what |
 //! |---|---|
 //! | `card` | a contact card |
-//! | `shown` | what events and the log show of a message beside its text |
 //! | `signs` | whether a text can be seen, and whether it is one emoji |
 
 use serde::{Deserialize, Serialize};
@@ -17,11 +16,9 @@ use crate::media::Kind as MediaKind;
 use crate::wa_id::WaId;
 
 mod card;
-mod shown;
 mod signs;
 
 pub use card::Card;
-pub use shown::shown;
 pub use signs::{is_blank, is_one_emoji};
 
 /// The longest text or caption, in characters, as WhatsApp counts.

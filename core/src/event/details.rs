@@ -1,6 +1,9 @@
 //! What events and the log show of a message beside its text. A poll's secret is never part of it.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::content::{Body, Card, Content, Page, Place, Preview, Quoted, STATUS};
 
 /// What a message of the log says beside its text, by its type
 #[derive(Debug, Clone, Default, Serialize)]
@@ -118,4 +121,141 @@ pub struct LinkPreviewShown {
     pub title: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+impl MessageDetails {
+    pub fn of(content: &Content) -> Self {
+        let context = &content.context;
+        let target = content.target();
+        let mut details = Self {
+            target_id: target.map(|target| target.id.to_string()),
+            target_from_me: target.map(|target| target.from_me),
+            quoted: context.quoted.as_ref().map(QuotedShown::of),
+            mentions: Some(context.mentions.clone()).filter(|mentions| !mentions.is_empty()),
+            mentioned_me: context.mentioned_me.then_some(true),
+            forwarded: context.forwarded.map(|_| true),
+            forwarded_times: context.forwarded,
+            expires_in: context.expires_in.filter(|seconds| *seconds > 0),
+            truncated: context.truncated.then_some(true),
+            unreadable: context.unreadable.clone(),
+            link_preview: match &context.preview {
+                Some(Preview::Of(page)) => Some(LinkPreviewShown::of(page)),
+                // A wish shows nothing: whether it came true is seen on the phone.
+                Some(Preview::Wanted) | None => None,
+            },
+            ..Self::default()
+        };
+        match &content.body {
+            Body::Poll(poll) => {
+                let options = poll.options.clone();
+                details.poll = Some(PollShown { options, selectable_count: poll.selectable_count });
+            }
+            Body::Location(place) => details.location = Some(PlaceShown::of(place)),
+            Body::Contact(cards) => {
+                details.contacts = Some(cards.contacts.iter().map(CardShown::of).collect());
+            }
+            Body::Reaction(reaction) => details.emoji = Some(reaction.emoji.clone()),
+            Body::Vote(vote) => details.votes = Some(vote.votes.clone()),
+            Body::Delete(delete) => details.by_admin = delete.by_admin.then_some(true),
+            body => {
+                if let Some((_, medium)) = body.medium() {
+                    details.media_id = Some(medium.media.to_string());
+                    details.view_once = medium.view_once.then_some(true);
+                }
+            }
+        }
+        details
+    }
+
+    /// As fields of a larger object, in the order of their names.
+    pub fn into_fields(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            other => unreachable!("a struct with named fields is an object, not {other:?}"),
+        }
+    }
+}
+
+impl PlaceShown {
+    fn of(place: &Place) -> Self {
+        Self {
+            latitude: place.latitude.get(),
+            longitude: place.longitude.get(),
+            name: place.name.clone(),
+            address: place.address.clone(),
+            live: place.live.then_some(true),
+        }
+    }
+}
+
+impl CardShown {
+    fn of(card: &Card) -> Self {
+        Self { name: card.name.clone(), phones: card.numbers(), vcard: card.vcard.clone() }
+    }
+}
+
+impl LinkPreviewShown {
+    fn of(page: &Page) -> Self {
+        Self { url: page.url.clone(), title: page.title.clone(), description: page.description.clone() }
+    }
+}
+
+impl QuotedShown {
+    fn of(quoted: &Quoted) -> Self {
+        Self {
+            message_id: quoted.id.clone(),
+            from: quoted.sender.clone(),
+            r#type: quoted.kind.clone(),
+            body: quoted.text.clone(),
+            chat: quoted.chat.clone(),
+            is_status: (quoted.chat.as_deref() == Some(STATUS)).then_some(true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::content::{Poll, Words};
+
+    fn shown(content: &Content) -> Map<String, Value> {
+        MessageDetails::of(content).into_fields()
+    }
+
+    #[test]
+    fn a_plain_text_shows_nothing_more() {
+        assert!(shown(&Content::from(Body::Text(Words::plain("hello")))).is_empty());
+    }
+
+    #[test]
+    fn a_page_is_shown_and_a_wish_for_one_is_not() {
+        let mut content = Content::text("https://shop.example/");
+        content.context.preview = Some(Preview::Wanted);
+        assert!(shown(&content).is_empty());
+        let page = Page { url: "https://shop.example/".into(), title: "The Shop".into(), description: None };
+        let expected = json!({"url": "https://shop.example/", "title": "The Shop"});
+        assert_eq!(shown(&content.showing(page))["linkPreview"], expected);
+    }
+
+    #[test]
+    fn what_was_cut_says_so() {
+        let mut content = Content::text("the beginning");
+        assert!(!shown(&content).contains_key("truncated"));
+        content.context.truncated = true;
+        assert_eq!(shown(&content)["truncated"], true);
+    }
+
+    #[test]
+    fn a_polls_secret_is_not_shown() {
+        let poll = Poll {
+            message: "?".into(),
+            options: vec!["A".into(), "B".into()],
+            selectable_count: 1,
+            secret: [0xab; 32],
+        };
+        let shown = serde_json::to_string(&shown(&Body::Poll(poll).into())).unwrap();
+        assert!(shown.contains("\"options\":[\"A\",\"B\"]") && !shown.contains("abab"), "{shown}");
+    }
 }

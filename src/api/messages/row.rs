@@ -4,7 +4,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use wapid_core::clock::At;
-use wapid_core::content::shown;
 use wapid_core::event::MessageDetails;
 use wapid_core::id::{MessageKey, SessionId};
 use wapid_core::message::{Direction, Origin};
@@ -203,7 +202,8 @@ impl Logged {
     /// `own_number` tells the number that a session is linked to.
     pub fn of(row: MessageRow, own_number: impl Fn(&SessionId) -> Option<String>) -> Self {
         // What does not read is left out of a list rather than the list with it.
-        let more = row.said().ok().flatten().map(|content| shown(&content)).unwrap_or_default();
+        let said = row.said().ok().flatten();
+        let more = said.map(|content| MessageDetails::of(&content).into_fields()).unwrap_or_default();
         let is_group = row.chat.ends_with("@g.us");
         let mine = own_number(&row.session_id);
         let other = || row.phone.clone().unwrap_or_else(|| row.chat.clone());

@@ -8,8 +8,8 @@ use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
 use super::{Inbound, Owner, Received, Result, accept, change, groups, people};
 use crate::clock::At;
-use crate::content::{Body, Content, shown};
-use crate::event::{Kind, NewEvent};
+use crate::content::{Body, Content};
+use crate::event::{Kind, MessageDetails, NewEvent};
 use crate::id::{MessageKey, SessionKey};
 use crate::message::{Direction, Origin, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
@@ -298,7 +298,7 @@ fn event(
         if let Some(file) = &inbound.file {
             data.insert("media".to_owned(), file.shown());
         }
-        data.extend(shown(&inbound.content));
+        data.extend(MessageDetails::of(&inbound.content).into_fields());
     }
     (inbound.owner.session.clone(), NewEvent { kind, occurred_at: inbound.sent_at, data })
 }
