@@ -58,6 +58,14 @@ pub enum Typing {
 }
 
 impl Typing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Composing => "composing",
+            Self::Recording => "recording",
+            Self::Paused => "paused",
+        }
+    }
+
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
             "composing" => Self::Composing,
@@ -74,6 +82,15 @@ impl Typing {
 pub enum Presence {
     Available,
     Unavailable,
+}
+
+impl Presence {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }
 
 /// What is heard of people, beside their messages.

@@ -6,10 +6,9 @@
 
 use std::collections::HashSet;
 
-use serde_json::{Value, json};
 use tracing::{debug, error};
 use wapid_core::clock::At;
-use wapid_core::event::{Kind, NewEvent};
+use wapid_core::event::{EventData, GroupChange, GroupEvent, GroupPerson, NewEvent};
 use wapid_core::id::SessionKey;
 use wapid_core::phone::Recipient;
 use wapid_core::session::Account;
@@ -171,47 +170,44 @@ pub(super) fn told(own: &Person, news: GroupNews) -> (Option<GroupName>, NewEven
     let GroupNews { jid, at_ms, by, what } = news;
     let at = At(at_ms);
     let is_own_doing = by.as_ref().is_some_and(|by| by.is(own));
-    let mut data = json!({
-        "groupId": jid,
-        "subject": null,
-        "by": by.as_ref().map(shown),
-        "timestamp": at.seconds(),
-    });
+    let group = |subject: Option<String>| GroupEvent {
+        group_id: jid.clone(),
+        subject,
+        by: by.as_ref().map(shown),
+        timestamp: at.seconds(),
+        ..GroupEvent::default()
+    };
     let mut name = None;
-    let kind = match what {
+    let data = match what {
         What::Came { subject, subject_at_ms, is_new, by_link, .. } => {
-            data["subject"] = subject.as_str().into();
-            data["reason"] = came_by(is_new, by_link).into();
-            name = Some(GroupName { jid, subject, at: subject_at_ms.map_or(at, At) });
-            Kind::GroupJoined
+            let joined =
+                GroupEvent { reason: Some(came_by(is_new, by_link)), ..group(Some(subject.clone())) };
+            name = Some(GroupName { jid: jid.clone(), subject, at: subject_at_ms.map_or(at, At) });
+            EventData::GroupJoined(joined)
         }
         What::People { action: Action::Add, who, by_link } if who.iter().any(|one| one.is(own)) => {
-            data["reason"] = came_by(false, by_link).into();
-            Kind::GroupJoined
+            EventData::GroupJoined(GroupEvent { reason: Some(came_by(false, by_link)), ..group(None) })
         }
         What::People { action: Action::Remove, who, .. } if who.iter().any(|one| one.is(own)) => {
-            data["reason"] = if is_own_doing { "left" } else { "removed" }.into();
-            Kind::GroupLeft
+            let reason = if is_own_doing { "left" } else { "removed" };
+            EventData::GroupLeft(GroupEvent { reason: Some(reason), ..group(None) })
         }
-        What::Ended => {
-            data["reason"] = "ended".into();
-            Kind::GroupLeft
-        }
-        What::People { action, who, .. } => {
-            data["action"] = word(action, &who, by.as_ref()).into();
-            data["participants"] = who.iter().map(shown).collect();
-            Kind::GroupParticipants
-        }
+        What::Ended => EventData::GroupLeft(GroupEvent { reason: Some("ended"), ..group(None) }),
+        What::People { action, who, .. } => EventData::GroupParticipants(GroupEvent {
+            action: Some(word(action, &who, by.as_ref())),
+            participants: Some(who.iter().map(shown).collect()),
+            ..group(None)
+        }),
         What::Changed(setting) => {
-            data["changed"] = changed(&setting);
-            if let Setting::Subject(subject) = setting {
-                data["subject"] = subject.as_str().into();
-                name = Some(GroupName { jid, subject, at });
-            }
-            Kind::GroupUpdated
+            let subject = match &setting {
+                Setting::Subject(subject) => Some(subject.clone()),
+                _ => None,
+            };
+            name = subject.clone().map(|subject| GroupName { jid: jid.clone(), subject, at });
+            EventData::GroupUpdated(GroupEvent { changed: Some(changed(setting)), ..group(subject) })
         }
     };
-    (name, NewEvent { kind, occurred_at: at, data })
+    (name, NewEvent::new(at, data))
 }
 
 fn came_by(is_new: bool, by_link: bool) -> &'static str {
@@ -233,22 +229,26 @@ fn word(action: Action, who: &[Person], by: Option<&Person>) -> &'static str {
     }
 }
 
-fn shown(person: &Person) -> Value {
-    json!({ "phone": person.phone, "lid": person.lid })
+fn shown(person: &Person) -> GroupPerson {
+    GroupPerson { phone: person.phone.clone(), lid: person.lid.clone() }
 }
 
-fn changed(setting: &Setting) -> Value {
+fn changed(setting: Setting) -> GroupChange {
+    let nothing = GroupChange::default();
     match setting {
-        Setting::Subject(subject) => json!({ "subject": subject }),
-        Setting::Description(description) => json!({ "description": description }),
-        Setting::Announce(on) => json!({ "announce": on }),
-        Setting::Locked(on) => json!({ "locked": on }),
-        Setting::EphemeralSeconds(seconds) => json!({ "ephemeralSeconds": seconds }),
+        Setting::Subject(subject) => GroupChange { subject: Some(subject), ..nothing },
+        Setting::Description(description) => GroupChange { description: Some(description), ..nothing },
+        Setting::Announce(on) => GroupChange { announce: Some(on), ..nothing },
+        Setting::Locked(on) => GroupChange { locked: Some(on), ..nothing },
+        Setting::EphemeralSeconds(seconds) => GroupChange { ephemeral_seconds: Some(seconds), ..nothing },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+    use wapid_core::event::Kind;
+
     use super::*;
 
     const GROUP: &str = "120363000000000001@g.us";
@@ -262,7 +262,8 @@ mod tests {
         let own = person("15550000001", "100000000000001");
         let news = GroupNews { jid: GROUP.to_owned(), at_ms: 7_000, by, what };
         let (name, event) = told(&own, news);
-        (name.map(|name| name.subject), event.kind, event.data)
+        let data = serde_json::to_value(&event.data).expect("an event is JSON");
+        (name.map(|name| name.subject), event.kind(), data)
     }
 
     fn people(action: Action, who: &[&str]) -> What {

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use super::EventData;
+use crate::opt_out::Wish;
+
 /// `optout.added`, `optout.removed`
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -15,6 +18,16 @@ pub struct OptOutEvent {
     pub source: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
+}
+
+impl OptOutEvent {
+    /// What a wish that changed the list is told as.
+    pub(crate) fn after(self, wish: Wish) -> EventData {
+        match wish {
+            Wish::Stop => EventData::OptOutAdded(self),
+            Wish::Start => EventData::OptOutRemoved(self),
+        }
+    }
 }
 
 /// `presence.updated`: somebody whom a session follows came or went. Changes of the same instant may come in either

@@ -4,10 +4,10 @@ use super::ledger::{Outcome, Owner, Settlement};
 use super::tx::{Tx, Value, values};
 use super::{Result, Store, TenantStore};
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
+use crate::event::{EventData, NewEvent, SessionEvent};
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::key::Mode;
-use crate::session::{Account, End};
+use crate::session::{Account, End, Status};
 
 /// A session as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -365,16 +365,16 @@ impl Store {
             self.settle(Settlement { owner: owner.clone(), key: message.key, epoch, outcome, at }).await?;
         }
         let now = self.clock.now();
-        let data = serde_json::json!({
-            "sessionId": owner.session_id,
-            "status": "disconnected",
-            "reason": "removed",
-            "loggedOut": logged_out,
-            "phoneNumber": session.account.map(|account| account.phone),
-            "since": now,
-        });
-        let event = NewEvent { kind: Kind::SessionDisconnected, occurred_at: now, data };
-        self.delete_session(key, event).await
+        let told = SessionEvent {
+            session_id: owner.session_id.to_string(),
+            status: Status::Disconnected.as_str(),
+            reason: Some("removed"),
+            phone_number: session.account.map(|account| account.phone),
+            expected_phone_number: None,
+            logged_out: Some(logged_out),
+            since: now.0,
+        };
+        self.delete_session(key, NewEvent::new(now, EventData::SessionDisconnected(told))).await
     }
 }
 

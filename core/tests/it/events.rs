@@ -1,12 +1,12 @@
 //! Events: numbered within their session without gaps, whoever writes and how many at once.
 
 use serde_json::{Value, json};
-use wapid_core::event::{Kind, NewEvent};
+use wapid_core::event::{EventData, NewEvent};
 use wapid_core::message::Status;
 use wapid_core::store::ledger::{Outcome, Owner};
 use wapid_core::store::sessions::Saved;
 
-use crate::fixture::{Shop, TestDb, Told, accept, both, failed, inbound, intent, together};
+use crate::fixture::{Shop, TestDb, Told, accept, both, failed, inbound, intent, session_event, together};
 
 both!(
     numbers_have_no_gaps_under_concurrency,
@@ -41,7 +41,7 @@ async fn churn(shops: &[Shop], owners: &[Owner], rounds: usize) {
 }
 
 fn ready(shop: &Shop) -> NewEvent {
-    NewEvent { kind: Kind::SessionReady, occurred_at: shop.store.clock().now(), data: json!({}) }
+    NewEvent::new(shop.store.clock().now(), EventData::SessionReady(session_event(&shop.owner)))
 }
 
 async fn check_numbers(shop: &Shop, owners: &[Owner]) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use wapid_core::clock::{At, Clock};
 use wapid_core::content::{Body, Content, Medium, Words};
+use wapid_core::event::SessionEvent;
 use wapid_core::id::{EventId, MediaId, MessageKey, SessionId};
 use wapid_core::key::{ApiKey, Mode};
 use wapid_core::message::{Status, new_wa_id};
@@ -269,6 +270,19 @@ pub fn inbound(owner: &Owner, wa_id: &str) -> Inbound {
         content: text("hi there"),
         file: None,
         sent_at: At(START.0 - 5_000),
+    }
+}
+
+/// What is told of a session that changed.
+pub fn session_event(owner: &Owner) -> SessionEvent {
+    SessionEvent {
+        session_id: owner.session_id.to_string(),
+        status: "ready",
+        reason: None,
+        phone_number: None,
+        expected_phone_number: None,
+        logged_out: None,
+        since: START.0,
     }
 }
 

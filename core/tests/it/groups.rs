@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use wapid_core::clock::At;
-use wapid_core::event::{Kind, NewEvent};
+use wapid_core::event::{EventData, GroupEvent, NewEvent};
 use wapid_core::store::groups::GroupName;
 use wapid_core::store::ledger::GroupNews;
 
@@ -45,10 +45,10 @@ async fn the_later_name_counts_in_whatever_order_they_come(db: TestDb) {
 
 async fn an_event_carries_the_name_that_is_known(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
-    let event = |group: &str, subject: Option<&str>| NewEvent {
-        kind: Kind::GroupUpdated,
-        occurred_at: At(1_000),
-        data: json!({ "groupId": group, "subject": subject }),
+    let event = |group: &str, subject: Option<&str>| {
+        let (group_id, subject) = (group.to_owned(), subject.map(str::to_owned));
+        let told = GroupEvent { group_id, subject, ..GroupEvent::default() };
+        NewEvent::new(At(1_000), EventData::GroupUpdated(told))
     };
     let events = vec![event(TEAM, None), event(CLUB, None), event(CLUB, Some("Its own"))];
     shop.store.note_groups(news(&shop, vec![name(TEAM, "Team", 1_000)], events)).await.unwrap();

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use wapid_core::event::{Kind, NewEvent};
+use wapid_core::event::{EventData, NewEvent};
 use wapid_core::message::Status;
 use wapid_core::session::End;
 use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::ledger::{Intent, Outcome};
 use wapid_core::store::sessions::Saved;
 
-use crate::fixture::{Shop, TestDb, Told as _, accept, both, together};
+use crate::fixture::{Shop, TestDb, Told as _, accept, both, session_event, together};
 
 both!(
     one_of_many_gets_a_free_lease,
@@ -98,8 +97,8 @@ async fn a_sleeper_says_nothing_of_a_session_that_another_runs(db: TestDb) {
     let shop = Shop::new(&db.store().await, "shop").await;
     let (store, session) = (&shop.store, &shop.owner.session);
     let save = async |epoch: Option<i64>, wanted: bool| {
-        let event =
-            NewEvent { kind: Kind::SessionDisconnected, occurred_at: db.clock.now(), data: json!({}) };
+        let data = EventData::SessionDisconnected(session_event(&shop.owner));
+        let event = NewEvent::new(db.clock.now(), data);
         let saved = Saved { wanted, account: None, ended: (!wanted).then_some(End::Replaced) };
         store.save_session(session, epoch, Some(saved), Some(event)).await.unwrap()
     };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 use wapid_core::clock::At;
-use wapid_core::event::{Kind, NewEvent};
+use wapid_core::event::{EventData, NewEvent, SessionEvent};
 use wapid_core::session::{Effect, End, Input, Offers, Rest, State, Status, Trying};
 use wapid_core::store::StoreError;
 use wapid_core::store::leases::LEASE_MS;
@@ -381,25 +381,24 @@ impl Task {
 
 /// What the world hears of a session. Never a QR or a code.
 fn event_of(row: &SessionRow, state: &State, expected: Option<String>, now: At) -> NewEvent {
-    let kind = match state.status() {
-        Status::Initializing => Kind::SessionInitializing,
-        Status::QrReady => Kind::SessionQrReady,
-        Status::PasskeyRequired => Kind::SessionPasskeyRequired,
-        Status::Authenticated => Kind::SessionAuthenticated,
-        Status::Ready => Kind::SessionReady,
-        Status::Disconnected => Kind::SessionDisconnected,
+    let told = SessionEvent {
+        session_id: row.id.to_string(),
+        status: state.status().as_str(),
+        reason: Some(state.reason()),
+        phone_number: state.account().map(|account| account.phone.clone()),
+        expected_phone_number: expected,
+        logged_out: None,
+        since: now.0,
     };
-    let mut data = serde_json::json!({
-        "sessionId": row.id,
-        "status": state.status().as_str(),
-        "reason": state.reason(),
-        "phoneNumber": state.account().map(|account| &account.phone),
-        "since": now,
-    });
-    if let Some(expected) = expected {
-        data["expectedPhoneNumber"] = expected.into();
-    }
-    NewEvent { kind, occurred_at: now, data }
+    let data = match state.status() {
+        Status::Initializing => EventData::SessionInitializing(told),
+        Status::QrReady => EventData::SessionQrReady(told),
+        Status::PasskeyRequired => EventData::SessionPasskeyRequired(told),
+        Status::Authenticated => EventData::SessionAuthenticated(told),
+        Status::Ready => EventData::SessionReady(told),
+        Status::Disconnected => EventData::SessionDisconnected(told),
+    };
+    NewEvent::new(now, data)
 }
 
 /// 0 to 1000 per mille.

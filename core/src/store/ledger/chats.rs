@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Result;
 use super::batch::Workbench;
-use crate::event::{Kind, NewEvent};
+use crate::event::{EventData, MessageEvent, NewEvent, ReceivedEvent};
 use crate::id::{SessionKey, TenantId};
 use crate::key::Mode;
 use crate::people::{chat_of, is_person};
@@ -250,28 +250,39 @@ struct Message<'a> {
 impl<'a> Message<'a> {
     /// `None` for what is no message of its own: a reaction, an edit, and what is not about messages.
     fn of(event: &'a NewEvent) -> Option<Self> {
-        let is_inbound = match event.kind {
-            Kind::MessageReceived => true,
-            Kind::MessageSent
-            | Kind::MessageDelivered
-            | Kind::MessageRead
-            | Kind::MessagePlayed
-            | Kind::MessageFailed => false,
-            _ => return None,
-        };
-        let text = |field: &str| event.data[field].as_str();
-        if text("targetId").is_some() {
-            return None;
+        match &*event.data {
+            EventData::MessageReceived(told) => Some(Self::received(told)),
+            EventData::MessageSent(told)
+            | EventData::MessageDelivered(told)
+            | EventData::MessageRead(told)
+            | EventData::MessagePlayed(told)
+            | EventData::MessageFailed(told) => told.target_id.is_none().then(|| Self::ours(told)),
+            _ => None,
         }
-        Some(Self {
-            chat: text("chat")?,
-            key: text("key")?,
-            phone: text("phone"),
-            lid: text("lid"),
-            name: text("senderName").filter(|name| is_inbound && !name.is_empty()),
-            is_inbound,
-            expires_in: event.data["expiresIn"].as_i64().filter(|_| is_inbound).unwrap_or(0),
-        })
+    }
+
+    fn received(told: &'a ReceivedEvent) -> Self {
+        Self {
+            chat: &told.chat,
+            key: &told.key,
+            phone: told.phone.as_deref(),
+            lid: told.lid.as_deref(),
+            name: told.sender_name.as_deref().filter(|name| !name.is_empty()),
+            is_inbound: true,
+            expires_in: told.expires_in.map_or(0, i64::from),
+        }
+    }
+
+    fn ours(told: &'a MessageEvent) -> Self {
+        Self {
+            chat: &told.chat,
+            key: &told.key,
+            phone: told.phone.as_deref(),
+            lid: told.lid.as_deref(),
+            name: None,
+            is_inbound: false,
+            expires_in: 0,
+        }
     }
 
     fn alias(&self) -> Option<String> {

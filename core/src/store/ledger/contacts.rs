@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Result;
 use super::batch::Workbench;
-use crate::event::NewEvent;
+use crate::event::{EventPerson, NewEvent};
 use crate::id::{ContactId, TenantId};
 use crate::key::Mode;
 use crate::store::tx::{Tx, values};
@@ -40,32 +40,29 @@ fn place(name: &Name) -> (&str, &'static str, &str) {
 pub(super) type Known = HashMap<Name, ContactId>;
 
 /// Names of one person: `p:` and a number, `l:` and a LID.
-fn aliases(event: &NewEvent) -> Vec<String> {
-    if !event.kind.is_about_person() {
-        return vec![];
-    }
-    let of = |field: &str, mark: &str| event.data[field].as_str().map(|name| format!("{mark}:{name}"));
-    of("phone", "p").into_iter().chain(of("lid", "l")).collect()
+fn aliases(person: &EventPerson<'_>) -> Vec<String> {
+    let phone = person.phone.map(|digits| format!("p:{digits}"));
+    phone.into_iter().chain(person.lid.map(|lid| format!("l:{lid}"))).collect()
 }
 
-/// Puts `contactId` into the data of events about somebody.
+/// Tells events about somebody which contact that is.
 pub(super) async fn name<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
     events: impl Iterator<Item = ((&'a TenantId, Mode), &'a mut NewEvent)>,
 ) -> Result<()> {
-    let (people, events): (Vec<Vec<Name>>, Vec<_>) = events
+    let (people, contacts): (Vec<Vec<Name>>, Vec<_>) = events
         .filter_map(|((tenant, mode), event)| {
+            let person = event.data.person_mut()?;
             let names: Vec<Name> =
-                aliases(event).into_iter().map(|alias| (tenant.clone(), mode, alias)).collect();
-            (!names.is_empty()).then_some((names, event))
+                aliases(&person).into_iter().map(|alias| (tenant.clone(), mode, alias)).collect();
+            (!names.is_empty()).then_some((names, person.contact_id))
         })
         .unzip();
     know(tx, bench, &people).await?;
-    for (names, event) in people.iter().zip(events) {
-        if let Some(id) = names.first().and_then(|name| bench.contacts.get(name)) {
-            event.data["contactId"] = id.as_str().into();
-        }
+    for (names, contact_id) in people.iter().zip(contacts) {
+        let contact = names.first().and_then(|name| bench.contacts.get(name));
+        *contact_id = contact.map(ToString::to_string);
     }
     Ok(())
 }

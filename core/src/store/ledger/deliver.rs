@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::json;
-
 use super::Result;
 use super::batch::{Op, Workbench, members};
 use super::events::Events;
 use crate::clock::At;
 use crate::delivery::{Standing, Turn};
 use crate::endpoint::Reason;
-use crate::event::{Kind, NewEvent};
+use crate::event::{EndpointEvent, EventData, LastAttempt, NewEvent};
 use crate::id::{EndpointId, EventId, TenantId};
 use crate::key::Mode;
 use crate::store::endpoints;
@@ -134,24 +132,29 @@ pub(super) async fn write(
         .collect();
     tx.run_many(&mut bench.texts, LOG, rows).await?;
     for one in attempts() {
-        let told = |kind, more: serde_json::Value| about(kind, &one.endpoint, now, more);
         let log = (&one.tenant, one.mode);
-        let last = json!({ "status": one.status, "error": one.error });
+        let about = || EndpointEvent { endpoint_id: one.endpoint.to_string(), ..EndpointEvent::default() };
+        let last_attempt = Some(LastAttempt { status: one.status, error: one.error });
+        let failing = EndpointEvent { last_attempt, ..about() };
         match one.turn {
-            Turn::Broke => events.add(log, told(Kind::EndpointFailing, json!({ "lastAttempt": last }))),
-            Turn::Recovered => events.add(log, told(Kind::EndpointRecovered, json!({}))),
+            Turn::Broke => events.add(log, NewEvent::new(now, EventData::EndpointFailing(failing.clone()))),
+            Turn::Recovered => events.add(log, NewEvent::new(now, EventData::EndpointRecovered(about()))),
             Turn::Same | Turn::GiveUp => {}
         }
         // Two that cannot be reached would tell each other of it for ever.
         if one.next == Next::Failed && !one.is_of_endpoint {
-            let more = json!({ "eventId": one.event, "attempts": one.tried, "lastAttempt": last });
-            events.add(log, told(Kind::EndpointExhausted, more));
+            let exhausted = EndpointEvent {
+                event_id: Some(one.event.to_string()),
+                attempts: Some(one.tried),
+                ..failing.clone()
+            };
+            events.add(log, NewEvent::new(now, EventData::EndpointExhausted(exhausted)));
         }
         if let Some(reason) = one.disables
             && endpoints::disable(tx, log, &one.endpoint, reason, now).await?
         {
-            let more = json!({ "reason": reason.as_str(), "lastAttempt": last });
-            events.add(log, told(Kind::EndpointDisabled, more));
+            let disabled = EndpointEvent { reason: Some(reason.as_str()), ..failing };
+            events.add(log, NewEvent::new(now, EventData::EndpointDisabled(disabled)));
         }
     }
     Ok(())
@@ -168,24 +171,21 @@ pub(super) async fn switch(
     if !endpoints::exists(tx, log, &wish.endpoint).await? {
         return Ok(None);
     }
-    let told = |kind, more| about(kind, &wish.endpoint, now, more);
     let has_changed = if wish.is_on {
         endpoints::enable(tx, log, &wish.endpoint, now).await?
     } else {
         endpoints::disable(tx, log, &wish.endpoint, Reason::Owner, now).await?
     };
-    if has_changed && wish.is_on {
-        events.add(log, told(Kind::EndpointEnabled, json!({})));
-    } else if has_changed {
-        events.add(log, told(Kind::EndpointDisabled, json!({ "reason": Reason::Owner.as_str() })));
+    if has_changed {
+        let reason = (!wish.is_on).then_some(Reason::Owner.as_str());
+        let switched =
+            EndpointEvent { endpoint_id: wish.endpoint.to_string(), reason, ..EndpointEvent::default() };
+        let data = if wish.is_on {
+            EventData::EndpointEnabled(switched)
+        } else {
+            EventData::EndpointDisabled(switched)
+        };
+        events.add(log, NewEvent::new(now, data));
     }
     Ok(Some(has_changed))
-}
-
-fn about(kind: Kind, endpoint: &EndpointId, at: At, more: serde_json::Value) -> NewEvent {
-    let mut data = json!({ "endpointId": endpoint });
-    if let (Some(data), serde_json::Value::Object(more)) = (data.as_object_mut(), more) {
-        data.extend(more);
-    }
-    NewEvent { kind, occurred_at: at, data }
 }

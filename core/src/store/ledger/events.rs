@@ -3,17 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::json;
-
 use super::Result;
 use super::batch::Workbench;
 use super::{chats, contacts};
 use crate::clock::At;
 use crate::endpoint::Settings;
-use crate::event::{Kind, NewEvent, VERSION};
+use crate::event::{EventData, MessageError, MessageEvent, NewEvent, VERSION};
 use crate::id::{EndpointId, MessageKey, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
-use crate::message::{Origin, Status};
+use crate::message::{Direction, Origin, Status};
 use crate::store::hub::News;
 use crate::store::tx::{Tx, values};
 
@@ -177,10 +175,10 @@ impl Events {
                 session.map(|(key, _)| key.as_str()),
                 session.map(|(_, id)| id.as_str()),
                 seq,
-                event.kind.as_str(),
+                event.kind().as_str(),
                 VERSION,
                 event.occurred_at,
-                event.data.to_string(),
+                event.json()?,
             ]);
             placed.push(Placed { tenant, mode, pos: *pos, session: session.map(|(_, id)| id), event });
         }
@@ -230,7 +228,7 @@ async fn deliver(
         for one in events {
             let is_wanted = *one.tenant == listener.tenant_id
                 && one.mode == listener.mode
-                && settings.wants(one.event.kind, one.session)
+                && settings.wants(one.event.kind(), one.session)
                 && !is_about(one.event, &listener.id);
             if is_wanted {
                 rows_out.push(values![listener.id.as_str(), one.pos, now]);
@@ -246,14 +244,7 @@ async fn deliver(
 
 /// What an endpoint cannot take is not told to it: that would fail as well, and be told, for ever.
 fn is_about(event: &NewEvent, endpoint: &EndpointId) -> bool {
-    matches!(
-        event.kind,
-        Kind::EndpointFailing
-            | Kind::EndpointRecovered
-            | Kind::EndpointDisabled
-            | Kind::EndpointEnabled
-            | Kind::EndpointExhausted
-    ) && event.data["endpointId"] == endpoint.as_str()
+    event.data.endpoint().is_some_and(|told| told.endpoint_id == endpoint.as_str())
 }
 
 /// What an event says of a message of ours that moved.
@@ -283,33 +274,29 @@ impl Moved {
     /// Without the text: whoever sent it from here has it, and what is a secret between the two, such as a code
     /// to log in with, does not go on to every endpoint.
     pub(super) fn event(&self, occurred_at: At) -> (SessionKey, NewEvent) {
-        let kind = match self.status {
-            Status::Failed => Kind::MessageFailed,
-            Status::Delivered => Kind::MessageDelivered,
-            Status::Read => Kind::MessageRead,
-            Status::Played => Kind::MessagePlayed,
-            Status::Sent | Status::Sending | Status::Received => Kind::MessageSent,
+        let error = || MessageError { code: self.error_code.clone(), message: self.error.clone() };
+        let told = MessageEvent {
+            message_id: self.wa_id.clone(),
+            key: self.key.to_string(),
+            direction: Direction::Out.as_str(),
+            origin: self.origin.as_str(),
+            chat: self.chat.clone(),
+            phone: self.phone.clone(),
+            lid: self.lid.clone(),
+            r#type: self.kind.clone(),
+            status: self.status.as_str(),
+            job_id: self.job_id.clone(),
+            target_id: self.target.clone(),
+            error: (self.status == Status::Failed).then(error),
+            ..MessageEvent::default()
         };
-        let mut data = json!({
-            "messageId": self.wa_id,
-            "key": self.key,
-            "direction": "out",
-            "origin": self.origin,
-            "chat": self.chat,
-            "phone": self.phone,
-            "lid": self.lid,
-            "type": self.kind,
-            "status": self.status,
-        });
-        if let Some(job) = &self.job_id {
-            data["jobId"] = json!(job);
-        }
-        if let Some(target) = &self.target {
-            data["targetId"] = json!(target);
-        }
-        if self.status == Status::Failed {
-            data["error"] = json!({ "code": self.error_code, "message": self.error });
-        }
-        (self.session_key.clone(), NewEvent { kind, occurred_at, data })
+        let data = match self.status {
+            Status::Failed => EventData::MessageFailed(told),
+            Status::Delivered => EventData::MessageDelivered(told),
+            Status::Read => EventData::MessageRead(told),
+            Status::Played => EventData::MessagePlayed(told),
+            Status::Sent | Status::Sending | Status::Received => EventData::MessageSent(told),
+        };
+        (self.session_key.clone(), NewEvent::new(occurred_at, data))
     }
 }

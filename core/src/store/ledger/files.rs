@@ -1,11 +1,9 @@
 //! What became of files that came with messages, with the events that say so.
 
-use serde_json::json;
-
 use super::Result;
 use super::events::Events;
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
+use crate::event::{EventData, MediaEvent, NewEvent};
 use crate::id::{MediaId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::store::media::{FAILURE, KEEP, TAKE_ROOM};
@@ -71,9 +69,9 @@ pub(super) async fn write(
             let wanted = values![news.tenant.as_str(), news.mode.as_str(), *size, *room];
             if size > room || tx.run(TAKE_ROOM, wanted).await? == 0 {
                 tx.run(NO_ROOM, of()).await?;
-                (FileDone::NoRoom, Some((Kind::MediaFailed, "error", "storage_full".to_owned())))
+                (FileDone::NoRoom, Some(Err("storage_full".to_owned())))
             } else {
-                (FileDone::Written, Some((Kind::MediaStored, "sha256", hex::encode(sha256))))
+                (FileDone::Written, Some(Ok(hex::encode(sha256))))
             }
         }
         FileEnd::Failed { state, at, error } => {
@@ -82,31 +80,35 @@ pub(super) async fn write(
             if tx.run(FAILURE, failure).await? == 0 {
                 return Ok(FileDone::NotWanted);
             }
-            (FileDone::Written, at.is_none().then(|| (Kind::MediaFailed, "error", error.clone())))
+            (FileDone::Written, at.is_none().then(|| Err(error.clone())))
         }
     };
-    if let Some((kind, field, value)) = told {
+    if let Some(end) = told {
         let file: Option<OfMessage> = tx.rows(MESSAGE, of()).await?.pop();
-        events.extend(file.and_then(|file| event(&news.id, file, now, kind, (field, value))));
+        events.extend(file.and_then(|file| event(&news.id, file, end, now)));
     }
     Ok(done)
 }
 
+/// `end` is the file's hash, or why there is none.
 fn event(
     id: &MediaId,
     file: OfMessage,
+    end: Result<String, String>,
     now: At,
-    kind: Kind,
-    (field, value): (&str, String),
 ) -> Option<(SessionKey, NewEvent)> {
-    let mut data = json!({
-        "mediaId": id,
-        "messageId": file.wa_id?,
-        "chat": file.chat?,
-        "type": file.kind,
-        "mimeType": file.mime,
-        "size": file.size,
-    });
-    data[field] = value.into();
-    Some((file.session_key?, NewEvent { kind, occurred_at: now, data }))
+    let told = MediaEvent {
+        media_id: id.to_string(),
+        message_id: file.wa_id?,
+        chat: file.chat?,
+        r#type: file.kind,
+        mime_type: Some(file.mime),
+        size: file.size,
+        ..MediaEvent::default()
+    };
+    let data = match end {
+        Ok(sha256) => EventData::MediaStored(MediaEvent { sha256: Some(sha256), ..told }),
+        Err(error) => EventData::MediaFailed(MediaEvent { error: Some(error), ..told }),
+    };
+    Some((file.session_key?, NewEvent::new(now, data)))
 }

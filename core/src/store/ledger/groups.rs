@@ -18,7 +18,7 @@ use crate::store::tx::{Tx, values};
 pub struct GroupNews {
     pub session: SessionKey,
     pub names: Vec<GroupName>,
-    /// With a `groupId`. Without a `subject` they get the one that is known.
+    /// Without a `subject` they get the one that is known.
     pub events: Vec<NewEvent>,
 }
 
@@ -56,24 +56,20 @@ pub(super) async fn write(
         .map(|((session, jid), name)| values![session, jid, name.subject.as_str(), name.at]);
     tx.run_many(&mut bench.texts, NOTE, rows.collect()).await?;
 
-    let told: Vec<(&SessionKey, &NewEvent)> = members!(ops, Groups)
-        .flat_map(|(_, news)| news.events.iter().map(|event| (&news.session, event)))
+    let mut told: Vec<(SessionKey, NewEvent)> = members!(ops, Groups)
+        .flat_map(|(_, news)| news.events.iter().map(|event| (news.session.clone(), event.clone())))
         .collect();
-    let groups = told.iter().filter_map(|(session, event)| Some((session.as_str(), group_of(event)?)));
+    let groups = told
+        .iter_mut()
+        .filter_map(|(session, event)| Some((session.as_str(), event.data.group_mut()?.group_id.as_str())));
     let names = names(tx, bench, groups).await?;
-    events.extend(told.into_iter().map(|(session, event)| {
-        let mut event = event.clone();
-        let known = group_of(&event).and_then(|jid| names.get(&(session.to_string(), jid.to_owned())));
-        if let Some(known) = known.filter(|_| event.data["subject"].is_null()) {
-            event.data["subject"] = known.as_str().into();
+    for (session, event) in &mut told {
+        if let Some(group) = event.data.group_mut().filter(|group| group.subject.is_none()) {
+            group.subject = names.get(&(session.to_string(), group.group_id.clone())).cloned();
         }
-        (session.clone(), event)
-    }));
+    }
+    events.extend(told);
     Ok(())
-}
-
-fn group_of(event: &NewEvent) -> Option<&str> {
-    event.data["groupId"].as_str()
 }
 
 /// What these groups (a session and a JID) are called, as far as it is known: one lookup by a whole index.

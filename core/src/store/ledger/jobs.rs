@@ -6,14 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::json;
-
 use super::accept::Candidate;
 use super::batch::{Done, Op, Workbench, members};
 use super::events::{Events, Moved};
 use super::{Refused, Result};
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
+use crate::event::{EventData, JobEvent, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
 use crate::job::{BLOCKED_TRIES, JobId, Outcome, STRICKEN_TRIES, State};
 use crate::message::Status;
@@ -129,18 +127,24 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn event(&self, kind: Kind, at: At) -> (SessionKey, NewEvent) {
-        let data = json!({
-            "jobId": self.id,
-            "sessionId": self.session_id,
-            "state": self.state,
-            "total": self.total,
-            "succeeded": self.succeeded,
-            "failed": self.failed,
-            "skipped": self.skipped,
-            "processed": self.succeeded + self.failed + self.skipped,
-        });
-        (self.session_key.clone(), NewEvent { kind, occurred_at: at, data })
+    pub(super) fn shown(&self) -> JobEvent {
+        JobEvent {
+            job_id: self.id.to_string(),
+            session_id: self.session_id.to_string(),
+            state: self.state.as_str(),
+            total: self.total,
+            succeeded: self.succeeded,
+            failed: self.failed,
+            skipped: self.skipped,
+            processed: self.succeeded + self.failed + self.skipped,
+            reason: None,
+            retried: None,
+        }
+    }
+
+    /// An event of its session.
+    pub(super) fn event(&self, data: EventData, at: At) -> (SessionKey, NewEvent) {
+        (self.session_key.clone(), NewEvent::new(at, data))
     }
 }
 
@@ -205,7 +209,7 @@ pub(super) async fn release(
     let jobs = turns.iter().map(|(job, (at, draw))| values![job.as_str(), *at, draw.0]).collect();
     let going: Vec<Told> = tx.many(&mut bench.texts, TURN, jobs).await?;
     let started = going.iter().filter(|job| starting.contains(job.id.as_str()));
-    events.extend(started.map(|job| job.event(Kind::JobStarted, turns[&job.id].0)));
+    events.extend(started.map(|job| job.event(EventData::JobStarted(job.shown()), turns[&job.id].0)));
     tx.run_many(&mut bench.texts, RELEASE, rows).await?;
     tx.run_many(&mut bench.texts, PACE, paces.into_values().collect()).await?;
     Ok(())
@@ -318,7 +322,7 @@ async fn count(
     let rows = counts.into_iter().map(|(job, [s, f, k])| values![job, s, f, k, at]).collect();
     let told: Vec<Told> = tx.many(&mut bench.texts, COUNT, rows).await?;
     let completed = told.iter().filter(|job| job.state == State::Completed);
-    events.extend(completed.map(|job| job.event(Kind::JobCompleted, at)));
+    events.extend(completed.map(|job| job.event(EventData::JobCompleted(job.shown()), at)));
     Ok(())
 }
 

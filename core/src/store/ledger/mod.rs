@@ -16,6 +16,7 @@
 //! | `jobs` | what the two mean for bulk jobs |
 //! | `steer` | what owners want of their jobs |
 //! | `receive` | what arrived |
+//! | `arrival` | what is told of it |
 //! | `change` | what edits and deletes do to the messages they name |
 //! | `files` | what became of files that came with messages |
 //! | `chats` | conversations, moved by their messages |
@@ -45,6 +46,7 @@ use crate::phone::{Phone, Recipient};
 use crate::wa_id::WaId;
 
 mod accept;
+mod arrival;
 mod batch;
 mod change;
 mod chats;

@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
-
 use super::batch::{Op, Workbench, members};
 use super::chats::{self, Place};
 use super::contacts;
 use super::events::Events;
 use super::{Heard, Owner, Result};
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
+use crate::event::{CallEvent, EventData, NewEvent, PresenceEvent, TypingEvent};
 use crate::people::{Call, ChatChange, News, Who, chat_of, is_person};
-use crate::phone::Phone;
 use crate::store::people::folded;
 use crate::store::tx::{Tx, values};
 
@@ -282,26 +279,29 @@ async fn read_until(
 
 /// What is told of it.
 fn told(news: &News, now: At) -> Option<NewEvent> {
-    let (kind, occurred_at, data) = match news {
-        News::Called(call) => (Kind::CallReceived, call.at, of_call(call)),
+    let phone = |who: &Who| who.phone.as_ref().map(|phone| phone.digits().to_owned());
+    let (occurred_at, data) = match news {
+        News::Called(call) => (call.at, EventData::CallReceived(of_call(call))),
         News::Presence { who, presence, last_seen } => {
-            let data = json!({
-                "phone": who.phone.as_ref().map(Phone::digits),
-                "lid": who.lid,
-                "state": presence,
-                "lastSeen": last_seen.map(At::iso),
-            });
-            (Kind::PresenceUpdated, now, data)
+            let told = PresenceEvent {
+                phone: phone(who),
+                lid: who.lid.clone(),
+                contact_id: None,
+                state: presence.as_str(),
+                last_seen: last_seen.map(At::iso),
+            };
+            (now, EventData::PresenceUpdated(told))
         }
         News::Typing { who, chat, is_group, typing } => {
-            let data = json!({
-                "chat": chat,
-                "phone": who.phone.as_ref().map(Phone::digits),
-                "lid": who.lid,
-                "state": typing,
-                "isGroup": is_group,
-            });
-            (Kind::ChatTyping, now, data)
+            let told = TypingEvent {
+                chat: chat.clone(),
+                phone: phone(who),
+                lid: who.lid.clone(),
+                contact_id: None,
+                state: typing.as_str(),
+                is_group: *is_group,
+            };
+            (now, EventData::ChatTyping(told))
         }
         News::Saved { .. }
         | News::Chat { .. }
@@ -311,19 +311,20 @@ fn told(news: &News, now: At) -> Option<NewEvent> {
         | News::ChatRead { .. }
         | News::NumberChanged => return None,
     };
-    Some(NewEvent { kind, occurred_at, data })
+    Some(NewEvent::new(occurred_at, data))
 }
 
-fn of_call(call: &Call) -> Value {
-    json!({
-        "callId": call.id,
-        "from": call.from,
-        "phone": call.who.phone.as_ref().map(Phone::digits),
-        "lid": call.who.lid,
-        "isVideo": call.is_video,
-        "isGroup": call.group.is_some(),
-        "group": call.group,
-        "missed": call.is_missed,
-        "timestamp": call.at.seconds(),
-    })
+fn of_call(call: &Call) -> CallEvent {
+    CallEvent {
+        call_id: call.id.clone(),
+        from: call.from.clone(),
+        phone: call.who.phone.as_ref().map(|phone| phone.digits().to_owned()),
+        lid: call.who.lid.clone(),
+        contact_id: None,
+        is_video: call.is_video,
+        is_group: call.group.is_some(),
+        group: call.group.clone(),
+        missed: call.is_missed,
+        timestamp: call.at.seconds(),
+    }
 }

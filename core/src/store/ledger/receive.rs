@@ -2,22 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use serde_json::json;
-
 use super::batch::{Done, Op, Workbench, members};
 use super::events::Events;
-use super::{Inbound, Owner, Received, Result, accept, change, groups, people};
+use super::{Inbound, Owner, Received, Result, accept, arrival, change, groups, people};
 use crate::clock::At;
 use crate::content::{Body, Content};
-use crate::event::{Kind, MessageDetails, NewEvent};
-use crate::id::{MessageKey, SessionKey};
-use crate::message::{Direction, Origin, Status, new_wa_id};
+use crate::event::{NewEvent, OptOutEvent};
+use crate::id::MessageKey;
+use crate::message::{Direction, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
 use crate::store::media::{self, OfMessage};
 use crate::store::settings::{self, StoredSettings};
 use crate::store::tx::{Tx, values};
-use crate::text::storable;
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
 /// their id alone: ours are never two.
@@ -98,7 +95,10 @@ pub(super) async fn write(
     }
     let own_number = |inbound: &Inbound| owners.get(&inbound.owner)?.last_phone.as_deref();
     let told = fresh.iter().filter(|(key, _)| !ignored.contains(key));
-    events.extend(told.map(|(key, inbound)| event(key, inbound, own_number(inbound), subject_of(inbound))));
+    events.extend(told.map(|(key, inbound)| {
+        let data = arrival::told(key, inbound, own_number(inbound), subject_of(inbound));
+        (inbound.owner.session.clone(), NewEvent::new(inbound.sent_at, data))
+    }));
     let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
     for (place, own) in keys {
         let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
@@ -152,23 +152,21 @@ async fn hear_wishes(
         let (tenant, mode) = (one.owner.tenant.as_str(), one.owner.mode.as_str());
         let own = of_tenants.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
         let Some(wish) = own.wish(&one.content.body.text()) else { continue };
-        let (has_changed, kind) = match wish {
-            Wish::Stop => {
-                let added = settings::opt_out(tx, (tenant, mode), &phone, Source::Message, now).await?;
-                (added, Kind::OptOutAdded)
-            }
-            Wish::Start => (settings::opt_in(tx, (tenant, mode), &phone).await?, Kind::OptOutRemoved),
+        let has_changed = match wish {
+            Wish::Stop => settings::opt_out(tx, (tenant, mode), &phone, Source::Message, now).await?,
+            Wish::Start => settings::opt_in(tx, (tenant, mode), &phone).await?,
         };
         if !has_changed {
             continue;
         }
-        let data = json!({
-            "phone": phone.digits(),
-            "lid": one.lid,
-            "source": Source::Message.as_str(),
-            "messageId": one.wa_id,
-        });
-        events.extend([(one.owner.session.clone(), NewEvent { kind, occurred_at: one.sent_at, data })]);
+        let told = OptOutEvent {
+            phone: phone.digits().to_owned(),
+            lid: one.lid.clone(),
+            contact_id: None,
+            source: Source::Message.as_str(),
+            message_id: Some(one.wa_id.to_string()),
+        };
+        events.extend([(one.owner.session.clone(), NewEvent::new(one.sent_at, told.after(wish)))]);
         if let Some(text) = own.confirmation.as_ref().filter(|_| is_first && wish == Wish::Stop) {
             let content = Content::text(text.as_str());
             let (key, created_at) = bench.ids.message(now);
@@ -257,59 +255,4 @@ async fn keep_files(
     });
     media::insert_received(tx, &mut bench.texts, rows.collect()).await?;
     Ok(())
-}
-
-/// `own` is the session's number.
-fn event(
-    key: &MessageKey,
-    inbound: &Inbound,
-    own: Option<&str>,
-    subject: Option<&str>,
-) -> (SessionKey, NewEvent) {
-    let kind = kind_of(inbound);
-    let phone = inbound.phone.as_ref().map(Phone::digits);
-    let writer = if inbound.from_me { own } else { phone };
-    let from = writer.map_or_else(|| inbound.sender.clone(), |digits| format!("{digits}@s.whatsapp.net"));
-    let mut data = json!({
-        "messageId": inbound.wa_id,
-        "key": key,
-        "chat": inbound.chat,
-        "from": from,
-        "phone": phone,
-        "lid": inbound.lid,
-        "senderName": inbound.sender_name.as_deref().map(storable),
-        "type": inbound.content.kind(),
-        "body": storable(&inbound.content.body.text()),
-        "isGroup": inbound.is_group,
-        "hasMedia": inbound.content.file().is_some(),
-        "timestamp": inbound.sent_at.seconds(),
-    });
-    if let Some(data) = data.as_object_mut() {
-        if inbound.from_me {
-            data.insert("direction".to_owned(), "out".into());
-            data.insert("origin".to_owned(), Origin::Phone.as_str().into());
-        }
-        if kind == Kind::MessageSent {
-            data.insert("status".to_owned(), Status::Sent.as_str().into());
-        }
-        if let Some(subject) = subject {
-            data.insert("chatName".to_owned(), subject.into());
-        }
-        if let Some(file) = &inbound.file {
-            data.insert("media".to_owned(), file.shown());
-        }
-        data.extend(MessageDetails::of(&inbound.content).into_fields());
-    }
-    (inbound.owner.session.clone(), NewEvent { kind, occurred_at: inbound.sent_at, data })
-}
-
-fn kind_of(inbound: &Inbound) -> Kind {
-    match &inbound.content.body {
-        Body::Reaction(_) => Kind::MessageReaction,
-        Body::Edit(_) => Kind::MessageEdited,
-        Body::Delete(_) => Kind::MessageDeleted,
-        Body::Vote(_) => Kind::MessageVote,
-        _ if inbound.from_me => Kind::MessageSent,
-        _ => Kind::MessageReceived,
-    }
 }

@@ -6,7 +6,7 @@ use super::events::Events;
 use super::jobs::Told;
 use super::{Change, ChangeJob, Changed, JobName, Result, Retried, Retry};
 use crate::clock::At;
-use crate::event::Kind;
+use crate::event::{EventData, JobEvent};
 use crate::id::SessionKey;
 use crate::job::State;
 use crate::store::tx::{Tx, Value, values};
@@ -71,10 +71,10 @@ pub(super) async fn change(
     events: &mut Events,
 ) -> Result<()> {
     for (place, ChangeJob { job, change }) in members!(ops, ChangeJob) {
-        let (word, state, kind) = match change {
-            Change::Pause => ("pause", State::Paused, Kind::JobPaused),
-            Change::Resume => ("resume", State::Running, Kind::JobResumed),
-            Change::Cancel => ("cancel", State::Cancelled, Kind::JobCancelled),
+        let (word, state) = match change {
+            Change::Pause => ("pause", State::Paused),
+            Change::Resume => ("resume", State::Running),
+            Change::Cancel => ("cancel", State::Cancelled),
         };
         let name = job.values();
         let mut wanted = name.clone();
@@ -82,7 +82,12 @@ pub(super) async fn change(
         let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
         let answer = match changed {
             Some(job) => {
-                events.extend([job.event(kind, now)]);
+                let data = match change {
+                    Change::Pause => EventData::JobPaused(job.shown()),
+                    Change::Resume => EventData::JobResumed(job.shown()),
+                    Change::Cancel => EventData::JobCancelled(job.shown()),
+                };
+                events.extend([job.event(data, now)]);
                 Changed::Done
             }
             None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
@@ -127,9 +132,8 @@ pub(super) async fn retry(
                     // A job that was completed between two steps goes on once more.
                     if *is_first || state == State::Completed {
                         events.extend(reopened.iter().map(|job| {
-                            let (session, mut event) = job.event(Kind::JobResumed, now);
-                            event.data["retried"] = (failed - unknown).into();
-                            (session, event)
+                            let retried = Some(failed - unknown);
+                            job.event(EventData::JobResumed(JobEvent { retried, ..job.shown() }), now)
                         }));
                     }
                 }
@@ -145,9 +149,8 @@ pub(super) async fn retry(
 pub(super) async fn fail(tx: &mut Tx<'_>, session: &SessionKey, now: At, events: &mut Events) -> Result<()> {
     let failed: Vec<Told> = tx.rows(FAIL, values![session.as_str(), now]).await?;
     events.extend(failed.iter().map(|job| {
-        let (session, mut event) = job.event(Kind::JobFailed, now);
-        event.data["reason"] = "session_removed".into();
-        (session, event)
+        let reason = Some("session_removed");
+        job.event(EventData::JobFailed(JobEvent { reason, ..job.shown() }), now)
     }));
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! Opt-outs that come through the API, with their events.
 
-use serde_json::json;
-
 use super::Result;
 use super::events::Events;
 use crate::clock::At;
-use crate::event::{Kind, NewEvent};
+use crate::event::{NewEvent, OptOutEvent};
 use crate::id::TenantId;
 use crate::key::Mode;
 use crate::opt_out::{Source, Wish};
@@ -29,13 +27,19 @@ pub(super) async fn write(
     events: &mut Events,
 ) -> Result<bool> {
     let place = (tenant.as_str(), mode.as_str());
-    let (has_changed, kind) = match wish {
-        Wish::Stop => (settings::opt_out(tx, place, phone, Source::Api, now).await?, Kind::OptOutAdded),
-        Wish::Start => (settings::opt_in(tx, place, phone).await?, Kind::OptOutRemoved),
+    let has_changed = match wish {
+        Wish::Stop => settings::opt_out(tx, place, phone, Source::Api, now).await?,
+        Wish::Start => settings::opt_in(tx, place, phone).await?,
     };
     if has_changed {
-        let data = json!({ "phone": phone.digits(), "lid": null, "source": Source::Api.as_str() });
-        events.add((tenant, *mode), NewEvent { kind, occurred_at: now, data });
+        let told = OptOutEvent {
+            phone: phone.digits().to_owned(),
+            lid: None,
+            contact_id: None,
+            source: Source::Api.as_str(),
+            message_id: None,
+        };
+        events.add((tenant, *mode), NewEvent::new(now, told.after(*wish)));
     }
     Ok(has_changed)
 }

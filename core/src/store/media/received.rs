@@ -2,6 +2,7 @@
 
 use super::{MediaRow, NotAdded, Stored, Whole, columns, whole_values};
 use crate::clock::At;
+use crate::event::MediaShown;
 use crate::id::{MediaId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::media::{KEPT_DAYS, Kind};
@@ -179,18 +180,16 @@ pub(in crate::store) async fn insert_received(
 
 impl NewReceived {
     /// As events show it.
-    pub(in crate::store) fn shown(&self) -> serde_json::Value {
-        let fields: [(&str, Option<serde_json::Value>); 7] = [
-            ("id", Some(self.id.as_str().into())),
-            ("mimeType", Some(self.mime.as_str().into())),
-            ("fileName", self.file_name.as_deref().map(Into::into)),
-            ("size", self.size.map(Into::into)),
-            ("seconds", self.seconds.map(Into::into)),
-            ("width", self.width.map(Into::into)),
-            ("height", self.height.map(Into::into)),
-        ];
-        let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        serde_json::Value::Object(known.collect())
+    pub(in crate::store) fn shown(&self) -> MediaShown {
+        MediaShown {
+            id: self.id.to_string(),
+            mime_type: self.mime.clone(),
+            file_name: self.file_name.clone(),
+            size: self.size,
+            seconds: self.seconds,
+            width: self.width,
+            height: self.height,
+        }
     }
 }
 
