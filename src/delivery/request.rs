@@ -4,50 +4,19 @@ use std::time::Duration;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use serde::Serialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use wapid_core::clock::At;
 use wapid_core::delivery::retry_after;
-use wapid_core::endpoint::{Format, Settings};
+use wapid_core::endpoint::Settings;
+use wapid_core::event::format::{Addressed, payload};
 use wapid_core::event::{Event, Kind};
-use wapid_core::id::{SessionId, TenantId};
+use wapid_core::id::TenantId;
 use wapid_core::key::Mode;
-use wapid_core::signature::{Delivery, Payload, Signed, sign};
+use wapid_core::signature::{Delivery, Signed, sign};
 use wapid_core::store::endpoints::Keys;
 
 use crate::outgoing::{ANSWER_KEPT, Asker, Order, Outgoing};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/json");
-
-/// Seed 001's fields, in its order.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Classic<'a> {
-    tenant_id: &'a TenantId,
-    event: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a SessionId>,
-    timestamp: i64,
-    data: &'a RawValue,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Standard<'a> {
-    id: &'a str,
-    r#type: &'a str,
-    version: i64,
-    tenant_id: &'a TenantId,
-    mode: Mode,
-    position: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<&'a SessionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sequence: Option<i64>,
-    occurred_at: String,
-    data: &'a RawValue,
-}
 
 /// What is sent to whom, and how.
 pub struct Trial<'a> {
@@ -98,30 +67,8 @@ impl Trial<'_> {
             Some(kind) => self.settings.word(kind.as_str()),
             None => &event.kind,
         };
-        let payload = match self.settings.format {
-            Format::Classic => {
-                let data = classic_data(event)?;
-                Payload::of(&Classic {
-                    tenant_id: self.tenant,
-                    event: word,
-                    session_id: event.session_id.as_ref(),
-                    timestamp: event.occurred_at.0,
-                    data: &data,
-                })?
-            }
-            Format::Standard => Payload::of(&Standard {
-                id: event.id.as_str(),
-                r#type: word,
-                version: event.version,
-                tenant_id: self.tenant,
-                mode: self.mode,
-                position: event.position,
-                session_id: event.session_id.as_ref(),
-                sequence: event.seq,
-                occurred_at: event.occurred_at.iso(),
-                data: &event.data,
-            })?,
-        };
+        let addressed = Addressed { tenant: self.tenant, mode: self.mode, word, event };
+        let payload = payload(self.settings.format, addressed)?;
         let delivery = Delivery { id: &event.id, event: word, at: self.at, payload: &payload };
         Ok(sign(delivery, &self.keys.valid(self.at), &self.settings.profile))
     }
@@ -159,48 +106,6 @@ impl Trial<'_> {
             }
         }
     }
-}
-
-/// Seed 001's fields of a message, in its order.
-#[derive(Serialize)]
-struct Message<'a> {
-    id: &'a Value,
-    from: &'a Value,
-    body: &'a Value,
-    r#type: &'a Value,
-    #[serde(rename = "isGroup")]
-    is_group: &'a Value,
-    #[serde(rename = "hasMedia")]
-    has_media: &'a Value,
-    #[serde(flatten)]
-    rest: &'a serde_json::Map<String, Value>,
-}
-
-/// Seed 001 says `id` and `from` of a message where we say `messageId`; a program of the seed finds its
-/// own, and ours beside them. A message that the owner wrote on the phone reads as one that arrived.
-fn classic_data(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
-    let kind = Kind::parse(&event.kind);
-    if !matches!(kind, Some(Kind::MessageReceived | Kind::MessageSent)) {
-        return Ok(event.data.clone());
-    }
-    let data: Value = serde_json::from_str(event.data.get())?;
-    // What was sent from here is told without its text.
-    if data.get("body").is_none() {
-        return Ok(event.data.clone());
-    }
-    let Value::Object(mut rest) = data.clone() else { return Ok(event.data.clone()) };
-    for field in ["id", "from", "body", "type", "isGroup", "hasMedia"] {
-        rest.remove(field);
-    }
-    serde_json::value::to_raw_value(&Message {
-        id: &data["messageId"],
-        from: &data["from"],
-        body: &data["body"],
-        r#type: &data["type"],
-        is_group: &data["isGroup"],
-        has_media: &data["hasMedia"],
-        rest: &rest,
-    })
 }
 
 /// What is no text takes more room as text than it did. Postgres stores no NUL.

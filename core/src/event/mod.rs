@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `session`, `message`, `media`, `group`, `job`, `people`, `endpoint` | the data, by family |
 //! | `details` | what a message says beside its text |
+//! | `format` | an event in the words of an endpoint's format |
 //! | `described` | events in `openapi.json`, with the feature `schema` |
 
 use serde::Serialize;
@@ -24,6 +25,7 @@ use crate::id::{EventId, SessionId};
 pub mod described;
 mod details;
 mod endpoint;
+pub mod format;
 mod group;
 mod job;
 mod media;
