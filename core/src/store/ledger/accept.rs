@@ -7,26 +7,18 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::batch::{Done, Op, Workbench, members};
-use super::events::Events;
-use super::{Accepted, Intent, Owner, Refused, Result, jobs, people};
+use super::candidate::{Account, Candidate};
+use super::operation::{Done, Op, members};
+use super::vocabulary::{Accepted, Intent, Refused};
+use super::workbench::{Events, Workbench};
+use super::{jobs, owners, people};
 use crate::clock::At;
-use crate::id::{MessageKey, SessionId, SessionKey, TenantId};
+use crate::id::MessageKey;
 use crate::key::Mode;
 use crate::phone::{Phone, Recipient};
+use crate::store::error::Result;
 use crate::store::tx::{Tx, Value, values};
 use crate::tenant::local_day;
-
-/// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
-pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
-    SELECT s.tenant_id, s.mode, s.key, s.session_id, s.removing, t.time_zone, t.daily_limit,
-        s.daily_limit AS session_limit, l.epoch, COALESCE(o.opt_out_all, FALSE) AS opt_out_all,
-        s.last_phone
-    FROM v
-    JOIN sessions s ON s.tenant_id || '' = v.tenant_id AND s.mode || '' = v.mode AND s.key = v.session_key
-    JOIN tenants t ON t.id = s.tenant_id
-    LEFT JOIN leases l ON l.name = s.key
-    LEFT JOIN tenant_settings o ON o.tenant_id = s.tenant_id AND o.mode = s.mode";
 
 pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
     SELECT o.tenant_id, o.mode, o.phone
@@ -81,64 +73,6 @@ pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, sess
         v.job_id, v.job_seq, v.target, v.media_id
     FROM v WHERE v.key IS NOT NULL";
 
-/// What the database knows of an intent's owner.
-#[derive(Debug, sqlx::FromRow)]
-pub(super) struct KnownOwner {
-    tenant_id: TenantId,
-    mode: Mode,
-    key: SessionKey,
-    session_id: SessionId,
-    removing: bool,
-    time_zone: String,
-    daily_limit: Option<i64>,
-    session_limit: Option<i64>,
-    epoch: Option<i64>,
-    opt_out_all: bool,
-    /// The number that the session is linked with, or was last.
-    pub(super) last_phone: Option<String>,
-}
-
-/// Those of `owners` that exist.
-pub(super) async fn owners(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    owners: HashSet<&Owner>,
-) -> Result<HashMap<Owner, KnownOwner>> {
-    let rows = owners
-        .iter()
-        .map(|owner| values![owner.tenant.as_str(), owner.mode.as_str(), owner.session.as_str()])
-        .collect();
-    let known = tx.many::<KnownOwner>(&mut bench.texts, OWNERS, rows).await?;
-    let key = |known: &KnownOwner| Owner {
-        tenant: known.tenant_id.clone(),
-        mode: known.mode,
-        session: known.key.clone(),
-        session_id: known.session_id.clone(),
-    };
-    Ok(known.into_iter().map(|known| (key(&known), known)).collect())
-}
-
-/// An intent on its way to a row.
-pub(super) struct Candidate<'a> {
-    pub place: usize,
-    pub intent: &'a Intent,
-    pub key: MessageKey,
-    pub created_at: At,
-    day: String,
-    daily_limit: Option<i64>,
-    session_limit: Option<i64>,
-    opt_out_all: bool,
-}
-
-pub(super) type Account<'a> = (&'a str, &'static str);
-
-impl Candidate<'_> {
-    /// Whose quota it takes.
-    pub(super) fn account(&self) -> Account<'_> {
-        (self.intent.owner.tenant.as_str(), self.intent.owner.mode.as_str())
-    }
-}
-
 pub(super) async fn write(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
@@ -147,7 +81,8 @@ pub(super) async fn write(
     done: &mut [Done],
     events: &mut Events,
 ) -> Result<()> {
-    let owners = owners(tx, bench, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
+    let owners =
+        owners::known(tx, bench, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
     let mut days: HashMap<&str, String> = HashMap::new();
     let mut candidates = Vec::new();
     for (place, intent) in members!(ops, Accept) {

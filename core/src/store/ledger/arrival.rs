@@ -1,6 +1,6 @@
 //! What is told of a message that arrived, or that the owner wrote on the phone.
 
-use super::Inbound;
+use super::vocabulary::Inbound;
 use crate::content::{Body, Delete, Edit, Reaction, Target, Vote};
 use crate::event::{ChangeEvent, EventData, MessageDetails, MessageEvent, ReceivedEvent};
 use crate::id::MessageKey;

@@ -7,11 +7,11 @@
 //! An edit that comes too late changes nothing and is told to nobody, as on phones: else a contact would rewrite what
 //! was agreed on long ago, in our log alone. Its row stays, so that WhatsApp's copies of it are known.
 
-use super::Result;
-use super::events::Moved;
+use super::moved::Moved;
 use crate::id::{MessageKey, TenantId};
 use crate::key::Mode;
 use crate::message::Status;
+use crate::store::error::Result;
 use crate::store::tx::{Tx, values};
 
 /// How long after its message an edit that arrives is believed. WhatsApp's apps let people edit for 15 minutes; what

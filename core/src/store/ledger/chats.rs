@@ -6,17 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Result;
-use super::batch::Workbench;
+use super::workbench::Workbench;
 use crate::event::{EventData, MessageEvent, NewEvent, ReceivedEvent};
 use crate::id::{SessionKey, TenantId};
 use crate::key::Mode;
 use crate::people::{chat_of, is_person};
+use crate::store::error::Result;
 use crate::store::people::folded;
 use crate::store::tx::{Tx, values};
-
-/// Remembered at once, some 10 MB.
-const KNOWN_MAX: usize = 50_000;
 
 /// A message that is not the newest, and adds nothing to read, touches no row.
 pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, last_key, unread, expires_in)
@@ -76,33 +73,6 @@ const CARRY_NAME: &str = "INSERT INTO contact_names
 
 /// Tenant, mode and session.
 pub(super) type Place<'a> = (&'a str, &'static str, &'a SessionKey);
-
-/// What was written before and need not be written again. Forgotten when a commit fails.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    /// The push name under each alias of each session.
-    names: HashMap<(SessionKey, String), String>,
-    /// The number of a LID: nothing lies under the LID alone any more, and nothing is to.
-    numbered: HashMap<(SessionKey, String), String>,
-}
-
-impl Known {
-    pub(super) fn clear(&mut self) {
-        self.names.clear();
-        self.numbered.clear();
-    }
-
-    /// The number of somebody who is named by a LID.
-    pub(super) fn number_of(&self, session: &SessionKey, lid: &str) -> Option<&str> {
-        self.numbered.get(&(session.clone(), lid.to_owned())).map(String::as_str)
-    }
-
-    fn bound(&mut self) {
-        if self.names.len() > KNOWN_MAX || self.numbered.len() > KNOWN_MAX {
-            self.clear();
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Touched<'a> {

@@ -2,13 +2,13 @@
 //!
 //! Who hides their number today may show it tomorrow; a receiver that goes by `contactId` does not notice.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Result;
-use super::batch::Workbench;
+use super::workbench::{ContactName, Workbench};
 use crate::event::{EventPerson, NewEvent};
 use crate::id::{ContactId, TenantId};
 use crate::key::Mode;
+use crate::store::error::Result;
 use crate::store::tx::{Tx, values};
 
 /// Remembered at once, some 8 MB.
@@ -29,15 +29,9 @@ const MERGE: &str = "UPDATE contacts SET contact_id = $4 WHERE tenant_id = $1 AN
 pub(super) const OTHER_LID: &str = "SELECT alias FROM contacts
     WHERE contact_id = $3 AND tenant_id || '' = $1 AND mode || '' = $2 AND alias LIKE 'l:%' AND alias <> $4";
 
-/// A tenant's name for somebody.
-pub(super) type Name = (TenantId, Mode, String);
-
-fn place(name: &Name) -> (&str, &'static str, &str) {
+fn place(name: &ContactName) -> (&str, &'static str, &str) {
     (name.0.as_str(), name.1.as_str(), name.2.as_str())
 }
-
-/// Contacts that were looked up. Forgotten when a commit fails, for then they may not be there.
-pub(super) type Known = HashMap<Name, ContactId>;
 
 /// Names of one person: `p:` and a number, `l:` and a LID.
 fn aliases(person: &EventPerson<'_>) -> Vec<String> {
@@ -51,10 +45,10 @@ pub(super) async fn name<'a>(
     bench: &mut Workbench,
     events: impl Iterator<Item = ((&'a TenantId, Mode), &'a mut NewEvent)>,
 ) -> Result<()> {
-    let (people, contacts): (Vec<Vec<Name>>, Vec<_>) = events
+    let (people, contacts): (Vec<Vec<ContactName>>, Vec<_>) = events
         .filter_map(|((tenant, mode), event)| {
             let person = event.data.person_mut()?;
-            let names: Vec<Name> =
+            let names: Vec<ContactName> =
                 aliases(&person).into_iter().map(|alias| (tenant.clone(), mode, alias)).collect();
             (!names.is_empty()).then_some((names, person.contact_id))
         })
@@ -71,7 +65,7 @@ pub(super) async fn name<'a>(
 ///
 /// A LID stays its account's, a number does not: it is given to somebody else some day. So a number that shows
 /// another LID than before goes over to that one, and leaves behind whom it named.
-pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<Name>]) -> Result<()> {
+pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<ContactName>]) -> Result<()> {
     let names = || people.iter().flatten();
     if bench.contacts.len() > KNOWN_MAX {
         bench.contacts.clear();
@@ -82,7 +76,7 @@ pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<N
     }
     // Sorted, so that two processes lock in the same order.
     let mut new: BTreeMap<(&str, &'static str, &str), ContactId> = BTreeMap::new();
-    let mut merged: Vec<(&Name, ContactId)> = Vec::new();
+    let mut merged: Vec<(&ContactName, ContactId)> = Vec::new();
     for names in people {
         let ids = names.iter().filter_map(|name| bench.contacts.get(name).or_else(|| new.get(&place(name))));
         // The older one of two stays.
@@ -108,7 +102,7 @@ pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<N
 }
 
 /// Takes a number from whom it named, where it comes with another LID now.
-async fn give_away(tx: &mut Tx<'_>, bench: &mut Workbench, names: &[Name]) -> Result<()> {
+async fn give_away(tx: &mut Tx<'_>, bench: &mut Workbench, names: &[ContactName]) -> Result<()> {
     let [number, lid] = names else { return Ok(()) };
     let Some(before) = bench.contacts.get(number).cloned() else { return Ok(()) };
     if bench.contacts.get(lid) == Some(&before) {
@@ -130,7 +124,7 @@ async fn give_away(tx: &mut Tx<'_>, bench: &mut Workbench, names: &[Name]) -> Re
 async fn find<'a>(
     tx: &mut Tx<'_>,
     bench: &mut Workbench,
-    names: impl Iterator<Item = &'a Name>,
+    names: impl Iterator<Item = &'a ContactName>,
 ) -> Result<()> {
     let unknown: BTreeSet<(&str, &'static str, &str)> = names
         .filter(|name| !bench.contacts.contains_key(*name))

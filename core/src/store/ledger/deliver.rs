@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::Result;
-use super::batch::{Op, Workbench, members};
-use super::events::Events;
+use super::operation::{Op, members};
+use super::vocabulary::{Attempt, Next, Switch};
+use super::workbench::{Events, Workbench};
 use crate::clock::At;
-use crate::delivery::{Standing, Turn};
+use crate::delivery::Turn;
 use crate::endpoint::Reason;
 use crate::event::{EndpointEvent, EventData, LastAttempt, NewEvent};
-use crate::id::{EndpointId, EventId, TenantId};
-use crate::key::Mode;
+use crate::id::EndpointId;
 use crate::store::endpoints;
+use crate::store::error::Result;
 use crate::store::tx::{Tx, Value, values};
 
 /// Only what is as it was when the attempt began: another process, or a wish to deliver it again, may have
@@ -35,54 +35,6 @@ const LOG: &str = "WITH v (endpoint_id, pos, nr, cause, at, duration_ms, status,
 pub(super) const STAND: &str = "WITH v (id, failures, failing_since, paused_until, at) AS ({rows})
     UPDATE endpoints SET failures = v.failures, failing_since = v.failing_since, paused_until = v.paused_until
     FROM v WHERE endpoints.id = v.id AND endpoints.changed_at <= v.at";
-
-/// What happened when a delivery was tried.
-#[derive(Debug, Clone)]
-pub struct Attempt {
-    pub tenant: TenantId,
-    pub mode: Mode,
-    pub endpoint: EndpointId,
-    pub pos: i64,
-    pub event: EventId,
-    /// Since it was queued, with this one.
-    pub attempts: i64,
-    /// In all, with this one.
-    pub tried: i64,
-    /// Is it an event `endpoint.*`?
-    pub is_of_endpoint: bool,
-    /// Did somebody ask for it again?
-    pub is_replay: bool,
-    pub at: At,
-    pub duration_ms: i64,
-    pub status: Option<i64>,
-    /// The class of what went wrong.
-    pub error: Option<&'static str>,
-    /// The beginning of what was answered, without NUL.
-    pub answer: Option<String>,
-    pub next: Next,
-    /// How the endpoint does from here on, where that changed.
-    pub standing: Option<Standing>,
-    pub turn: Turn,
-    pub disables: Option<Reason>,
-}
-
-/// What becomes of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    Delivered,
-    Again(At),
-    /// Given up.
-    Failed,
-}
-
-/// What an owner says of an endpoint.
-#[derive(Debug, Clone)]
-pub(in crate::store) struct Switch {
-    pub tenant: TenantId,
-    pub mode: Mode,
-    pub endpoint: EndpointId,
-    pub is_on: bool,
-}
 
 pub(super) async fn write(
     tx: &mut Tx<'_>,

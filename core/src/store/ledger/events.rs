@@ -3,15 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Result;
-use super::batch::Workbench;
+use super::workbench::{EventSource, Events, Workbench};
 use super::{chats, contacts};
 use crate::clock::At;
 use crate::endpoint::Settings;
-use crate::event::{EventData, MessageError, MessageEvent, NewEvent, VERSION};
-use crate::id::{EndpointId, MessageKey, SessionId, SessionKey, TenantId};
+use crate::event::{NewEvent, VERSION};
+use crate::id::{EndpointId, SessionId, SessionKey, TenantId};
 use crate::key::Mode;
-use crate::message::{Direction, Origin, Status};
+use crate::store::error::Result;
 use crate::store::hub::News;
 use crate::store::tx::{Tx, values};
 
@@ -46,17 +45,6 @@ pub(super) const ENDPOINTS: &str = "WITH v (tenant_id, mode) AS ({rows})
 const DELIVER: &str = "WITH v (endpoint_id, pos, next_at) AS ({rows})
     INSERT INTO deliveries (endpoint_id, pos, state, next_at)
     SELECT v.endpoint_id, v.pos, 'waiting', v.next_at FROM v WHERE v.pos IS NOT NULL";
-
-/// Whose event it is.
-#[derive(Debug)]
-enum Source {
-    Session(SessionKey),
-    Tenant(TenantId, Mode),
-}
-
-/// The events of one batch, in order.
-#[derive(Debug, Default)]
-pub(super) struct Events(Vec<(Source, NewEvent)>);
 
 #[derive(sqlx::FromRow)]
 struct Numbered {
@@ -93,15 +81,6 @@ struct Placed<'a> {
 }
 
 impl Events {
-    pub(super) fn extend(&mut self, more: impl IntoIterator<Item = (SessionKey, NewEvent)>) {
-        self.0.extend(more.into_iter().map(|(session, event)| (Source::Session(session), event)));
-    }
-
-    /// An event of no session.
-    pub(super) fn add(&mut self, (tenant, mode): (&TenantId, Mode), event: NewEvent) {
-        self.0.push((Source::Tenant(tenant.clone(), mode), event));
-    }
-
     /// Events of a session that is gone go with it: nobody could number them.
     pub(super) async fn write(mut self, tx: &mut Tx<'_>, bench: &mut Workbench, now: At) -> Result<()> {
         if self.0.is_empty() {
@@ -109,23 +88,23 @@ impl Events {
         }
         let mut sessions = self.number(tx, bench).await?;
         self.0.retain(|(source, _)| match source {
-            Source::Session(key) => sessions.contains_key(key),
-            Source::Tenant(..) => true,
+            EventSource::Session(key) => sessions.contains_key(key),
+            EventSource::Tenant(..) => true,
         });
         contacts::name(
             tx,
             bench,
             self.0.iter_mut().map(|(source, event)| {
                 let log = match source {
-                    Source::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
-                    Source::Tenant(tenant, mode) => (&*tenant, *mode),
+                    EventSource::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
+                    EventSource::Tenant(tenant, mode) => (&*tenant, *mode),
                 };
                 (log, event)
             }),
         )
         .await?;
         let of_sessions = self.0.iter().filter_map(|(source, event)| {
-            let Source::Session(key) = source else { return None };
+            let EventSource::Session(key) = source else { return None };
             let of = &sessions[key];
             Some(((of.tenant_id.as_str(), of.mode.as_str(), key), event))
         });
@@ -134,8 +113,8 @@ impl Events {
         let mut counts: BTreeMap<(&str, &'static str), i64> = BTreeMap::new();
         for (source, _) in &self.0 {
             let (tenant, mode) = match source {
-                Source::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
-                Source::Tenant(tenant, mode) => (tenant, *mode),
+                EventSource::Session(key) => (&sessions[key].tenant_id, sessions[key].mode),
+                EventSource::Tenant(tenant, mode) => (tenant, *mode),
             };
             *counts.entry((tenant.as_str(), mode.as_str())).or_default() += 1;
         }
@@ -157,13 +136,13 @@ impl Events {
         let mut placed = Vec::with_capacity(self.0.len());
         for (source, event) in &self.0 {
             let (tenant, mode, session, seq) = match source {
-                Source::Session(key) => {
+                EventSource::Session(key) => {
                     let number = sessions.get_mut(key).expect("the others were left out");
                     number.event_seq += 1;
                     let (tenant, mode, id) = &owners[key];
                     (tenant, *mode, Some((key, id)), Some(number.event_seq))
                 }
-                Source::Tenant(tenant, mode) => (tenant, *mode, None, None),
+                EventSource::Tenant(tenant, mode) => (tenant, *mode, None, None),
             };
             let pos = next.get_mut(&(tenant.0.clone(), mode)).expect("each has its log");
             *pos += 1;
@@ -195,7 +174,7 @@ impl Events {
     async fn number(&self, tx: &mut Tx<'_>, bench: &mut Workbench) -> Result<HashMap<SessionKey, Numbered>> {
         let mut counts: BTreeMap<&SessionKey, i64> = BTreeMap::new();
         for (source, _) in &self.0 {
-            if let Source::Session(session) = source {
+            if let EventSource::Session(session) = source {
                 *counts.entry(session).or_default() += 1;
             }
         }
@@ -245,58 +224,4 @@ async fn deliver(
 /// What an endpoint cannot take is not told to it: that would fail as well, and be told, for ever.
 fn is_about(event: &NewEvent, endpoint: &EndpointId) -> bool {
     event.data.endpoint().is_some_and(|told| told.endpoint_id == endpoint.as_str())
-}
-
-/// What an event says of a message of ours that moved.
-#[derive(Debug, sqlx::FromRow)]
-pub(super) struct Moved {
-    pub key: MessageKey,
-    pub session_key: SessionKey,
-    pub wa_id: String,
-    pub chat: String,
-    pub phone: Option<String>,
-    pub lid: Option<String>,
-    pub kind: String,
-    pub status: Status,
-    pub error_code: Option<String>,
-    pub error: Option<String>,
-    pub tenant_id: TenantId,
-    pub mode: Mode,
-    pub counted_on: Option<String>,
-    pub job_id: Option<String>,
-    pub job_seq: Option<i64>,
-    /// The message that it changes.
-    pub target: Option<String>,
-    pub origin: Origin,
-}
-
-impl Moved {
-    /// Without the text: whoever sent it from here has it, and what is a secret between the two, such as a code
-    /// to log in with, does not go on to every endpoint.
-    pub(super) fn event(&self, occurred_at: At) -> (SessionKey, NewEvent) {
-        let error = || MessageError { code: self.error_code.clone(), message: self.error.clone() };
-        let told = MessageEvent {
-            message_id: self.wa_id.clone(),
-            key: self.key.to_string(),
-            direction: Direction::Out.as_str(),
-            origin: self.origin.as_str(),
-            chat: self.chat.clone(),
-            phone: self.phone.clone(),
-            lid: self.lid.clone(),
-            r#type: self.kind.clone(),
-            status: self.status.as_str(),
-            job_id: self.job_id.clone(),
-            target_id: self.target.clone(),
-            error: (self.status == Status::Failed).then(error),
-            ..MessageEvent::default()
-        };
-        let data = match self.status {
-            Status::Failed => EventData::MessageFailed(told),
-            Status::Delivered => EventData::MessageDelivered(told),
-            Status::Read => EventData::MessageRead(told),
-            Status::Played => EventData::MessagePlayed(told),
-            Status::Sent | Status::Sending | Status::Received => EventData::MessageSent(told),
-        };
-        (self.session_key.clone(), NewEvent::new(occurred_at, data))
-    }
 }

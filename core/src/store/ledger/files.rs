@@ -1,13 +1,13 @@
 //! What became of files that came with messages, with the events that say so.
 
-use super::Result;
-use super::events::Events;
+use super::vocabulary::{FileDone, FileEnd, FileNews};
+use super::workbench::Events;
 use crate::clock::At;
 use crate::event::{EventData, MediaEvent, NewEvent};
-use crate::id::{MediaId, SessionKey, TenantId};
-use crate::key::Mode;
+use crate::id::{MediaId, SessionKey};
+use crate::store::error::Result;
 use crate::store::media::{FAILURE, KEEP, TAKE_ROOM};
-use crate::store::tx::{Tx, Value, values};
+use crate::store::tx::{Tx, values};
 
 /// Its tenant has no room for it: the blob goes, and the row says so.
 const NO_ROOM: &str =
@@ -17,30 +17,6 @@ const NO_ROOM: &str =
 
 const MESSAGE: &str = "SELECT session_key, wa_id, chat, kind, mime, size FROM media
     WHERE tenant_id = $1 AND mode = $2 AND id = $3";
-
-/// A file that waited, and how that ended.
-#[derive(Debug)]
-pub(in crate::store) struct FileNews {
-    pub tenant: TenantId,
-    pub mode: Mode,
-    pub id: MediaId,
-    pub end: FileEnd,
-}
-
-#[derive(Debug)]
-pub(in crate::store) enum FileEnd {
-    /// Its blob is written; what the row says from here on, in the order of [`KEEP`].
-    Kept { parts: Vec<Value>, sha256: [u8; 32], size: i64, room: i64 },
-    /// One more try failed: `failed` or `gone` for good, or `waiting` for another or to be asked for.
-    Failed { state: &'static str, at: Option<At>, error: String },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::store) enum FileDone {
-    Written,
-    NoRoom,
-    NotWanted,
-}
 
 #[derive(sqlx::FromRow)]
 struct OfMessage {

@@ -5,22 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Result;
-use super::batch::{Op, Workbench, members};
-use super::events::Events;
+use super::operation::{Op, members};
+use super::workbench::{Events, Workbench};
 use crate::event::NewEvent;
 use crate::id::SessionKey;
+use crate::store::error::Result;
 use crate::store::groups::GroupName;
 use crate::store::tx::{Tx, values};
-
-/// What a session heard of its groups.
-#[derive(Debug, Clone)]
-pub struct GroupNews {
-    pub session: SessionKey,
-    pub names: Vec<GroupName>,
-    /// Without a `subject` they get the one that is known.
-    pub events: Vec<NewEvent>,
-}
 
 /// A session that is gone has no groups any more.
 pub(super) const NOTE: &str = "WITH v (session_key, jid, subject, updated_at) AS ({rows})

@@ -6,16 +6,19 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::accept::Candidate;
-use super::batch::{Done, Op, Workbench, members};
-use super::events::{Events, Moved};
-use super::{Refused, Result};
+use super::candidate::Candidate;
+use super::moved::Moved;
+use super::operation::{Done, Op, members};
+use super::vocabulary::{Refused, SEND_FAILED};
+use super::workbench::{Events, Workbench};
 use crate::clock::At;
 use crate::event::{EventData, JobEvent, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
 use crate::job::{BLOCKED_TRIES, JobId, Outcome, STRICKEN_TRIES, State};
 use crate::message::Status;
+use crate::nack::BLOCKED;
 use crate::pacing::Draw;
+use crate::store::error::Result;
 use crate::store::tx::{Tx, Value, values};
 
 /// The first pause after WhatsApp refused to let a number write; doubles with each refusal in a row, up
@@ -91,27 +94,6 @@ pub(super) const BLOCK: &str = "WITH v (session_key, moment, first_pause) AS ({r
         hold_until = excluded.last_at + (excluded.hold_until - excluded.last_at) * CASE pace.strikes
             WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 4 WHEN 3 THEN 8 WHEN 4 THEN 16 ELSE 48 END
     WHERE pace.hold_until IS NULL OR pace.hold_until <= excluded.last_at";
-
-/// A message's part in a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobPart {
-    pub job: JobId,
-    pub seq: i64,
-    /// Of the pause after it.
-    pub draw: Draw,
-}
-
-/// A recipient whom no message is made for.
-#[derive(Debug, Clone)]
-pub struct Dismissal {
-    pub job: JobId,
-    pub seq: i64,
-    /// `Failed` or `Skipped`.
-    pub outcome: Outcome,
-    pub code: &'static str,
-    pub error: String,
-    pub at: At,
-}
 
 /// A job as its events tell it.
 #[derive(Debug, sqlx::FromRow)]
@@ -290,10 +272,8 @@ async fn count(
         .iter()
         .map(|one| {
             let tries = match one.code {
-                Some(super::BLOCKED) if one.session.is_some_and(|key| stricken.contains(key)) => {
-                    STRICKEN_TRIES
-                }
-                Some(super::BLOCKED | super::SEND_FAILED) => BLOCKED_TRIES,
+                Some(BLOCKED) if one.session.is_some_and(|key| stricken.contains(key)) => STRICKEN_TRIES,
+                Some(BLOCKED | SEND_FAILED) => BLOCKED_TRIES,
                 _ => 0,
             };
             values![
@@ -332,7 +312,7 @@ async fn stricken(
     bench: &mut Workbench,
     settled: &[Settled<'_>],
 ) -> Result<HashSet<SessionKey>> {
-    let refused = settled.iter().filter(|one| one.code == Some(super::BLOCKED));
+    let refused = settled.iter().filter(|one| one.code == Some(BLOCKED));
     let sessions: HashSet<&SessionKey> = refused.filter_map(|one| one.session).collect();
     let rows = sessions.into_iter().map(|key| values![key.as_str()]).collect();
     let found: Vec<(SessionKey,)> = tx.many(&mut bench.texts, STRICKEN, rows).await?;
@@ -359,7 +339,7 @@ pub(super) async fn block<'a>(
 ) -> Result<()> {
     let sessions: HashMap<&SessionKey, At> = refused
         .filter(|(message, _)| {
-            message.status == Status::Failed && message.error_code.as_deref() == Some(super::BLOCKED)
+            message.status == Status::Failed && message.error_code.as_deref() == Some(BLOCKED)
         })
         .map(|(message, at)| (&message.session_key, at))
         .collect();

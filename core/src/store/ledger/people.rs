@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::batch::{Op, Workbench, members};
 use super::chats::{self, Place};
 use super::contacts;
-use super::events::Events;
-use super::{Heard, Owner, Result};
+use super::operation::{Op, members};
+use super::vocabulary::{Heard, Owner};
+use super::workbench::{ContactName, Events, Workbench};
 use crate::clock::At;
 use crate::event::{CallEvent, EventData, NewEvent, PresenceEvent, TypingEvent};
 use crate::people::{Call, ChatChange, News, Who, chat_of, is_person};
+use crate::store::error::Result;
 use crate::store::people::folded;
 use crate::store::tx::{Tx, values};
 
@@ -147,7 +148,7 @@ async fn save(tx: &mut Tx<'_>, bench: &mut Workbench, owner: &Owner, news: &[New
     if saved.is_empty() {
         return Ok(());
     }
-    let people: Vec<Vec<contacts::Name>> = saved
+    let people: Vec<Vec<ContactName>> = saved
         .values()
         .map(|(who, ..)| {
             who.aliases().into_iter().map(|alias| (owner.tenant.clone(), owner.mode, alias)).collect()

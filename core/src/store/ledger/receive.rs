@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::batch::{Done, Op, Workbench, members};
-use super::events::Events;
-use super::{Inbound, Owner, Received, Result, accept, arrival, change, groups, people};
+use super::operation::{Done, Op, members};
+use super::vocabulary::{Inbound, Owner, Received};
+use super::workbench::{Events, Workbench};
+use super::{arrival, change, groups, owners, people};
 use crate::clock::At;
 use crate::content::{Body, Content};
 use crate::event::{NewEvent, OptOutEvent};
@@ -12,6 +13,7 @@ use crate::id::MessageKey;
 use crate::message::{Direction, Status, new_wa_id};
 use crate::opt_out::{self, Settings, Source, Wish};
 use crate::phone::{Phone, Recipient};
+use crate::store::error::Result;
 use crate::store::media::{self, OfMessage};
 use crate::store::settings::{self, StoredSettings};
 use crate::store::tx::{Tx, values};
@@ -54,7 +56,7 @@ pub(super) async fn write(
 ) -> Result<()> {
     let owners: HashSet<&Owner> =
         members!(ops, Receive).flat_map(|(_, all)| all.iter().map(|m| &m.owner)).collect();
-    let owners = accept::owners(tx, bench, owners).await?;
+    let owners = owners::known(tx, bench, owners).await?;
     let in_groups = members!(ops, Receive).flat_map(|(_, all)| all.iter()).filter(|one| one.is_group);
     let in_groups = in_groups.map(|one| (one.owner.session.as_str(), one.chat.as_str()));
     let subjects = groups::names(tx, bench, in_groups).await?;

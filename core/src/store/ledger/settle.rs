@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::batch::{Done, Op, Workbench, members};
-use super::events::{Events, Moved};
-use super::{Outcome, Result, change, jobs};
+use super::moved::Moved;
+use super::operation::{Done, Op, members};
+use super::vocabulary::Outcome;
+use super::workbench::{Events, Workbench};
+use super::{change, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
 use crate::message::{ReceiptSender, Status};
+use crate::store::error::Result;
 use crate::store::tx::{Tx, values};
 
 /// `rank < 2`: what reached somebody can no longer fail.

@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::{self, Done, Op, Workbench};
-use super::{Db, Result, StoreError};
+use super::batch;
+use super::operation::{Done, Op};
+use super::workbench::Workbench;
 use crate::clock::Clock;
 use crate::crash;
+use crate::store::db::Db;
+use crate::store::error::{Result, StoreError, is_about_one};
 use crate::store::hub::Hub;
-use crate::store::is_about_one;
 use crate::store::postgres::OwnConnection;
 use crate::store::tx::Tx;
 

@@ -121,7 +121,7 @@ impl Said {
 }
 
 /// A message's place in SQLite's index, which only knows numbers: its millisecond and the last bits of its
-/// key. The keys of one millisecond are made one after the other by one process (`ledger::batch::Ids`), so
+/// key. The keys of one millisecond are made one after the other by one process (`ledger::workbench::Ids`), so
 /// they differ there, and the numbers go up with the keys. `None` for what is no key of ours.
 fn document_number(key: &str) -> Option<i64> {
     const LAST_BITS: u32 = 21;

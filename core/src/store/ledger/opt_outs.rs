@@ -1,23 +1,13 @@
 //! Opt-outs that come through the API, with their events.
 
-use super::Result;
-use super::events::Events;
+use super::vocabulary::OptOutWish;
+use super::workbench::Events;
 use crate::clock::At;
 use crate::event::{NewEvent, OptOutEvent};
-use crate::id::TenantId;
-use crate::key::Mode;
 use crate::opt_out::{Source, Wish};
-use crate::phone::Phone;
+use crate::store::error::Result;
 use crate::store::settings;
 use crate::store::tx::Tx;
-
-#[derive(Debug, Clone)]
-pub(in crate::store) struct OptOutWish {
-    pub tenant: TenantId,
-    pub mode: Mode,
-    pub phone: Phone,
-    pub wish: Wish,
-}
 
 /// Did it change anything?
 pub(super) async fn write(

@@ -1,14 +1,15 @@
 //! What owners want of their jobs: pause, resume, cancel, try again; and what becomes of the jobs of a
 //! session that goes. Each in one commit with the event that tells it.
 
-use super::batch::{Done, Op, members};
-use super::events::Events;
 use super::jobs::Told;
-use super::{Change, ChangeJob, Changed, JobName, Result, Retried, Retry};
+use super::operation::{Done, Op, members};
+use super::vocabulary::{Change, ChangeJob, Changed, JobName, Retried, Retry};
+use super::workbench::Events;
 use crate::clock::At;
 use crate::event::{EventData, JobEvent};
 use crate::id::SessionKey;
 use crate::job::State;
+use crate::store::error::Result;
 use crate::store::tx::{Tx, Value, values};
 
 pub(super) const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
