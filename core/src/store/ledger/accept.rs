@@ -10,14 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::candidate::{Account, Candidate};
 use super::operation::{Done, Op, members};
 use super::vocabulary::{Accepted, Intent, Refused};
-use super::workbench::{Events, Workbench};
+use super::workbench::Batch;
 use super::{jobs, owners, people};
-use crate::clock::At;
 use crate::id::MessageKey;
 use crate::key::Mode;
 use crate::phone::{Phone, Recipient};
 use crate::store::error::Result;
-use crate::store::tx::{Tx, Value, values};
+use crate::store::tx::{Value, values};
 use crate::tenant::local_day;
 
 pub(super) const OPTED_OUT: &str = "WITH v (tenant_id, mode, phone) AS ({rows})
@@ -73,16 +72,9 @@ pub(super) const INSERT: &str = "WITH v (tenant_id, mode, key, session_key, sess
         v.job_id, v.job_seq, v.target, v.media_id
     FROM v WHERE v.key IS NOT NULL";
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, ops: &[Op], done: &mut [Done]) -> Result<()> {
     let owners =
-        owners::known(tx, bench, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
+        owners::known(batch, members!(ops, Accept).map(|(_, intent)| &intent.owner).collect()).await?;
     let mut days: HashMap<&str, String> = HashMap::new();
     let mut candidates = Vec::new();
     for (place, intent) in members!(ops, Accept) {
@@ -97,8 +89,9 @@ pub(super) async fn write(
             done[place] = Done::Accept(Err(Refused::LeaseLost));
             continue;
         }
-        let (key, created_at) = bench.ids.message(now);
-        let day = days.entry(&owner.time_zone).or_insert_with(|| local_day(now, &owner.time_zone)).clone();
+        let (key, created_at) = batch.bench.ids.message(batch.now);
+        let day =
+            days.entry(&owner.time_zone).or_insert_with(|| local_day(batch.now, &owner.time_zone)).clone();
         candidates.push(Candidate {
             place,
             intent,
@@ -110,16 +103,16 @@ pub(super) async fn write(
             opt_out_all: owner.opt_out_all,
         });
     }
-    let (candidates, starting) = jobs::leave_ready(tx, bench, candidates, done).await?;
-    let candidates = leave_out_opted_out(tx, bench, candidates, done).await?;
-    let candidates = take_keys(tx, bench, candidates, done).await?;
+    let (candidates, starting) = jobs::leave_ready(batch, candidates, done).await?;
+    let candidates = leave_out_opted_out(batch, candidates, done).await?;
+    let candidates = take_keys(batch, candidates, done).await?;
     let (counted, mut candidates): (Vec<_>, Vec<_>) =
         candidates.into_iter().partition(|one| one.intent.content.is_counted());
-    candidates.extend(take_quota(tx, bench, counted, done).await?);
+    candidates.extend(take_quota(batch, counted, done).await?);
     candidates.sort_by_key(|one| one.place);
     let rows = candidates.iter().map(row).collect::<Result<_>>()?;
-    tx.run_many(&mut bench.texts, INSERT, rows).await?;
-    jobs::release(tx, bench, &candidates, &starting, events).await?;
+    batch.run_many(INSERT, rows).await?;
+    jobs::release(batch, &candidates, &starting).await?;
     for one in candidates {
         done[one.place] = Done::Accept(Ok(Accepted::New { key: one.key, created_at: one.created_at }));
     }
@@ -162,8 +155,7 @@ fn row(one: &Candidate<'_>) -> Result<Vec<Value>> {
 
 /// Leaves those whose idempotency key, if any, was free; answers the others.
 async fn take_keys<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
@@ -193,16 +185,14 @@ async fn take_keys<'a>(
         return Ok(candidates);
     }
     let names: Vec<Name<'_>> = first.keys().copied().collect();
-    let taken: Vec<(String, String, String)> =
-        tx.many(&mut bench.texts, TAKE_KEY, first.into_values().collect()).await?;
+    let taken: Vec<(String, String, String)> = batch.many(TAKE_KEY, first.into_values().collect()).await?;
     let mut taken: HashSet<Name<'_>> = names
         .iter()
         .filter(|n| taken.iter().any(|t| (t.0.as_str(), t.1.as_str(), t.2.as_str()) == **n))
         .copied()
         .collect();
     let others = names.iter().filter(|n| !taken.contains(*n)).map(|n| values![n.0, n.1, n.2]).collect();
-    let others: Vec<(String, String, String, String, String)> =
-        tx.many(&mut bench.texts, KEY_TAKEN, others).await?;
+    let others: Vec<(String, String, String, String, String)> = batch.many(KEY_TAKEN, others).await?;
     let others: HashMap<(&str, &str, &str), (&str, &str)> = others
         .iter()
         .map(|(tenant, mode, key, print, message)| {
@@ -236,8 +226,7 @@ async fn take_keys<'a>(
 /// Where a tenant wants its opt-outs to count for every message, single ones included. A job's were left
 /// out before.
 async fn leave_out_opted_out<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
@@ -256,8 +245,7 @@ async fn leave_out_opted_out<'a>(
     }
     let lids: BTreeSet<_> = candidates.iter().filter_map(lid).collect();
     let rows = lids.into_iter().map(|(tenant, mode, lid)| values![tenant, mode, lid]).collect();
-    let known: Vec<(String, String, String, String)> =
-        tx.many(&mut bench.texts, people::NUMBERS, rows).await?;
+    let known: Vec<(String, String, String, String)> = batch.many(people::NUMBERS, rows).await?;
     let mut asked: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
     for (tenant, mode, phone) in candidates.iter().flat_map(numbers) {
         asked.insert((tenant, mode, phone));
@@ -269,7 +257,7 @@ async fn leave_out_opted_out<'a>(
         return Ok(candidates);
     }
     let rows = asked.into_iter().map(|(tenant, mode, phone)| values![tenant, mode, phone]).collect();
-    let out: Vec<(String, String, String)> = tx.many(&mut bench.texts, OPTED_OUT, rows).await?;
+    let out: Vec<(String, String, String)> = batch.many(OPTED_OUT, rows).await?;
     let out: HashSet<(&str, &str, &str)> =
         out.iter().map(|(tenant, mode, phone)| (tenant.as_str(), mode.as_str(), phone.as_str())).collect();
     let hidden: HashSet<(&str, &str, &str)> = known
@@ -328,8 +316,7 @@ impl<'a> Day<'a> {
 /// answers the others and frees their idempotency keys. The session is asked first, so that what it
 /// refuses takes none of the tenant's from other sessions.
 async fn take_quota<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<Vec<Candidate<'a>>> {
@@ -340,7 +327,7 @@ async fn take_quota<'a>(
         sessions.entry(one.intent.owner.session.as_str()).or_insert_with(day).wanted += 1;
     }
     let rows = sessions.iter().map(|(session, day)| values![*session, day.date, day.wanted]).collect();
-    let taken: Vec<(String, i64)> = tx.many(&mut bench.texts, TAKE_SESSION_QUOTA, rows).await?;
+    let taken: Vec<(String, i64)> = batch.many(TAKE_SESSION_QUOTA, rows).await?;
     for (session, used) in &taken {
         if let Some(day) = sessions.get_mut(session.as_str()) {
             day.grant(*used);
@@ -360,7 +347,7 @@ async fn take_quota<'a>(
     }
     let rows =
         tenants.iter().map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted]).collect();
-    let taken: Vec<(String, Mode, i64)> = tx.many(&mut bench.texts, TAKE_QUOTA, rows).await?;
+    let taken: Vec<(String, Mode, i64)> = batch.many(TAKE_QUOTA, rows).await?;
     for (tenant, mode, used) in &taken {
         if let Some(day) = tenants.get_mut(&(tenant.as_str(), mode.as_str())) {
             day.grant(*used);
@@ -387,15 +374,15 @@ async fn take_quota<'a>(
         }
     }
     let rows = over.into_iter().map(|(session, n)| values![session, sessions[session].date, n]).collect();
-    tx.run_many(&mut bench.texts, LEAVE_SESSION_QUOTA, rows).await?;
+    batch.run_many(LEAVE_SESSION_QUOTA, rows).await?;
     let rows = tenants
         .iter()
         .filter(|(_, day)| day.granted < day.wanted)
         .map(|((tenant, mode), day)| values![*tenant, *mode, day.date, day.wanted - day.granted])
         .collect();
-    tx.run_many(&mut bench.texts, LEAVE_QUOTA, rows).await?;
+    batch.run_many(LEAVE_QUOTA, rows).await?;
     let keys = keys.into_iter().map(|(tenant, mode, key)| values![tenant, mode, key]).collect();
-    tx.run_many(&mut bench.texts, LEAVE_KEY, keys).await?;
+    batch.run_many(LEAVE_KEY, keys).await?;
 
     let mut left = Vec::with_capacity(candidates.len() - refused.len());
     for one in candidates {

@@ -6,14 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::workbench::Workbench;
+use super::workbench::Batch;
 use crate::event::{EventData, MessageEvent, NewEvent, ReceivedEvent};
 use crate::id::{SessionKey, TenantId};
 use crate::key::Mode;
 use crate::people::{chat_of, is_person};
 use crate::store::error::Result;
 use crate::store::people::folded;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// A message that is not the newest, and adds nothing to read, touches no row.
 pub(super) const TOUCH: &str = "WITH v (tenant_id, mode, session_key, chat, wire, lid, last_key, unread, expires_in)
@@ -86,11 +86,10 @@ struct Touched<'a> {
 
 /// Moves the chats of a batch's messages.
 pub(super) async fn write<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     events: impl Iterator<Item = (Place<'a>, &'a NewEvent)>,
 ) -> Result<()> {
-    bench.chats.bound();
+    batch.bench.chats.bound();
     // Sorted, so that two processes lock in the same order.
     let mut touched: BTreeMap<(Place<'a>, String), Touched<'_>> = BTreeMap::new();
     let mut names: BTreeMap<(Place<'a>, String), (Option<&str>, &str)> = BTreeMap::new();
@@ -99,17 +98,23 @@ pub(super) async fn write<'a>(
         let Some(message) = Message::of(event) else { continue };
         let session = place.2;
         if let (Some(phone), Some(lid)) = (message.phone, message.lid)
-            && !bench.chats.numbered.contains_key(&(session.clone(), lid.to_owned()))
+            && !batch.bench.chats.numbered.contains_key(&(session.clone(), lid.to_owned()))
         {
             numbered.insert((place, lid), phone);
         }
         if let Some((name, alias)) = message.name.zip(message.alias())
-            && bench.chats.names.get(&(session.clone(), alias.clone())).is_none_or(|known| known != name)
+            && batch
+                .bench
+                .chats
+                .names
+                .get(&(session.clone(), alias.clone()))
+                .is_none_or(|known| known != name)
         {
             names.insert((place, alias), (message.lid, name));
         }
         let lid_alone = message.lid.filter(|_| message.phone.is_none());
-        let known = lid_alone.and_then(|lid| bench.chats.numbered.get(&(session.clone(), lid.to_owned())));
+        let known =
+            lid_alone.and_then(|lid| batch.bench.chats.numbered.get(&(session.clone(), lid.to_owned())));
         let chat = chat_of(message.chat, message.phone.or(known.map(String::as_str)));
         let lid = message.lid.filter(|_| is_person(message.chat));
         let entry = touched.entry((place, chat)).or_insert(Touched {
@@ -128,26 +133,25 @@ pub(super) async fn write<'a>(
             entry.expires_in = message.expires_in;
         }
     }
-    absorb(tx, bench, &numbered).await?;
+    absorb(batch, &numbered).await?;
     let rows = touched.iter().map(|(((tenant, mode, session), chat), of)| {
         let of = values![of.wire, of.lid, of.last_key, of.unread, of.expires_in];
         [values![*tenant, *mode, session.as_str(), chat.as_str()], of].concat()
     });
-    tx.run_many(&mut bench.texts, TOUCH, rows.collect()).await?;
+    batch.run_many(TOUCH, rows.collect()).await?;
     let rows = names.iter().map(|(((tenant, mode, session), alias), (lid, name))| {
         values![*tenant, *mode, session.as_str(), alias.as_str(), *lid, *name, folded(name)]
     });
-    tx.run_many(&mut bench.texts, NAME, rows.collect()).await?;
+    batch.run_many(NAME, rows.collect()).await?;
     for (((.., session), alias), (_, name)) in names {
-        bench.chats.names.insert((session.clone(), alias), name.to_owned());
+        batch.bench.chats.names.insert((session.clone(), alias), name.to_owned());
     }
     Ok(())
 }
 
 /// Of those whose number is known from now on, what lay under their LID goes to their number.
 pub(super) async fn absorb(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     numbered: &BTreeMap<(Place<'_>, &str), &str>,
 ) -> Result<()> {
     if numbered.is_empty() {
@@ -157,9 +161,9 @@ pub(super) async fn absorb(
         values![*tenant, *mode, session.as_str(), name]
     };
     let chats = numbered.keys().map(|key| row(key, format!("{}@lid", key.1))).collect();
-    let chats: Vec<Chat> = tx.many(&mut bench.texts, ABSORB, chats).await?;
+    let chats: Vec<Chat> = batch.many(ABSORB, chats).await?;
     let names = numbered.keys().map(|key| row(key, format!("l:{}", key.1))).collect();
-    let names: Vec<Name> = tx.many(&mut bench.texts, UNNAME, names).await?;
+    let names: Vec<Name> = batch.many(UNNAME, names).await?;
     let by_lid: HashMap<(&str, &str), &str> =
         numbered.iter().map(|(((.., session), lid), phone)| ((session.as_str(), *lid), *phone)).collect();
     for chat in chats {
@@ -179,7 +183,7 @@ pub(super) async fn absorb(
             chat.expires_in,
             lid,
         ];
-        tx.run(CARRY, carried).await?;
+        batch.tx.run(CARRY, carried).await?;
     }
     for name in names {
         let lid = name.alias.trim_start_matches("l:");
@@ -196,10 +200,10 @@ pub(super) async fn absorb(
             name.push_name,
             name.push_folded,
         ];
-        tx.run(CARRY_NAME, carried).await?;
+        batch.tx.run(CARRY_NAME, carried).await?;
     }
     for (((.., session), lid), phone) in numbered {
-        bench.chats.numbered.insert(((*session).clone(), (*lid).to_owned()), (*phone).to_owned());
+        batch.bench.chats.numbered.insert(((*session).clone(), (*lid).to_owned()), (*phone).to_owned());
     }
     Ok(())
 }

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::workbench::{ContactName, Workbench};
+use super::workbench::{Batch, ContactName};
 use crate::event::{EventPerson, NewEvent};
 use crate::id::{ContactId, TenantId};
 use crate::key::Mode;
 use crate::store::error::Result;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// Remembered at once, some 8 MB.
 const KNOWN_MAX: usize = 50_000;
@@ -41,8 +41,7 @@ fn aliases(person: &EventPerson<'_>) -> Vec<String> {
 
 /// Tells events about somebody which contact that is.
 pub(super) async fn name<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     events: impl Iterator<Item = ((&'a TenantId, Mode), &'a mut NewEvent)>,
 ) -> Result<()> {
     let (people, contacts): (Vec<Vec<ContactName>>, Vec<_>) = events
@@ -53,9 +52,9 @@ pub(super) async fn name<'a>(
             (!names.is_empty()).then_some((names, person.contact_id))
         })
         .unzip();
-    know(tx, bench, &people).await?;
+    know(batch, &people).await?;
     for (names, contact_id) in people.iter().zip(contacts) {
-        let contact = names.first().and_then(|name| bench.contacts.get(name));
+        let contact = names.first().and_then(|name| batch.bench.contacts.get(name));
         *contact_id = contact.map(ToString::to_string);
     }
     Ok(())
@@ -65,24 +64,25 @@ pub(super) async fn name<'a>(
 ///
 /// A LID stays its account's, a number does not: it is given to somebody else some day. So a number that shows
 /// another LID than before goes over to that one, and leaves behind whom it named.
-pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<ContactName>]) -> Result<()> {
+pub(super) async fn know(batch: &mut Batch<'_, '_>, people: &[Vec<ContactName>]) -> Result<()> {
     let names = || people.iter().flatten();
-    if bench.contacts.len() > KNOWN_MAX {
-        bench.contacts.clear();
+    if batch.bench.contacts.len() > KNOWN_MAX {
+        batch.bench.contacts.clear();
     }
-    find(tx, bench, names()).await?;
+    find(batch, names()).await?;
     for names in people {
-        give_away(tx, bench, names).await?;
+        give_away(batch, names).await?;
     }
     // Sorted, so that two processes lock in the same order.
     let mut new: BTreeMap<(&str, &'static str, &str), ContactId> = BTreeMap::new();
     let mut merged: Vec<(&ContactName, ContactId)> = Vec::new();
     for names in people {
-        let ids = names.iter().filter_map(|name| bench.contacts.get(name).or_else(|| new.get(&place(name))));
+        let ids =
+            names.iter().filter_map(|name| batch.bench.contacts.get(name).or_else(|| new.get(&place(name))));
         // The older one of two stays.
         let id = ids.min().cloned().unwrap_or_default();
         for name in names {
-            match bench.contacts.get(name) {
+            match batch.bench.contacts.get(name) {
                 Some(known) if *known == id => {}
                 Some(_) => merged.push((name, id.clone())),
                 None => drop(new.insert(place(name), id.clone())),
@@ -91,47 +91,47 @@ pub(super) async fn know(tx: &mut Tx<'_>, bench: &mut Workbench, people: &[Vec<C
     }
     if !new.is_empty() {
         let rows = new.iter().map(|(name, id)| values![name.0, name.1, name.2, id.as_str()]).collect();
-        tx.run_many(&mut bench.texts, ADD, rows).await?;
-        find(tx, bench, names()).await?;
+        batch.run_many(ADD, rows).await?;
+        find(batch, names()).await?;
     }
     for (name, id) in merged {
-        tx.run(MERGE, values![name.0.as_str(), name.1.as_str(), name.2.as_str(), id.as_str()]).await?;
-        bench.contacts.insert(name.clone(), id);
+        batch.tx.run(MERGE, values![name.0.as_str(), name.1.as_str(), name.2.as_str(), id.as_str()]).await?;
+        batch.bench.contacts.insert(name.clone(), id);
     }
     Ok(())
 }
 
 /// Takes a number from whom it named, where it comes with another LID now.
-async fn give_away(tx: &mut Tx<'_>, bench: &mut Workbench, names: &[ContactName]) -> Result<()> {
+async fn give_away(batch: &mut Batch<'_, '_>, names: &[ContactName]) -> Result<()> {
     let [number, lid] = names else { return Ok(()) };
-    let Some(before) = bench.contacts.get(number).cloned() else { return Ok(()) };
-    if bench.contacts.get(lid) == Some(&before) {
+    let Some(before) = batch.bench.contacts.get(number).cloned() else { return Ok(()) };
+    if batch.bench.contacts.get(lid) == Some(&before) {
         return Ok(());
     }
     let (tenant, mode, alias) = place(lid);
-    let others: Vec<(String,)> = tx.rows(OTHER_LID, values![tenant, mode, before.as_str(), alias]).await?;
+    let others: Vec<(String,)> =
+        batch.tx.rows(OTHER_LID, values![tenant, mode, before.as_str(), alias]).await?;
     if others.is_empty() {
         return Ok(());
     }
-    let id = bench.contacts.get(lid).cloned().unwrap_or_default();
+    let id = batch.bench.contacts.get(lid).cloned().unwrap_or_default();
     let (tenant, mode, alias) = place(number);
-    tx.run(MERGE, values![tenant, mode, alias, id.as_str()]).await?;
-    bench.contacts.insert(number.clone(), id);
+    batch.tx.run(MERGE, values![tenant, mode, alias, id.as_str()]).await?;
+    batch.bench.contacts.insert(number.clone(), id);
     Ok(())
 }
 
 /// Looks up those that are not known yet.
-async fn find<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    names: impl Iterator<Item = &'a ContactName>,
-) -> Result<()> {
+async fn find<'a>(batch: &mut Batch<'_, '_>, names: impl Iterator<Item = &'a ContactName>) -> Result<()> {
     let unknown: BTreeSet<(&str, &'static str, &str)> = names
-        .filter(|name| !bench.contacts.contains_key(*name))
+        .filter(|name| !batch.bench.contacts.contains_key(*name))
         .map(|(tenant, mode, alias)| (tenant.as_str(), mode.as_str(), alias.as_str()))
         .collect();
     let rows = unknown.into_iter().map(|(tenant, mode, alias)| values![tenant, mode, alias]).collect();
-    let found: Vec<(TenantId, Mode, String, ContactId)> = tx.many(&mut bench.texts, FIND, rows).await?;
-    bench.contacts.extend(found.into_iter().map(|(tenant, mode, alias, id)| ((tenant, mode, alias), id)));
+    let found: Vec<(TenantId, Mode, String, ContactId)> = batch.many(FIND, rows).await?;
+    batch
+        .bench
+        .contacts
+        .extend(found.into_iter().map(|(tenant, mode, alias, id)| ((tenant, mode, alias), id)));
     Ok(())
 }

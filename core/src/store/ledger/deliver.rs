@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::operation::{Op, members};
 use super::vocabulary::{Attempt, Next, Switch};
-use super::workbench::{Events, Workbench};
-use crate::clock::At;
+use super::workbench::Batch;
 use crate::delivery::Turn;
 use crate::endpoint::Reason;
 use crate::event::{EndpointEvent, EventData, LastAttempt, NewEvent};
 use crate::id::EndpointId;
 use crate::store::endpoints;
 use crate::store::error::Result;
-use crate::store::tx::{Tx, Value, values};
+use crate::store::tx::{Value, values};
 
 /// Only what is as it was when the attempt began: another process, or a wish to deliver it again, may have
 /// been first, and then the result is of no delivery.
@@ -36,26 +35,19 @@ pub(super) const STAND: &str = "WITH v (id, failures, failing_since, paused_unti
     UPDATE endpoints SET failures = v.failures, failing_since = v.failing_since, paused_until = v.paused_until
     FROM v WHERE endpoints.id = v.id AND endpoints.changed_at <= v.at";
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, ops: &[Op]) -> Result<()> {
     let rows = members!(ops, Attempt)
         .map(|(_, one)| {
             let (state, next_at, settled_at) = match one.next {
-                Next::Delivered => ("delivered", now, Some(now)),
+                Next::Delivered => ("delivered", batch.now, Some(batch.now)),
                 Next::Again(at) => ("waiting", at, None),
-                Next::Failed => ("failed", now, Some(now)),
+                Next::Failed => ("failed", batch.now, Some(batch.now)),
             };
             let place = (one.endpoint.as_str(), one.pos);
             (place, values![place.0, place.1, state, one.attempts, one.tried, next_at, settled_at])
         })
         .collect::<BTreeMap<_, _>>();
-    let taken: Vec<(EndpointId, i64)> =
-        tx.many(&mut bench.texts, TRIED, rows.into_values().collect()).await?;
+    let taken: Vec<(EndpointId, i64)> = batch.many(TRIED, rows.into_values().collect()).await?;
     let taken: HashSet<(EndpointId, i64)> = taken.into_iter().collect();
     let is_taken = |one: &Attempt| taken.contains(&(one.endpoint.clone(), one.pos));
     let attempts = || members!(ops, Attempt).map(|(_, one)| one).filter(|one| is_taken(one));
@@ -66,7 +58,7 @@ pub(super) async fn write(
             standings.insert(&one.endpoint, row);
         }
     }
-    tx.run_many(&mut bench.texts, STAND, standings.into_values().collect()).await?;
+    batch.run_many(STAND, standings.into_values().collect()).await?;
     let rows = attempts()
         .map(|one| {
             values![
@@ -82,15 +74,19 @@ pub(super) async fn write(
             ]
         })
         .collect();
-    tx.run_many(&mut bench.texts, LOG, rows).await?;
+    batch.run_many(LOG, rows).await?;
     for one in attempts() {
         let log = (&one.tenant, one.mode);
         let about = || EndpointEvent { endpoint_id: one.endpoint.to_string(), ..EndpointEvent::default() };
         let last_attempt = Some(LastAttempt { status: one.status, error: one.error });
         let failing = EndpointEvent { last_attempt, ..about() };
         match one.turn {
-            Turn::Broke => events.add(log, NewEvent::new(now, EventData::EndpointFailing(failing.clone()))),
-            Turn::Recovered => events.add(log, NewEvent::new(now, EventData::EndpointRecovered(about()))),
+            Turn::Broke => {
+                batch.events.add(log, NewEvent::new(batch.now, EventData::EndpointFailing(failing.clone())))
+            }
+            Turn::Recovered => {
+                batch.events.add(log, NewEvent::new(batch.now, EventData::EndpointRecovered(about())))
+            }
             Turn::Same | Turn::GiveUp => {}
         }
         // Two that cannot be reached would tell each other of it for ever.
@@ -100,33 +96,28 @@ pub(super) async fn write(
                 attempts: Some(one.tried),
                 ..failing.clone()
             };
-            events.add(log, NewEvent::new(now, EventData::EndpointExhausted(exhausted)));
+            batch.events.add(log, NewEvent::new(batch.now, EventData::EndpointExhausted(exhausted)));
         }
         if let Some(reason) = one.disables
-            && endpoints::disable(tx, log, &one.endpoint, reason, now).await?
+            && endpoints::disable(batch.tx, log, &one.endpoint, reason, batch.now).await?
         {
             let disabled = EndpointEvent { reason: Some(reason.as_str()), ..failing };
-            events.add(log, NewEvent::new(now, EventData::EndpointDisabled(disabled)));
+            batch.events.add(log, NewEvent::new(batch.now, EventData::EndpointDisabled(disabled)));
         }
     }
     Ok(())
 }
 
 /// Turns endpoints on and off; one at a time, they are rare. `Some(true)` where that changed something.
-pub(super) async fn switch(
-    tx: &mut Tx<'_>,
-    now: At,
-    wish: &Switch,
-    events: &mut Events,
-) -> Result<Option<bool>> {
+pub(super) async fn switch(batch: &mut Batch<'_, '_>, wish: &Switch) -> Result<Option<bool>> {
     let log = (&wish.tenant, wish.mode);
-    if !endpoints::exists(tx, log, &wish.endpoint).await? {
+    if !endpoints::exists(batch.tx, log, &wish.endpoint).await? {
         return Ok(None);
     }
     let has_changed = if wish.is_on {
-        endpoints::enable(tx, log, &wish.endpoint, now).await?
+        endpoints::enable(batch.tx, log, &wish.endpoint, batch.now).await?
     } else {
-        endpoints::disable(tx, log, &wish.endpoint, Reason::Owner, now).await?
+        endpoints::disable(batch.tx, log, &wish.endpoint, Reason::Owner, batch.now).await?
     };
     if has_changed {
         let reason = (!wish.is_on).then_some(Reason::Owner.as_str());
@@ -137,7 +128,7 @@ pub(super) async fn switch(
         } else {
             EventData::EndpointDisabled(switched)
         };
-        events.add(log, NewEvent::new(now, data));
+        batch.events.add(log, NewEvent::new(batch.now, data));
     }
     Ok(Some(has_changed))
 }

@@ -1,13 +1,13 @@
 //! What became of files that came with messages, with the events that say so.
 
 use super::vocabulary::{FileDone, FileEnd, FileNews};
-use super::workbench::Events;
+use super::workbench::Batch;
 use crate::clock::At;
 use crate::event::{EventData, MediaEvent, NewEvent};
 use crate::id::{MediaId, SessionKey};
 use crate::store::error::Result;
 use crate::store::media::{FAILURE, KEEP, TAKE_ROOM};
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// Its tenant has no room for it: the blob goes, and the row says so.
 const NO_ROOM: &str =
@@ -28,23 +28,18 @@ struct OfMessage {
     size: Option<i64>,
 }
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    now: At,
-    news: &FileNews,
-    events: &mut Events,
-) -> Result<FileDone> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, news: &FileNews) -> Result<FileDone> {
     let of = || values![news.tenant.as_str(), news.mode.as_str(), news.id.as_str()];
     let (done, told) = match &news.end {
         FileEnd::Kept { parts, sha256, size, room } => {
             let mut whole = of();
             whole.extend(parts.iter().cloned());
-            if tx.run(KEEP, whole).await? == 0 {
+            if batch.tx.run(KEEP, whole).await? == 0 {
                 return Ok(FileDone::NotWanted);
             }
             let wanted = values![news.tenant.as_str(), news.mode.as_str(), *size, *room];
-            if size > room || tx.run(TAKE_ROOM, wanted).await? == 0 {
-                tx.run(NO_ROOM, of()).await?;
+            if size > room || batch.tx.run(TAKE_ROOM, wanted).await? == 0 {
+                batch.tx.run(NO_ROOM, of()).await?;
                 (FileDone::NoRoom, Some(Err("storage_full".to_owned())))
             } else {
                 (FileDone::Written, Some(Ok(hex::encode(sha256))))
@@ -53,15 +48,15 @@ pub(super) async fn write(
         FileEnd::Failed { state, at, error } => {
             let mut failure = of();
             failure.extend(values![*state, *at, error.as_str()]);
-            if tx.run(FAILURE, failure).await? == 0 {
+            if batch.tx.run(FAILURE, failure).await? == 0 {
                 return Ok(FileDone::NotWanted);
             }
             (FileDone::Written, at.is_none().then(|| Err(error.clone())))
         }
     };
     if let Some(end) = told {
-        let file: Option<OfMessage> = tx.rows(MESSAGE, of()).await?.pop();
-        events.extend(file.and_then(|file| event(&news.id, file, end, now)));
+        let file: Option<OfMessage> = batch.tx.rows(MESSAGE, of()).await?.pop();
+        batch.events.extend(file.and_then(|file| event(&news.id, file, end, batch.now)));
     }
     Ok(done)
 }

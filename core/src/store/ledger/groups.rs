@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::operation::{Op, members};
-use super::workbench::{Events, Workbench};
+use super::workbench::Batch;
 use crate::event::NewEvent;
 use crate::id::SessionKey;
 use crate::store::error::Result;
 use crate::store::groups::GroupName;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// A session that is gone has no groups any more.
 pub(super) const NOTE: &str = "WITH v (session_key, jid, subject, updated_at) AS ({rows})
@@ -26,12 +26,7 @@ pub(super) const NAMES: &str = "WITH v (session_key, jid) AS ({rows})
     SELECT g.session_key, g.jid, g.subject
     FROM v JOIN groups g ON g.session_key = v.session_key AND g.jid = v.jid";
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    ops: &[Op],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, ops: &[Op]) -> Result<()> {
     // One statement cannot take two steps with one row: the last word of the latest time counts.
     let mut latest: BTreeMap<(&str, &str), &GroupName> = BTreeMap::new();
     for (_, news) in members!(ops, Groups) {
@@ -45,7 +40,7 @@ pub(super) async fn write(
     let rows = latest
         .into_iter()
         .map(|((session, jid), name)| values![session, jid, name.subject.as_str(), name.at]);
-    tx.run_many(&mut bench.texts, NOTE, rows.collect()).await?;
+    batch.run_many(NOTE, rows.collect()).await?;
 
     let mut told: Vec<(SessionKey, NewEvent)> = members!(ops, Groups)
         .flat_map(|(_, news)| news.events.iter().map(|event| (news.session.clone(), event.clone())))
@@ -53,24 +48,23 @@ pub(super) async fn write(
     let groups = told
         .iter_mut()
         .filter_map(|(session, event)| Some((session.as_str(), event.data.group_mut()?.group_id.as_str())));
-    let names = names(tx, bench, groups).await?;
+    let names = names(batch, groups).await?;
     for (session, event) in &mut told {
         if let Some(group) = event.data.group_mut().filter(|group| group.subject.is_none()) {
             group.subject = names.get(&(session.to_string(), group.group_id.clone())).cloned();
         }
     }
-    events.extend(told);
+    batch.events.extend(told);
     Ok(())
 }
 
 /// What these groups (a session and a JID) are called, as far as it is known: one lookup by a whole index.
 pub(super) async fn names<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     groups: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Result<HashMap<(String, String), String>> {
     let asked: BTreeSet<(&str, &str)> = groups.collect();
     let rows = asked.into_iter().map(|(session, jid)| values![session, jid]).collect();
-    let found: Vec<(String, String, String)> = tx.many(&mut bench.texts, NAMES, rows).await?;
+    let found: Vec<(String, String, String)> = batch.many(NAMES, rows).await?;
     Ok(found.into_iter().map(|(session, jid, subject)| ((session, jid), subject)).collect())
 }

@@ -4,13 +4,12 @@
 use super::jobs::Told;
 use super::operation::{Done, Op, members};
 use super::vocabulary::{Change, ChangeJob, Changed, JobName, Retried, Retry};
-use super::workbench::Events;
-use crate::clock::At;
+use super::workbench::Batch;
 use crate::event::{EventData, JobEvent};
 use crate::id::SessionKey;
 use crate::job::State;
 use crate::store::error::Result;
-use crate::store::tx::{Tx, Value, values};
+use crate::store::tx::{Value, values};
 
 pub(super) const CURRENT: &str = "SELECT state FROM jobs WHERE tenant_id = $1 AND mode = $2 AND id = $3";
 
@@ -64,13 +63,7 @@ impl JobName {
 }
 
 /// Pauses, resumes or cancels; one at a time, they are rare.
-pub(super) async fn change(
-    tx: &mut Tx<'_>,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn change(batch: &mut Batch<'_, '_>, ops: &[Op], done: &mut [Done]) -> Result<()> {
     for (place, ChangeJob { job, change }) in members!(ops, ChangeJob) {
         let (word, state) = match change {
             Change::Pause => ("pause", State::Paused),
@@ -79,8 +72,8 @@ pub(super) async fn change(
         };
         let name = job.values();
         let mut wanted = name.clone();
-        wanted.extend(values![word, state.as_str(), now]);
-        let changed: Option<Told> = tx.rows(CHANGE, wanted).await?.pop();
+        wanted.extend(values![word, state.as_str(), batch.now]);
+        let changed: Option<Told> = batch.tx.rows(CHANGE, wanted).await?.pop();
         let answer = match changed {
             Some(job) => {
                 let data = match change {
@@ -88,10 +81,10 @@ pub(super) async fn change(
                     Change::Resume => EventData::JobResumed(job.shown()),
                     Change::Cancel => EventData::JobCancelled(job.shown()),
                 };
-                events.extend([job.event(data, now)]);
+                batch.events.extend([job.event(data, batch.now)]);
                 Changed::Done
             }
-            None => match tx.rows::<(State,)>(CURRENT, name).await?.pop() {
+            None => match batch.tx.rows::<(State,)>(CURRENT, name).await?.pop() {
                 Some((State::Loading,)) | None => Changed::NotFound,
                 Some((current,)) if current == state || (*change == Change::Resume && !current.is_over()) => {
                     Changed::AlreadySo
@@ -106,35 +99,29 @@ pub(super) async fn change(
 
 /// Puts failed recipients back in line, one step per call. The job's owner is told with the first step, and
 /// of all that are to follow.
-pub(super) async fn retry(
-    tx: &mut Tx<'_>,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn retry(batch: &mut Batch<'_, '_>, ops: &[Op], done: &mut [Done]) -> Result<()> {
     for (place, Retry { job, unknown_too, is_first }) in members!(ops, Retry) {
         let id = job.id.as_str();
-        let answer = match tx.rows::<(State,)>(MAY_RETRY, job.values()).await?.pop() {
+        let answer = match batch.tx.rows::<(State,)>(MAY_RETRY, job.values()).await?.pop() {
             None => Retried::NotFound,
             Some((state @ (State::Cancelled | State::Failed | State::Loading),)) => Retried::TooLate(state),
             // Nobody is left to send them.
-            Some(_) if tx.rows::<(String,)>(SENDER, values![id]).await?.is_empty() => {
+            Some(_) if batch.tx.rows::<(String,)>(SENDER, values![id]).await?.is_empty() => {
                 Retried::TooLate(State::Failed)
             }
             Some((state,)) => {
-                let failed: Vec<(i64, i64)> = tx.rows(FAILED, values![id]).await?;
+                let failed: Vec<(i64, i64)> = batch.tx.rows(FAILED, values![id]).await?;
                 let (failed, unknown) = failed.first().copied().unwrap_or_default();
                 let unknown = if *unknown_too { 0 } else { unknown };
                 let count = (failed - unknown).min(RETRY_STEP);
                 if count > 0 {
-                    tx.run(REQUEUE, values![id, *unknown_too, count]).await?;
-                    let reopened: Vec<Told> = tx.rows(REOPEN, values![id, count]).await?;
+                    batch.tx.run(REQUEUE, values![id, *unknown_too, count]).await?;
+                    let reopened: Vec<Told> = batch.tx.rows(REOPEN, values![id, count]).await?;
                     // A job that was completed between two steps goes on once more.
                     if *is_first || state == State::Completed {
-                        events.extend(reopened.iter().map(|job| {
+                        batch.events.extend(reopened.iter().map(|job| {
                             let retried = Some(failed - unknown);
-                            job.event(EventData::JobResumed(JobEvent { retried, ..job.shown() }), now)
+                            job.event(EventData::JobResumed(JobEvent { retried, ..job.shown() }), batch.now)
                         }));
                     }
                 }
@@ -147,11 +134,11 @@ pub(super) async fn retry(
 }
 
 /// Fails what can no longer go on.
-pub(super) async fn fail(tx: &mut Tx<'_>, session: &SessionKey, now: At, events: &mut Events) -> Result<()> {
-    let failed: Vec<Told> = tx.rows(FAIL, values![session.as_str(), now]).await?;
-    events.extend(failed.iter().map(|job| {
+pub(super) async fn fail(batch: &mut Batch<'_, '_>, session: &SessionKey) -> Result<()> {
+    let failed: Vec<Told> = batch.tx.rows(FAIL, values![session.as_str(), batch.now]).await?;
+    batch.events.extend(failed.iter().map(|job| {
         let reason = Some("session_removed");
-        job.event(EventData::JobFailed(JobEvent { reason, ..job.shown() }), now)
+        job.event(EventData::JobFailed(JobEvent { reason, ..job.shown() }), batch.now)
     }));
     Ok(())
 }

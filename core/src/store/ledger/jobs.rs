@@ -10,7 +10,7 @@ use super::candidate::Candidate;
 use super::moved::Moved;
 use super::operation::{Done, Op, members};
 use super::vocabulary::{Refused, SEND_FAILED};
-use super::workbench::{Events, Workbench};
+use super::workbench::Batch;
 use crate::clock::At;
 use crate::event::{EventData, JobEvent, NewEvent};
 use crate::id::{MessageKey, SessionId, SessionKey};
@@ -136,20 +136,19 @@ pub(super) type Starting = HashSet<String>;
 /// Leaves those who are not part of a job, and one for each recipient of whom a message may be made. From
 /// here to the commit nobody else changes these jobs or their recipients.
 pub(super) async fn leave_ready<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     candidates: Vec<Candidate<'a>>,
     done: &mut [Done],
 ) -> Result<(Vec<Candidate<'a>>, Starting)> {
     let parts = || candidates.iter().filter_map(|one| Some((one, one.intent.job.as_ref()?)));
-    lock(tx, bench, parts().map(|(_, part)| part.job.as_str())).await?;
+    lock(batch, parts().map(|(_, part)| part.job.as_str())).await?;
     let rows = parts()
         .map(|(one, part)| {
             let (tenant, mode) = one.account();
             values![tenant, mode, part.job.as_str(), one.intent.owner.session.as_str(), part.seq]
         })
         .collect();
-    let mut found: Vec<(String, i64, State, Outcome, bool)> = tx.many(&mut bench.texts, READY, rows).await?;
+    let mut found: Vec<(String, i64, State, Outcome, bool)> = batch.many(READY, rows).await?;
     found.retain(|(_, _, state, outcome, opted_out)| {
         matches!(state, State::Pending | State::Running) && *outcome == Outcome::Queued && !opted_out
     });
@@ -171,11 +170,9 @@ pub(super) async fn leave_ready<'a>(
 /// Takes the recipients of those that are accepted, and stores when each session sent last and where the
 /// pause after it ends.
 pub(super) async fn release(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     accepted: &[Candidate<'_>],
     starting: &Starting,
-    events: &mut Events,
 ) -> Result<()> {
     let mut turns: BTreeMap<&JobId, (At, Draw)> = BTreeMap::new();
     let mut paces: BTreeMap<&SessionKey, Vec<Value>> = BTreeMap::new();
@@ -189,11 +186,11 @@ pub(super) async fn release(
         }
     }
     let jobs = turns.iter().map(|(job, (at, draw))| values![job.as_str(), *at, draw.0]).collect();
-    let going: Vec<Told> = tx.many(&mut bench.texts, TURN, jobs).await?;
+    let going: Vec<Told> = batch.many(TURN, jobs).await?;
     let started = going.iter().filter(|job| starting.contains(job.id.as_str()));
-    events.extend(started.map(|job| job.event(EventData::JobStarted(job.shown()), turns[&job.id].0)));
-    tx.run_many(&mut bench.texts, RELEASE, rows).await?;
-    tx.run_many(&mut bench.texts, PACE, paces.into_values().collect()).await?;
+    batch.events.extend(started.map(|job| job.event(EventData::JobStarted(job.shown()), turns[&job.id].0)));
+    batch.run_many(RELEASE, rows).await?;
+    batch.run_many(PACE, paces.into_values().collect()).await?;
     Ok(())
 }
 
@@ -212,10 +209,8 @@ struct Settled<'a> {
 
 /// The recipients of messages that moved.
 pub(super) async fn settle<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     moved: impl Iterator<Item = (&'a Moved, At)>,
-    events: &mut Events,
 ) -> Result<()> {
     let settled = moved
         .filter_map(|(message, at)| {
@@ -232,16 +227,11 @@ pub(super) async fn settle<'a>(
             })
         })
         .collect();
-    count(tx, bench, settled, events).await
+    count(batch, settled).await
 }
 
 /// The recipients whom no message is made for.
-pub(super) async fn dismiss(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    ops: &[Op],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn dismiss(batch: &mut Batch<'_, '_>, ops: &[Op]) -> Result<()> {
     let settled = members!(ops, Dismiss)
         .map(|(_, one)| Settled {
             job: one.job.as_str(),
@@ -254,20 +244,15 @@ pub(super) async fn dismiss(
             at: one.at,
         })
         .collect();
-    count(tx, bench, settled, events).await
+    count(batch, settled).await
 }
 
-async fn count(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    mut settled: Vec<Settled<'_>>,
-    events: &mut Events,
-) -> Result<()> {
+async fn count(batch: &mut Batch<'_, '_>, mut settled: Vec<Settled<'_>>) -> Result<()> {
     let mut seen = HashSet::new();
     settled.retain(|one| seen.insert((one.job, one.seq)));
     let Some(at) = settled.iter().map(|one| one.at).max() else { return Ok(()) };
-    lock(tx, bench, settled.iter().map(|one| one.job)).await?;
-    let stricken = stricken(tx, bench, &settled).await?;
+    lock(batch, settled.iter().map(|one| one.job)).await?;
+    let stricken = stricken(batch, &settled).await?;
     let rows = settled
         .iter()
         .map(|one| {
@@ -288,7 +273,7 @@ async fn count(
             ]
         })
         .collect();
-    let outcomes: Vec<(String, i64, Outcome)> = tx.many(&mut bench.texts, OUTCOME, rows).await?;
+    let outcomes: Vec<(String, i64, Outcome)> = batch.many(OUTCOME, rows).await?;
     let mut counts: BTreeMap<String, [i64; 3]> = BTreeMap::new();
     for (job, _, outcome) in outcomes {
         let place = match outcome {
@@ -300,41 +285,36 @@ async fn count(
         counts.entry(job).or_default()[place] += 1;
     }
     let rows = counts.into_iter().map(|(job, [s, f, k])| values![job, s, f, k, at]).collect();
-    let told: Vec<Told> = tx.many(&mut bench.texts, COUNT, rows).await?;
+    let told: Vec<Told> = batch.many(COUNT, rows).await?;
     let completed = told.iter().filter(|job| job.state == State::Completed);
-    events.extend(completed.map(|job| job.event(EventData::JobCompleted(job.shown()), at)));
+    batch.events.extend(completed.map(|job| job.event(EventData::JobCompleted(job.shown()), at)));
     Ok(())
 }
 
 /// Where WhatsApp lets a number write to nobody, a refusal says nothing of the recipient.
-async fn stricken(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    settled: &[Settled<'_>],
-) -> Result<HashSet<SessionKey>> {
+async fn stricken(batch: &mut Batch<'_, '_>, settled: &[Settled<'_>]) -> Result<HashSet<SessionKey>> {
     let refused = settled.iter().filter(|one| one.code == Some(BLOCKED));
     let sessions: HashSet<&SessionKey> = refused.filter_map(|one| one.session).collect();
     let rows = sessions.into_iter().map(|key| values![key.as_str()]).collect();
-    let found: Vec<(SessionKey,)> = tx.many(&mut bench.texts, STRICKEN, rows).await?;
+    let found: Vec<(SessionKey,)> = batch.many(STRICKEN, rows).await?;
     Ok(found.into_iter().map(|(key,)| key).collect())
 }
 
 /// Takes the jobs' rows before their recipients', as everybody does. On SQLite there is one writer.
-async fn lock<'a>(tx: &mut Tx<'_>, bench: &mut Workbench, jobs: impl Iterator<Item = &'a str>) -> Result<()> {
+async fn lock<'a>(batch: &mut Batch<'_, '_>, jobs: impl Iterator<Item = &'a str>) -> Result<()> {
     const LOCK: &str = "WITH v (id) AS ({rows})
         SELECT j.id FROM jobs j WHERE j.id IN (SELECT v.id FROM v) ORDER BY j.id FOR UPDATE";
-    if matches!(tx, Tx::Postgres(_)) {
+    if matches!(batch.tx, Tx::Postgres(_)) {
         let jobs: HashSet<&str> = jobs.collect();
         let rows = jobs.into_iter().map(|job| values![job]).collect();
-        tx.many::<(String,)>(&mut bench.texts, LOCK, rows).await?;
+        batch.many::<(String,)>(LOCK, rows).await?;
     }
     Ok(())
 }
 
 /// Sessions to which WhatsApp answered "not you, not now": their jobs wait.
 pub(super) async fn block<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     refused: impl Iterator<Item = (&'a Moved, At)>,
 ) -> Result<()> {
     let sessions: HashMap<&SessionKey, At> = refused
@@ -344,6 +324,6 @@ pub(super) async fn block<'a>(
         .map(|(message, at)| (&message.session_key, at))
         .collect();
     let rows = sessions.into_iter().map(|(key, at)| values![key.as_str(), at, BLOCKED_MS]).collect();
-    tx.run_many(&mut bench.texts, BLOCK, rows).await?;
+    batch.run_many(BLOCK, rows).await?;
     Ok(())
 }

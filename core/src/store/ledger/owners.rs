@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::vocabulary::Owner;
-use super::workbench::Workbench;
+use super::workbench::Batch;
 use crate::id::{SessionId, SessionKey, TenantId};
 use crate::key::Mode;
 use crate::store::error::Result;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// `|| ''` as in `settle::ADVANCE`: a session is found by its key, not among all of its tenant's.
 pub(super) const OWNERS: &str = "WITH v (tenant_id, mode, session_key) AS ({rows})
@@ -39,15 +39,14 @@ pub(super) struct KnownOwner {
 
 /// Those of `owners` that exist.
 pub(super) async fn known(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
+    batch: &mut Batch<'_, '_>,
     owners: HashSet<&Owner>,
 ) -> Result<HashMap<Owner, KnownOwner>> {
     let rows = owners
         .iter()
         .map(|owner| values![owner.tenant.as_str(), owner.mode.as_str(), owner.session.as_str()])
         .collect();
-    let known = tx.many::<KnownOwner>(&mut bench.texts, OWNERS, rows).await?;
+    let known = batch.many::<KnownOwner>(OWNERS, rows).await?;
     let key = |known: &KnownOwner| Owner {
         tenant: known.tenant_id.clone(),
         mode: known.mode,

@@ -6,7 +6,7 @@ use super::chats::{self, Place};
 use super::contacts;
 use super::operation::{Op, members};
 use super::vocabulary::{Heard, Owner};
-use super::workbench::{ContactName, Events, Workbench};
+use super::workbench::{Batch, ContactName};
 use crate::clock::At;
 use crate::event::{CallEvent, EventData, NewEvent, PresenceEvent, TypingEvent};
 use crate::people::{Call, ChatChange, News, Who, chat_of, is_person};
@@ -79,64 +79,59 @@ pub(super) const READ_ALL: &str = "UPDATE messages SET read_at = $4
     WHERE session_key = $3 AND direction = 'in' AND read_at IS NULL AND target IS NULL
         AND tenant_id || '' = $1 AND mode || '' = $2";
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, ops: &[Op]) -> Result<()> {
     for (_, Heard { owner, news }) in members!(ops, People) {
-        save(tx, bench, owner, news).await?;
+        save(batch, owner, news).await?;
         for one in news {
             match one {
                 News::Saved { .. } => {}
                 News::Chat { who, chat, change } => {
-                    change_chat(tx, owner, (who.as_ref(), chat), *change).await?;
+                    change_chat(batch.tx, owner, (who.as_ref(), chat), *change).await?;
                 }
                 News::Disappears { who, chat, seconds } => {
                     let value = values![i64::from(*seconds)];
-                    set(tx, owner, (who.as_ref(), chat), DISAPPEAR, value).await?;
+                    set(batch.tx, owner, (who.as_ref(), chat), DISAPPEAR, value).await?;
                 }
                 News::Read { wa_ids } => {
-                    let less = read(tx, bench, now, owner, wa_ids).await?;
+                    let less = read(batch, owner, wa_ids).await?;
                     let rows = less.iter().map(|(chat, n)| [place_values(owner, chat), values![*n]].concat());
-                    tx.run_many(&mut bench.texts, LESS, rows.collect()).await?;
+                    batch.run_many(LESS, rows.collect()).await?;
                 }
                 News::ChatReadUntil { who, chat, at } => {
-                    let less = read_until(tx, now, owner, (who.as_ref(), chat), *at).await?;
+                    let less = read_until(batch, owner, (who.as_ref(), chat), *at).await?;
                     let name = who.as_ref().and_then(Who::chat).unwrap_or_else(|| chat.clone());
                     let row = [place_values(owner, &name), values![less]].concat();
-                    tx.run_many(&mut bench.texts, LESS, vec![row]).await?;
+                    batch.run_many(LESS, vec![row]).await?;
                 }
                 News::ChatRead { chat, unread, wa_ids } => {
-                    read(tx, bench, now, owner, wa_ids).await?;
+                    read(batch, owner, wa_ids).await?;
                     let row = [place_values(owner, chat), values![*unread]].concat();
-                    tx.run_many(&mut bench.texts, LESS, vec![row]).await?;
+                    batch.run_many(LESS, vec![row]).await?;
                 }
-                News::NumberChanged => start_anew(tx, bench, now, owner).await?,
+                News::NumberChanged => start_anew(batch, owner).await?,
                 News::Called(_) | News::Presence { .. } | News::Typing { .. } => {}
             }
         }
-        events
-            .extend(news.iter().filter_map(|one| told(one, now)).map(|event| (owner.session.clone(), event)));
+        batch.events.extend(
+            news.iter().filter_map(|one| told(one, batch.now)).map(|event| (owner.session.clone(), event)),
+        );
     }
     Ok(())
 }
 
 /// What the number before knew: its chats, names and groups go, and nothing is left for it to read.
-async fn start_anew(tx: &mut Tx<'_>, bench: &mut Workbench, now: At, owner: &Owner) -> Result<()> {
+async fn start_anew(batch: &mut Batch<'_, '_>, owner: &Owner) -> Result<()> {
     let (tenant, mode, session) = place(owner);
     for statement in OF_ACCOUNT {
-        tx.run(statement, values![tenant, mode, session.as_str()]).await?;
+        batch.tx.run(statement, values![tenant, mode, session.as_str()]).await?;
     }
-    tx.run(READ_ALL, values![tenant, mode, session.as_str(), now]).await?;
-    bench.chats.clear();
+    batch.tx.run(READ_ALL, values![tenant, mode, session.as_str(), batch.now]).await?;
+    batch.bench.chats.clear();
     Ok(())
 }
 
 /// Names that the phone's owner gave. The last one of a batch counts.
-async fn save(tx: &mut Tx<'_>, bench: &mut Workbench, owner: &Owner, news: &[News]) -> Result<()> {
+async fn save(batch: &mut Batch<'_, '_>, owner: &Owner, news: &[News]) -> Result<()> {
     let mut saved: BTreeMap<String, (&Who, Option<&str>, Option<&str>)> = BTreeMap::new();
     for one in news {
         if let News::Saved { who, full_name, first_name } = one
@@ -154,10 +149,10 @@ async fn save(tx: &mut Tx<'_>, bench: &mut Workbench, owner: &Owner, news: &[New
             who.aliases().into_iter().map(|alias| (owner.tenant.clone(), owner.mode, alias)).collect()
         })
         .collect();
-    contacts::know(tx, bench, &people).await?;
+    contacts::know(batch, &people).await?;
     let both = saved.values().filter_map(|(who, ..)| Some((who.lid.as_deref()?, who.phone.as_ref()?)));
     let numbered = both.map(|(lid, phone)| ((place(owner), lid), phone.digits())).collect();
-    chats::absorb(tx, bench, &numbered).await?;
+    chats::absorb(batch, &numbered).await?;
     let rows = saved.iter().map(|(alias, (who, full, first))| {
         values![
             owner.tenant.as_str(),
@@ -170,7 +165,7 @@ async fn save(tx: &mut Tx<'_>, bench: &mut Workbench, owner: &Owner, news: &[New
             full.or(*first).map(folded),
         ]
     });
-    tx.run_many(&mut bench.texts, SAVE, rows.collect()).await?;
+    batch.run_many(SAVE, rows.collect()).await?;
     Ok(())
 }
 
@@ -210,21 +205,16 @@ async fn set(
 }
 
 /// Marks messages read; answers how many there were of each chat that were not read before.
-async fn read(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    owner: &Owner,
-    wa_ids: &[String],
-) -> Result<BTreeMap<String, i64>> {
+async fn read(batch: &mut Batch<'_, '_>, owner: &Owner, wa_ids: &[String]) -> Result<BTreeMap<String, i64>> {
     let (tenant, mode, session) = place(owner);
-    let rows = wa_ids.iter().map(|id| values![tenant, mode, session.as_str(), id.as_str(), now]).collect();
-    let read: Vec<(String, Option<String>, Option<String>)> = tx.many(&mut bench.texts, READ, rows).await?;
+    let rows =
+        wa_ids.iter().map(|id| values![tenant, mode, session.as_str(), id.as_str(), batch.now]).collect();
+    let read: Vec<(String, Option<String>, Option<String>)> = batch.many(READ, rows).await?;
     let mut less: BTreeMap<String, i64> = BTreeMap::new();
     for (chat, phone, lid) in read {
         // Who wrote by LID may have their chat under the number by now.
         let phone = match (phone, lid) {
-            (None, Some(lid)) if is_person(&chat) => number_of(tx, bench, owner, &lid).await?,
+            (None, Some(lid)) if is_person(&chat) => number_of(batch, owner, &lid).await?,
             (phone, _) => phone,
         };
         *less.entry(chat_of(&chat, phone.as_deref())).or_default() += 1;
@@ -232,35 +222,24 @@ async fn read(
     Ok(less)
 }
 
-async fn number_of(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    owner: &Owner,
-    lid: &str,
-) -> Result<Option<String>> {
-    if let Some(known) = bench.chats.number_of(&owner.session, lid) {
+async fn number_of(batch: &mut Batch<'_, '_>, owner: &Owner, lid: &str) -> Result<Option<String>> {
+    if let Some(known) = batch.bench.chats.number_of(&owner.session, lid) {
         return Ok(Some(known.to_owned()));
     }
-    Ok(numbers_of(tx, bench, owner, lid).await?.into_iter().next())
+    Ok(numbers_of(batch, owner, lid).await?.into_iter().next())
 }
 
 /// Every number that is known beside a LID.
-pub(super) async fn numbers_of(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    owner: &Owner,
-    lid: &str,
-) -> Result<Vec<String>> {
+pub(super) async fn numbers_of(batch: &mut Batch<'_, '_>, owner: &Owner, lid: &str) -> Result<Vec<String>> {
     let (tenant, mode, _) = place(owner);
     let found: Vec<(String, String, String, String)> =
-        tx.many(&mut bench.texts, NUMBERS, vec![values![tenant, mode, lid]]).await?;
+        batch.many(NUMBERS, vec![values![tenant, mode, lid]]).await?;
     Ok(found.into_iter().filter_map(|(.., alias)| alias.strip_prefix("p:").map(str::to_owned)).collect())
 }
 
 /// Marks a chat's messages read that had been written by then; answers how many were not read before.
 async fn read_until(
-    tx: &mut Tx<'_>,
-    now: At,
+    batch: &mut Batch<'_, '_>,
     owner: &Owner,
     (who, chat): (Option<&Who>, &str),
     at: At,
@@ -273,7 +252,7 @@ async fn read_until(
     }
     let mut read = 0;
     for jid in jids {
-        read += tx.run(READ_UNTIL, values![tenant, mode, session.as_str(), jid, now, at]).await?;
+        read += batch.tx.run(READ_UNTIL, values![tenant, mode, session.as_str(), jid, batch.now, at]).await?;
     }
     Ok(i64::try_from(read).unwrap_or(i64::MAX))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::operation::{Done, Op, members};
 use super::vocabulary::{Inbound, Owner, Received};
-use super::workbench::{Events, Workbench};
+use super::workbench::Batch;
 use super::{arrival, change, groups, owners, people};
 use crate::clock::At;
 use crate::content::{Body, Content};
@@ -16,7 +16,7 @@ use crate::phone::{Phone, Recipient};
 use crate::store::error::Result;
 use crate::store::media::{self, OfMessage};
 use crate::store::settings::{self, StoredSettings};
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// Our own messages come back as echoes, perhaps under another name of the chat, so they are known by
 /// their id alone: ours are never two.
@@ -46,20 +46,13 @@ const INSERT_ANSWER: &str =
         phone, kind, body, content, status, rank, pending, claimed_epoch, created_at)
     VALUES ($1, $2, $3, $4, $5, 'out', 'api', $6, $7, '', $8, $9, $10, $11, 'sending', 0, TRUE, 0, $12)";
 
-pub(super) async fn write(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write(batch: &mut Batch<'_, '_>, ops: &[Op], done: &mut [Done]) -> Result<()> {
     let owners: HashSet<&Owner> =
         members!(ops, Receive).flat_map(|(_, all)| all.iter().map(|m| &m.owner)).collect();
-    let owners = owners::known(tx, bench, owners).await?;
+    let owners = owners::known(batch, owners).await?;
     let in_groups = members!(ops, Receive).flat_map(|(_, all)| all.iter()).filter(|one| one.is_group);
     let in_groups = in_groups.map(|one| (one.owner.session.as_str(), one.chat.as_str()));
-    let subjects = groups::names(tx, bench, in_groups).await?;
+    let subjects = groups::names(batch, in_groups).await?;
     let subject_of = |inbound: &Inbound| {
         subjects.get(&(inbound.owner.session.0.clone(), inbound.chat.clone())).map(String::as_str)
     };
@@ -73,35 +66,36 @@ pub(super) async fn write(
                 own.push(None);
                 continue;
             }
-            let (key, created_at) = bench.ids.message(now);
+            let (key, created_at) = batch.bench.ids.message(batch.now);
             rows.push(row(&key, created_at, inbound, subject_of(inbound))?);
             arrived.push((key.clone(), inbound));
             own.push(Some(key));
         }
         keys.push((place, own));
     }
-    let new: HashSet<String> =
-        tx.many::<(String,)>(&mut bench.texts, INSERT, rows).await?.into_iter().map(|(key,)| key).collect();
+    let new: Vec<(String,)> = batch.many(INSERT, rows).await?;
+    let new: HashSet<String> = new.into_iter().map(|(key,)| key).collect();
     let is_new = |key: &MessageKey| new.contains(key.as_str());
     let fresh: Vec<_> = arrived.iter().filter(|(key, _)| is_new(key)).collect();
-    keep_files(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound)).await?;
+    keep_files(batch, fresh.iter().map(|(_, inbound)| *inbound)).await?;
     let mut ignored: HashSet<&MessageKey> = HashSet::new();
     for (key, inbound) in fresh.iter().filter(|(_, inbound)| inbound.content.target().is_some()) {
         let tenant = (&inbound.owner.tenant, inbound.owner.mode);
-        if matches!(inbound.content.body, Body::Edit(_)) && change::is_too_late(tx, tenant, key).await? {
+        if matches!(inbound.content.body, Body::Edit(_)) && change::is_too_late(batch.tx, tenant, key).await?
+        {
             tracing::debug!(session.id = %inbound.owner.session_id, "An edit came too late and is ignored");
             ignored.insert(key);
         } else {
-            change::apply(tx, tenant, key).await?;
+            change::apply(batch.tx, tenant, key).await?;
         }
     }
     let own_number = |inbound: &Inbound| owners.get(&inbound.owner)?.last_phone.as_deref();
     let told = fresh.iter().filter(|(key, _)| !ignored.contains(key));
-    events.extend(told.map(|(key, inbound)| {
+    batch.events.extend(told.map(|(key, inbound)| {
         let data = arrival::told(key, inbound, own_number(inbound), subject_of(inbound));
         (inbound.owner.session.clone(), NewEvent::new(inbound.sent_at, data))
     }));
-    let answered = hear_wishes(tx, bench, now, fresh.iter().map(|(_, inbound)| *inbound), events).await?;
+    let answered = hear_wishes(batch, fresh.iter().map(|(_, inbound)| *inbound)).await?;
     for (place, own) in keys {
         let new = own.iter().map(|key| key.as_ref().is_some_and(is_new)).collect();
         done[place] = Done::Receive(Received { new, answered });
@@ -111,13 +105,7 @@ pub(super) async fn write(
 
 /// Puts those who say a word to stop on the list of opt-outs, takes off it who wants to hear from us
 /// again, and answers with the tenant's confirmation, where it has one, as a message of ours.
-async fn hear_wishes(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    fresh: impl Iterator<Item = &Inbound>,
-    events: &mut Events,
-) -> Result<bool> {
+async fn hear_wishes(batch: &mut Batch<'_, '_>, fresh: impl Iterator<Item = &Inbound>) -> Result<bool> {
     let may_be_wish = |one: &&Inbound| {
         !one.from_me
             && !one.is_group
@@ -130,7 +118,7 @@ async fn hear_wishes(
         let numbers = match (&one.phone, &one.lid) {
             (Some(phone), _) => vec![phone.clone()],
             (None, Some(lid)) => {
-                let known = people::numbers_of(tx, bench, &one.owner, lid).await?;
+                let known = people::numbers_of(batch, &one.owner, lid).await?;
                 known.iter().filter_map(|digits| Phone::from_whatsapp(digits).ok()).collect()
             }
             (None, None) => vec![],
@@ -143,7 +131,7 @@ async fn hear_wishes(
     let tenants: BTreeSet<(&str, &str)> =
         said.iter().map(|(one, ..)| (one.owner.tenant.as_str(), one.owner.mode.as_str())).collect();
     let rows = tenants.into_iter().map(|(tenant, mode)| values![tenant, mode]).collect();
-    let stored: Vec<StoredSettings> = tx.many(&mut bench.texts, WORDS, rows).await?;
+    let stored: Vec<StoredSettings> = batch.many(WORDS, rows).await?;
     let mut of_tenants: HashMap<(String, String), Settings> = HashMap::new();
     for row in stored {
         of_tenants.insert((row.tenant_id.clone(), row.mode.clone()), row.read()?);
@@ -155,8 +143,10 @@ async fn hear_wishes(
         let own = of_tenants.get(&(tenant.to_owned(), mode.to_owned())).unwrap_or(&ours);
         let Some(wish) = own.wish(&one.content.body.text()) else { continue };
         let has_changed = match wish {
-            Wish::Stop => settings::opt_out(tx, (tenant, mode), &phone, Source::Message, now).await?,
-            Wish::Start => settings::opt_in(tx, (tenant, mode), &phone).await?,
+            Wish::Stop => {
+                settings::opt_out(batch.tx, (tenant, mode), &phone, Source::Message, batch.now).await?
+            }
+            Wish::Start => settings::opt_in(batch.tx, (tenant, mode), &phone).await?,
         };
         if !has_changed {
             continue;
@@ -168,10 +158,10 @@ async fn hear_wishes(
             source: Source::Message.as_str(),
             message_id: Some(one.wa_id.to_string()),
         };
-        events.extend([(one.owner.session.clone(), NewEvent::new(one.sent_at, told.after(wish)))]);
+        batch.events.extend([(one.owner.session.clone(), NewEvent::new(one.sent_at, told.after(wish)))]);
         if let Some(text) = own.confirmation.as_ref().filter(|_| is_first && wish == Wish::Stop) {
             let content = Content::text(text.as_str());
-            let (key, created_at) = bench.ids.message(now);
+            let (key, created_at) = batch.bench.ids.message(batch.now);
             let to = Recipient::Person(phone.clone()).jid();
             let row = values![
                 tenant,
@@ -187,7 +177,7 @@ async fn hear_wishes(
                 serde_json::to_string(&content)?,
                 created_at,
             ];
-            tx.run(INSERT_ANSWER, row).await?;
+            batch.tx.run(INSERT_ANSWER, row).await?;
             answered = true;
         }
     }
@@ -239,12 +229,7 @@ fn row(
 }
 
 /// What is known of the files that came along; they are fetched later.
-async fn keep_files(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    fresh: impl Iterator<Item = &Inbound>,
-) -> Result<()> {
+async fn keep_files(batch: &mut Batch<'_, '_>, fresh: impl Iterator<Item = &Inbound>) -> Result<()> {
     let rows = fresh.filter_map(|inbound| {
         let of = OfMessage {
             session: inbound.owner.session.clone(),
@@ -253,8 +238,8 @@ async fn keep_files(
             sender: inbound.sender.clone(),
             from_me: inbound.from_me,
         };
-        Some(media::received_row(&inbound.owner, &of, inbound.file.as_ref()?, now))
+        Some(media::received_row(&inbound.owner, &of, inbound.file.as_ref()?, batch.now))
     });
-    media::insert_received(tx, &mut bench.texts, rows.collect()).await?;
+    media::insert_received(batch.tx, &mut batch.bench.texts, rows.collect()).await?;
     Ok(())
 }

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::moved::Moved;
 use super::operation::{Done, Op, members};
 use super::vocabulary::Outcome;
-use super::workbench::{Events, Workbench};
+use super::workbench::Batch;
 use super::{change, jobs};
 use crate::clock::At;
 use crate::id::MessageKey;
 use crate::message::{ReceiptSender, Status};
 use crate::store::error::Result;
-use crate::store::tx::{Tx, values};
+use crate::store::tx::values;
 
 /// `rank < 2`: what reached somebody can no longer fail.
 pub(super) const SETTLE: &str =
@@ -66,14 +66,7 @@ pub(super) const GIVE_BACK: &str = "WITH v (tenant_id, mode, day, n) AS ({rows})
     WHERE daily_usage.tenant_id = v.tenant_id AND daily_usage.mode = v.mode AND daily_usage.day = v.day";
 
 /// The results of transmissions.
-pub(super) async fn write_results(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    done: &mut [Done],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write_results(batch: &mut Batch<'_, '_>, ops: &[Op], done: &mut [Done]) -> Result<()> {
     let mut first: HashSet<&MessageKey> = HashSet::new();
     let mut rows = Vec::new();
     let mut at: Vec<(&MessageKey, At)> = Vec::new();
@@ -107,29 +100,26 @@ pub(super) async fn write_results(
     if rows.is_empty() {
         return Ok(());
     }
-    let moved: HashMap<MessageKey, Moved> = tx
-        .many::<Moved>(&mut bench.texts, SETTLE, rows)
+    let moved: HashMap<MessageKey, Moved> = batch
+        .many::<Moved>(SETTLE, rows)
         .await?
         .into_iter()
         .map(|moved| (moved.key.clone(), moved))
         .collect();
     let moved: Vec<(&Moved, At)> =
         at.iter().filter_map(|(key, at)| moved.get(*key).map(|moved| (moved, *at))).collect();
-    events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
-    change::apply_all(tx, moved.iter().map(|(moved, _)| *moved)).await?;
+    batch.events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+    change::apply_all(batch.tx, moved.iter().map(|(moved, _)| *moved)).await?;
     // WhatsApp's own time of a message is in whole seconds; a job goes by ours.
-    jobs::settle(tx, bench, moved.iter().map(|(moved, _)| (*moved, now)), events).await?;
-    jobs::block(tx, bench, moved.iter().copied()).await?;
+    let now = batch.now;
+    jobs::settle(batch, moved.iter().map(|(moved, _)| (*moved, now))).await?;
+    jobs::block(batch, moved.iter().copied()).await?;
     let failed = moved.iter().map(|(moved, _)| *moved).filter(|moved| moved.status == Status::Failed);
-    give_back(tx, bench, failed).await
+    give_back(batch, failed).await
 }
 
 /// Returns the quota of what failed, to the day it was taken from.
-async fn give_back<'a>(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    failed: impl Iterator<Item = &'a Moved>,
-) -> Result<()> {
+async fn give_back<'a>(batch: &mut Batch<'_, '_>, failed: impl Iterator<Item = &'a Moved>) -> Result<()> {
     let mut days: BTreeMap<(&str, &str, &str), i64> = BTreeMap::new();
     let mut sessions: BTreeMap<(&str, &str), i64> = BTreeMap::new();
     for moved in failed {
@@ -139,20 +129,14 @@ async fn give_back<'a>(
         }
     }
     let rows = sessions.into_iter().map(|((session, day), n)| values![session, day, n]).collect();
-    tx.run_many(&mut bench.texts, GIVE_BACK_SESSION, rows).await?;
+    batch.run_many(GIVE_BACK_SESSION, rows).await?;
     let rows = days.into_iter().map(|((tenant, mode, day), n)| values![tenant, mode, day, n]).collect();
-    tx.run_many(&mut bench.texts, GIVE_BACK, rows).await?;
+    batch.run_many(GIVE_BACK, rows).await?;
     Ok(())
 }
 
 /// What recipients' devices said, nearest step first, so that each step that happened is told.
-pub(super) async fn write_receipts(
-    tx: &mut Tx<'_>,
-    bench: &mut Workbench,
-    now: At,
-    ops: &[Op],
-    events: &mut Events,
-) -> Result<()> {
+pub(super) async fn write_receipts(batch: &mut Batch<'_, '_>, ops: &[Op]) -> Result<()> {
     for status in [Status::Delivered, Status::Read, Status::Played] {
         let mut seen: HashSet<(&str, &str, &ReceiptSender)> = HashSet::new();
         let mut rows = Vec::new();
@@ -178,17 +162,18 @@ pub(super) async fn write_receipts(
         if rows.is_empty() {
             continue;
         }
-        let moved = tx.many::<Moved>(&mut bench.texts, ADVANCE, rows).await?;
+        let moved = batch.many::<Moved>(ADVANCE, rows).await?;
         let mut moved: HashMap<(&str, &str), &Moved> =
             moved.iter().map(|moved| ((moved.session_key.as_str(), moved.wa_id.as_str()), moved)).collect();
         let moved: Vec<(&Moved, At)> = at
             .iter()
             .filter_map(|(session, id, at)| moved.remove(&(*session, *id)).map(|moved| (moved, *at)))
             .collect();
-        events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
-        change::apply_all(tx, moved.iter().map(|(moved, _)| *moved)).await?;
+        batch.events.extend(moved.iter().map(|(moved, at)| moved.event(*at)));
+        change::apply_all(batch.tx, moved.iter().map(|(moved, _)| *moved)).await?;
         // A receipt that overtook the ack is the result as well.
-        jobs::settle(tx, bench, moved.into_iter().map(|(moved, _)| (moved, now)), events).await?;
+        let now = batch.now;
+        jobs::settle(batch, moved.into_iter().map(|(moved, _)| (moved, now))).await?;
     }
     Ok(())
 }

@@ -8,8 +8,9 @@ use crate::clock::At;
 use crate::event::NewEvent;
 use crate::id::{ContactId, EventId, MessageKey, SessionKey, TenantId};
 use crate::key::Mode;
+use crate::store::error::Result;
 use crate::store::hub::News;
-use crate::store::tx::Texts;
+use crate::store::tx::{Row, Texts, Tx, Value};
 
 /// Remembered at once, some 10 MB.
 const KNOWN_CHATS_MAX: usize = 50_000;
@@ -23,6 +24,26 @@ pub(super) struct Workbench {
     pub chats: KnownChats,
     /// Of the batch; told after its commit.
     pub news: Vec<News>,
+}
+
+/// A batch that is being written.
+pub(super) struct Batch<'a, 'tx> {
+    pub tx: &'a mut Tx<'tx>,
+    pub bench: &'a mut Workbench,
+    pub now: At,
+    pub events: Events,
+}
+
+impl Batch<'_, '_> {
+    /// [`Tx::many`] with the bench's texts.
+    pub(super) async fn many<T: Row>(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> Result<Vec<T>> {
+        Ok(self.tx.many(&mut self.bench.texts, sql, rows).await?)
+    }
+
+    /// [`Tx::run_many`] with the bench's texts.
+    pub(super) async fn run_many(&mut self, sql: &'static str, rows: Vec<Vec<Value>>) -> Result<u64> {
+        Ok(self.tx.run_many(&mut self.bench.texts, sql, rows).await?)
+    }
 }
 
 /// Ids in the order of their rows, also within a millisecond and when the clock is set back.
