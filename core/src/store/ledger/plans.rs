@@ -73,6 +73,7 @@ async fn check(mut plans: Plans) {
         (deliver::STAND, "tiiii", whole),
         (receive::INSERT, "ttttttttttttttttiiitttt", named),
         (change::APPLY, "ttti", named),
+        (change::TOO_LATE, "ttti", &["messages_by_wa_id (session_key=? AND wa_id=? AND chat=?)"]),
         (receive::WORDS, "tt", whole),
         (groups::NOTE, "ttti", whole),
         (groups::NAMES, "tt", whole),
