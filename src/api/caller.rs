@@ -9,10 +9,10 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::sessions::SessionRow;
 
 use super::Api;
-use super::answers::PREPARED;
 use super::error::ApiError;
 use super::events::Ticket;
-use crate::door::{Errand, Visit};
+use super::visit::OwnVisit;
+use crate::door::Errand;
 
 /// Served also where the gateway is full, for tenants that hold little: see [`crate::door`].
 const SEND_TO_ONE: &str = "/api/whatsapp/session/{id}/send";
@@ -21,36 +21,23 @@ const SEND_TO_ONE: &str = "/api/whatsapp/session/{id}/send";
 pub struct Caller {
     pub store: TenantStore,
     pub key: KeyId,
-    /// The request's place; it counts to its tenant's share.
-    pub visit: Option<Visit>,
 }
 
 impl Caller {
     pub fn mode(&self) -> Mode {
         self.store.mode()
     }
-
-    /// Counts the request as one that waits for events, until it is over.
-    pub fn follow(&self) -> Result<(), ApiError> {
-        Ok(self.visit.as_ref().map_or(Ok(()), |visit| visit.follow(&self.key))?)
-    }
-
-    /// Waits until there is room for an answer that may be large.
-    pub async fn prepare(&self) -> Result<(), ApiError> {
-        match &self.visit {
-            Some(visit) => Ok(visit.prepare(PREPARED).await?),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Counts the request to its tenant's share.
-pub fn admit(parts: &Parts, tenant: &TenantId) -> Result<Option<Visit>, ApiError> {
-    let Some(visit) = parts.extensions.get::<Visit>() else { return Ok(None) };
-    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
-    let errand = if route == Some(SEND_TO_ONE) { Errand::Send } else { Errand::Other };
-    visit.admit(tenant, errand)?;
-    Ok(Some(visit.clone()))
+pub fn admit(parts: &Parts, tenant: &TenantId) -> Result<OwnVisit, ApiError> {
+    let own = OwnVisit::of(parts);
+    if let Some(visit) = &own.0 {
+        let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        let errand = if route == Some(SEND_TO_ONE) { Errand::Send } else { Errand::Other };
+        visit.admit(tenant, errand)?;
+    }
+    Ok(own)
 }
 
 impl FromRequestParts<Api> for Caller {
@@ -60,8 +47,8 @@ impl FromRequestParts<Api> for Caller {
         let key = credential(&parts.headers).ok_or_else(ApiError::unauthorized)?;
         let store = api.sessions.store();
         let caller = store.authenticate(key).await?.ok_or_else(ApiError::unauthorized)?;
-        let visit = admit(parts, &caller.tenant)?;
-        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key, visit })
+        admit(parts, &caller.tenant)?;
+        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key })
     }
 }
 
@@ -78,6 +65,7 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
 /// `EventSource` sends no header.
 pub struct Listener {
     pub caller: Caller,
+    pub visit: OwnVisit,
     /// What the ticket is for; a key is for everything.
     pub ticket: Option<Ticket>,
 }
@@ -87,7 +75,8 @@ impl FromRequestParts<Api> for Listener {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         if credential(&parts.headers).is_some() {
-            return Ok(Self { caller: Caller::from_request_parts(parts, api).await?, ticket: None });
+            let caller = Caller::from_request_parts(parts, api).await?;
+            return Ok(Self { caller, visit: OwnVisit::of(parts), ticket: None });
         }
         let mut query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let text = query.find(|(name, _)| name == "ticket").ok_or_else(ApiError::unauthorized)?.1;
@@ -98,7 +87,8 @@ impl FromRequestParts<Api> for Listener {
         }
         let visit = admit(parts, &ticket.tenant)?;
         let scoped = store.tenant(ticket.tenant.clone(), ticket.mode);
-        Ok(Self { caller: Caller { store: scoped, key: ticket.key.clone(), visit }, ticket: Some(ticket) })
+        let caller = Caller { store: scoped, key: ticket.key.clone() };
+        Ok(Self { caller, visit, ticket: Some(ticket) })
     }
 }
 

@@ -23,6 +23,7 @@ use super::messages::row::{Logged, LoggedRows};
 use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, within};
+use super::visit::OwnVisit;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -125,10 +126,11 @@ impl ChatPath {
 pub async fn list(
     State(api): State<Api>,
     session: OwnSession,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatList>, ApiError> {
     let (limit, before) = query.read()?;
-    session.caller.prepare().await?;
+    visit.prepare().await?;
     let rows = session.caller.store.chats(&session.row.key, before.as_ref(), limit).await?;
     let cursors: Vec<MessageKey> = rows.iter().map(|row| row.last_key.clone()).collect();
     let (chats, is_cut) = Rows::of(shown(&api, &session, rows).await?)?;
@@ -152,13 +154,14 @@ pub async fn list(
 pub async fn messages(
     State(api): State<Api>,
     session: OwnSession,
+    visit: OwnVisit,
     PathParams(path): PathParams<ChatPath>,
     QueryParams(query): QueryParams<ChatQuery>,
 ) -> Result<Json<ChatLog>, ApiError> {
     let (limit, before) = query.read()?;
     let store = &session.caller.store;
     let chat = api.sessions.chat_with(&session.row, &path.chat(&session.caller).await?).await?;
-    session.caller.prepare().await?;
+    visit.prepare().await?;
     let (rows, next) = store.chat_messages(&session.row.id, &chat, before.as_ref(), limit).await?;
     let own = |session_id: &SessionId| api.sessions.own_number(store, session_id);
     let LoggedRows { messages, stopped_at } = LoggedRows::of(rows, own)?;

@@ -18,6 +18,7 @@ use super::error::ApiError;
 use super::home::home_of;
 use super::openapi::{DONE, Done, Refusals};
 use super::params::{PathParams, QueryParams, is_full, page_of, within};
+use super::visit::OwnVisit;
 use crate::session::{AskRefusal, Named, PictureSize, Portrayed};
 
 const PAGE: i64 = 50;
@@ -99,6 +100,7 @@ pub struct ContactList {
 )]
 pub async fn list(
     session: OwnSession,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<ContactQuery>,
 ) -> Result<Json<ContactList>, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
@@ -112,7 +114,7 @@ pub async fn list(
         return Err(ApiError::parameter("after: give the nextCursor of an earlier answer"));
     }
     let store = &session.caller.store;
-    session.caller.prepare().await?;
+    visit.prepare().await?;
     let rows = store.contacts(&session.row.key, search, query.after.as_deref(), limit).await?;
     let is_full = is_full(&rows, limit);
     let (contacts, next_cursor) = page_of(rows, is_full, |row| row.alias.clone(), shown)?;

@@ -56,6 +56,7 @@ mod send;
 mod sessions;
 mod settings;
 mod unread;
+mod visit;
 pub mod webhooks;
 
 pub use sandbox::messages::SENDS_AT_ONCE;

@@ -16,8 +16,8 @@ use wapid_core::store::follow::{Follower, Reading, Told};
 use wapid_core::store::{Store, StoreError};
 
 use super::query::Wanted;
-use crate::api::caller::Caller;
-use crate::door::{Room, Visit};
+use crate::api::visit::OwnVisit;
+use crate::door::Room;
 
 /// Events that are read at a time, in bytes. A larger one needs room of its own.
 const STEP_BYTES: usize = 16 << 10;
@@ -29,7 +29,7 @@ pub struct Feed {
     key: KeyId,
     stop: CancellationToken,
     follower: Follower,
-    visit: Option<Visit>,
+    visit: OwnVisit,
     /// For the next event of the queue.
     room: Option<Room>,
     /// What a ticket leaves, and what the reader wants of it.
@@ -56,15 +56,15 @@ pub enum Item {
 impl Feed {
     pub fn new(
         store: Store,
-        caller: &Caller,
+        (key, visit): (KeyId, OwnVisit),
         stop: CancellationToken,
         follower: Follower,
         wanted: Vec<Wanted>,
     ) -> Self {
         Self {
             store,
-            key: caller.key.clone(),
-            visit: caller.visit.clone(),
+            key,
+            visit,
             room: None,
             stop,
             position: follower.position(),
@@ -129,7 +129,7 @@ impl Feed {
             Reading::Events(events) => return Ok(Some(events)),
             Reading::Large(bytes) => bytes,
         };
-        if let Some(visit) = &self.visit {
+        if let Some(visit) = &self.visit.0 {
             let Ok(room) = visit.room(bytes).await else { return Ok(None) };
             self.room = room;
         }

@@ -25,6 +25,7 @@ use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
 use super::params::QueryParams;
+use super::visit::OwnVisit;
 
 mod feed;
 mod query;
@@ -77,6 +78,7 @@ pub struct EventPage {
 )]
 pub async fn list(
     caller: Caller,
+    visit: OwnVisit,
     State(api): State<Api>,
     QueryParams(query): QueryParams<EventQuery>,
 ) -> Result<Json<EventPage>, ApiError> {
@@ -91,7 +93,7 @@ pub async fn list(
     }
     let after = query::begin(&caller.store, query.after.as_deref(), query::Start::Oldest).await?;
     if wait > 0 {
-        caller.follow()?;
+        visit.follow(&caller.key)?;
     }
     let mut follower = caller.store.follow(after);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait.min(WAIT_BELOW_PROXIES));
@@ -104,7 +106,7 @@ pub async fn list(
         let told = match follower.read(step).await? {
             Reading::Events(told) => told,
             Reading::Large(size) if events.is_empty() => {
-                caller.prepare().await?;
+                visit.prepare().await?;
                 match follower.read(size.max(BYTES_MAX)).await? {
                     Reading::Events(told) => told,
                     Reading::Large(_) => vec![],
@@ -117,7 +119,7 @@ pub async fn list(
         };
         let is_end = told.is_empty();
         if !is_end {
-            caller.prepare().await?;
+            visit.prepare().await?;
         }
         if let Some(first) = told.first().filter(|first| first.position > next_after + 1) {
             if !events.is_empty() {

@@ -113,7 +113,7 @@ pub async fn socket(
     let upgrade =
         upgrade.map_err(|_| ApiError::bad("NOT_A_WEBSOCKET", "This route takes WebSocket handshakes"))?;
     // The connection leaves `serve` with the upgrade; its place goes along.
-    let visit = listener.caller.visit.clone();
+    let visit = listener.visit.clone();
     let feed = open(listener, &api, query, &headers).await?;
     Ok(upgrade.max_message_size(HEARD_MAX).max_frame_size(HEARD_MAX).on_upgrade(move |socket| async move {
         talk(socket, feed).await;
@@ -122,7 +122,7 @@ pub async fn socket(
 }
 
 async fn open(
-    Listener { caller, ticket }: Listener,
+    Listener { caller, visit, ticket }: Listener,
     api: &Api,
     query: StreamQuery,
     headers: &HeaderMap,
@@ -133,10 +133,10 @@ async fn open(
     wanted.extend(ticket.map(|ticket| ticket.wanted()));
     let after = resumes.or(query.after);
     let after = begin(&caller.store, after.as_deref(), Start::Now).await?;
-    caller.follow()?;
+    visit.follow(&caller.key)?;
     let follower = caller.store.follow(after);
     let store = api.sessions.store().clone();
-    Ok(Feed::new(store, &caller, api.stop.clone(), follower, wanted))
+    Ok(Feed::new(store, (caller.key, visit), api.stop.clone(), follower, wanted))
 }
 
 async fn talk(socket: WebSocket, mut feed: Feed) {

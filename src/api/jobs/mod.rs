@@ -25,6 +25,7 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
+use super::visit::OwnVisit;
 
 mod list_turns;
 pub mod new;
@@ -105,6 +106,7 @@ pub struct JobList {
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<JobQuery>,
 ) -> Result<Json<JobList>, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
@@ -122,7 +124,7 @@ pub async fn list(
         JobId::parse(text)
             .ok_or_else(|| ApiError::parameter("cursor: give the nextCursor of an earlier answer"))
     });
-    caller.prepare().await?;
+    visit.prepare().await?;
     let Listed { rows, is_cut } = caller.store.jobs(&filter, before.transpose()?.as_ref(), limit).await?;
     let is_more = is_cut || is_full(&rows, limit);
     let mut jobs = Vec::with_capacity(rows.len());

@@ -23,6 +23,7 @@ use crate::api::csv;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, is_full, page_of, within};
+use crate::api::visit::OwnVisit;
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;
@@ -100,6 +101,7 @@ pub struct Recipients {
 )]
 pub async fn list(
     job: OwnJob,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<RecipientQuery>,
 ) -> Result<Response, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
@@ -123,7 +125,7 @@ pub async fn list(
     let teller = Teller { plan: job.row.plan, is_over };
     match query.format.as_deref() {
         None | Some("json") => {
-            job.caller.prepare().await?;
+            visit.prepare().await?;
             let listed = job.caller.store.recipients(&job.row.id, outcome, after, limit).await?;
             let is_more = listed.is_cut || is_full(&listed.rows, limit);
             let (recipients, next_after) =
@@ -131,7 +133,7 @@ pub async fn list(
             Ok(Json(Recipients { recipients, next_after }).into_response())
         }
         Some("csv") => {
-            job.caller.prepare().await?;
+            visit.prepare().await?;
             Ok(file(job.caller.store, job.row.id, outcome, after, teller))
         }
         Some(_) => Err(ApiError::parameter("format: json or csv")),

@@ -21,6 +21,7 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
+use super::visit::OwnVisit;
 
 pub mod content;
 pub mod link;
@@ -140,6 +141,7 @@ pub struct MediaPage {
 )]
 pub async fn list(
     caller: Caller,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<MediaQuery>,
 ) -> Result<Json<MediaPage>, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
@@ -150,7 +152,7 @@ pub async fn list(
         }
         None => None,
     };
-    caller.prepare().await?;
+    visit.prepare().await?;
     let rows = caller.store.media_page(before.as_ref(), limit).await?;
     let is_full = is_full(&rows, limit);
     let (media, next_before) = page_of(rows, is_full, |row| row.id.to_string(), |row| MediaView::of(&row))?;

@@ -26,6 +26,7 @@ use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::places::Place;
+use crate::api::visit::OwnVisit;
 
 /// Rows that are read at a time.
 const PAGE: i64 = 200;
@@ -79,6 +80,7 @@ struct End {
 pub async fn export(
     State(api): State<Api>,
     caller: Caller,
+    visit: OwnVisit,
     QueryParams(format): QueryParams<FormatQuery>,
     QueryParams(filters): QueryParams<Filters>,
 ) -> Result<Response, ApiError> {
@@ -90,7 +92,7 @@ pub async fn export(
     let filter = filters.read(&caller.store).await?;
     let place = api.exports.enter(caller.store.tenant_id(), AT_ONCE);
     let place = place.ok_or_else(|| ApiError::too_many_exports(AT_ONCE))?;
-    caller.prepare().await?;
+    visit.prepare().await?;
     let walk = caller.store.walk(&filter, None).await?;
     let since = walk.searched().and_then(|searched| searched.since).map(At::iso);
     let (kind, name) = match format {

@@ -21,6 +21,7 @@ use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, within};
+use crate::api::visit::OwnVisit;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -94,13 +95,14 @@ impl Reach {
 pub async fn list(
     State(api): State<Api>,
     caller: Caller,
+    visit: OwnVisit,
     QueryParams(query): QueryParams<PageQuery>,
     QueryParams(filters): QueryParams<Filters>,
 ) -> Result<Response, ApiError> {
     let limit = within("limit", query.limit.unwrap_or(PAGE), PAGE_MAX)?;
     let page = within("page", query.page.unwrap_or(1), DEEPEST_PAGE)?;
     let filter = filters.read(&caller.store).await?;
-    caller.prepare().await?;
+    visit.prepare().await?;
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);
     if let Some(cursor) = query.cursor {
         let before = MessageKey::parse(&cursor)

@@ -20,6 +20,7 @@ use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
+use crate::api::visit::OwnVisit;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -103,6 +104,7 @@ fn timeline(row: &MessageRow) -> Vec<Step> {
 pub async fn read(
     State(api): State<Api>,
     caller: Caller,
+    visit: OwnVisit,
     MessageId(id): MessageId,
     QueryParams(WhichTexts { session, before }): QueryParams<WhichTexts>,
 ) -> Result<Json<Followed>, ApiError> {
@@ -111,7 +113,7 @@ pub async fn read(
             .ok_or_else(|| ApiError::parameter("before: give the textsBefore of an earlier answer"))
     });
     let before = before.transpose()?;
-    caller.prepare().await?;
+    visit.prepare().await?;
     let row = find(&caller, id, WhichSession { session }).await?;
     let timeline = timeline(&row);
     let own = |session: &SessionId| api.sessions.own_number(&caller.store, session);

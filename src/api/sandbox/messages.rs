@@ -22,6 +22,7 @@ use crate::api::body::{BODY_MAX, Body, read, read_json};
 use crate::api::caller::Tester;
 use crate::api::error::ApiError;
 use crate::api::openapi::{DONE, Done, Refusals};
+use crate::api::visit::OwnVisit;
 
 /// A medium of 16 MiB in Base64, and the fields beside it.
 const SEND_MAX: usize = 24 << 20;
@@ -146,10 +147,11 @@ pub struct ContactCard {
 pub async fn list(
     State(api): State<Api>,
     tester: Tester,
+    visit: OwnVisit,
     Number(number): Number,
 ) -> Result<Json<wapid_sandbox::Inbox>, ApiError> {
     let number = phone(&number)?;
-    tester.caller.prepare().await?;
+    visit.prepare().await?;
     Ok(Json(api.sessions.sandbox().messages(&tester.book, &number).await?))
 }
 

@@ -15,6 +15,7 @@ use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, is_full, page_of, within};
+use crate::api::visit::OwnVisit;
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
@@ -159,13 +160,14 @@ pub async fn list(
 )]
 pub async fn read(
     caller: Caller,
+    visit: OwnVisit,
     OfWebhook { id, part: event }: OfWebhook,
 ) -> Result<Json<DeliveryStory>, ApiError> {
     let id = existing(&caller, id).await?;
     let event = EventId::parse(&event).ok_or_else(ApiError::no_event)?;
     let found = caller.store.delivery(&id, &event).await?;
     let (delivery, attempts) = found.ok_or_else(ApiError::no_event)?;
-    caller.prepare().await?;
+    visit.prepare().await?;
     let event = caller.store.event_at(delivery.pos).await?;
     Ok(Json(DeliveryStory {
         delivery: Delivery::of(delivery),
