@@ -8,6 +8,7 @@
 //! | [`run`] | the parts, put together and taken apart |
 //! | [`cli`] | everything but serving: tenants, keys, the sandbox alone, the demo |
 //! | [`api`] | HTTP |
+//! | `caller` | who is calling, and which rows are theirs |
 //! | [`session`] | long-lived numbers |
 //! | [`delivery`] | events on their way to webhooks |
 //! | [`link`] | a live connection to a WhatsApp network |
@@ -21,6 +22,7 @@
 //! | [`telemetry`] | logs and metrics |
 
 pub mod api;
+mod caller;
 pub mod cli;
 pub mod config;
 pub mod delivery;

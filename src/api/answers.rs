@@ -2,7 +2,7 @@
 //!
 //! A list ends early where it would be larger than [`BYTES_MAX`], with the place to read on from, and always holds one
 //! row. What counts is what is written: a control character is six bytes of JSON. Whoever makes something that large
-//! has room for it first ([`prepare`](super::caller::Caller::prepare)), and [`hold`] keeps room for what is on its way.
+//! has room for it first ([`prepare`](super::visit::OwnVisit::prepare)), and [`hold`] keeps room for what is on its way.
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::Request;

@@ -1,33 +1,21 @@
-//! Who is calling: the only reader of credentials.
+//! Callers, sessions and the sandbox's users out of a request: the only reader of credentials, and what counts a
+//! request to its tenant's share.
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use wapid_core::id::{KeyId, SessionId, TenantId};
+use wapid_core::id::TenantId;
 use wapid_core::key::Mode;
-use wapid_core::store::TenantStore;
-use wapid_core::store::sessions::SessionRow;
 
 use super::Api;
 use super::error::ApiError;
 use super::events::Ticket;
 use super::visit::OwnVisit;
+use crate::caller::{Caller, OwnSession};
 use crate::door::Errand;
 
 /// Served also where the gateway is full, for tenants that hold little: see [`crate::door`].
 const SEND_TO_ONE: &str = "/api/whatsapp/session/{id}/send";
-
-/// An authenticated caller, with the rows of its tenant and mode and no others.
-pub struct Caller {
-    pub store: TenantStore,
-    pub key: KeyId,
-}
-
-impl Caller {
-    pub fn mode(&self) -> Mode {
-        self.store.mode()
-    }
-}
 
 /// Counts the request to its tenant's share.
 pub fn admit(parts: &Parts, tenant: &TenantId) -> Result<OwnVisit, ApiError> {
@@ -45,10 +33,9 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         let key = credential(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        let store = api.sessions.store();
-        let caller = store.authenticate(key).await?.ok_or_else(ApiError::unauthorized)?;
-        admit(parts, &caller.tenant)?;
-        Ok(Self { store: store.tenant(caller.tenant, caller.mode), key: caller.key })
+        let caller = Self::of_key(api.sessions.store(), key).await?.ok_or_else(ApiError::unauthorized)?;
+        admit(parts, caller.store.tenant_id())?;
+        Ok(caller)
     }
 }
 
@@ -92,12 +79,7 @@ impl FromRequestParts<Api> for Listener {
     }
 }
 
-/// The session named in the path, if it is the caller's. Anybody else's is 404.
-pub struct OwnSession {
-    pub row: SessionRow,
-    pub caller: Caller,
-}
-
+/// The session named in the path. Anybody else's is 404.
 impl FromRequestParts<Api> for OwnSession {
     type Rejection = ApiError;
 
@@ -107,9 +89,7 @@ impl FromRequestParts<Api> for OwnSession {
         let params =
             RawPathParams::from_request_parts(parts, api).await.map_err(|_| ApiError::no_session())?;
         let id = params.iter().find(|(name, _)| *name == "id").ok_or_else(ApiError::no_session)?.1;
-        let id = SessionId::parse(id).map_err(|_| ApiError::no_session())?;
-        let row = api.sessions.find(&caller.store, &id).await?.filter(|row| !row.removing);
-        Ok(Self { row: row.ok_or_else(ApiError::no_session)?, caller })
+        Self::find(&api.sessions, caller, id).await?.ok_or_else(ApiError::no_session)
     }
 }
 

@@ -16,7 +16,6 @@ use wapid_core::store::messages::MessageRow;
 use super::Api;
 use super::answers::Rows;
 use super::body::OptionalBody;
-use super::caller::{Caller, OwnSession};
 use super::error::ApiError;
 use super::home::home_of;
 use super::messages::row::{Logged, LoggedRows};
@@ -24,6 +23,7 @@ use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, within};
 use super::visit::OwnVisit;
+use crate::caller::{Caller, OwnSession};
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;

@@ -8,10 +8,10 @@ use wapid_core::phone::{Phone, PhoneError};
 
 use super::Api;
 use super::body::Body;
-use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody, sentence};
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
+use crate::caller::OwnSession;
 use crate::session::{Checked, Listing};
 
 /// The most numbers in one request.

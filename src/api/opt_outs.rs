@@ -10,11 +10,11 @@ use wapid_core::phone::Phone;
 
 use super::answers::Rows;
 use super::body::Body;
-use super::caller::Caller;
 use super::error::ApiError;
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
+use crate::caller::Caller;
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;

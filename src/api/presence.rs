@@ -10,12 +10,12 @@ use wapid_core::phone::Phone;
 
 use super::Api;
 use super::body::Body;
-use super::caller::OwnSession;
 use super::contacts::{PersonPath, named};
 use super::error::ApiError;
 use super::home::{GivenNumber, home_of};
 use super::openapi::{DONE, Done, Refusals};
 use super::params::PathParams;
+use crate::caller::OwnSession;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

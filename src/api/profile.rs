@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::body::{self, Body};
-use super::caller::OwnSession;
 use super::error::ApiError;
 use super::openapi::{DONE, Done, Refusals};
+use crate::caller::OwnSession;
 use crate::session::OwnProfile;
 
 /// WhatsApp's own limits, in characters.

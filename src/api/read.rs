@@ -8,11 +8,11 @@ use wapid_core::message::MessageName;
 
 use super::Api;
 use super::body::Body;
-use super::caller::OwnSession;
 use super::error::ApiError;
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::message_name;
+use crate::caller::OwnSession;
 use crate::session::{READ_MAX, ToRead};
 
 /// One of the two.

@@ -14,11 +14,11 @@ use wapid_core::store::sessions::{NewSessionError, SessionRow, SessionSettings};
 
 use super::Api;
 use super::body::{LenientBody, OptionalBody};
-use super::caller::{Caller, OwnSession};
 use super::error::{ApiError, ErrorBody};
 use super::home::{GivenNumber, home_of};
 use super::openapi::Refusals;
 use super::params::QueryParams;
+use crate::caller::{Caller, OwnSession};
 use crate::link::{Proxy, ProxyError, Timelock};
 use crate::outgoing::Asker;
 use crate::qr;

@@ -13,10 +13,10 @@ use wapid_core::store::retention;
 
 use super::Api;
 use super::body::Body;
-use super::caller::Caller;
 use super::error::ApiError;
 use super::jobs::new::described::SendingWindow;
 use super::openapi::Refusals;
+use crate::caller::Caller;
 
 /// A confirmation is one line.
 const CONFIRMATION_MAX: usize = 500;

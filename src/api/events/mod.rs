@@ -21,11 +21,11 @@ use wapid_core::store::follow::Reading;
 use super::Api;
 use super::answers::BYTES_MAX;
 use super::body::OptionalBody;
-use super::caller::Caller;
 use super::error::{ApiError, ErrorBody};
 use super::openapi::Refusals;
 use super::params::QueryParams;
 use super::visit::OwnVisit;
+use crate::caller::Caller;
 
 mod feed;
 mod query;

@@ -9,7 +9,7 @@ use wapid_core::key::Mode;
 use wapid_core::store::Store;
 
 use super::query::Wanted;
-use crate::api::caller::Caller;
+use crate::caller::Caller;
 
 /// A browser opens a broken stream again with the URL it has: until then it works.
 const VALID_MS: i64 = 10 * 60_000;

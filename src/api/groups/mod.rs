@@ -16,10 +16,10 @@ use wapid_core::phone::Recipient;
 
 use super::Api;
 use super::body::Body;
-use super::caller::OwnSession;
 use super::error::ApiError;
 use super::home::home_of;
 use super::openapi::Refusals;
+use crate::caller::OwnSession;
 use crate::session::groups::Joined;
 
 mod given;

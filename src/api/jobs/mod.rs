@@ -21,11 +21,11 @@ use wapid_core::store::listed::Listed;
 
 use super::Api;
 use super::answers::Rows;
-use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
 use super::visit::OwnVisit;
+use crate::caller::Caller;
 
 mod list_turns;
 pub mod new;

@@ -9,8 +9,8 @@ use wapid_core::session::{Rest, State as Standing};
 use wapid_core::store::jobs::JobRow;
 
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::caller::Caller;
 
 /// Seed 001's five fields, and ours. Its samples look for `completed` and `failed` as values anywhere in
 /// the text, so no value is ever one of the two while the job can go on.

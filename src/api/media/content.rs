@@ -15,9 +15,9 @@ use wapid_core::store::media::MediaRow;
 
 use super::{GivenId, found};
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
+use crate::caller::Caller;
 use crate::media::Unreadable;
 
 /// Nothing of a file runs, wherever it is opened.

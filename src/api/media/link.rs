@@ -22,10 +22,11 @@ use super::content::answer;
 use super::{GivenId, found};
 use crate::api::Api;
 use crate::api::body::OptionalBody;
-use crate::api::caller::{Caller, admit};
+use crate::api::caller::admit;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
+use crate::caller::Caller;
 
 const SECONDS: i64 = 3_600;
 /// A week, as other stores' links.

@@ -17,11 +17,11 @@ use wapid_core::store::media::MediaRow;
 
 use super::Api;
 use super::answers::Rows;
-use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
 use super::visit::OwnVisit;
+use crate::caller::Caller;
 
 pub mod content;
 pub mod link;

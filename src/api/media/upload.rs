@@ -18,11 +18,11 @@ use wapid_core::store::media::MediaRow;
 use super::MediaView;
 use crate::api::Api;
 use crate::api::body::{self, read_json};
-use crate::api::caller::Caller;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::jobs::upload::{broken, text};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
+use crate::caller::Caller;
 use crate::media::{Declared, Refusal, is_data_url};
 
 /// 16 MiB as base64, and the fields beside it. A larger file is uploaded, or fetched from a URL.

@@ -20,13 +20,13 @@ use wapid_core::store::messages::MessageRow;
 use super::query::Filters;
 use super::row::Logged;
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::csv;
 use crate::api::error::{ApiError, ErrorBody};
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::places::Place;
 use crate::api::visit::OwnVisit;
+use crate::caller::Caller;
 
 /// Rows that are read at a time.
 const PAGE: i64 = 200;

@@ -17,11 +17,11 @@ use super::query::Filters;
 use super::row::{Logged, LoggedRows};
 use crate::api::Api;
 use crate::api::answers::Rows;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, within};
 use crate::api::visit::OwnVisit;
+use crate::caller::Caller;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;

@@ -18,8 +18,8 @@ use wapid_core::store::messages::{MessageFilter, MessageRow};
 use super::list::Log;
 use super::row::Logged;
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::caller::Caller;
 
 /// What is still to be written.
 pub struct Pending {

@@ -15,12 +15,12 @@ use wapid_core::store::messages::MessageRow;
 use super::row::Logged;
 use super::since::{Changes, Since};
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::visit::OwnVisit;
+use crate::caller::Caller;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

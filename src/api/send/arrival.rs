@@ -20,10 +20,10 @@ use super::refer::{self, Named};
 use super::{Letter, NewMessage, Pause, Said, said};
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_leniently};
-use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::params::message_name;
+use crate::caller::OwnSession;
 use crate::media::{Declared, Refusal};
 use crate::session::TypingWish;
 

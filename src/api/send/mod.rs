@@ -27,10 +27,10 @@ use wapid_core::store::ledger::Idempotency;
 use wapid_core::tenant::day_ends;
 
 use super::Api;
-use super::caller::OwnSession;
 use super::error::{ApiError, ErrorBody};
 use super::home::GivenNumber;
 use super::openapi::Refusals;
+use crate::caller::OwnSession;
 use crate::session::{SendRefusal, SendRequest, TypingWish};
 
 mod arrival;

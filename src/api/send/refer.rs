@@ -15,9 +15,9 @@ use wapid_core::store::messages::MessageRow;
 use wapid_core::wa_id::WaId;
 
 use crate::api::Api;
-use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::GivenNumber;
+use crate::caller::OwnSession;
 
 /// WhatsApp's apps take an edit for 15 minutes after the message (its own help says so).
 const EDIT_MS: i64 = 15 * 60_000;

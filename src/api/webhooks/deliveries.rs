@@ -11,11 +11,11 @@ use wapid_core::store::deliveries::{AttemptRow, Delivery as Stored};
 use super::OfWebhook;
 use crate::api::Api;
 use crate::api::answers::Rows;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, is_full, page_of, within};
 use crate::api::visit::OwnVisit;
+use crate::caller::Caller;
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;

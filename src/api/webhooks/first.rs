@@ -14,9 +14,9 @@ use super::given::{Given, GivenSecret};
 use super::test::{TestSent, TestWish};
 use crate::api::Api;
 use crate::api::body::{Body, OptionalBody};
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::{DONE, Done, Refusals};
+use crate::caller::Caller;
 
 /// The setting; `{"url":null}` where there is none
 #[derive(Serialize)]

@@ -16,8 +16,8 @@ use wapid_core::id::SessionId;
 use wapid_core::signature::{Profile, Secret, SecretError};
 
 use crate::api::Api;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
+use crate::caller::Caller;
 use crate::outgoing::{Asker, Failure};
 
 const DESCRIPTION_MAX: usize = 200;

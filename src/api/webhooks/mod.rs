@@ -20,9 +20,9 @@ use wapid_core::store::endpoints::{Keys, ValidSecret};
 
 use super::Api;
 use super::body::{Body, OptionalBody};
-use super::caller::Caller;
 use super::error::ApiError;
 use super::openapi::{DONE, Done, Refusals};
+use crate::caller::Caller;
 
 pub mod delivered;
 pub mod deliveries;

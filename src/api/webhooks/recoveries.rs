@@ -12,10 +12,10 @@ use super::OfWebhook;
 use super::deliveries::existing;
 use crate::api::Api;
 use crate::api::body::Body;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
+use crate::caller::Caller;
 
 /// Which time is to be recovered.
 #[derive(Deserialize, ToSchema)]

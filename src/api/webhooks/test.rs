@@ -13,9 +13,9 @@ use wapid_core::store::endpoints::Keys;
 use super::OfWebhook;
 use crate::api::Api;
 use crate::api::body::OptionalBody;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
+use crate::caller::Caller;
 use crate::delivery::{Trial, hint};
 
 /// Test events of one tenant that are on their way: they ask no endpoint's concurrency.

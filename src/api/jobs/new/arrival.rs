@@ -17,10 +17,10 @@ use wapid_core::turns::Turn;
 use super::{BODY_MAX, NewBulk, PART_MAX};
 use crate::api::Api;
 use crate::api::body::read_json;
-use crate::api::caller::Caller;
 use crate::api::error::ApiError;
 use crate::api::jobs::list_turns::ListSize;
 use crate::api::jobs::upload;
+use crate::caller::Caller;
 
 /// How long a request may take to arrive, however steadily it does.
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);

@@ -25,12 +25,12 @@ use wapid_core::store::ledger::Idempotency;
 
 use super::upload::FILE_MAX;
 use crate::api::Api;
-use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::send::{KEY_LIFE_MS, NewCard, answered, fingerprint, key_of};
+use crate::caller::OwnSession;
 use crate::session::Script;
 
 mod arrival;

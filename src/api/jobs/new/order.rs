@@ -22,11 +22,11 @@ use super::reading::{ListReading, named_fields};
 use super::texts::{self, Remarks};
 use super::{NewBulk, NewVariant};
 use crate::api::Api;
-use crate::api::caller::OwnSession;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::moments::WrittenMoment;
 use crate::api::send::{Draft, Said};
+use crate::caller::OwnSession;
 use crate::recipients::{self, ListError, ListOptions, ReadList, Rules};
 
 /// A schedule farther off than this is a mistake.
