@@ -42,9 +42,9 @@ pub struct KeyRow {
     pub revoked_at: Option<At>,
 }
 
-/// Who is calling.
+/// What a recognised key opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct KnownKey {
     pub tenant: TenantId,
     pub mode: Mode,
     pub key: KeyId,
@@ -75,27 +75,27 @@ const KNOWN_MAX: usize = 10_000;
 /// Recognised keys, for at most 5 s, so that a hot key costs no query and a revoked one dies quickly.
 /// Found by their keyed hash: no key is kept in memory.
 #[derive(Debug, Clone, Default)]
-pub struct KnownKeys(Arc<Mutex<HashMap<[u8; 32], Known>>>);
+pub struct KnownKeys(Arc<Mutex<HashMap<[u8; 32], Recognised>>>);
 
 #[derive(Debug, Clone)]
-struct Known {
-    caller: Caller,
+struct Recognised {
+    key: KnownKey,
     asked_at: At,
     expires_at: Option<At>,
 }
 
-impl Known {
+impl Recognised {
     fn holds(&self, now: At) -> bool {
         (0..TRUST_MS).contains(&now.since(self.asked_at)) && self.expires_at.is_none_or(|end| now < end)
     }
 }
 
 impl KnownKeys {
-    fn find(&self, hash: &[u8; 32], now: At) -> Option<Caller> {
-        self.0.lock().get(hash).filter(|known| known.holds(now)).map(|known| known.caller.clone())
+    fn find(&self, hash: &[u8; 32], now: At) -> Option<KnownKey> {
+        self.0.lock().get(hash).filter(|known| known.holds(now)).map(|known| known.key.clone())
     }
 
-    fn remember(&self, hash: [u8; 32], known: Known) {
+    fn remember(&self, hash: [u8; 32], known: Recognised) {
         let mut keys = self.0.lock();
         if keys.len() >= KNOWN_MAX {
             keys.retain(|_, old| old.holds(known.asked_at));
@@ -108,7 +108,7 @@ impl KnownKeys {
 
     /// What this process does to a key holds in this process at once.
     fn forget(&self, key: &KeyId) {
-        self.0.lock().retain(|_, known| known.caller.key != *key);
+        self.0.lock().retain(|_, known| known.key.key != *key);
     }
 }
 
@@ -320,20 +320,20 @@ impl Store {
 
     /// Whose key is this? Constant-time comparison of keyed hashes; revoked and expired keys are
     /// nobody's. A positive answer may be up to 5 s old.
-    pub async fn authenticate(&self, presented: &str) -> Result<Option<Caller>> {
+    pub async fn authenticate(&self, presented: &str) -> Result<Option<KnownKey>> {
         let Some(key) = ApiKey::parse(presented) else { return Ok(None) };
         let hash = self.seal.hash(presented);
         let now = self.clock.now();
-        if let Some(caller) = self.known_keys.find(&hash, now) {
-            return Ok(Some(caller));
+        if let Some(key) = self.known_keys.find(&hash, now) {
+            return Ok(Some(key));
         }
         let Some(row) = self.recognise(&key, &hash).await? else { return Ok(None) };
         if row.revoked_at.is_some() || row.expires_at.is_some_and(|end| end <= now) {
             return Ok(None);
         }
-        let caller = Caller { tenant: row.tenant_id, mode: row.mode, key: row.id };
-        let known = Known { caller: caller.clone(), asked_at: now, expires_at: row.expires_at };
+        let key = KnownKey { tenant: row.tenant_id, mode: row.mode, key: row.id };
+        let known = Recognised { key: key.clone(), asked_at: now, expires_at: row.expires_at };
         self.known_keys.remember(hash, known);
-        Ok(Some(caller))
+        Ok(Some(key))
     }
 }
