@@ -19,6 +19,7 @@
 //! | `listen` | an address to listen on, as people write it |
 //! | `recipients` | lists of people: JSON, CSV, XLSX |
 //! | [`qr`] | a QR as PNG, SVG or terminal blocks |
+//! | `usecases` | what a caller can do, whichever front it came through |
 //! | [`telemetry`] | logs and metrics |
 
 pub mod api;
@@ -40,3 +41,4 @@ pub mod run;
 mod serve;
 pub mod session;
 pub mod telemetry;
+mod usecases;

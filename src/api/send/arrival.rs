@@ -16,8 +16,7 @@ use wapid_core::phone::Country;
 use wapid_core::store::media::MediaRow;
 use wapid_core::turns::Turn;
 
-use super::refer::{self, Named};
-use super::{Letter, NewMessage, Pause, Said, said};
+use super::{Letter, NewMessage, Pause};
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_leniently};
 use crate::api::error::ApiError;
@@ -26,6 +25,8 @@ use crate::api::params::message_name;
 use crate::caller::OwnSession;
 use crate::media::{Declared, Refusal};
 use crate::session::TypingWish;
+use crate::usecases::send::content::{self, Said};
+use crate::usecases::send::named::{self, Named};
 
 /// A file of 16 MiB in base64, and room for the rest.
 const JSON_MAX: usize = 23 << 20;
@@ -143,7 +144,7 @@ impl Asked {
         }
         if changes {
             if new.link_preview == Some(true) {
-                return Err(said::no_preview());
+                return Err(content::no_preview());
             }
             let id = id.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "messageId: required"))?;
             let meant = to.as_ref().filter(|_| kind != "forward");
@@ -157,7 +158,7 @@ impl Asked {
                 "edit" => {
                     let (message, header, footer) =
                         (new.message.as_deref(), new.header.as_deref(), new.footer.as_deref());
-                    named.edit(said::words(message, header, footer)?, now)?
+                    named.edit(content::words(message, header, footer)?, now)?
                 }
                 _ => named.delete(now)?,
             };
@@ -168,7 +169,7 @@ impl Asked {
         let quoted = new.quoted_message_id.as_deref();
         let quoted = quoted.map(|id| message_name("quotedMessageId", id)).transpose()?;
         let mut context =
-            refer::context(api, session, &to, quoted.as_ref(), (mentions, home), new.expires_in).await?;
+            named::context(api, session, &to, quoted.as_ref(), (mentions, home), new.expires_in).await?;
         let said = new.said(file.as_ref(), home)?;
         let notice = said.notice();
         context.preview = said.preview()?;

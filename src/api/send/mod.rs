@@ -3,8 +3,6 @@
 //! | file | what |
 //! |---|---|
 //! | `arrival` | a request as JSON or as a form, on its way in |
-//! | `said` | what it wants said: its fields, checked |
-//! | `refer` | messages that it names: answered, edited, taken back, forwarded |
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,13 +30,11 @@ use super::home::GivenNumber;
 use super::openapi::Refusals;
 use crate::caller::OwnSession;
 use crate::session::{SendRefusal, SendRequest, TypingWish};
+use crate::usecases::send::content::NewCard;
 
 mod arrival;
-mod refer;
-mod said;
 
 use arrival::Asked;
-pub use said::{Draft, NewCard, Said};
 
 /// The longest idempotency key, in bytes.
 const KEY_MAX: usize = 255;

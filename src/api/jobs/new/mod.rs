@@ -29,9 +29,10 @@ use crate::api::error::ApiError;
 use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
-use crate::api::send::{KEY_LIFE_MS, NewCard, answered, fingerprint, key_of};
+use crate::api::send::{KEY_LIFE_MS, answered, fingerprint, key_of};
 use crate::caller::OwnSession;
 use crate::session::Script;
+use crate::usecases::send::content::NewCard;
 
 mod arrival;
 pub mod described;

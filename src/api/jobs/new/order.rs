@@ -25,9 +25,9 @@ use crate::api::Api;
 use crate::api::error::ApiError;
 use crate::api::home::home_of;
 use crate::api::moments::WrittenMoment;
-use crate::api::send::{Draft, Said};
 use crate::caller::OwnSession;
 use crate::recipients::{self, ListError, ListOptions, ReadList, Rules};
+use crate::usecases::send::content::{Draft, Said};
 
 /// A schedule farther off than this is a mistake.
 const SCHEDULE_MAX_MS: i64 = 366 * 86_400_000;

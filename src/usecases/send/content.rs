@@ -95,7 +95,7 @@ fn invalid(why: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
 }
 
 /// Only a text leads to a page.
-pub(super) fn no_preview() -> ApiError {
+pub fn no_preview() -> ApiError {
     invalid("linkPreview: for texts")
 }
 
