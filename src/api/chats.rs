@@ -17,13 +17,13 @@ use super::Api;
 use super::answers::Rows;
 use super::body::OptionalBody;
 use super::error::ApiError;
-use super::home::home_of;
 use super::messages::row::{Logged, LoggedRows};
 use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, within};
 use super::visit::OwnVisit;
 use crate::caller::{Caller, OwnSession};
+use crate::usecases::home::home_of;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;

@@ -14,12 +14,12 @@ use wapid_core::store::people::ContactRow;
 use super::Api;
 use super::answers::Rows;
 use super::error::ApiError;
-use super::home::home_of;
 use super::openapi::{DONE, Done, Refusals};
 use super::params::{PathParams, QueryParams, is_full, page_of, within};
 use super::visit::OwnVisit;
 use crate::caller::{Caller, OwnSession};
 use crate::session::{AskRefusal, Named, PictureSize, Portrayed};
+use crate::usecases::home::home_of;
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 500;

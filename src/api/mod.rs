@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use wapid_core::turns::Turns;
 use crate::delivery::Deliveries;
 use crate::media::Media;
 use crate::session::Sessions;
+use crate::usecases::GatewayParts;
 
 mod answers;
 mod body;
@@ -29,11 +30,11 @@ mod chats;
 mod contacts;
 mod counted;
 mod csv;
-pub(crate) mod error;
+mod error;
 mod events;
+mod given_number;
 mod groups;
 mod health;
-pub(crate) mod home;
 mod jobs;
 mod known;
 mod media;
@@ -83,6 +84,12 @@ pub struct Api {
     pub lists: jobs::ListTurns,
     /// Media on their way to sandbox phones that may be in memory at a time.
     pub media_sends: Turns,
+}
+
+impl FromRef<Api> for GatewayParts {
+    fn from_ref(api: &Api) -> Self {
+        Self { sessions: api.sessions.clone(), media: api.media.clone() }
+    }
 }
 
 /// Every route, as documented.

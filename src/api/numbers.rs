@@ -9,10 +9,11 @@ use wapid_core::phone::{Phone, PhoneError};
 use super::Api;
 use super::body::Body;
 use super::error::{ApiError, ErrorBody, sentence};
-use super::home::{GivenNumber, home_of};
+use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use crate::caller::OwnSession;
 use crate::session::{Checked, Listing};
+use crate::usecases::home::home_of;
 
 /// The most numbers in one request.
 const PHONES_MAX: usize = 500;

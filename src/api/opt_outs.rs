@@ -11,10 +11,11 @@ use wapid_core::phone::Phone;
 use super::answers::Rows;
 use super::body::Body;
 use super::error::ApiError;
-use super::home::{GivenNumber, home_of};
+use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
 use crate::caller::Caller;
+use crate::usecases::home::home_of;
 
 const PAGE: i64 = 100;
 const PAGE_MAX: i64 = 1_000;

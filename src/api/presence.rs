@@ -12,10 +12,11 @@ use super::Api;
 use super::body::Body;
 use super::contacts::{PersonPath, named};
 use super::error::ApiError;
-use super::home::{GivenNumber, home_of};
+use super::given_number::GivenNumber;
 use super::openapi::{DONE, Done, Refusals};
 use super::params::PathParams;
 use crate::caller::OwnSession;
+use crate::usecases::home::home_of;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,11 +9,12 @@ use wapid_core::message::MessageName;
 use super::Api;
 use super::body::Body;
 use super::error::ApiError;
-use super::home::{GivenNumber, home_of};
+use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use super::params::message_name;
 use crate::caller::OwnSession;
 use crate::session::{READ_MAX, ToRead};
+use crate::usecases::home::home_of;
 
 /// One of the two.
 #[derive(Deserialize, ToSchema)]

@@ -15,7 +15,7 @@ use wapid_core::store::sessions::{NewSessionError, SessionRow, SessionSettings};
 use super::Api;
 use super::body::{LenientBody, OptionalBody};
 use super::error::{ApiError, ErrorBody};
-use super::home::{GivenNumber, home_of};
+use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use super::params::QueryParams;
 use crate::caller::{Caller, OwnSession};
@@ -23,6 +23,7 @@ use crate::link::{Proxy, ProxyError, Timelock};
 use crate::outgoing::Asker;
 use crate::qr;
 use crate::session::{Removal, View};
+use crate::usecases::home::home_of;
 
 /// The longest label and device name, in characters.
 const NAME_MAX: usize = 100;

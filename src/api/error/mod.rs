@@ -5,6 +5,8 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `refusals` | what use cases refuse |
+//! | `fields` | what the fields of wishes are called in JSON |
 //! | `layers` | what the layers below refuse: rows, sessions, files, groups, the sandbox, the door |
 
 use std::borrow::Cow;
@@ -18,7 +20,9 @@ use wapid_core::clock::At;
 use wapid_core::job::State;
 use wapid_core::store::StoreError;
 
+mod fields;
 mod layers;
+mod refusals;
 
 /// When a place among a few may be free again, in seconds: what takes one takes some seconds.
 const PLACE_FREE_S: i64 = 5;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use wapid_core::phone::{Country, Recipient};
 
 use crate::api::error::ApiError;
-use crate::api::home::GivenNumber;
+use crate::api::given_number::GivenNumber;
 use crate::session::groups::{Action, Setting};
 
 /// In characters (wacore 0.7.0, src/iq/groups.rs).

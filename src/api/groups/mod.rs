@@ -17,10 +17,10 @@ use wapid_core::phone::Recipient;
 use super::Api;
 use super::body::Body;
 use super::error::ApiError;
-use super::home::home_of;
 use super::openapi::Refusals;
 use crate::caller::OwnSession;
 use crate::session::groups::Joined;
+use crate::usecases::home::home_of;
 
 mod given;
 mod shown;

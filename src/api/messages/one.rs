@@ -16,11 +16,11 @@ use super::row::Logged;
 use super::since::{Changes, Since};
 use crate::api::Api;
 use crate::api::error::ApiError;
-use crate::api::home::home_of;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::visit::OwnVisit;
 use crate::caller::Caller;
+use crate::usecases::home::home_of;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -11,8 +11,8 @@ use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageFilter;
 
 use crate::api::error::ApiError;
-use crate::api::home::home_of;
 use crate::api::moments;
+use crate::usecases::home::home_of;
 
 /// Longer than the name of any type.
 const TYPE_MAX: usize = 20;

@@ -10,23 +10,17 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
-use wapid_core::content::Content;
 use wapid_core::media::{Kind, Origin, file_name};
-use wapid_core::phone::Country;
 use wapid_core::store::media::MediaRow;
 use wapid_core::turns::Turn;
 
-use super::{Letter, NewMessage, Pause};
+use super::NewMessage;
 use crate::api::Api;
 use crate::api::body::{BODY_MAX, read, read_leniently};
 use crate::api::error::ApiError;
-use crate::api::home::home_of;
-use crate::api::params::message_name;
 use crate::caller::OwnSession;
 use crate::media::{Declared, Refusal};
-use crate::session::TypingWish;
-use crate::usecases::send::content::{self, Said};
-use crate::usecases::send::named::{self, Named};
+use crate::usecases::send::{GivenFile, MessageWish};
 
 /// A file of 16 MiB in base64, and room for the rest.
 const JSON_MAX: usize = 23 << 20;
@@ -41,11 +35,11 @@ pub struct Asked {
     /// A form's file, in the store already.
     file: Option<MediaRow>,
     /// What was done about fields that nobody knows.
-    pub(super) unread: Option<String>,
+    unread: Option<String>,
     /// Of all that it says, the file included.
     pub(super) print: Vec<u8>,
     /// A large body is one of a few in memory at a time.
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
 }
 
 impl FromRequest<Api> for Asked {
@@ -68,7 +62,7 @@ impl FromRequest<Api> for Asked {
         };
         let json = timeout(ARRIVAL_MAX, read(body, JSON_MAX)).await.map_err(|_| ApiError::slow_body())??;
         let (new, unread) = read_leniently(&json)?;
-        Ok(Self { new, file: None, unread, print: canonical(&json), _turn: turn })
+        Ok(Self { new, file: None, unread, print: canonical(&json), turn })
     }
 }
 
@@ -119,97 +113,13 @@ impl Asked {
         let mut print = json.clone();
         print.extend(file.iter().flat_map(|file| file.sha256.iter().flatten()));
         let (new, unread) = read_leniently(&json)?;
-        Ok(Self { new, file, unread, print, _turn: None })
+        Ok(Self { new, file, unread, print, turn: None })
     }
 
-    /// Whether somebody is shown typing first.
-    pub(super) fn typing(&self) -> Result<Option<TypingWish>, ApiError> {
-        self.new.typing.as_ref().map_or(Ok(None), Pause::wish)
-    }
-
-    /// Whom it is for and what it says. Files are fetched last, when all else is right.
-    pub(super) async fn letter(self, api: &Api, session: &OwnSession) -> Result<Letter, ApiError> {
-        let Self { new, file, .. } = self;
-        let now = api.sessions.store().clock().now();
-        let home = home_of(&session.caller.store, new.default_country.as_deref()).await?;
-        let to = new.to.as_ref().map(|given| given.recipient(home)).transpose()?;
-        let id = new.message_id.as_deref().map(|id| message_name("messageId", id)).transpose()?;
-        let kind = new.kind.as_deref().unwrap_or("text");
-        let changes = matches!(kind, "reaction" | "edit" | "delete" | "forward");
-        if !changes && id.is_some() {
-            return Err(ApiError::bad(
-                "INVALID_REQUEST",
-                "messageId: for reaction, edit, delete and forward",
-            ));
-        }
-        if changes {
-            if new.link_preview == Some(true) {
-                return Err(content::no_preview());
-            }
-            let id = id.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "messageId: required"))?;
-            let meant = to.as_ref().filter(|_| kind != "forward");
-            let named = Named::find(api, session, &id, meant).await?;
-            if kind == "forward" {
-                let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: whom it is sent on to"))?;
-                return Ok(Letter { to, content: named.forward()?, notice: None });
-            }
-            let body = match kind {
-                "reaction" => named.reaction(new.emoji)?,
-                "edit" => {
-                    let (message, header, footer) =
-                        (new.message.as_deref(), new.header.as_deref(), new.footer.as_deref());
-                    named.edit(content::words(message, header, footer)?, now)?
-                }
-                _ => named.delete(now)?,
-            };
-            return Ok(Letter { to: named.chat()?, content: body.into(), notice: None });
-        }
-        let to = to.ok_or_else(|| ApiError::bad("INVALID_REQUEST", "to: required"))?;
-        let mentions = new.mentions.as_deref().unwrap_or_default();
-        let quoted = new.quoted_message_id.as_deref();
-        let quoted = quoted.map(|id| message_name("quotedMessageId", id)).transpose()?;
-        let mut context =
-            named::context(api, session, &to, quoted.as_ref(), (mentions, home), new.expires_in).await?;
-        let said = new.said(file.as_ref(), home)?;
-        let notice = said.notice();
-        context.preview = said.preview()?;
-        let mut draft = said.draft()?;
-        let file = draft.store(api, &session.caller.store).await?;
-        Ok(Letter { to, content: Content { body: draft.body(file.as_ref()), context }, notice })
-    }
-}
-
-impl NewMessage {
-    fn said(self, file: Option<&MediaRow>, home: Option<Country>) -> Result<Said, ApiError> {
-        if file.is_some() && self.media_id.as_deref().is_some_and(|id| !id.trim().is_empty()) {
-            return Err(ApiError::bad(
-                "INVALID_REQUEST",
-                "mediaUrl, mediaBase64, mediaId, file: one of them, not several",
-            ));
-        }
-        Ok(Said {
-            kind: self.kind.or_else(|| file.map(|file| file.kind.as_str().to_owned())),
-            message: self.message,
-            header: self.header,
-            footer: self.footer,
-            media_url: self.media_url,
-            media_base64: self.media_base64,
-            media_id: file.map(|file| file.id.to_string()).or(self.media_id),
-            media_mime_type: self.media_mime_type,
-            file_name: self.file_name,
-            view_once: self.view_once,
-            link_preview: self.link_preview,
-            gif: self.gif,
-            options: self.options,
-            selectable_count: self.selectable_count,
-            latitude: self.latitude,
-            longitude: self.longitude,
-            name: self.name,
-            address: self.address,
-            contacts: self.contacts,
-            home,
-            same_file: false,
-        })
+    /// The wish, and what was done about fields that nobody knows.
+    pub(super) fn wish(self) -> (MessageWish, Option<String>) {
+        let file = self.file.map(|file| GivenFile { id: file.id, kind: file.kind });
+        (MessageWish { file, turn: self.turn, ..self.new.into() }, self.unread)
     }
 }
 

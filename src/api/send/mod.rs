@@ -1,8 +1,4 @@
-//! Send one message.
-//!
-//! | file | what |
-//! |---|---|
-//! | `arrival` | a request as JSON or as a form, on its way in |
+//! Send one message: the request as JSON or as a form, which `arrival` takes in, and the answer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,33 +9,27 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
-use wapid_core::content::Content;
 use wapid_core::people::TYPING_MAX_MS;
-use wapid_core::phone::Recipient;
-use wapid_core::store::TenantStore;
-use wapid_core::store::ledger::Idempotency;
-use wapid_core::tenant::day_ends;
 
-use super::Api;
 use super::error::{ApiError, ErrorBody};
-use super::home::GivenNumber;
+use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use crate::caller::OwnSession;
-use crate::session::{SendRefusal, SendRequest, TypingWish};
-use crate::usecases::send::content::NewCard;
+use crate::session::TypingWish;
+use crate::usecases::once::Once;
+use crate::usecases::send::{CardWish, ContentWish, LeftOut, MentionWish, MessageWish, SentMessage};
+use crate::usecases::{self, GatewayParts};
 
 mod arrival;
 
 use arrival::Asked;
 
-/// The longest idempotency key, in bytes.
-const KEY_MAX: usize = 255;
-/// How long a key is remembered.
-pub const KEY_LIFE_MS: i64 = 24 * 3_600_000;
+/// Among mentions: all of a group.
+const EVERYBODY: &str = "all";
+
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewMessage {
@@ -159,15 +149,70 @@ impl ToSchema for Pause {
 }
 
 impl Pause {
-    fn wish(&self) -> Result<Option<TypingWish>, ApiError> {
-        Ok(match self {
+    fn wish(self) -> Option<TypingWish> {
+        match self {
             Self::Natural(wanted) => wanted.then_some(TypingWish::Natural),
-            Self::Ms(ms) if (1..=TYPING_MAX_MS).contains(ms) => Some(TypingWish::Ms(*ms)),
-            Self::Ms(_) => {
-                let why = format!("typing: true, or 1 to {TYPING_MAX_MS} milliseconds");
-                return Err(ApiError::bad("INVALID_REQUEST", why));
-            }
-        })
+            Self::Ms(ms) => Some(TypingWish::Ms(ms)),
+        }
+    }
+}
+
+/// A contact card: a name and a number, or a whole vCard
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCard {
+    #[schema(example = "Ana")]
+    name: Option<String>,
+    phone: Option<GivenNumber>,
+    vcard: Option<String>,
+}
+
+impl From<NewCard> for CardWish {
+    fn from(new: NewCard) -> Self {
+        let NewCard { name, phone, vcard } = new;
+        Self { name, phone: phone.map(GivenNumber::into_text), vcard }
+    }
+}
+
+impl From<NewMessage> for MessageWish {
+    fn from(new: NewMessage) -> Self {
+        let mention = |given: GivenNumber| match given.into_text() {
+            text if text == EVERYBODY => MentionWish::Everybody,
+            text => MentionWish::Person(text),
+        };
+        Self {
+            to: new.to.map(GivenNumber::into_text),
+            default_country: new.default_country,
+            content: ContentWish {
+                kind: new.kind,
+                message: new.message,
+                header: new.header,
+                footer: new.footer,
+                media_url: new.media_url,
+                media_base64: new.media_base64,
+                media_id: new.media_id,
+                media_mime_type: new.media_mime_type,
+                file_name: new.file_name,
+                view_once: new.view_once,
+                link_preview: new.link_preview,
+                gif: new.gif,
+                options: new.options,
+                selectable_count: new.selectable_count,
+                latitude: new.latitude,
+                longitude: new.longitude,
+                place_name: new.name,
+                place_address: new.address,
+                contacts: new.contacts.map(|cards| cards.into_iter().map(CardWish::from).collect()),
+            },
+            file: None,
+            message_id: new.message_id,
+            emoji: new.emoji,
+            quoted_message_id: new.quoted_message_id,
+            mentions: new.mentions.unwrap_or_default().into_iter().map(mention).collect(),
+            expires_in: new.expires_in,
+            typing: new.typing.and_then(Pause::wish),
+            turn: None,
+        }
     }
 }
 
@@ -221,53 +266,30 @@ pub struct Sent {
     )
 )]
 pub async fn send(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     headers: HeaderMap,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let now = api.sessions.store().clock().now();
-    let idempotency = key_of(&headers)?.map(|key| Idempotency {
-        key,
-        fingerprint: fingerprint("send", &session, &asked.print),
-        expires_at: now.plus_ms(KEY_LIFE_MS),
-    });
-    // Before a file is fetched: a retry has its answer already.
-    let sent = match &idempotency {
-        Some(key) => api.sessions.repeated(&session.row, key).await?,
-        None => None,
-    };
-    let mut notice = None;
-    let sent = match sent {
-        Some(sent) => sent,
-        None => {
-            api.sessions.check_ready(&session.row)?;
-            let typing = asked.typing()?;
-            let unread = asked.unread.clone();
-            let letter = asked.letter(&api, &session).await?;
-            let Letter { to, content, .. } = letter;
-            let notices: Vec<String> =
-                [letter.notice.map(str::to_owned), unread].into_iter().flatten().collect();
-            notice = (!notices.is_empty()).then(|| notices.join("; "));
-            let store = session.caller.store.clone();
-            let request = SendRequest { to, content, typing, idempotency };
-            match api.sessions.send(session.row, request).await {
-                Ok(sent) => sent,
-                Err(refusal) => return Err(refused(refusal, &store).await),
-            }
-        }
-    };
+    let once = key_of(&headers).map(|key| Once { key, asked: asked.print.clone() });
+    let (wish, unread) = asked.wish();
+    let SentMessage { sent, left_out } = usecases::send::send(&gateway, session, wish, once).await?;
+    let notices: Vec<String> = left_out
+        .map(|left_out| notice_of(left_out).to_owned())
+        .into_iter()
+        .chain(unread.filter(|_| !sent.repeated))
+        .collect();
+    let notice = (!notices.is_empty()).then(|| notices.join("; "));
     let answer = Sent { success: true, message_id: sent.wa_id, timestamp: sent.at.seconds(), notice };
     Ok(answered(answer, sent.repeated))
 }
 
-/// The day's limit begins anew with the tenant's day.
-async fn refused(refusal: SendRefusal, store: &TenantStore) -> ApiError {
-    let is_of_the_day = matches!(refusal, SendRefusal::LimitReached { .. });
-    let refused = ApiError::from(refusal);
-    match store.time_zone().await {
-        Ok(zone) if is_of_the_day => refused.until(day_ends(store.now(), &zone), store.now()),
-        _ => refused,
+/// What of a request was not sent, for the answer's `notice`.
+pub fn notice_of(left_out: LeftOut) -> &'static str {
+    match left_out {
+        LeftOut::WordsWithAudio => {
+            "WhatsApp shows no text with audio: message, header and footer were left out"
+        }
     }
 }
 
@@ -281,34 +303,9 @@ pub fn answered(answer: impl Serialize, repeated: bool) -> Response {
     response
 }
 
-/// Bare, or quoted as the IETF draft writes it.
-pub fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().unwrap_or_default().trim();
+/// Bare, or quoted as the IETF draft writes it. What does not read is empty, and refused like that.
+pub fn key_of(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get("idempotency-key")?.to_str().unwrap_or_default().trim();
     let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > KEY_MAX {
-        let why = format!("Idempotency-Key: 1 to {KEY_MAX} visible ASCII characters");
-        return Err(ApiError::bad("INVALID_IDEMPOTENCY_KEY", why));
-    }
-    Ok(Some(key.to_owned()))
-}
-
-/// Of route, session and what was asked.
-pub fn fingerprint(route: &str, session: &OwnSession, asked: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(route)
-        .chain_update(b"\0")
-        .chain_update(session.row.key.as_str())
-        .chain_update(b"\0")
-        .chain_update(asked)
-        .finalize()
-        .into()
-}
-
-/// A request that can be done.
-struct Letter {
-    to: Recipient,
-    content: Content,
-    /// What of the request is left out.
-    notice: Option<&'static str>,
+    Some(key.to_owned())
 }

@@ -1,21 +1,19 @@
-//! What a request wants said: its fields, checked. A file is fetched or stored only when all else is right.
+//! What a message is to say: the fields of a wish, checked. A file is fetched or stored only when all else is right.
 
-use serde::Deserialize;
-use utoipa::ToSchema;
 use wapid_core::content::{
     Body, CARDS_MAX, Card, Cards, Degrees, Medium, OPTION_MAX, OPTIONS, Place, Poll, Preview, QUESTION_MAX,
     TEXT_MAX, Words, is_blank,
 };
 use wapid_core::id::MediaId;
 use wapid_core::media::{Kind, Origin, State, document_name, file_name};
-use wapid_core::phone::Country;
+use wapid_core::phone::{Country, Phone};
 use wapid_core::store::TenantStore;
 use wapid_core::store::media::MediaRow;
 
-use crate::api::Api;
-use crate::api::error::ApiError;
-use crate::api::home::GivenNumber;
-use crate::media::{Declared, Unreadable, is_data_url};
+use super::refusal::ContentRefusal;
+use crate::media::{Declared, Media, Unreadable, is_data_url};
+use crate::usecases::field::Field;
+use crate::usecases::refusal::{Missing, Refusal};
 
 /// Header and footer are one line of a bubble, not a second message.
 const EDGE_MAX: usize = 1_024;
@@ -23,21 +21,20 @@ const NAME_MAX: usize = 255;
 /// A whole path, of which the last part is taken.
 const FILE_NAME_MAX: usize = 4_096;
 /// With a picture it may be larger than its lines.
-const VCARD_MAX: usize = 32 << 10;
+pub const VCARD_MAX: usize = 32 << 10;
 
-/// A contact card: a name and a number, or a whole vCard
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewCard {
-    #[schema(example = "Ana")]
+/// A contact card: a name and a number, or a whole vCard.
+#[derive(Debug, Clone, Default)]
+pub struct CardWish {
     pub name: Option<String>,
-    pub phone: Option<GivenNumber>,
+    pub phone: Option<String>,
     pub vcard: Option<String>,
 }
 
-/// The fields that say something, of a single send and of a bulk job alike.
+/// What a message is to say, a single one or a job's.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct ContentWish {
+    /// A text where it is left out.
     pub kind: Option<String>,
     pub message: Option<String>,
     pub header: Option<String>,
@@ -54,28 +51,38 @@ pub struct Said {
     pub selectable_count: Option<u32>,
     pub latitude: Option<f64>,
     pub longitude: Option<f64>,
-    pub name: Option<String>,
-    pub address: Option<String>,
-    pub contacts: Option<Vec<NewCard>>,
-    /// Of the cards' numbers that are written without a country code.
-    pub home: Option<Country>,
-    /// Its file is that of another variant.
-    pub same_file: bool,
+    pub place_name: Option<String>,
+    pub place_address: Option<String>,
+    pub contacts: Option<Vec<CardWish>>,
 }
 
-/// Checked; a file is still where it was.
+/// Where the file of a message is, if it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileOf {
+    ItsWish,
+    /// Another variant of the same job brings it.
+    OtherVariant,
+}
+
+/// What of a wish is not sent, because WhatsApp shows no such thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    WordsWithAudio,
+}
+
+/// What a message is to say, checked; a file is still where it was.
 #[derive(Debug)]
-pub enum Draft {
+pub enum ContentDraft {
     Ready(Body),
-    Medium(Box<NewMedium>),
+    Medium(Box<MediumDraft>),
 }
 
 #[derive(Debug)]
-pub struct NewMedium {
+pub struct MediumDraft {
     kind: Kind,
     words: Words,
     /// None once it is in the store.
-    from: Option<From>,
+    from: Option<FileSource>,
     mime: Option<String>,
     file_name: Option<String>,
     view_once: bool,
@@ -84,31 +91,22 @@ pub struct NewMedium {
 
 /// Where a file comes from.
 #[derive(Debug)]
-enum From {
+enum FileSource {
     Url(String),
     Base64(String),
     Given(MediaId),
 }
 
-fn invalid(why: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
-    ApiError::bad("INVALID_REQUEST", why)
-}
-
-/// Only a text leads to a page.
-pub fn no_preview() -> ApiError {
-    invalid("linkPreview: for texts")
-}
-
-impl Said {
+impl ContentWish {
     /// The wish for a preview. A text without a URL may have it too: the texts of a job differ.
     ///
     /// # Errors
     /// For what is no text.
-    pub fn preview(&self) -> Result<Option<Preview>, ApiError> {
+    pub fn preview(&self) -> Result<Option<Preview>, ContentRefusal> {
         match (self.link_preview, self.kind.as_deref()) {
             (None | Some(false), _) => Ok(None),
             (Some(true), None | Some("text")) => Ok(Some(Preview::Wanted)),
-            (Some(true), Some(_)) => Err(no_preview()),
+            (Some(true), Some(_)) => Err(ContentRefusal::NoPreview),
         }
     }
 
@@ -124,113 +122,109 @@ impl Said {
         self
     }
 
+    /// Numbers on its cards that are written without a country code are of `home`.
+    ///
     /// # Errors
     /// Says which field to fix.
-    pub fn draft(self) -> Result<Draft, ApiError> {
-        clean("fileName", self.file_name.as_deref(), FILE_NAME_MAX)?;
+    pub fn draft(self, home: Option<Country>, file: FileOf) -> Result<ContentDraft, Refusal> {
+        clean(Field::FileName, self.file_name.as_deref(), FILE_NAME_MAX)?;
         let this = self.tidied();
         let kind = this.kind.as_deref().unwrap_or("text");
         this.check_fields(kind)?;
         if let Some(kind) = Kind::parse(kind) {
-            return this.medium(kind).map(|medium| Draft::Medium(Box::new(medium)));
+            return this.medium(kind, file).map(|medium| ContentDraft::Medium(Box::new(medium)));
         }
-        match kind {
+        let body = match kind {
             "text" => this.text(),
             "poll" => this.poll(),
             "location" => this.location(),
-            "contact" => this.cards(),
-            _ => Err(invalid(
-                "type: text, image, video, audio, voice, document, sticker, poll, location or contact",
-            )),
-        }
-        .map(Draft::Ready)
+            "contact" => this.cards(home),
+            _ => Err(ContentRefusal::UnknownKind),
+        };
+        Ok(ContentDraft::Ready(body?))
     }
 
     /// Refuses what another type would say: whoever gave it means it.
-    fn check_fields(&self, kind: &str) -> Result<(), ApiError> {
+    fn check_fields(&self, kind: &str) -> Result<(), ContentRefusal> {
         let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !is_blank(text));
         let has_words = is_said(&self.message) || is_said(&self.header) || is_said(&self.footer);
         let has_file = self.media_url.is_some() || self.media_base64.is_some() || self.media_id.is_some();
         let is_file = Kind::parse(kind).is_some();
-        let misplaced = [
-            ("mediaUrl, mediaBase64, mediaId", has_file && !is_file && kind != "text"),
-            ("viewOnce", self.view_once == Some(true) && !is_file),
-            ("gif", self.gif == Some(true) && !is_file),
+        let misplaced: [(&'static [Field], bool); 7] = [
+            (&[Field::MediaUrl, Field::MediaBase64, Field::MediaId], has_file && !is_file && kind != "text"),
+            (&[Field::ViewOnce], self.view_once == Some(true) && !is_file),
+            (&[Field::Gif], self.gif == Some(true) && !is_file),
             (
-                "options, selectableCount",
+                &[Field::Options, Field::SelectableCount],
                 (self.options.is_some() || self.selectable_count.is_some()) && kind != "poll",
             ),
             (
-                "latitude, longitude",
+                &[Field::Latitude, Field::Longitude],
                 (self.latitude.is_some() || self.longitude.is_some()) && kind != "location",
             ),
-            ("contacts", self.contacts.is_some() && kind != "contact"),
-            ("message, header, footer", has_words && matches!(kind, "location" | "contact")),
+            (&[Field::Contacts], self.contacts.is_some() && kind != "contact"),
+            (
+                &[Field::Message, Field::Header, Field::Footer],
+                has_words && matches!(kind, "location" | "contact"),
+            ),
         ];
         match misplaced.into_iter().find(|(_, is_misplaced)| *is_misplaced) {
-            Some((fields, _)) => Err(invalid(format!("{fields}: not with the type {kind}"))),
+            Some((fields, _)) => Err(ContentRefusal::Misplaced { fields, kind: kind.to_owned() }),
             None => Ok(()),
         }
     }
 
     /// What of it is not sent although it was asked for.
-    pub fn notice(&self) -> Option<&'static str> {
+    pub fn left_out(&self) -> Option<LeftOut> {
         let is_said = |text: &Option<String>| text.as_deref().is_some_and(|text| !is_blank(text));
         let has_words = is_said(&self.message) || is_said(&self.header) || is_said(&self.footer);
-        (self.kind.as_deref() == Some("audio") && has_words)
-            .then_some("WhatsApp shows no text with audio: message, header and footer were left out")
+        (self.kind.as_deref() == Some("audio") && has_words).then_some(LeftOut::WordsWithAudio)
     }
 
-    fn words(&self) -> Result<Words, ApiError> {
+    fn words(&self) -> Result<Words, ContentRefusal> {
         words(self.message.as_deref(), self.header.as_deref(), self.footer.as_deref())
     }
 
-    fn text(&self) -> Result<Body, ApiError> {
+    fn text(&self) -> Result<Body, ContentRefusal> {
         if self.media_url.is_some() || self.media_base64.is_some() || self.media_id.is_some() {
-            return Err(invalid("type: with a file it is image, video, audio, voice, document or sticker"));
+            return Err(ContentRefusal::TextWithFile);
         }
         let words = self.words()?;
         if is_blank(&words.message) {
-            return Err(invalid("message: required, and not empty"));
+            return Err(ContentRefusal::NoText);
         }
         Ok(Body::Text(words))
     }
 
-    fn medium(self, kind: Kind) -> Result<NewMedium, ApiError> {
+    fn medium(self, kind: Kind, file: FileOf) -> Result<MediumDraft, Refusal> {
         let words = self.words()?;
         let has_words = !words.rendered().is_empty();
-        // The contract of seed 001 lets audio have them; see `notice`.
+        // The contract of seed 001 lets audio have them; see `left_out`.
         let words = if kind == Kind::Audio { Words::default() } else { words };
         if has_words && matches!(kind, Kind::Voice | Kind::Sticker) {
-            return Err(invalid(format!(
-                "message, header, footer: {} has none; send a text beside it",
-                kind.as_str()
-            )));
+            return Err(ContentRefusal::NoWordsWith(kind).into());
         }
         let view_once = self.view_once.unwrap_or(false);
         if view_once && !matches!(kind, Kind::Image | Kind::Video | Kind::Voice) {
-            return Err(invalid("viewOnce: for images, videos and voice notes"));
+            return Err(ContentRefusal::CannotOpenOnce.into());
         }
         let gif = self.gif.unwrap_or(false);
         if gif && kind != Kind::Video {
-            return Err(invalid("gif: for videos"));
+            return Err(ContentRefusal::CannotLoop.into());
         }
         let from = match (self.media_url, self.media_base64, self.media_id) {
             // It holds its file, wherever it stands.
-            (Some(url), None, None) if is_data_url(&url) => Some(From::Base64(url)),
-            (Some(url), None, None) => Some(From::Url(url)),
-            (None, Some(text), None) => Some(From::Base64(text)),
-            (None, None, Some(id)) => Some(From::Given(MediaId::parse(&id).ok_or_else(ApiError::no_media)?)),
-            (None, None, None) if self.same_file => None,
-            (None, None, None) => {
-                return Err(ApiError::bad(
-                    "MEDIA_MISSING",
-                    "mediaUrl, mediaBase64, mediaId, or a form's file: one of them is required",
-                ));
+            (Some(url), None, None) if is_data_url(&url) => Some(FileSource::Base64(url)),
+            (Some(url), None, None) => Some(FileSource::Url(url)),
+            (None, Some(text), None) => Some(FileSource::Base64(text)),
+            (None, None, Some(id)) => {
+                Some(FileSource::Given(MediaId::parse(&id).ok_or(Refusal::Missing(Missing::File))?))
             }
-            _ => return Err(invalid("mediaUrl, mediaBase64, mediaId, file: one of them, not several")),
+            (None, None, None) if file == FileOf::OtherVariant => None,
+            (None, None, None) => return Err(ContentRefusal::NoFile.into()),
+            _ => return Err(ContentRefusal::SeveralFiles.into()),
         };
-        Ok(NewMedium {
+        Ok(MediumDraft {
             kind,
             words,
             from,
@@ -241,36 +235,32 @@ impl Said {
         })
     }
 
-    fn poll(self) -> Result<Body, ApiError> {
+    fn poll(self) -> Result<Body, ContentRefusal> {
         // A poll has one text: its lines above and below are part of it.
         let Words { message, header, footer } = self.words()?;
         let lines = [header.as_deref(), Some(message.trim()), footer.as_deref()];
         let question = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
         let question = if is_blank(&message) { "" } else { question.as_str() };
         if question.is_empty() || question.chars().count() > QUESTION_MAX {
-            return Err(invalid(format!("message: the poll's question, 1 to {QUESTION_MAX} characters")));
+            return Err(ContentRefusal::Question);
         }
         let options: Vec<String> =
             self.options.unwrap_or_default().iter().map(|option| option.trim().to_owned()).collect();
         if !OPTIONS.contains(&options.len()) {
-            return Err(invalid(format!(
-                "options: the poll's answers, {} to {}",
-                OPTIONS.start(),
-                OPTIONS.end()
-            )));
+            return Err(ContentRefusal::OptionCount);
         }
         for (place, option) in options.iter().enumerate() {
             let length = option.chars().count();
             if is_blank(option) || length > OPTION_MAX || option.contains('\0') {
-                return Err(invalid(format!("options: each 1 to {OPTION_MAX} characters")));
+                return Err(ContentRefusal::OptionLength);
             }
             if options[..place].contains(option) {
-                return Err(invalid("options: each a different one"));
+                return Err(ContentRefusal::OptionTwice);
             }
         }
         let selectable_count = self.selectable_count.unwrap_or(1);
         if usize::try_from(selectable_count).is_ok_and(|count| count > options.len()) {
-            return Err(invalid("selectableCount: not more than there are options; 0 for any number"));
+            return Err(ContentRefusal::SelectableCount);
         }
         Ok(Body::Poll(Poll {
             message: question.to_owned(),
@@ -280,30 +270,30 @@ impl Said {
         }))
     }
 
-    fn location(self) -> Result<Body, ApiError> {
-        let degrees = |name: &str, value: Option<f64>, most: f64| {
-            let value = value.ok_or_else(|| invalid(format!("{name}: required, in degrees")))?;
-            Degrees::within(value, most).ok_or_else(|| invalid(format!("{name}: -{most} to {most} degrees")))
+    fn location(self) -> Result<Body, ContentRefusal> {
+        let degrees = |field: Field, value: Option<f64>, most: f64| {
+            let value = value.ok_or(ContentRefusal::NoDegrees(field))?;
+            Degrees::within(value, most).ok_or(ContentRefusal::Degrees { field, most })
         };
-        let text = |name: &str, text: &Option<String>| {
-            let text = clean(name, text.as_deref(), NAME_MAX * 4)?.filter(|text| !text.trim().is_empty());
-            Ok::<_, ApiError>(text.map(str::to_owned))
+        let text = |field: Field, text: &Option<String>| {
+            let text = clean(field, text.as_deref(), NAME_MAX * 4)?.filter(|text| !text.trim().is_empty());
+            Ok::<_, ContentRefusal>(text.map(str::to_owned))
         };
         Ok(Body::Location(Place {
-            latitude: degrees("latitude", self.latitude, 90.0)?,
-            longitude: degrees("longitude", self.longitude, 180.0)?,
-            name: text("name", &self.name)?,
-            address: text("address", &self.address)?,
+            latitude: degrees(Field::Latitude, self.latitude, 90.0)?,
+            longitude: degrees(Field::Longitude, self.longitude, 180.0)?,
+            name: text(Field::PlaceName, &self.place_name)?,
+            address: text(Field::PlaceAddress, &self.place_address)?,
             live: false,
         }))
     }
 
-    fn cards(self) -> Result<Body, ApiError> {
+    fn cards(self, home: Option<Country>) -> Result<Body, ContentRefusal> {
         let contacts = self.contacts.unwrap_or_default();
         if contacts.is_empty() || contacts.len() > CARDS_MAX {
-            return Err(invalid(format!("contacts: 1 to {CARDS_MAX}")));
+            return Err(ContentRefusal::ContactCount);
         }
-        let contacts = contacts.into_iter().map(|new| card(new, self.home)).collect::<Result<_, _>>()?;
+        let contacts = contacts.into_iter().map(|new| card(new, home)).collect::<Result<_, _>>()?;
         Ok(Body::Contact(Cards { contacts }))
     }
 }
@@ -312,27 +302,28 @@ impl Said {
 ///
 /// # Errors
 /// Names the field with NUL in it, or the one that is too long.
-pub fn words(message: Option<&str>, header: Option<&str>, footer: Option<&str>) -> Result<Words, ApiError> {
-    let edge = |name: &str, text: Option<&str>| {
-        let text = clean(name, text, EDGE_MAX)?;
-        Ok::<_, ApiError>(text.filter(|text| !is_blank(text)).map(str::to_owned))
+pub fn words(
+    message: Option<&str>,
+    header: Option<&str>,
+    footer: Option<&str>,
+) -> Result<Words, ContentRefusal> {
+    let edge = |field: Field, text: Option<&str>| {
+        let text = clean(field, text, EDGE_MAX)?;
+        Ok::<_, ContentRefusal>(text.filter(|text| !is_blank(text)).map(str::to_owned))
     };
-    let message = clean("message", message, TEXT_MAX)?.unwrap_or_default().to_owned();
-    let words = Words { message, header: edge("header", header)?, footer: edge("footer", footer)? };
+    let message = clean(Field::Message, message, TEXT_MAX)?.unwrap_or_default().to_owned();
+    let words = Words { message, header: edge(Field::Header, header)?, footer: edge(Field::Footer, footer)? };
     if words.rendered().chars().count() > TEXT_MAX {
-        let why = format!("message: with header and footer at most {TEXT_MAX} characters");
-        return Err(ApiError::bad("MESSAGE_TOO_LONG", why));
+        return Err(ContentRefusal::TextTooLong);
     }
     Ok(words)
 }
 
-fn card(new: NewCard, home: Option<Country>) -> Result<Card, ApiError> {
-    let name = clean("contacts: name", new.name.as_deref(), NAME_MAX)?.map(str::trim);
+fn card(new: CardWish, home: Option<Country>) -> Result<Card, ContentRefusal> {
+    let name = clean(Field::ContactName, new.name.as_deref(), NAME_MAX)?.map(str::trim);
     match (new.phone, new.vcard) {
         (Some(phone), None) => {
-            let phone = phone.phone(home).map_err(|problem| {
-                ApiError::bad("INVALID_RECIPIENT", format!("contacts: phone: {problem}"))
-            })?;
+            let phone = Phone::parse(&phone, home).map_err(ContentRefusal::ContactPhone)?;
             let digits = format!("+{}", phone.digits());
             Ok(Card::of(name.filter(|name| !name.is_empty()).unwrap_or(&digits), &phone))
         }
@@ -340,30 +331,28 @@ fn card(new: NewCard, home: Option<Country>) -> Result<Card, ApiError> {
             let vcard = vcard.trim();
             let upper = vcard.get(..11).is_some_and(|begin| begin.eq_ignore_ascii_case("BEGIN:VCARD"));
             if !upper || vcard.len() > VCARD_MAX || vcard.contains('\0') {
-                return Err(invalid(format!("contacts: vcard: a vCard of at most {VCARD_MAX} bytes")));
+                return Err(ContentRefusal::ContactVcard);
             }
             let card = Card::read(name, vcard.to_owned());
             if card.name.is_empty() {
-                return Err(invalid("contacts: name: required where the vCard has none"));
+                return Err(ContentRefusal::ContactName);
             }
             Ok(card)
         }
-        _ => Err(invalid("contacts: each with a phone or a vcard")),
+        _ => Err(ContentRefusal::ContactOfNothing),
     }
 }
 
 /// A text within its limit, without NUL.
-fn clean<'a>(name: &str, text: Option<&'a str>, max: usize) -> Result<Option<&'a str>, ApiError> {
+fn clean(field: Field, text: Option<&str>, most: usize) -> Result<Option<&str>, ContentRefusal> {
     match text {
-        Some(text) if text.contains('\0') => Err(invalid(format!("{name}: without NUL characters"))),
-        Some(text) if text.chars().count() > max => {
-            Err(ApiError::bad("MESSAGE_TOO_LONG", format!("{name}: at most {max} characters")))
-        }
+        Some(text) if text.contains('\0') => Err(ContentRefusal::Nul(field)),
+        Some(text) if text.chars().count() > most => Err(ContentRefusal::TooLong { field, most }),
         text => Ok(text),
     }
 }
 
-impl Draft {
+impl ContentDraft {
     /// The words of it that a job's templates fill in.
     pub fn words(&self) -> Option<&Words> {
         match self {
@@ -384,7 +373,11 @@ impl Draft {
     ///
     /// # Errors
     /// Says what is wrong with the file.
-    pub async fn store(&mut self, api: &Api, tenant: &TenantStore) -> Result<Option<MediaRow>, ApiError> {
+    pub async fn store_file(
+        &mut self,
+        media: &Media,
+        tenant: &TenantStore,
+    ) -> Result<Option<MediaRow>, Refusal> {
         let Self::Medium(medium) = self else { return Ok(None) };
         let Some(from) = medium.from.take() else { return Ok(None) };
         let declared = |origin| Declared {
@@ -394,9 +387,9 @@ impl Draft {
             origin,
         };
         let row = match from {
-            From::Url(url) => api.media.fetch_url(tenant, &url, declared(Origin::Url)).await?,
-            From::Base64(text) => api.media.from_base64(tenant, text, declared(Origin::Base64)).await?,
-            From::Given(id) => given(tenant, &id, medium.kind).await?,
+            FileSource::Url(url) => media.fetch_url(tenant, &url, declared(Origin::Url)).await?,
+            FileSource::Base64(text) => media.from_base64(tenant, text, declared(Origin::Base64)).await?,
+            FileSource::Given(id) => given(tenant, &id, medium.kind).await?,
         };
         Ok(Some(row))
     }
@@ -406,7 +399,7 @@ impl Draft {
         match self {
             Self::Ready(body) => body,
             Self::Medium(medium) => {
-                let NewMedium { kind, words, file_name, view_once, gif, .. } = *medium;
+                let MediumDraft { kind, words, file_name, view_once, gif, .. } = *medium;
                 let media = file.map_or_else(MediaId::new, |file| file.id.clone());
                 let named = file_name.or_else(|| file.and_then(|file| file.file_name.clone()));
                 let file_name = match (kind, file) {
@@ -420,16 +413,13 @@ impl Draft {
 }
 
 /// A file that was given before, which may go as what it is, or as a document.
-async fn given(tenant: &TenantStore, id: &MediaId, kind: Kind) -> Result<MediaRow, ApiError> {
-    let row = tenant.media(id).await?.ok_or_else(ApiError::no_media)?;
+async fn given(tenant: &TenantStore, id: &MediaId, kind: Kind) -> Result<MediaRow, Refusal> {
+    let row = tenant.media(id).await?.ok_or(Refusal::Missing(Missing::File))?;
     if row.state != State::Stored {
         return Err(Unreadable::NotStored(row.state).into());
     }
     if row.kind != kind && kind != Kind::Document {
-        return Err(ApiError::bad(
-            "MEDIA_TYPE_MISMATCH",
-            format!("type: the file of this mediaId is {}; it can also go as a document", row.kind.as_str()),
-        ));
+        return Err(ContentRefusal::FileOfOtherKind(row.kind).into());
     }
     Ok(row)
 }
@@ -438,33 +428,32 @@ async fn given(tenant: &TenantStore, id: &MediaId, kind: Kind) -> Result<MediaRo
 mod tests {
     use super::*;
 
-    fn said(kind: &str) -> Said {
-        Said { kind: Some(kind.to_owned()), ..Said::default() }
+    fn said(kind: &str) -> ContentWish {
+        ContentWish { kind: Some(kind.to_owned()), ..ContentWish::default() }
     }
 
-    fn refusal(said: Said) -> String {
-        format!("{:?}", said.draft().expect_err("a refusal"))
+    fn refused(said: ContentWish) -> Field {
+        said.draft(None, FileOf::ItsWish).expect_err("a refusal").fields()[0]
     }
 
     #[test]
     fn each_kind_says_what_it_lacks() {
         for (kind, field) in [
-            ("text", "message"),
-            ("image", "mediaUrl"),
-            ("poll", "message"),
-            ("location", "latitude"),
-            ("contact", "contacts"),
-            ("smoke", "type"),
+            ("text", Field::Message),
+            ("image", Field::MediaUrl),
+            ("poll", Field::Message),
+            ("location", Field::Latitude),
+            ("contact", Field::Contacts),
+            ("smoke", Field::Kind),
         ] {
-            let refusal = refusal(said(kind));
-            assert!(refusal.contains(field), "{kind}: {refusal}");
+            assert_eq!(refused(said(kind)), field, "{kind}");
         }
     }
 
     #[test]
     fn only_a_text_may_show_a_page() {
         let wish = |kind: Option<&str>, link_preview| {
-            Said { kind: kind.map(str::to_owned), link_preview, ..Said::default() }.preview()
+            ContentWish { kind: kind.map(str::to_owned), link_preview, ..ContentWish::default() }.preview()
         };
         for kind in [None, Some("text")] {
             assert_eq!(wish(kind, Some(true)).unwrap(), Some(Preview::Wanted));
@@ -480,13 +469,13 @@ mod tests {
     fn a_poll_has_two_to_twelve_different_answers() {
         let poll = |options: &[&str], count| {
             let options = options.iter().map(|option| (*option).to_owned()).collect();
-            Said {
+            ContentWish {
                 message: Some("Lunch?".into()),
                 options: Some(options),
                 selectable_count: count,
                 ..said("poll")
             }
-            .draft()
+            .draft(None, FileOf::ItsWish)
         };
         assert!(poll(&["A", "B"], None).is_ok());
         assert!(poll(&["A", "B"], Some(0)).is_ok());
@@ -505,12 +494,8 @@ mod tests {
     fn a_card_is_made_of_a_number_or_is_a_whole_vcard() {
         let card = |name: Option<&str>, phone: Option<&str>, vcard: Option<&str>| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
-            let new = NewCard {
-                name: owned(name),
-                phone: owned(phone).map(GivenNumber::Text),
-                vcard: owned(vcard),
-            };
-            Said { contacts: Some(vec![new]), ..said("contact") }.draft()
+            let new = CardWish { name: owned(name), phone: owned(phone), vcard: owned(vcard) };
+            ContentWish { contacts: Some(vec![new]), ..said("contact") }.draft(None, FileOf::ItsWish)
         };
         assert!(card(Some("Ana"), Some("+55 11 90000-0002"), None).is_ok());
         assert!(card(None, Some("5511900000002"), None).is_ok());

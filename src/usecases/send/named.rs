@@ -1,4 +1,4 @@
-//! Messages that a request names: the one it answers, changes, takes back or sends on.
+//! Messages that a wish names: the one it answers, changes, takes back or sends on.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,14 +10,14 @@ use wapid_core::content::{
 use wapid_core::message::{Direction, MessageName, Status};
 use wapid_core::people::Who;
 use wapid_core::phone::{Country, Recipient};
-use wapid_core::store::TenantStore;
 use wapid_core::store::messages::MessageRow;
+use wapid_core::store::{StoreError, TenantStore};
 use wapid_core::wa_id::WaId;
 
-use crate::api::Api;
-use crate::api::error::ApiError;
-use crate::api::home::GivenNumber;
+use super::refusal::MessageRefusal;
 use crate::caller::OwnSession;
+use crate::usecases::GatewayParts;
+use crate::usecases::refusal::{Missing, Refusal};
 
 /// WhatsApp's apps take an edit for 15 minutes after the message (its own help says so).
 const EDIT_MS: i64 = 15 * 60_000;
@@ -25,34 +25,50 @@ const EDIT_MS: i64 = 15 * 60_000;
 const DELETE_MS: i64 = 60 * 3_600_000;
 /// A larger one is left out of a quote.
 const THUMBNAIL_MAX: usize = 16 << 10;
-/// Among mentions: everybody in the group.
-const EVERYBODY: &str = "all";
 /// What WhatsApp's apps offer: a day, a week, 90 days.
 const EXPIRES: [u32; 3] = [86_400, 604_800, 7_776_000];
 
+/// Somebody whom a message mentions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MentionWish {
+    /// All of a group.
+    Everybody,
+    /// A number or JID.
+    Person(String),
+}
+
+/// What is wished beside what a message says.
+pub struct ContextWish<'a> {
+    pub quoted: Option<&'a MessageName>,
+    pub mentions: &'a [MentionWish],
+    /// Of mentioned numbers that are written without a country code.
+    pub home: Option<Country>,
+    pub expires_in: Option<u32>,
+}
+
 /// A stored message that a caller named.
-pub struct Named {
+pub struct NamedMessage {
     row: MessageRow,
     content: Content,
 }
 
-impl Named {
+impl NamedMessage {
     /// By WhatsApp's id or by ours. It is a message of the chat with `to`, where a request names one: what is
     /// meant for one person is never shown to another.
     ///
     /// # Errors
-    /// `MESSAGE_NOT_FOUND`, also for another session's, and for one of another chat.
+    /// [`Missing::Message`], also for another session's, and for one of another chat.
     pub async fn find(
-        api: &Api,
+        gateway: &GatewayParts,
         session: &OwnSession,
         id: &MessageName,
         to: Option<&Recipient>,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, Refusal> {
         let rows = session.caller.store.messages_named(&session.row.key, id).await?;
         let place = match to {
             // Somebody may answer under an id of ours; then ours is meant.
             None => rows.iter().position(|row| row.direction == Direction::Out).or(Some(0)),
-            Some(to) => in_chat(api, session, &rows, to).await?,
+            Some(to) => in_chat(gateway, session, &rows, to).await?,
         };
         Self::of(place.and_then(|place| rows.get(place)))
     }
@@ -60,36 +76,36 @@ impl Named {
     /// What an answer to `to` may quote: a message of that chat, or one of a group, which is answered in
     /// private.
     async fn quotable(
-        api: &Api,
+        gateway: &GatewayParts,
         session: &OwnSession,
         id: &MessageName,
         to: &Recipient,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, Refusal> {
         let rows = session.caller.store.messages_named(&session.row.key, id).await?;
-        let place = in_chat(api, session, &rows, to).await?;
+        let place = in_chat(gateway, session, &rows, to).await?;
         let of_group = || rows.iter().position(|row| row.chat.ends_with("@g.us"));
         let is_person = !matches!(to, Recipient::Group(_));
         Self::of(place.or_else(|| is_person.then(of_group)?).and_then(|place| rows.get(place)))
     }
 
-    fn of(row: Option<&MessageRow>) -> Result<Self, ApiError> {
-        let row = row.cloned().ok_or_else(ApiError::no_message)?;
-        let content = row.said()?.ok_or_else(ApiError::no_message)?;
+    fn of(row: Option<&MessageRow>) -> Result<Self, Refusal> {
+        let row = row.cloned().ok_or(Refusal::Missing(Missing::Message))?;
+        let content = row.said()?.ok_or(Refusal::Missing(Missing::Message))?;
         if content.target().is_some() {
-            return Err(ApiError::no_message());
+            return Err(Refusal::Missing(Missing::Message));
         }
         Ok(Self { row, content })
     }
 
     /// The chat it is in.
-    pub fn chat(&self) -> Result<Recipient, ApiError> {
-        Recipient::parse(&self.row.chat, None).map_err(|_| ApiError::no_message())
+    pub fn chat(&self) -> Result<Recipient, Refusal> {
+        Recipient::parse(&self.row.chat, None).map_err(|_| Refusal::Missing(Missing::Message))
     }
 
-    fn target(&self) -> Result<Target, ApiError> {
+    fn target(&self) -> Result<Target, Refusal> {
         let from_me = self.row.direction == Direction::Out;
         let sender = (!from_me).then(|| self.row.sender.clone());
-        let id = WaId::parse(&self.row.wa_id).map_err(|_| ApiError::no_message())?;
+        let id = WaId::parse(&self.row.wa_id).map_err(|_| Refusal::Missing(Missing::Message))?;
         Ok(Target { id, from_me, sender })
     }
 
@@ -98,47 +114,36 @@ impl Named {
         is_bare || self.row.deleted_at.is_some() || self.row.status == Status::Failed
     }
 
-    fn check(&self) -> Result<(), ApiError> {
+    fn check(&self) -> Result<(), MessageRefusal> {
         if self.is_over() {
-            return Err(ApiError::bad(
-                "MESSAGE_GONE",
-                "messageId: this message was taken back or erased, or never reached anybody",
-            ));
+            return Err(MessageRefusal::Gone);
         }
         Ok(())
     }
 
-    pub fn reaction(&self, emoji: Option<String>) -> Result<Body, ApiError> {
+    pub fn reaction(&self, emoji: Option<String>) -> Result<Body, Refusal> {
         self.check()?;
-        let emoji = emoji.ok_or_else(|| {
-            ApiError::bad("INVALID_REQUEST", "emoji: required; an empty one takes the reaction back")
-        })?;
+        let emoji = emoji.ok_or(MessageRefusal::NoEmoji)?;
         if !emoji.is_empty() && !is_one_emoji(&emoji) {
-            return Err(ApiError::bad("INVALID_REQUEST", "emoji: exactly one emoji, such as 👍 or 5️⃣"));
+            return Err(MessageRefusal::NotOneEmoji.into());
         }
         Ok(Body::Reaction(Reaction { target: self.target()?, emoji }))
     }
 
     /// `words` are checked as those of a text.
-    pub fn edit(&self, words: Words, now: At) -> Result<Body, ApiError> {
+    pub fn edit(&self, words: Words, now: At) -> Result<Body, Refusal> {
         self.check()?;
         if self.row.direction != Direction::Out {
-            return Err(ApiError::bad(
-                "NOT_YOUR_MESSAGE",
-                "messageId: only this number's own messages can be edited",
-            ));
+            return Err(MessageRefusal::EditOfOthers.into());
         }
         if self.content.body.words().is_none() {
-            return Err(ApiError::bad("CANNOT_EDIT", "messageId: only texts and captions can be edited"));
+            return Err(MessageRefusal::CannotEdit.into());
         }
         if now.since(self.row.created_at) > EDIT_MS {
-            return Err(ApiError::bad(
-                "EDIT_TOO_LATE",
-                "messageId: WhatsApp takes edits for 15 minutes after a message",
-            ));
+            return Err(MessageRefusal::EditTooLate.into());
         }
         if is_blank(&words.message) {
-            return Err(ApiError::bad("INVALID_REQUEST", "message: the new text, not empty"));
+            return Err(MessageRefusal::NoNewText.into());
         }
         let of = self.content.body.medium().map(|(kind, medium)| EditedFile {
             kind,
@@ -148,32 +153,21 @@ impl Named {
         Ok(Body::Edit(Edit { target: self.target()?, words, of }))
     }
 
-    pub fn delete(&self, now: At) -> Result<Body, ApiError> {
+    pub fn delete(&self, now: At) -> Result<Body, Refusal> {
         self.check()?;
         let by_admin = self.row.direction == Direction::In;
         if by_admin && !self.row.chat.ends_with("@g.us") {
-            return Err(ApiError::bad(
-                "NOT_YOUR_MESSAGE",
-                "messageId: only this number's own messages can be taken back, and in groups, by admins, others'",
-            ));
+            return Err(MessageRefusal::DeleteOfOthers.into());
         }
         if now.since(self.row.created_at) > DELETE_MS {
-            return Err(ApiError::bad(
-                "DELETE_TOO_LATE",
-                "messageId: WhatsApp lets a message be taken back for two and a half days",
-            ));
+            return Err(MessageRefusal::DeleteTooLate.into());
         }
         Ok(Body::Delete(Delete { target: self.target()?, by_admin }))
     }
 
-    pub fn forward(&self) -> Result<Content, ApiError> {
+    pub fn forward(&self) -> Result<Content, MessageRefusal> {
         self.check()?;
-        self.content.forwarded().ok_or_else(|| {
-            ApiError::bad(
-                "CANNOT_FORWARD",
-                "messageId: this message cannot be sent on: it opens once, or is of an unknown kind",
-            )
-        })
+        self.content.forwarded().ok_or(MessageRefusal::CannotForward)
     }
 
     /// As it is shown above an answer to `to`.
@@ -182,7 +176,7 @@ impl Named {
         store: &TenantStore,
         to: &Recipient,
         own: Option<&str>,
-    ) -> Result<Quoted, ApiError> {
+    ) -> Result<Quoted, StoreError> {
         let is_elsewhere = self.row.chat.ends_with("@g.us") && self.row.chat != to.jid();
         let sender = match self.row.direction {
             Direction::In => Some(self.row.sender.clone()),
@@ -199,7 +193,7 @@ impl Named {
     }
 
     /// The small picture of its file. What opens once shows nothing.
-    async fn thumbnail(&self, store: &TenantStore) -> Result<Option<String>, ApiError> {
+    async fn thumbnail(&self, store: &TenantStore) -> Result<Option<String>, StoreError> {
         let medium = self.content.body.medium().filter(|(_, medium)| !medium.view_once);
         let Some((_, medium)) = medium else { return Ok(None) };
         let thumbnail = store.media(&medium.media).await?.and_then(|file| file.thumbnail);
@@ -210,11 +204,11 @@ impl Named {
 /// Which of these messages is in the chat with `to`? People write a number in any spelling, and the chat is called
 /// by the account's own number or LID.
 async fn in_chat(
-    api: &Api,
+    gateway: &GatewayParts,
     session: &OwnSession,
     rows: &[MessageRow],
     to: &Recipient,
-) -> Result<Option<usize>, ApiError> {
+) -> Result<Option<usize>, StoreError> {
     let who = match to {
         Recipient::Group(_) => return Ok(rows.iter().position(|row| row.chat == to.jid())),
         Recipient::Person(phone) => Who::of(phone),
@@ -222,74 +216,75 @@ async fn in_chat(
     };
     let find = async |who: &Who| {
         let names = session.caller.store.aliases_of(who).await?;
-        Ok::<_, ApiError>(rows.iter().position(|row| row.is_with(&names)))
+        Ok::<_, StoreError>(rows.iter().position(|row| row.is_with(&names)))
     };
     let found = find(&who).await?;
     if found.is_some() || rows.is_empty() {
         return Ok(found);
     }
     // WhatsApp alone knows some spellings.
-    match api.sessions.account_of_recipient(&session.row, to).await {
+    match gateway.sessions.account_of_recipient(&session.row, to).await {
         Some(account) if account != who => find(&account).await,
         _ => Ok(None),
     }
 }
 
 /// Everybody in a group but this number, as WhatsApp tells it now.
-async fn everybody(api: &Api, session: &OwnSession, to: &Recipient) -> Result<Vec<String>, ApiError> {
+async fn everybody(
+    gateway: &GatewayParts,
+    session: &OwnSession,
+    to: &Recipient,
+) -> Result<Vec<String>, Refusal> {
     let Recipient::Group(_) = to else {
-        return Err(ApiError::bad("INVALID_RECIPIENT", "mentions: `all` is for groups"));
+        return Err(MessageRefusal::EverybodyOfOne.into());
     };
-    let group = api.sessions.group(&session.row, &to.jid()).await?;
-    let own = api.sessions.own_number(&session.caller.store, &session.row.id);
+    let group = gateway.sessions.group(&session.row, &to.jid()).await?;
+    let own = gateway.sessions.own_number(&session.caller.store, &session.row.id);
     let others = group.participants.into_iter().filter(|one| own.is_none() || one.person.phone != own);
     Ok(others.filter_map(|one| one.person.jid()).take(MENTIONS_MAX).collect())
 }
 
 /// What is said beside a message.
 pub async fn context(
-    api: &Api,
+    gateway: &GatewayParts,
     session: &OwnSession,
     to: &Recipient,
-    quoted_id: Option<&MessageName>,
-    (mentions, home): (&[GivenNumber], Option<Country>),
-    expires_in: Option<u32>,
-) -> Result<Context, ApiError> {
-    let quoted = match quoted_id {
+    wish: ContextWish<'_>,
+) -> Result<Context, Refusal> {
+    let ContextWish { quoted, mentions, home, expires_in } = wish;
+    let quoted = match quoted {
         Some(id) => {
-            let own = api.sessions.own_number(&session.caller.store, &session.row.id);
-            let named = Named::quotable(api, session, id, to).await?;
+            let own = gateway.sessions.own_number(&session.caller.store, &session.row.id);
+            let named = NamedMessage::quotable(gateway, session, id, to).await?;
             Some(named.quoted(&session.caller.store, to, own.as_deref()).await?)
         }
         None => None,
     };
     if mentions.len() > MENTIONS_MAX {
-        return Err(ApiError::bad("INVALID_REQUEST", format!("mentions: at most {MENTIONS_MAX}")));
+        return Err(MessageRefusal::MentionCount.into());
     }
-    let everybody = if mentions.iter().any(|given| given.text() == EVERYBODY) {
-        everybody(api, session, to).await?
+    let everybody = if mentions.contains(&MentionWish::Everybody) {
+        everybody(gateway, session, to).await?
     } else {
         vec![]
     };
     let mut mentions = mentions
         .iter()
-        .filter(|given| given.text() != EVERYBODY)
-        .map(|given| match given.recipient(home) {
-            Ok(Recipient::Group(_)) => {
-                Err(ApiError::bad("INVALID_RECIPIENT", "mentions: people, not groups"))
-            }
+        .filter_map(|mention| match mention {
+            MentionWish::Everybody => None,
+            MentionWish::Person(person) => Some(person),
+        })
+        .map(|person| match Recipient::parse(person, home) {
+            Ok(Recipient::Group(_)) => Err(MessageRefusal::MentionOfGroup),
             Ok(person) => Ok(person.jid()),
-            Err(problem) => Err(ApiError::bad("INVALID_RECIPIENT", format!("mentions: {problem}"))),
+            Err(problem) => Err(MessageRefusal::Mention(problem)),
         })
         .collect::<Result<Vec<_>, _>>()?;
     mentions.extend(everybody);
     mentions.sort();
     mentions.dedup();
     if expires_in.is_some_and(|seconds| seconds != 0 && !EXPIRES.contains(&seconds)) {
-        return Err(ApiError::bad(
-            "INVALID_REQUEST",
-            "expiresIn: 86400, 604800 or 7776000 seconds; 0 for never",
-        ));
+        return Err(MessageRefusal::ExpiresIn.into());
     }
     Ok(Context { quoted, mentions, expires_in, ..Context::default() })
 }

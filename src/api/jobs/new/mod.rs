@@ -21,7 +21,6 @@ use wapid_core::job::{Outcome, Plan};
 use wapid_core::pacing::Windows;
 use wapid_core::recipient::{Fields, List, NewRecipient, Problem};
 use wapid_core::store::jobs::{Listed, NewJob};
-use wapid_core::store::ledger::Idempotency;
 
 use super::upload::FILE_MAX;
 use crate::api::Api;
@@ -29,10 +28,10 @@ use crate::api::error::ApiError;
 use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
-use crate::api::send::{KEY_LIFE_MS, answered, fingerprint, key_of};
+use crate::api::send::{NewCard, answered, key_of, notice_of};
 use crate::caller::OwnSession;
 use crate::session::Script;
-use crate::usecases::send::content::NewCard;
+use crate::usecases::once::Once;
 
 mod arrival;
 pub mod described;
@@ -261,11 +260,8 @@ pub async fn create(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let now = api.sessions.store().clock().now();
-    let idempotency = key_of(&headers)?.map(|key| Idempotency {
-        key,
-        fingerprint: fingerprint("send-bulk", &session, &asked.print),
-        expires_at: now.plus_ms(KEY_LIFE_MS),
-    });
+    let once = key_of(&headers).map(|key| Once { key, asked: asked.print.to_vec() });
+    let idempotency = once.map(|once| once.of_call("send-bulk", &session.row, now)).transpose()?;
     let store = session.caller.store.clone();
     if let Some(key) = &idempotency
         && let Some(made) = store.job_of_key(key).await?
@@ -309,7 +305,7 @@ pub async fn create(
         missing: order.remarks.missing,
         warnings: order.remarks.warnings,
         list: Some(order.reading),
-        notice: order.notice,
+        notice: order.left_out.map(notice_of),
     };
     Ok(answered(answer, made.repeated))
 }

@@ -23,11 +23,12 @@ use super::texts::{self, Remarks};
 use super::{NewBulk, NewVariant};
 use crate::api::Api;
 use crate::api::error::ApiError;
-use crate::api::home::home_of;
 use crate::api::moments::WrittenMoment;
 use crate::caller::OwnSession;
 use crate::recipients::{self, ListError, ListOptions, ReadList, Rules};
-use crate::usecases::send::content::{Draft, Said};
+use crate::usecases::home::home_of;
+use crate::usecases::refusal::Refusal;
+use crate::usecases::send::{CardWish, ContentDraft, ContentWish, FileOf, LeftOut};
 
 /// A schedule farther off than this is a mistake.
 const SCHEDULE_MAX_MS: i64 = 366 * 86_400_000;
@@ -42,7 +43,7 @@ pub(super) struct Order {
     /// How it was read.
     pub(super) reading: ListReading,
     /// What of the request is left out.
-    pub notice: Option<&'static str>,
+    pub(super) left_out: Option<LeftOut>,
     pub(super) remarks: Remarks,
     pub(super) name: Option<String>,
     pub(super) schedule_at: Option<At>,
@@ -62,7 +63,7 @@ pub(super) enum Files {
 pub(super) struct Drafted {
     pub(super) label: String,
     weight: u32,
-    pub(super) draft: Draft,
+    pub(super) draft: ContentDraft,
 }
 
 /// Checks everything. The only thing it may change is to store the job's file, once all else is right.
@@ -92,9 +93,9 @@ pub(super) async fn take(
     };
     let variants = new.variants.take();
     let country = home_of(&session.caller.store, new.default_country.as_deref()).await?;
-    let said = said_of(&mut new, country);
-    let preview = said.preview()?;
-    let notice = said.notice();
+    let said = said_of(&mut new);
+    let preview = said.preview().map_err(Refusal::from)?;
+    let left_out = said.left_out();
     let drafts = match variants {
         Some(_) if said.message.is_some() => {
             return Err(invalid("variants: instead of message, not beside it".to_owned()));
@@ -102,9 +103,9 @@ pub(super) async fn take(
         Some(_) if said.header.is_some() || said.footer.is_some() => {
             return Err(invalid("header, footer: in each of the variants, not beside them".to_owned()));
         }
-        Some(variants) => variants_of(said, variants)?,
+        Some(variants) => variants_of(said, variants, country)?,
         None => {
-            vec![Drafted { label: "A".to_owned(), weight: 1, draft: said.draft()? }]
+            vec![Drafted { label: "A".to_owned(), weight: 1, draft: said.draft(country, FileOf::ItsWish)? }]
         }
     };
     let country_code = country.map(Country::code);
@@ -121,7 +122,7 @@ pub(super) async fn take(
     let (list, reading, remarks, drafts, turn) = off_thread(code, work).await?;
     let variants = with_file(api, session, drafts, preview, files).await?;
     let plan = Plan { variants, delay, windows, check_numbers };
-    Ok(Order { plan, list, reading, remarks, notice, name, schedule_at, _turn: turn })
+    Ok(Order { plan, list, reading, remarks, left_out, name, schedule_at, _turn: turn })
 }
 
 fn delay_of(min: Option<i64>, max: Option<i64>) -> Result<Delay, ApiError> {
@@ -163,8 +164,8 @@ async fn schedule(value: &Value, store: &TenantStore, now: At) -> Result<Option<
 }
 
 /// What the request says, taken out of it.
-fn said_of(new: &mut NewBulk, home: Option<Country>) -> Said {
-    Said {
+fn said_of(new: &mut NewBulk) -> ContentWish {
+    ContentWish {
         kind: new.kind.take(),
         message: new.message.take(),
         header: new.header.take(),
@@ -181,11 +182,9 @@ fn said_of(new: &mut NewBulk, home: Option<Country>) -> Said {
         selectable_count: new.selectable_count,
         latitude: new.latitude,
         longitude: new.longitude,
-        name: new.place_name.take(),
-        address: new.address.take(),
-        contacts: new.contacts.take(),
-        home,
-        same_file: false,
+        place_name: new.place_name.take(),
+        place_address: new.address.take(),
+        contacts: new.contacts.take().map(|cards| cards.into_iter().map(CardWish::from).collect()),
     }
 }
 
@@ -198,7 +197,9 @@ async fn with_file(
     files: Files,
 ) -> Result<Vec<Variant>, ApiError> {
     let file = match drafts.first_mut() {
-        Some(first) if files == Files::Stored => first.draft.store(api, &session.caller.store).await?,
+        Some(first) if files == Files::Stored => {
+            first.draft.store_file(&api.media, &session.caller.store).await?
+        }
         _ => None,
     };
     let variants = drafts.into_iter().map(|Drafted { label, weight, draft }| {
@@ -213,7 +214,11 @@ async fn with_file(
     Ok(variants.collect())
 }
 
-fn variants_of(mut said: Said, variants: Vec<NewVariant>) -> Result<Vec<Drafted>, ApiError> {
+fn variants_of(
+    mut said: ContentWish,
+    variants: Vec<NewVariant>,
+    home: Option<Country>,
+) -> Result<Vec<Drafted>, ApiError> {
     if !(1..=VARIANTS_MAX).contains(&variants.len()) {
         return Err(ApiError::bad("INVALID_REQUEST", format!("variants: 1 to {VARIANTS_MAX}")));
     }
@@ -228,7 +233,7 @@ fn variants_of(mut said: Said, variants: Vec<NewVariant>) -> Result<Vec<Drafted>
         if !(1..=1_000).contains(&weight) {
             return Err(ApiError::bad("INVALID_REQUEST", "variants: weight: 1 to 1000"));
         }
-        let mut own = Said {
+        let mut own = ContentWish {
             message: variant.message,
             header: variant.header,
             footer: variant.footer,
@@ -238,15 +243,15 @@ fn variants_of(mut said: Said, variants: Vec<NewVariant>) -> Result<Vec<Drafted>
             options: said.options.clone(),
             selectable_count: said.selectable_count,
             file_name: said.file_name.clone(),
-            same_file: !made.is_empty(),
-            ..Said::default()
+            ..ContentWish::default()
         };
-        if made.is_empty() {
+        let file = if made.is_empty() { FileOf::ItsWish } else { FileOf::OtherVariant };
+        if file == FileOf::ItsWish {
             // The first brings the file for all.
             (own.media_url, own.media_base64) = (said.media_url.take(), said.media_base64.take());
             (own.media_id, own.media_mime_type) = (said.media_id.take(), said.media_mime_type.take());
         }
-        made.push(Drafted { label, weight, draft: own.draft()? });
+        made.push(Drafted { label, weight, draft: own.draft(home, file)? });
     }
     Ok(made)
 }

@@ -1,7 +1,4 @@
-//! Numbers in requests: as a text or as a JSON number, of the home of whoever asks.
-//!
-//! Every door takes its numbers as [`GivenNumber`] and reads them with the home that [`home_of`] says. What a
-//! number means is for `wapid_core::phone`.
+//! Numbers in requests: as a text or as a JSON number. What a number means is for `wapid_core::phone`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,9 +7,6 @@ use serde::de::{Deserializer, Error, Visitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::phone::{Country, Phone, PhoneError, Recipient};
-use wapid_core::store::TenantStore;
-
-use super::error::ApiError;
 
 /// JavaScript's numbers are exact up to here: what comes beyond may be another number already.
 const EXACT_MAX: u64 = 1 << 53;
@@ -31,6 +25,13 @@ impl GivenNumber {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
             Self::Digits(digits) => Cow::Owned(digits.to_string()),
+        }
+    }
+
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::Digits(digits) => digits.to_string(),
         }
     }
 
@@ -80,20 +81,6 @@ impl<'de> Deserialize<'de> for GivenNumber {
 
         deserializer.deserialize_any(Given)
     }
-}
-
-/// The country of numbers that are written without its code: of the request, otherwise of the tenant.
-///
-/// # Errors
-/// `INVALID_REQUEST` for what is no country.
-pub async fn home_of(store: &TenantStore, asked: Option<&str>) -> Result<Option<Country>, ApiError> {
-    if let Some(code) = asked.filter(|code| !code.trim().is_empty()) {
-        let home = Country::parse(code);
-        let home = home.map_err(|why| ApiError::bad("INVALID_REQUEST", format!("defaultCountry: {why}")))?;
-        return Ok(Some(home));
-    }
-    // It was checked when it was saved.
-    Ok(store.default_country().await?.and_then(|code| Country::parse(&code).ok()))
 }
 
 #[cfg(test)]

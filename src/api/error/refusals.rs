@@ -1,0 +1,80 @@
+//! What use cases refuse, as status and code, with fields as the JSON calls them.
+//!
+//! Most texts are the refusal's own behind the names of its fields. A few name a value or a field of the JSON, and are
+//! written here.
+
+use wapid_core::people::TYPING_MAX_MS;
+
+use super::fields::told;
+use super::{ApiError, sentence};
+use crate::session::SendRefusal;
+use crate::usecases::refusal::{Missing, Refusal};
+use crate::usecases::send::{ContentRefusal, MessageRefusal};
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let text = told(refusal.fields(), &refusal);
+        match refusal {
+            Refusal::Missing(Missing::Message) => Self::no_message(),
+            Refusal::Missing(Missing::File) => Self::no_media(),
+            Refusal::Country(_) => Self::bad("INVALID_REQUEST", text),
+            Refusal::IdempotencyKey => Self::bad("INVALID_IDEMPOTENCY_KEY", text),
+            Refusal::Content(refusal) => of_content(&refusal, text),
+            Refusal::Message(refusal) => of_message(&refusal, text),
+            Refusal::DaySpent { limit, used, begins_anew, at } => {
+                let refused = Self::from(SendRefusal::LimitReached { limit, used });
+                match begins_anew {
+                    Some(begins_anew) => refused.until(begins_anew, at),
+                    None => refused,
+                }
+            }
+            Refusal::Send(refusal) => refusal.into(),
+            Refusal::Group(refusal) => refusal.into(),
+            Refusal::File(refusal) => refusal.into(),
+            Refusal::Unreadable(refusal) => refusal.into(),
+            Refusal::Store(problem) => problem.into(),
+        }
+    }
+}
+
+fn of_content(refusal: &ContentRefusal, text: String) -> ApiError {
+    match refusal {
+        ContentRefusal::NoFile => {
+            let why = "mediaUrl, mediaBase64, mediaId, or a form's file: one of them is required";
+            ApiError::bad("MEDIA_MISSING", why)
+        }
+        ContentRefusal::FileOfOtherKind(kind) => {
+            let kind = kind.as_str();
+            let why = format!("type: the file of this mediaId is {kind}; it can also go as a document");
+            ApiError::bad("MEDIA_TYPE_MISMATCH", why)
+        }
+        ContentRefusal::ContactPhone(_) => ApiError::bad("INVALID_RECIPIENT", text),
+        ContentRefusal::TooLong { .. } | ContentRefusal::TextTooLong => {
+            ApiError::bad("MESSAGE_TOO_LONG", text)
+        }
+        _ => ApiError::bad("INVALID_REQUEST", text),
+    }
+}
+
+fn of_message(refusal: &MessageRefusal, text: String) -> ApiError {
+    let code = match refusal {
+        // Of the one number of a request nobody asks where it stands.
+        MessageRefusal::Recipient(why) => return ApiError::bad("INVALID_RECIPIENT", sentence(why)),
+        MessageRefusal::EverybodyOfOne => {
+            return ApiError::bad("INVALID_RECIPIENT", "mentions: `all` is for groups");
+        }
+        MessageRefusal::Typing => {
+            let why = format!("typing: true, or 1 to {TYPING_MAX_MS} milliseconds");
+            return ApiError::bad("INVALID_REQUEST", why);
+        }
+        MessageRefusal::Mention(_) | MessageRefusal::MentionOfGroup => "INVALID_RECIPIENT",
+        MessageRefusal::Gone => "MESSAGE_GONE",
+        MessageRefusal::EditOfOthers | MessageRefusal::DeleteOfOthers => "NOT_YOUR_MESSAGE",
+        MessageRefusal::CannotEdit => "CANNOT_EDIT",
+        MessageRefusal::EditTooLate => "EDIT_TOO_LATE",
+        MessageRefusal::DeleteTooLate => "DELETE_TOO_LATE",
+        MessageRefusal::CannotForward => "CANNOT_FORWARD",
+        _ => "INVALID_REQUEST",
+    };
+    ApiError::bad(code, text)
+}

@@ -1,0 +1,51 @@
+//! The fields of wishes, as refusals name them.
+//!
+//! Each front calls them what its users call them: the API by the names of its JSON, a form by its labels.
+
+/// A field of a wish, or a part of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Whom a message is for.
+    To,
+    /// The country of numbers that are written without its code.
+    DefaultCountry,
+    /// Text, caption, or a poll's question.
+    Message,
+    Header,
+    Footer,
+    /// What kind of message it is.
+    Kind,
+    /// A file by its address, as base64, by the id it was given under, or as it came with the request.
+    MediaUrl,
+    MediaBase64,
+    MediaId,
+    File,
+    FileName,
+    ViewOnce,
+    LinkPreview,
+    Gif,
+    Options,
+    /// How many of a poll's options one may choose.
+    SelectableCount,
+    Latitude,
+    Longitude,
+    PlaceName,
+    PlaceAddress,
+    /// Contact cards, and the fields of one.
+    Contacts,
+    ContactName,
+    ContactPhone,
+    ContactVcard,
+    /// The message that is reacted to, edited, deleted or forwarded.
+    MessageId,
+    Emoji,
+    /// The message that is answered.
+    QuotedMessageId,
+    Mentions,
+    /// How long a message of a disappearing chat is shown.
+    ExpiresIn,
+    /// How long somebody is shown typing before.
+    Typing,
+    /// What makes a repeated call the same one.
+    IdempotencyKey,
+}
