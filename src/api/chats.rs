@@ -18,12 +18,13 @@ use super::answers::Rows;
 use super::body::OptionalBody;
 use super::error::ApiError;
 use super::messages::row::{Logged, LoggedRows};
-use super::moments::WrittenMoment;
 use super::openapi::Refusals;
 use super::params::{PathParams, QueryParams, within};
 use super::visit::OwnVisit;
 use crate::caller::{Caller, OwnSession};
+use crate::usecases::field::Field;
 use crate::usecases::home::home_of;
+use crate::usecases::moments::WrittenMoment;
 
 const PAGE: i64 = 20;
 const PAGE_MAX: i64 = 100;
@@ -339,7 +340,7 @@ pub async fn mute(
     let until = match until {
         None => -1,
         Some(written) => {
-            let until = written.of_field("until", &session.caller.store).await?.ends();
+            let until = written.of_field(Field::Until, &session.caller.store).await?.ends();
             if until <= session.caller.store.now() {
                 return Err(ApiError::bad("INVALID_REQUEST", "until: a time to come"));
             }

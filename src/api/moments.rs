@@ -1,6 +1,4 @@
-//! Times in bodies and queries. Those without an offset, and whole days, go by the tenant's clock.
-//!
-//! What a moment looks like is [`Moment`]'s; which moments a route can use is the route's.
+//! Times in bodies and queries, as JSON and as a parameter have them. What they mean is for `usecases/moments`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,37 +7,11 @@ use serde::de::{Deserialize, Deserializer, Unexpected, Visitor};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
-use wapid_core::moment::{Moment, MomentError};
+use wapid_core::moment::Moment;
 use wapid_core::store::TenantStore;
 
 use super::error::ApiError;
-
-/// A moment in a JSON body, not read yet.
-#[derive(Debug, Clone)]
-pub enum WrittenMoment {
-    Text(String),
-    Milliseconds(i64),
-}
-
-impl WrittenMoment {
-    /// # Errors
-    /// [`MomentError`], for people.
-    pub fn read(&self, time_zone: &str) -> Result<Moment, MomentError> {
-        match self {
-            Self::Text(text) => Moment::parse(text, time_zone),
-            Self::Milliseconds(ms) => Moment::of_ms(*ms),
-        }
-    }
-
-    /// What the field `name` of a body says, by the tenant's clock.
-    ///
-    /// # Errors
-    /// `INVALID_REQUEST` with what a moment looks like.
-    pub async fn of_field(&self, name: &str, store: &TenantStore) -> Result<Moment, ApiError> {
-        let read = self.read(&store.time_zone().await?);
-        read.map_err(|problem| ApiError::bad("INVALID_REQUEST", format!("{name}: {problem}")))
-    }
-}
+use crate::usecases::moments::WrittenMoment;
 
 /// What the parameter `name` of a query says, by the tenant's clock.
 ///

@@ -154,19 +154,6 @@ pub enum ListError {
 }
 
 impl ListError {
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Row(RowError::TooMany { .. }) => "TOO_MANY_RECIPIENTS",
-            Self::Row(RowError::TooLarge { .. }) => "LIST_TOO_LARGE",
-            Self::Row(RowError::TooManyNames { .. }) => "TOO_MANY_FIELDS",
-            Self::BadRow { .. } | Self::BadJson(_) => "INVALID_RECIPIENTS",
-            Self::BadFile(_) => "INVALID_FILE",
-            Self::Column(_) => "UNKNOWN_COLUMN",
-            Self::Sheet(_) => "UNKNOWN_SHEET",
-            Self::Encoding(_) => "UNKNOWN_ENCODING",
-        }
-    }
-
     fn file(why: impl Into<String>) -> Self {
         Self::BadFile(why.into())
     }

@@ -46,6 +46,20 @@ pub enum Field {
     ExpiresIn,
     /// How long somebody is shown typing before.
     Typing,
+    /// A job's list, its label for people and its several texts.
+    Recipients,
+    JobName,
+    Variants,
+    VariantWeight,
+    /// The shortest and the longest pause between two of its messages.
+    DelayMin,
+    DelayMax,
+    /// When it begins, and when its messages may leave.
+    ScheduleAt,
+    Windows,
+    /// The time that is recovered.
+    Since,
+    Until,
     /// What makes a repeated call the same one.
     IdempotencyKey,
 }

@@ -15,14 +15,18 @@
 //! | `refusal` | why a call is not done |
 //! | `field` | the fields of wishes, as refusals name them |
 //! | `home` | the country of numbers that are written without its code |
+//! | `moments` | times, by the tenant's clock |
 //! | `once` | a call that may be repeated, and is done once |
 //! | `send/` | one message: what it says, and the messages that it names |
+//! | `jobs/` | bulk jobs: new ones, and what their owners want of them |
 
 use crate::media::Media;
 use crate::session::Sessions;
 
 pub mod field;
 pub mod home;
+pub mod jobs;
+pub mod moments;
 pub mod once;
 pub mod refusal;
 pub mod send;

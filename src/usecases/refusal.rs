@@ -10,10 +10,12 @@
 use std::fmt;
 
 use wapid_core::clock::At;
+use wapid_core::moment::MomentError;
 use wapid_core::phone::CountryError;
 use wapid_core::store::StoreError;
 
 use super::field::Field;
+use super::jobs::JobRefusal;
 use super::once::KEY_MAX;
 use super::send::{ContentRefusal, MessageRefusal};
 use crate::media::{Refusal as FileRefusal, Unreadable};
@@ -25,6 +27,7 @@ use crate::session::groups::Refused as GroupRefusal;
 pub enum Missing {
     Message,
     File,
+    Job,
 }
 
 impl fmt::Display for Missing {
@@ -32,6 +35,7 @@ impl fmt::Display for Missing {
         formatter.write_str(match self {
             Self::Message => "message in the log",
             Self::File => "file",
+            Self::Job => "job",
         })
     }
 }
@@ -48,6 +52,14 @@ pub enum Refusal {
     Content(#[from] ContentRefusal),
     #[error(transparent)]
     Message(#[from] MessageRefusal),
+    #[error(transparent)]
+    Job(#[from] JobRefusal),
+    #[error("{why}")]
+    Moment {
+        field: Field,
+        #[source]
+        why: MomentError,
+    },
     /// With the time at which the tenant's next day begins, where that is known.
     #[error("all messages of the day are sent: {used} of {limit}")]
     DaySpent { limit: i64, used: i64, begins_anew: Option<At>, at: At },
@@ -71,6 +83,8 @@ impl Refusal {
             Self::IdempotencyKey => &[Field::IdempotencyKey],
             Self::Content(refusal) => refusal.fields(),
             Self::Message(refusal) => refusal.fields(),
+            Self::Job(refusal) => refusal.fields(),
+            Self::Moment { field, .. } => std::slice::from_ref(field),
             Self::Missing(_)
             | Self::DaySpent { .. }
             | Self::Send(_)

@@ -121,6 +121,15 @@ fn handlers_never_hold_the_unscoped_rows() {
 }
 
 #[test]
+fn fronts_write_through_use_cases() {
+    // What a call may change is decided in `usecases/`, for every front alike.
+    for method in ["create_job", "change_job", "retry_failed"] {
+        let found = offenders("src/api", &format!("store.{method}("), &[]);
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
+}
+
+#[test]
 fn both_engines_have_the_same_migrations() {
     let names = |engine: &str| {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);

@@ -1,11 +1,18 @@
 //! What the fields of wishes are called in this API's JSON.
 
 use crate::usecases::field::Field;
+use crate::usecases::jobs::TextPlace;
 
 /// `mediaUrl, mediaBase64: why`, or the reason alone where it is about no field.
 pub fn told(fields: &[Field], why: &impl std::fmt::Display) -> String {
     let names: Vec<&str> = fields.iter().copied().map(name_of).collect();
     if names.is_empty() { super::sentence(why) } else { format!("{}: {why}", names.join(", ")) }
+}
+
+/// `variant B: message`
+pub fn place_of(place: &TextPlace) -> String {
+    let name = name_of(place.field);
+    place.variant.as_ref().map_or_else(|| name.to_owned(), |label| format!("variant {label}: {name}"))
 }
 
 /// A field of a field stands behind it.
@@ -42,6 +49,16 @@ fn name_of(field: Field) -> &'static str {
         Field::Mentions => "mentions",
         Field::ExpiresIn => "expiresIn",
         Field::Typing => "typing",
+        Field::Recipients => "recipients",
+        Field::JobName => "name",
+        Field::Variants => "variants",
+        Field::VariantWeight => "variants: weight",
+        Field::DelayMin => "delayMin",
+        Field::DelayMax => "delayMax",
+        Field::ScheduleAt => "scheduleAt",
+        Field::Windows => "windows",
+        Field::Since => "since",
+        Field::Until => "until",
         Field::IdempotencyKey => "Idempotency-Key",
     }
 }

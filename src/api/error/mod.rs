@@ -20,7 +20,7 @@ use wapid_core::clock::At;
 use wapid_core::job::State;
 use wapid_core::store::StoreError;
 
-mod fields;
+pub mod fields;
 mod layers;
 mod refusals;
 

@@ -4,10 +4,13 @@
 //! written here.
 
 use wapid_core::people::TYPING_MAX_MS;
+use wapid_core::recipient::RowError;
 
-use super::fields::told;
+use super::fields::{place_of, told};
 use super::{ApiError, sentence};
+use crate::recipients::ListError;
 use crate::session::SendRefusal;
+use crate::usecases::jobs::JobRefusal;
 use crate::usecases::refusal::{Missing, Refusal};
 use crate::usecases::send::{ContentRefusal, MessageRefusal};
 
@@ -17,10 +20,13 @@ impl From<Refusal> for ApiError {
         match refusal {
             Refusal::Missing(Missing::Message) => Self::no_message(),
             Refusal::Missing(Missing::File) => Self::no_media(),
+            Refusal::Missing(Missing::Job) => Self::no_job(),
             Refusal::Country(_) => Self::bad("INVALID_REQUEST", text),
             Refusal::IdempotencyKey => Self::bad("INVALID_IDEMPOTENCY_KEY", text),
             Refusal::Content(refusal) => of_content(&refusal, text),
             Refusal::Message(refusal) => of_message(&refusal, text),
+            Refusal::Job(refusal) => of_job(refusal, text),
+            Refusal::Moment { .. } => Self::bad("INVALID_REQUEST", text),
             Refusal::DaySpent { limit, used, begins_anew, at } => {
                 let refused = Self::from(SendRefusal::LimitReached { limit, used });
                 match begins_anew {
@@ -77,4 +83,47 @@ fn of_message(refusal: &MessageRefusal, text: String) -> ApiError {
         _ => "INVALID_REQUEST",
     };
     ApiError::bad(code, text)
+}
+
+fn of_job(refusal: JobRefusal, text: String) -> ApiError {
+    let code = match refusal {
+        JobRefusal::DelayOrder => {
+            return ApiError::bad("INVALID_REQUEST", "delayMin: not more than delayMax");
+        }
+        JobRefusal::AllHidden(rows) => {
+            let why =
+                format!("recipients: none; all {rows} rows are hidden, and includeHidden takes them in");
+            return ApiError::bad("NO_RECIPIENTS", why);
+        }
+        JobRefusal::Template { place, why } => {
+            return ApiError::bad("INVALID_TEMPLATE", format!("{}: {why}", place_of(&place)));
+        }
+        JobRefusal::UnknownField { place, why } => {
+            return ApiError::bad("UNKNOWN_FIELD", format!("{}: {why}", place_of(&place)));
+        }
+        JobRefusal::IsOver(state) => return ApiError::job_is_over(state),
+        JobRefusal::NotMade(refusal) => return refusal.into(),
+        JobRefusal::List(refusal) => code_of_list(&refusal),
+        JobRefusal::UnreadableList { is_file: true } => "INVALID_FILE",
+        JobRefusal::UnreadableList { is_file: false } => "INVALID_RECIPIENTS",
+        JobRefusal::NoList
+        | JobRefusal::NobodyUsable { .. }
+        | JobRefusal::HeaderAlone
+        | JobRefusal::Nobody => "NO_RECIPIENTS",
+        _ => "INVALID_REQUEST",
+    };
+    ApiError::bad(code, text)
+}
+
+fn code_of_list(refusal: &ListError) -> &'static str {
+    match refusal {
+        ListError::Row(RowError::TooMany { .. }) => "TOO_MANY_RECIPIENTS",
+        ListError::Row(RowError::TooLarge { .. }) => "LIST_TOO_LARGE",
+        ListError::Row(RowError::TooManyNames { .. }) => "TOO_MANY_FIELDS",
+        ListError::BadRow { .. } | ListError::BadJson(_) => "INVALID_RECIPIENTS",
+        ListError::BadFile(_) => "INVALID_FILE",
+        ListError::Column(_) => "UNKNOWN_COLUMN",
+        ListError::Sheet(_) => "UNKNOWN_SHEET",
+        ListError::Encoding(_) => "UNKNOWN_ENCODING",
+    }
 }

@@ -9,14 +9,14 @@
 //! | `recipients` | what became of each person, as pages, as CSV, and summed up |
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRef, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::id::SessionId;
 use wapid_core::job::{JobId, State as Standing};
-use wapid_core::store::jobs::{JobFilter, JobRow, Retried};
-use wapid_core::store::ledger::{Change, Changed};
+use wapid_core::store::jobs::{JobFilter, JobRow};
+use wapid_core::store::ledger::Change;
 use wapid_core::store::listed::Listed;
 
 use super::Api;
@@ -26,6 +26,8 @@ use super::openapi::Refusals;
 use super::params::{QueryParams, is_full, page_of, within};
 use super::visit::OwnVisit;
 use crate::caller::Caller;
+use crate::usecases::jobs::RetriedFailures;
+use crate::usecases::{self, GatewayParts};
 
 mod list_turns;
 pub mod new;
@@ -175,16 +177,8 @@ pub async fn cancel(api: State<Api>, job: OwnJob) -> Result<Json<Job>, ApiError>
 }
 
 async fn steer(State(api): State<Api>, job: OwnJob, change: Change) -> Result<Json<Job>, ApiError> {
-    match job.caller.store.change_job(&job.row.id, change).await? {
-        Changed::Done | Changed::AlreadySo => {}
-        Changed::TooLate(state) => return Err(ApiError::job_is_over(state)),
-        Changed::NotFound => return Err(ApiError::no_job()),
-    }
-    api.sessions.wake_jobs(&job.row.session_key).await;
-    if change != Change::Resume {
-        api.sessions.settle_job(&job.row.id).await;
-    }
-    let row = job.caller.store.job(&job.row.id).await?.ok_or_else(ApiError::no_job)?;
+    let gateway = GatewayParts::from_ref(&api);
+    let row = usecases::jobs::change(&gateway, &job.caller.store, &job.row, change).await?;
     Ok(Json(view::job(&api, &job.caller, row, Detail::Whole).await?))
 }
 
@@ -219,13 +213,9 @@ pub async fn retry(
     QueryParams(query): QueryParams<RetryQuery>,
 ) -> Result<Json<RetriedJob>, ApiError> {
     let unknown_too = query.include_unknown.unwrap_or(false);
-    let (retried, unknown) = match job.caller.store.retry_failed(&job.row.id, unknown_too).await? {
-        Retried::Queued { count, unknown } => (count, unknown),
-        Retried::TooLate(state) => return Err(ApiError::job_is_over(state)),
-        Retried::NotFound => return Err(ApiError::no_job()),
-    };
-    api.sessions.wake_jobs(&job.row.session_key).await;
-    let row = job.caller.store.job(&job.row.id).await?.ok_or_else(ApiError::no_job)?;
+    let gateway = GatewayParts::from_ref(&api);
+    let retried = usecases::jobs::retry_failed(&gateway, &job.caller.store, &job.row, unknown_too).await?;
+    let RetriedFailures { job: row, retried, unknown } = retried;
     let job = view::job(&api, &job.caller, row, Detail::Whole).await?;
     Ok(Json(RetriedJob { retried, unknown, job }))
 }

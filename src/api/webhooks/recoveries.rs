@@ -13,9 +13,10 @@ use super::deliveries::existing;
 use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::error::ApiError;
-use crate::api::moments::WrittenMoment;
 use crate::api::openapi::Refusals;
 use crate::caller::Caller;
+use crate::usecases::field::Field;
+use crate::usecases::moments::WrittenMoment;
 
 /// Which time is to be recovered.
 #[derive(Deserialize, ToSchema)]
@@ -87,9 +88,9 @@ pub async fn begin(
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
     let now = caller.store.now();
-    let since = body.value.since.of_field("since", &caller.store).await?.begins();
+    let since = body.value.since.of_field(Field::Since, &caller.store).await?.begins();
     let until = match &body.value.until {
-        Some(written) => written.of_field("until", &caller.store).await?.ends(),
+        Some(written) => written.of_field(Field::Until, &caller.store).await?.ends(),
         None => now.plus_ms(1),
     };
     if since >= until {

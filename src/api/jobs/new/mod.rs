@@ -3,9 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `arrival` | a request as JSON or as a form, on its way in |
-//! | `order` | its checks, and what it comes to |
+//! | `wish` | what it wishes, in the words of use cases |
 //! | `reading` | how its list was read, for the answer |
-//! | `texts` | what its texts ask of its list |
 //! | `described` | people and hours, for `openapi.json` |
 
 use axum::Json;
@@ -16,32 +15,28 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
-use wapid_core::content::Words;
-use wapid_core::job::{Outcome, Plan};
 use wapid_core::pacing::Windows;
-use wapid_core::recipient::{Fields, List, NewRecipient, Problem};
-use wapid_core::store::jobs::{Listed, NewJob};
+use wapid_core::recipient::{List, Problem};
 
 use super::upload::FILE_MAX;
-use crate::api::Api;
 use crate::api::error::ApiError;
-use crate::api::moments::WrittenMoment;
+use crate::api::error::fields::place_of;
 use crate::api::openapi::Refusals;
 use crate::api::params::QueryParams;
 use crate::api::send::{NewCard, answered, key_of, notice_of};
 use crate::caller::OwnSession;
-use crate::session::Script;
+use crate::usecases::jobs::{CheckedJob, CreatedJob, Doubt, FieldLack, PreviewedMessage, TextRemark};
+use crate::usecases::moments::WrittenMoment;
 use crate::usecases::once::Once;
+use crate::usecases::{self, GatewayParts};
 
 mod arrival;
 pub mod described;
-mod order;
 mod reading;
-mod texts;
+mod wish;
 
 use arrival::Asked;
 use described::{ListedPerson, SendingWindow};
-use order::{Files, Lots, Order, take};
 use reading::ListReading;
 
 /// 100,000 recipients with a few fields each are some 10 MB of JSON.
@@ -217,6 +212,22 @@ pub struct TextWarning {
     warning: String,
 }
 
+impl From<FieldLack> for Missing {
+    fn from(FieldLack { field, recipients }: FieldLack) -> Self {
+        Self { field, recipients }
+    }
+}
+
+impl From<TextRemark> for TextWarning {
+    fn from(remark: TextRemark) -> Self {
+        let code = match remark.doubt {
+            Doubt::PlaceNotFilled => "PLACE_NOT_FILLED",
+            Doubt::FieldOfNobody => "FIELD_OF_NOBODY",
+        };
+        Self { place: place_of(&remark.place), code, warning: remark.text }
+    }
+}
+
 impl RowProblem {
     fn of(problem: &Problem) -> Self {
         Self {
@@ -254,60 +265,44 @@ impl RowProblem {
     )
 )]
 pub async fn create(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     headers: HeaderMap,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let now = api.sessions.store().clock().now();
     let once = key_of(&headers).map(|key| Once { key, asked: asked.print.to_vec() });
-    let idempotency = once.map(|once| once.of_call("send-bulk", &session.row, now)).transpose()?;
-    let store = session.caller.store.clone();
-    if let Some(key) = &idempotency
-        && let Some(made) = store.job_of_key(key).await?
-    {
-        let row = store.job(&made.id).await?.ok_or_else(ApiError::no_job)?;
-        let answer = MadeBulk {
-            job_id: row.id.to_string(),
-            total: row.total,
-            duplicates: row.duplicates,
-            invalid: row.invalid,
+    let made = usecases::jobs::create(&gateway, session, asked.wish()?, once).await?;
+    let repeated = made.repeated;
+    Ok(answered(MadeBulk::of(made), repeated))
+}
+
+impl MadeBulk {
+    fn of(made: CreatedJob) -> Self {
+        let mut answer = Self {
+            job_id: made.id.to_string(),
+            total: made.total,
+            duplicates: made.duplicates,
+            invalid: made.invalid,
             problems: vec![],
             missing: vec![],
             warnings: vec![],
             list: None,
             notice: None,
         };
-        return Ok(answered(answer, true));
+        if let Some(CheckedJob { list, read_as, country, left_out, remarks, .. }) = made.checked {
+            answer.problems = problems_of(&list);
+            answer.missing = remarks.missing.into_iter().map(Missing::from).collect();
+            answer.warnings = remarks.warnings.into_iter().map(TextWarning::from).collect();
+            answer.list = Some(ListReading::of(read_as, &list, country));
+            answer.notice = left_out.map(notice_of);
+        }
+        answer
     }
-    let order = take(&api, &session, asked, Files::Stored, now).await?;
-    let new = NewJob {
-        session: session.row.key.clone(),
-        session_id: session.row.id.clone(),
-        name: order.name,
-        plan: order.plan.clone(),
-        schedule_at: order.schedule_at,
-        idempotency,
-    };
-    let made = store.create_job(new, listed(&order.plan, &order.list)).await?;
-    api.sessions.wake_jobs(&session.row.key).await;
-    if let Some(at) = order.schedule_at {
-        api.sessions.wake_jobs_at(&session.row.key, at).await;
-    }
-    let List { recipients, problems, duplicates, invalid, .. } = order.list;
-    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let answer = MadeBulk {
-        job_id: made.id.to_string(),
-        total: count(recipients.len()),
-        duplicates: count(duplicates),
-        invalid: count(invalid),
-        problems: problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
-        missing: order.remarks.missing,
-        warnings: order.remarks.warnings,
-        list: Some(order.reading),
-        notice: order.left_out.map(notice_of),
-    };
-    Ok(answered(answer, made.repeated))
+}
+
+/// The first of them.
+fn problems_of(list: &List) -> Vec<RowProblem> {
+    list.problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect()
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -362,7 +357,7 @@ pub struct Previewed {
     responses((status = 200, description = "What would be sent", body = Preview), Refusals)
 )]
 pub async fn preview(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     QueryParams(query): QueryParams<PreviewQuery>,
     asked: Asked,
@@ -371,60 +366,23 @@ pub async fn preview(
     if !(1..=PREVIEWS_MAX).contains(&limit) {
         return Err(ApiError::parameter(format!("limit: 1 to {PREVIEWS_MAX}")));
     }
-    let now = api.sessions.store().clock().now();
-    let Order { plan, list, reading, remarks, .. } = take(&api, &session, asked, Files::Left, now).await?;
-    let script = Script::of(&plan);
-    let several = plan.variants.len() > 1;
-    let lots = Lots::of(&plan);
-    let previews = list.recipients.iter().take(limit).map(|one| {
-        let variant = lots.variant(&one.phone);
-        let fields = Fields::parse(one.fields.as_deref().unwrap_or("{}"));
-        let content = script.content(variant, &one.phone, &fields);
-        // As the job will judge it.
-        let code = content.unfit().map(|(code, _)| code);
-        Previewed {
-            row: one.row,
-            phone: one.phone.digits().to_owned(),
-            variant: several.then(|| plan.variants[variant].label.clone()),
-            message: content.body.words().map_or_else(|| content.body.text(), Words::rendered),
-            code,
-        }
-    });
+    let (checked, previews) = usecases::jobs::preview(&gateway, &session, asked.wish()?, limit).await?;
+    let CheckedJob { list, read_as, country, remarks, .. } = checked;
     Ok(Json(Preview {
-        previews: previews.collect(),
+        previews: previews.into_iter().map(Previewed::from).collect(),
         total: list.recipients.len(),
         duplicates: list.duplicates,
         invalid: list.invalid,
-        problems: list.problems.iter().take(PROBLEMS_SHOWN).map(RowProblem::of).collect(),
-        missing: remarks.missing,
-        warnings: remarks.warnings,
-        list: reading,
+        problems: problems_of(&list),
+        missing: remarks.missing.into_iter().map(Missing::from).collect(),
+        warnings: remarks.warnings.into_iter().map(TextWarning::from).collect(),
+        list: ListReading::of(read_as, &list, country),
     }))
 }
 
-/// The list as rows. Problems come last; a row's place in the list is its own.
-fn listed<'a>(plan: &'a Plan, list: &'a List) -> impl Iterator<Item = Listed<'a>> + Send {
-    let lots = Lots::of(plan);
-    let good = list.recipients.iter().map(move |one: &NewRecipient| {
-        let variant = lots.variant(&one.phone);
-        Listed {
-            seq: i64::from(one.row),
-            phone: Some(one.phone.digits()),
-            fields: one.fields.as_deref(),
-            variant: i64::try_from(variant).unwrap_or(0),
-            outcome: Outcome::Queued,
-            code: None,
-            error: None,
-        }
-    });
-    let bad = list.problems.iter().map(|problem| Listed {
-        seq: i64::from(problem.row),
-        phone: None,
-        fields: None,
-        variant: 0,
-        outcome: if problem.why.is_duplicate() { Outcome::Duplicate } else { Outcome::Invalid },
-        code: Some(problem.why.code()),
-        error: Some(format!("{}: {}", problem.given, problem.why)),
-    });
-    good.chain(bad)
+impl From<PreviewedMessage> for Previewed {
+    fn from(previewed: PreviewedMessage) -> Self {
+        let PreviewedMessage { row, phone, variant, text, unfit } = previewed;
+        Self { row, phone, variant, message: text, code: unfit }
+    }
 }

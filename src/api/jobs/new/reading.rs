@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use wapid_core::content::Words;
-use wapid_core::recipient::{Fields, List, NamedFields, NewRecipient};
-use wapid_core::template::Template;
+use wapid_core::recipient::{Fields, List, NewRecipient};
 
-use super::order::Drafted;
 use crate::recipients::{ReadAs, ReadColumns};
 
 /// People that an answer shows.
@@ -201,16 +198,6 @@ impl ListReading {
             unread_fields: unread.map(|(field, recipients)| UnreadField { field, recipients }).collect(),
         }
     }
-
-    /// Where in a file its people were looked for, for an error: `sheet Customers, column WhatsApp`.
-    pub fn place(read_as: &ReadAs) -> String {
-        let sheet = read_as.sheet.iter().map(|sheet| format!("sheet {sheet}"));
-        let column = read_as.columns.phone.iter().map(|column| match column.strip_prefix("column ") {
-            Some(letter) => format!("column {letter}"),
-            None => format!("column {column}"),
-        });
-        sheet.chain(column).collect::<Vec<_>>().join(", ")
-    }
 }
 
 impl ReadPerson {
@@ -221,14 +208,4 @@ impl ReadPerson {
         let fields = serde_json::from_str(json).unwrap_or_default();
         Self { row: one.row, phone: one.phone.digits().to_owned(), name, fields }
     }
-}
-
-/// The fields that a job's texts name. What is no template is told later, by its place.
-pub(super) fn named_fields(drafts: &[Drafted]) -> NamedFields {
-    let words = drafts.iter().filter_map(|variant| variant.draft.words());
-    let texts = words.flat_map(|Words { message, header, footer }| {
-        [Some(message), header.as_ref(), footer.as_ref()].into_iter().flatten()
-    });
-    let templates: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
-    templates.iter().flat_map(Template::fields).map(|(field, _)| field).collect()
 }
