@@ -88,7 +88,7 @@ pub struct Api {
 
 impl FromRef<Api> for GatewayParts {
     fn from_ref(api: &Api) -> Self {
-        Self { sessions: api.sessions.clone(), media: api.media.clone() }
+        Self { sessions: api.sessions.clone(), deliveries: api.deliveries.clone(), media: api.media.clone() }
     }
 }
 

@@ -57,6 +57,20 @@ pub enum Field {
     /// When it begins, and when its messages may leave.
     ScheduleAt,
     Windows,
+    /// Of a webhook.
+    Url,
+    Description,
+    Events,
+    Sessions,
+    /// Which headers say the signature.
+    Profile,
+    Headers,
+    Secret,
+    Concurrency,
+    MaxAttempts,
+    TimeoutMs,
+    /// How long an old secret signs as well.
+    GraceHours,
     /// The time that is recovered.
     Since,
     Until,

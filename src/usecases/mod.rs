@@ -19,7 +19,9 @@
 //! | `once` | a call that may be repeated, and is done once |
 //! | `send/` | one message: what it says, and the messages that it names |
 //! | `jobs/` | bulk jobs: new ones, and what their owners want of them |
+//! | `webhooks/` | endpoints of a tenant, and what they missed |
 
+use crate::delivery::Deliveries;
 use crate::media::Media;
 use crate::session::Sessions;
 
@@ -30,10 +32,12 @@ pub mod moments;
 pub mod once;
 pub mod refusal;
 pub mod send;
+pub mod webhooks;
 
 /// The running parts of the gateway that calls work with. Cheap to clone.
 #[derive(Clone)]
 pub struct GatewayParts {
     pub sessions: Sessions,
+    pub deliveries: Deliveries,
     pub media: Media,
 }

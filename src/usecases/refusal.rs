@@ -18,6 +18,7 @@ use super::field::Field;
 use super::jobs::JobRefusal;
 use super::once::KEY_MAX;
 use super::send::{ContentRefusal, MessageRefusal};
+use super::webhooks::WebhookRefusal;
 use crate::media::{Refusal as FileRefusal, Unreadable};
 use crate::session::SendRefusal;
 use crate::session::groups::Refused as GroupRefusal;
@@ -28,6 +29,9 @@ pub enum Missing {
     Message,
     File,
     Job,
+    Webhook,
+    Event,
+    Recovery,
 }
 
 impl fmt::Display for Missing {
@@ -36,6 +40,9 @@ impl fmt::Display for Missing {
             Self::Message => "message in the log",
             Self::File => "file",
             Self::Job => "job",
+            Self::Webhook => "webhook",
+            Self::Event => "event, or it is too old to be kept",
+            Self::Recovery => "recovery",
         })
     }
 }
@@ -54,6 +61,8 @@ pub enum Refusal {
     Message(#[from] MessageRefusal),
     #[error(transparent)]
     Job(#[from] JobRefusal),
+    #[error(transparent)]
+    Webhook(#[from] WebhookRefusal),
     #[error("{why}")]
     Moment {
         field: Field,
@@ -84,6 +93,7 @@ impl Refusal {
             Self::Content(refusal) => refusal.fields(),
             Self::Message(refusal) => refusal.fields(),
             Self::Job(refusal) => refusal.fields(),
+            Self::Webhook(refusal) => refusal.fields(),
             Self::Moment { field, .. } => std::slice::from_ref(field),
             Self::Missing(_)
             | Self::DaySpent { .. }

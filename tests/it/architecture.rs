@@ -123,7 +123,11 @@ fn handlers_never_hold_the_unscoped_rows() {
 #[test]
 fn fronts_write_through_use_cases() {
     // What a call may change is decided in `usecases/`, for every front alike.
-    for method in ["create_job", "change_job", "retry_failed"] {
+    let of_jobs = ["create_job", "change_job", "retry_failed"];
+    let of_webhooks =
+        ["create_endpoint", "change_endpoint", "remove_endpoint", "switch_endpoint", "rotate_secret"];
+    let of_missed = ["recover_since", "begin_recovery", "cancel_recovery", "deliver_again"];
+    for method in of_jobs.into_iter().chain(of_webhooks).chain(of_missed) {
         let found = offenders("src/api", &format!("store.{method}("), &[]);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }

@@ -5,6 +5,7 @@
 
 use wapid_core::people::TYPING_MAX_MS;
 use wapid_core::recipient::RowError;
+use wapid_core::signature::SecretError;
 
 use super::fields::{place_of, told};
 use super::{ApiError, sentence};
@@ -13,6 +14,7 @@ use crate::session::SendRefusal;
 use crate::usecases::jobs::JobRefusal;
 use crate::usecases::refusal::{Missing, Refusal};
 use crate::usecases::send::{ContentRefusal, MessageRefusal};
+use crate::usecases::webhooks::WebhookRefusal;
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -21,11 +23,15 @@ impl From<Refusal> for ApiError {
             Refusal::Missing(Missing::Message) => Self::no_message(),
             Refusal::Missing(Missing::File) => Self::no_media(),
             Refusal::Missing(Missing::Job) => Self::no_job(),
+            Refusal::Missing(Missing::Webhook) => Self::no_webhook(),
+            Refusal::Missing(Missing::Event) => Self::no_event(),
+            Refusal::Missing(Missing::Recovery) => Self::no_recovery(),
             Refusal::Country(_) => Self::bad("INVALID_REQUEST", text),
             Refusal::IdempotencyKey => Self::bad("INVALID_IDEMPOTENCY_KEY", text),
             Refusal::Content(refusal) => of_content(&refusal, text),
             Refusal::Message(refusal) => of_message(&refusal, text),
             Refusal::Job(refusal) => of_job(refusal, text),
+            Refusal::Webhook(refusal) => of_webhook(refusal, text),
             Refusal::Moment { .. } => Self::bad("INVALID_REQUEST", text),
             Refusal::DaySpent { limit, used, begins_anew, at } => {
                 let refused = Self::from(SendRefusal::LimitReached { limit, used });
@@ -125,5 +131,24 @@ fn code_of_list(refusal: &ListError) -> &'static str {
         ListError::Column(_) => "UNKNOWN_COLUMN",
         ListError::Sheet(_) => "UNKNOWN_SHEET",
         ListError::Encoding(_) => "UNKNOWN_ENCODING",
+    }
+}
+
+fn of_webhook(refusal: WebhookRefusal, text: String) -> ApiError {
+    let invalid = |why: String| ApiError::bad("INVALID_REQUEST", why);
+    match refusal {
+        WebhookRefusal::Url(refusal) => ApiError::bad("URL_NOT_ALLOWED", refusal.to_string()),
+        WebhookRefusal::NoSuchEvent(_) => invalid(format!("{text}; see EventType in /openapi.json")),
+        WebhookRefusal::NoSuchProfile => invalid(
+            "profile: wapid, ranvedix, quixess, dualhook, vobiz, or an object with signatureHeader"
+                .to_owned(),
+        ),
+        WebhookRefusal::Secret(SecretError::TooShort) => ApiError::bad("SECRET_TOO_SHORT", text),
+        // It begins with the word.
+        WebhookRefusal::Secret(refusal) => invalid(refusal.to_string()),
+        WebhookRefusal::NotMade(refusal) => refusal.into(),
+        WebhookRefusal::EndsBeforeItBegins => invalid("since: must be before until".to_owned()),
+        WebhookRefusal::RecoveryRuns => ApiError::bad("RECOVERY_RUNNING", text),
+        _ => invalid(text),
     }
 }

@@ -9,13 +9,13 @@ use wapid_core::id::{EndpointId, EventId};
 use wapid_core::store::deliveries::{AttemptRow, Delivery as Stored};
 
 use super::OfWebhook;
-use crate::api::Api;
 use crate::api::answers::Rows;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::api::params::{QueryParams, is_full, page_of, within};
 use crate::api::visit::OwnVisit;
 use crate::caller::Caller;
+use crate::usecases::{GatewayParts, webhooks};
 
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
@@ -191,20 +191,16 @@ pub async fn read(
 )]
 pub async fn retry(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, part: event }: OfWebhook,
 ) -> Result<Json<Delivery>, ApiError> {
     let id = existing(&caller, id).await?;
     let event = EventId::parse(&event).ok_or_else(ApiError::no_event)?;
-    if !caller.store.deliver_again(&id, &event).await? {
-        return Err(ApiError::no_event());
-    }
-    api.deliveries.poke(&id);
+    webhooks::deliver_again(&gateway, &caller.store, &id, &event).await?;
     let (delivery, _) = caller.store.delivery(&id, &event).await?.ok_or_else(ApiError::no_event)?;
     Ok(Json(Delivery::of(delivery)))
 }
 
 pub(super) async fn existing(caller: &Caller, id: EndpointId) -> Result<EndpointId, ApiError> {
-    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
-    Ok(endpoint.id)
+    Ok(webhooks::find(&caller.store, &id).await?.0.id)
 }

@@ -6,17 +6,18 @@ use serde::Serialize;
 use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
-use wapid_core::endpoint::{Endpoint, Format};
+use wapid_core::endpoint::Endpoint;
 use wapid_core::store::endpoints::Keys;
 
 use super::Webhook;
-use super::given::{Given, GivenSecret};
+use super::given::Given;
 use super::test::{TestSent, TestWish};
 use crate::api::Api;
 use crate::api::body::{Body, OptionalBody};
 use crate::api::error::ApiError;
 use crate::api::openapi::{DONE, Done, Refusals};
 use crate::caller::Caller;
+use crate::usecases::{GatewayParts, webhooks};
 
 /// The setting; `{"url":null}` where there is none
 #[derive(Serialize)]
@@ -81,27 +82,11 @@ pub async fn read(caller: Caller) -> Result<Json<FirstWebhook>, ApiError> {
 )]
 pub async fn write(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     body: Body<Given>,
 ) -> Result<Json<FirstWebhook>, ApiError> {
-    let Some((endpoint, _)) = caller.store.first_endpoint().await? else {
-        let settled = body.value.checked(None, Format::Classic)?;
-        let secret = match settled.secret {
-            Some(GivenSecret::New(ref secret)) => Some(secret.clone()),
-            Some(GivenSecret::None) | None => None,
-        };
-        let Json(webhook) = super::make(&api, &caller, settled, secret, true).await?;
-        return Ok(FirstWebhook::of(webhook));
-    };
-    let id = endpoint.id.clone();
-    let Json(mut webhook) = super::amend(&api, &caller, endpoint, body.value).await?;
-    if caller.store.switch_endpoint(&id, true).await? == Some(true) {
-        api.deliveries.poke(&id);
-        let secret = webhook.secret.take();
-        webhook = super::read_one(&caller, &id).await?;
-        webhook.secret = secret;
-    }
-    Ok(FirstWebhook::of(webhook))
+    let set = webhooks::set_first(&gateway, &caller, body.value.into()).await?;
+    Ok(FirstWebhook::of(set.into()))
 }
 
 /// Remove the webhook
@@ -110,12 +95,9 @@ pub async fn write(
     delete, path = "/api/whatsapp/webhook", tag = "webhooks",
     responses((status = 200, description = "It is done", body = Done), Refusals)
 )]
-pub async fn remove(caller: Caller, State(api): State<Api>) -> Result<Json<Done>, ApiError> {
+pub async fn remove(caller: Caller, State(gateway): State<GatewayParts>) -> Result<Json<Done>, ApiError> {
     let (endpoint, _) = first(&caller).await?;
-    if !caller.store.remove_endpoint(&endpoint.id).await? {
-        return Err(ApiError::no_webhook());
-    }
-    api.deliveries.poke(&endpoint.id);
+    webhooks::remove(&gateway, &caller.store, &endpoint.id).await?;
     Ok(DONE)
 }
 

@@ -1,35 +1,18 @@
-//! What an owner says of an endpoint, checked.
+//! What an owner says of an endpoint.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use http::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
-use wapid_core::delivery::ATTEMPTS_MAX;
-use wapid_core::endpoint::{CONCURRENCY_MAX, Format, Settings, TIMEOUT_MS_RANGE, names_events};
-use wapid_core::id::SessionId;
-use wapid_core::signature::{Profile, Secret, SecretError};
+use wapid_core::endpoint::Format;
+use wapid_core::signature::Profile;
 
-use crate::api::Api;
-use crate::api::error::ApiError;
-use crate::caller::Caller;
-use crate::outgoing::{Asker, Failure};
-
-const DESCRIPTION_MAX: usize = 200;
-/// Patterns, sessions.
-const NAMES_MAX: usize = 100;
-const HEADERS_MAX: usize = 20;
-const HEADER_NAME_MAX: usize = 64;
-const HEADER_VALUE_MAX: usize = 1_024;
-/// How long an old secret may stay valid, and does where nothing is said.
-const GRACE_HOURS_MAX: u32 = 168;
-const GRACE_HOURS: u32 = 24;
-const HOUR_MS: i64 = 3_600_000;
+use crate::usecases::webhooks::{ProfileWish, RotationWish, WebhookWish};
 
 /// An endpoint to be made or changed. What is left out or `null` takes its default, or stays as it is.
 #[derive(Deserialize, ToSchema)]
@@ -130,180 +113,6 @@ pub struct HeaderProfile {
     signature_in_body: Option<bool>,
 }
 
-/// What a request says, as it is to be stored.
-pub struct Settled {
-    pub settings: Settings,
-    /// Where they are to be replaced.
-    pub headers: Option<Vec<(String, String)>>,
-    pub secret: Option<GivenSecret>,
-}
-
-/// A word about the secret.
-pub enum GivenSecret {
-    /// Nothing is to be signed.
-    None,
-    New(Secret),
-}
-
-impl Given {
-    pub fn url(&self) -> Option<&str> {
-        self.url.as_deref()
-    }
-
-    /// On top of what is stored, or of the defaults of `format`.
-    pub fn checked(self, stored: Option<Settings>, format: Format) -> Result<Settled, ApiError> {
-        let mut settings = match (stored, &self.url) {
-            (Some(stored), _) => stored,
-            (None, Some(_)) => Settings::of("", format),
-            (None, None) => return Err(invalid("url: missing")),
-        };
-        if let Some(url) = self.url {
-            settings.url = url;
-        }
-        if let Some(text) = self.description {
-            if text.len() > DESCRIPTION_MAX || text.chars().any(char::is_control) {
-                return Err(invalid(format!("description: one line of at most {DESCRIPTION_MAX} bytes")));
-            }
-            settings.description = Some(text).filter(|text| !text.is_empty());
-        }
-        settings.format = self.format.unwrap_or(settings.format);
-        if let Some(events) = self.events {
-            settings.events = checked_events(events)?;
-        }
-        if let Some(sessions) = self.sessions {
-            settings.sessions = checked_sessions(sessions)?;
-        }
-        if let Some(profile) = self.profile {
-            settings.profile = profile.checked()?;
-        }
-        if let Some(concurrency) = self.concurrency {
-            within("concurrency", i64::from(concurrency), 1..=i64::from(CONCURRENCY_MAX))?;
-            settings.concurrency = concurrency;
-        }
-        settings.is_ordered = self.ordered.unwrap_or(settings.is_ordered);
-        if let Some(most) = self.max_attempts {
-            within("maxAttempts", i64::from(most), 1..=i64::from(ATTEMPTS_MAX))?;
-            settings.attempts_max = Some(most).filter(|most| *most < ATTEMPTS_MAX);
-        }
-        if let Some(timeout) = self.timeout_ms {
-            within("timeoutMs", timeout, TIMEOUT_MS_RANGE)?;
-            settings.timeout_ms = timeout;
-        }
-        let headers = self.headers.map(|headers| checked_headers(headers, &settings.profile)).transpose()?;
-        let secret = self.secret.as_deref().map(read_secret).transpose()?;
-        Ok(Settled { settings, headers, secret })
-    }
-}
-
-/// Only the one-URL setting knows endpoints that sign nothing.
-pub fn no_secret() -> ApiError {
-    invalid("secret: must not be empty")
-}
-
-/// Refuses a secret that is too short, where it is not in use already.
-pub fn check_new_secret(secret: &Secret) -> Result<(), ApiError> {
-    secret.check_length().map_err(refused_secret)
-}
-
-fn refused_secret(problem: SecretError) -> ApiError {
-    match problem {
-        SecretError::TooShort => ApiError::bad("SECRET_TOO_SHORT", problem.to_string()).about("secret"),
-        _ => invalid(problem.to_string()),
-    }
-}
-
-fn read_secret(text: &str) -> Result<GivenSecret, ApiError> {
-    match Secret::parse(text) {
-        Err(SecretError::Empty) if text.is_empty() => Ok(GivenSecret::None),
-        Err(problem) => Err(refused_secret(problem)),
-        Ok(secret) => Ok(GivenSecret::New(secret)),
-    }
-}
-
-impl GivenProfile {
-    fn checked(self) -> Result<Profile, ApiError> {
-        match self {
-            Self::Named(name) => Profile::named(&name).ok_or_else(|| {
-                invalid(
-                    "profile: wapid, ranvedix, quixess, dualhook, vobiz, or an object with signatureHeader",
-                )
-            }),
-            Self::Own(profile) => {
-                profile.check().map_err(|problem| invalid(format!("profile: {problem}")))?;
-                Ok(profile)
-            }
-        }
-    }
-}
-
-fn checked_events(events: Vec<String>) -> Result<Vec<String>, ApiError> {
-    if events.len() > NAMES_MAX {
-        return Err(invalid(format!("events: at most {NAMES_MAX}")));
-    }
-    for pattern in &events {
-        if !names_events(pattern) {
-            return Err(invalid(format!(
-                "events: `{}` names no event; see EventType in /openapi.json",
-                shortened(pattern)
-            )));
-        }
-    }
-    Ok(events)
-}
-
-fn checked_sessions(sessions: Vec<String>) -> Result<Vec<SessionId>, ApiError> {
-    if sessions.len() > NAMES_MAX {
-        return Err(invalid(format!("sessions: at most {NAMES_MAX}")));
-    }
-    // One that is made tomorrow may be named today.
-    sessions
-        .iter()
-        .map(|id| SessionId::parse(id).map_err(|problem| invalid(format!("sessions: {problem}"))))
-        .collect()
-}
-
-/// Names that the profile signs under, those of Standard Webhooks and what says how bytes travel are ours.
-fn checked_headers(
-    headers: BTreeMap<String, String>,
-    profile: &Profile,
-) -> Result<Vec<(String, String)>, ApiError> {
-    if headers.len() > HEADERS_MAX {
-        return Err(invalid(format!("headers: at most {HEADERS_MAX}")));
-    }
-    for (name, value) in &headers {
-        let shown = shortened(name);
-        if name.len() > HEADER_NAME_MAX || HeaderName::try_from(name).is_err() {
-            return Err(invalid(format!("headers: `{shown}` is not a header's name")));
-        }
-        if value.len() > HEADER_VALUE_MAX || HeaderValue::try_from(value).is_err() {
-            return Err(invalid(format!(
-                "headers: the value of `{shown}` must be one line of at most {HEADER_VALUE_MAX} bytes"
-            )));
-        }
-        if profile.writes(name) {
-            return Err(invalid(format!("headers: `{shown}` is ours to set")));
-        }
-    }
-    Ok(headers.into_iter().collect())
-}
-
-fn within(name: &str, value: i64, range: std::ops::RangeInclusive<i64>) -> Result<(), ApiError> {
-    if range.contains(&value) {
-        Ok(())
-    } else {
-        Err(invalid(format!("{name}: {} to {}", range.start(), range.end())))
-    }
-}
-
-/// What a caller wrote is not repeated at length.
-fn shortened(text: &str) -> String {
-    text.chars().take(60).collect()
-}
-
-fn invalid(why: impl Into<String>) -> ApiError {
-    ApiError::bad("INVALID_REQUEST", why.into())
-}
-
 /// A new secret, and how long the old one stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -314,26 +123,30 @@ pub struct Rotation {
     grace_hours: Option<u32>,
 }
 
-impl Rotation {
-    pub fn checked(self) -> Result<(Secret, i64), ApiError> {
-        let secret = match self.secret.as_deref() {
-            None => Secret::generate(),
-            Some(text) => Secret::parse_new(text).map_err(refused_secret)?,
-        };
-        let hours = self.grace_hours.unwrap_or(GRACE_HOURS);
-        within("graceHours", i64::from(hours), 0..=i64::from(GRACE_HOURS_MAX))?;
-        Ok((secret, i64::from(hours) * HOUR_MS))
+impl From<Given> for WebhookWish {
+    fn from(given: Given) -> Self {
+        Self {
+            url: given.url,
+            description: given.description,
+            format: given.format,
+            events: given.events,
+            sessions: given.sessions,
+            profile: given.profile.map(|profile| match profile {
+                GivenProfile::Named(name) => ProfileWish::Named(name),
+                GivenProfile::Own(profile) => ProfileWish::Own(profile),
+            }),
+            headers: given.headers,
+            secret: given.secret,
+            concurrency: given.concurrency,
+            ordered: given.ordered,
+            max_attempts: given.max_attempts,
+            timeout_ms: given.timeout_ms,
+        }
     }
 }
 
-/// May the URL be fetched? A name that nobody knows today may be made tomorrow.
-pub async fn vet(api: &Api, caller: &Caller, url: &str) -> Result<(), ApiError> {
-    let outgoing = api.deliveries.outgoing();
-    let refused = |problem: &dyn std::fmt::Display| ApiError::bad("URL_NOT_ALLOWED", problem.to_string());
-    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
-    let target = outgoing.check(url, asker).map_err(|problem| refused(&problem))?;
-    match outgoing.look_up(&target).await {
-        Err(problem @ Failure::Refused(_)) => Err(refused(&problem)),
-        _ => Ok(()),
+impl From<Rotation> for RotationWish {
+    fn from(Rotation { secret, grace_hours }: Rotation) -> Self {
+        Self { secret, grace_hours }
     }
 }

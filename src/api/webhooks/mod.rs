@@ -3,7 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `first` | the one-URL setting |
-//! | `given` | what an owner says of an endpoint, checked |
+//! | `given` | what an owner says of an endpoint |
 //! | `deliveries` | what was sent, every attempt, once more |
 //! | `recoveries` | everything missed in a time, delivered again |
 //! | `test` | an event that shows the exact request |
@@ -15,14 +15,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wapid_core::endpoint::{Endpoint, Format, Settings};
 use wapid_core::id::{EndpointId, SessionId};
-use wapid_core::signature::{Profile, Secret};
-use wapid_core::store::endpoints::{Keys, ValidSecret};
+use wapid_core::signature::Profile;
+use wapid_core::store::endpoints::Keys;
 
-use super::Api;
 use super::body::{Body, OptionalBody};
 use super::error::ApiError;
 use super::openapi::{DONE, Done, Refusals};
 use crate::caller::Caller;
+use crate::usecases::GatewayParts;
+use crate::usecases::webhooks::{self, CurrentWebhook};
 
 pub mod delivered;
 pub mod deliveries;
@@ -31,7 +32,7 @@ mod given;
 pub mod recoveries;
 pub mod test;
 
-use given::{Given, GivenSecret, Rotation, Settled};
+use given::{Given, Rotation};
 
 /// What a path under an endpoint names. An id that cannot be one of ours is nobody's.
 pub struct OfWebhook {
@@ -137,6 +138,13 @@ impl Webhook {
     }
 }
 
+impl From<CurrentWebhook> for Webhook {
+    fn from(current: CurrentWebhook) -> Self {
+        let secret = current.new_secret.map(|secret| secret.reveal().to_owned());
+        Self { secret, ..Self::of(current.endpoint, &current.keys) }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct WebhookList {
     webhooks: Vec<Webhook>,
@@ -166,34 +174,10 @@ pub async fn list(caller: Caller) -> Result<Json<WebhookList>, ApiError> {
 )]
 pub async fn create(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     body: Body<Given>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let settled = body.value.checked(None, Format::Standard)?;
-    let secret = match settled.secret {
-        Some(GivenSecret::None) => return Err(given::no_secret()),
-        Some(GivenSecret::New(ref secret)) => secret.clone(),
-        None => Secret::generate(),
-    };
-    make(&api, &caller, settled, Some(secret), false).await
-}
-
-async fn make(
-    api: &Api,
-    caller: &Caller,
-    settled: Settled,
-    secret: Option<Secret>,
-    is_first: bool,
-) -> Result<Json<Webhook>, ApiError> {
-    if let Some(secret) = &secret {
-        given::check_new_secret(secret)?;
-    }
-    given::vet(api, caller, &settled.settings.url).await?;
-    let keys = Keys::of(secret.clone(), settled.headers.unwrap_or_default());
-    let id = caller.store.create_endpoint(&settled.settings, &keys, is_first).await?;
-    let mut webhook = read_one(caller, &id).await?;
-    webhook.secret = secret.map(|secret| secret.reveal().to_owned());
-    Ok(Json(webhook))
+    Ok(Json(webhooks::create(&gateway, &caller, body.value.into()).await?.into()))
 }
 
 /// One endpoint
@@ -204,7 +188,8 @@ async fn make(
     responses((status = 200, description = "The webhook", body = Webhook), Refusals)
 )]
 pub async fn read(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Json<Webhook>, ApiError> {
-    Ok(Json(read_one(&caller, &id).await?))
+    let (endpoint, keys) = webhooks::find(&caller.store, &id).await?;
+    Ok(Json(Webhook::of(endpoint, &keys)))
 }
 
 /// Change an endpoint
@@ -219,54 +204,11 @@ pub async fn read(caller: Caller, OfWebhook { id, .. }: OfWebhook) -> Result<Jso
 )]
 pub async fn change(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
     body: Body<Given>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
-    amend(&api, &caller, endpoint, body.value).await
-}
-
-async fn amend(
-    api: &Api,
-    caller: &Caller,
-    endpoint: Endpoint,
-    given: Given,
-) -> Result<Json<Webhook>, ApiError> {
-    let Endpoint { id, is_first, .. } = endpoint;
-    // Asks a name server, so before anything is locked.
-    if let Some(url) = given.url() {
-        given::vet(api, caller, url).await?;
-    }
-    let mut shown = None;
-    let change = |settings: &mut Settings, keys: &mut Keys| {
-        let settled = given.checked(Some(settings.clone()), Format::Standard)?;
-        if matches!(settled.secret, Some(GivenSecret::None)) && !is_first {
-            return Err(given::no_secret());
-        }
-        *settings = settled.settings;
-        if let Some(headers) = settled.headers {
-            keys.headers = headers;
-        }
-        match settled.secret {
-            Some(GivenSecret::New(secret)) => {
-                // Who says again what is set already changes nothing.
-                if !keys.secrets.iter().any(|valid| valid.secret == secret) {
-                    given::check_new_secret(&secret)?;
-                }
-                shown = Some(secret.reveal().to_owned());
-                keys.secrets = vec![ValidSecret { secret, until: None }];
-            }
-            Some(GivenSecret::None) => keys.secrets.clear(),
-            None => {}
-        }
-        Ok(())
-    };
-    caller.store.change_endpoint(&id, change).await?.ok_or_else(ApiError::no_webhook)??;
-    api.deliveries.poke(&id);
-    let mut webhook = read_one(caller, &id).await?;
-    webhook.secret = shown;
-    Ok(Json(webhook))
+    Ok(Json(webhooks::change(&gateway, &caller, &id, body.value.into()).await?.into()))
 }
 
 /// Remove an endpoint
@@ -280,13 +222,10 @@ async fn amend(
 )]
 pub async fn remove(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
 ) -> Result<Json<Done>, ApiError> {
-    if !caller.store.remove_endpoint(&id).await? {
-        return Err(ApiError::no_webhook());
-    }
-    api.deliveries.poke(&id);
+    webhooks::remove(&gateway, &caller.store, &id).await?;
     Ok(DONE)
 }
 
@@ -303,18 +242,11 @@ pub async fn remove(
 )]
 pub async fn rotate(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
     body: Body<Rotation>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let (secret, grace_ms) = body.value.checked()?;
-    if !caller.store.rotate_secret(&id, secret.clone(), grace_ms).await? {
-        return Err(ApiError::no_webhook());
-    }
-    api.deliveries.poke(&id);
-    let mut webhook = read_one(&caller, &id).await?;
-    webhook.secret = Some(secret.reveal().to_owned());
-    Ok(Json(webhook))
+    Ok(Json(webhooks::rotate_secret(&gateway, &caller.store, &id, body.value.into()).await?.into()))
 }
 
 /// What turning an endpoint on may ask for.
@@ -339,25 +271,11 @@ pub struct Enabling {
 )]
 pub async fn enable(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
     body: OptionalBody<Enabling>,
 ) -> Result<Json<Webhook>, ApiError> {
-    let (endpoint, _) = caller.store.endpoint(&id).await?.ok_or_else(ApiError::no_webhook)?;
-    let off_since = (endpoint.state == wapid_core::endpoint::State::Disabled).then_some(endpoint.changed_at);
-    let since = endpoint.standing.failing_since.into_iter().chain(off_since).min();
-    // A commit of another process, or of another clock, may be a little older.
-    let since = since.filter(|_| body.0.recover).map(|at| at.plus_ms(-60_000));
-    // Before, so that no crash forgets it; and after, with what happened until it was on.
-    if let Some(since) = since {
-        caller.store.recover_since(&id, since).await?;
-    }
-    caller.store.switch_endpoint(&id, true).await?.ok_or_else(ApiError::no_webhook)?;
-    if let Some(since) = since {
-        caller.store.recover_since(&id, since).await?;
-    }
-    api.deliveries.poke(&id);
-    Ok(Json(read_one(&caller, &id).await?))
+    Ok(Json(webhooks::enable(&gateway, &caller.store, &id, body.0.recover).await?.into()))
 }
 
 /// Turn an endpoint off
@@ -371,15 +289,8 @@ pub async fn enable(
 )]
 pub async fn disable(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
 ) -> Result<Json<Webhook>, ApiError> {
-    caller.store.switch_endpoint(&id, false).await?.ok_or_else(ApiError::no_webhook)?;
-    api.deliveries.poke(&id);
-    Ok(Json(read_one(&caller, &id).await?))
-}
-
-async fn read_one(caller: &Caller, id: &EndpointId) -> Result<Webhook, ApiError> {
-    let (endpoint, keys) = caller.store.endpoint(id).await?.ok_or_else(ApiError::no_webhook)?;
-    Ok(Webhook::of(endpoint, &keys))
+    Ok(Json(webhooks::disable(&gateway, &caller.store, &id).await?.into()))
 }

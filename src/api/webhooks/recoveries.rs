@@ -10,18 +10,19 @@ use wapid_core::store::deliveries::Recovery as Stored;
 
 use super::OfWebhook;
 use super::deliveries::existing;
-use crate::api::Api;
 use crate::api::body::Body;
 use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::caller::Caller;
-use crate::usecases::field::Field;
+use crate::usecases::GatewayParts;
 use crate::usecases::moments::WrittenMoment;
+use crate::usecases::webhooks::{self, RecoveryWish};
 
 /// Which time is to be recovered.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = RecoveryWish)]
 #[serde(deny_unknown_fields)]
-pub struct RecoveryWish {
+pub struct NewRecovery {
     /// From here on
     since: WrittenMoment,
     /// Before this, or up to the end of this day; now by default
@@ -77,32 +78,19 @@ pub struct RecoveryList {
     operation_id = "recover_webhook",
     post, path = "/api/whatsapp/webhooks/{id}/recover", tag = "webhooks",
     params(("id" = String, Path, description = "The endpoint's id")),
-    request_body = RecoveryWish,
+    request_body = NewRecovery,
     responses((status = 200, description = "The recovery", body = Recovery), Refusals)
 )]
 pub async fn begin(
     caller: Caller,
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     OfWebhook { id, .. }: OfWebhook,
-    body: Body<RecoveryWish>,
+    body: Body<NewRecovery>,
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
-    let now = caller.store.now();
-    let since = body.value.since.of_field(Field::Since, &caller.store).await?.begins();
-    let until = match &body.value.until {
-        Some(written) => written.of_field(Field::Until, &caller.store).await?.ends(),
-        None => now.plus_ms(1),
-    };
-    if since >= until {
-        return Err(ApiError::bad("INVALID_REQUEST", "since: must be before until"));
-    }
-    let begun = caller.store.begin_recovery(&id, since, until).await?;
-    let recovery = begun.ok_or_else(|| {
-        ApiError::bad("RECOVERY_RUNNING", "Another recovery of this endpoint runs; wait for it or cancel it")
-    })?;
-    api.deliveries.poke(&id);
-    let stored = caller.store.recovery(&id, &recovery).await?.ok_or_else(ApiError::no_recovery)?;
-    Ok(Json(Recovery::of(stored)))
+    let NewRecovery { since, until } = body.value;
+    let wish = RecoveryWish { since, until };
+    Ok(Json(Recovery::of(webhooks::begin_recovery(&gateway, &caller.store, &id, &wish).await?)))
 }
 
 /// Recoveries of an endpoint, newest first
@@ -156,7 +144,5 @@ pub async fn cancel(
 ) -> Result<Json<Recovery>, ApiError> {
     let id = existing(&caller, id).await?;
     let recovery = RecoveryId::parse(&recovery).ok_or_else(ApiError::no_recovery)?;
-    caller.store.cancel_recovery(&id, &recovery).await?;
-    let stored = caller.store.recovery(&id, &recovery).await?;
-    Ok(Json(Recovery::of(stored.ok_or_else(ApiError::no_recovery)?)))
+    Ok(Json(Recovery::of(webhooks::cancel_recovery(&caller.store, &id, &recovery).await?)))
 }

@@ -17,6 +17,7 @@ use crate::api::error::ApiError;
 use crate::api::openapi::Refusals;
 use crate::caller::Caller;
 use crate::delivery::{Trial, hint};
+use crate::usecases::webhooks;
 
 /// Test events of one tenant that are on their way: they ask no endpoint's concurrency.
 const AT_ONCE: usize = 4;
@@ -83,8 +84,7 @@ pub async fn test(
     OfWebhook { id, .. }: OfWebhook,
     body: OptionalBody<TestWish>,
 ) -> Result<Json<TestSent>, ApiError> {
-    let found = caller.store.endpoint(&id).await?;
-    let (endpoint, keys) = found.ok_or_else(ApiError::no_webhook)?;
+    let (endpoint, keys) = webhooks::find(&caller.store, &id).await?;
     send(&api, &caller, &endpoint, &keys, body.0).await
 }
 
