@@ -71,6 +71,16 @@ pub enum Field {
     TimeoutMs,
     /// How long an old secret signs as well.
     GraceHours,
+    /// Of a group; its description is that above.
+    Subject,
+    /// Only admins write; only admins change it.
+    Announce,
+    Locked,
+    EphemeralSeconds,
+    /// What is to be done with which people of it.
+    Action,
+    Participants,
+    InviteLink,
     /// The time that is recovered.
     Since,
     Until,

@@ -20,12 +20,14 @@
 //! | `send/` | one message: what it says, and the messages that it names |
 //! | `jobs/` | bulk jobs: new ones, and what their owners want of them |
 //! | `webhooks/` | endpoints of a tenant, and what they missed |
+//! | `groups` | groups of a session's number |
 
 use crate::delivery::Deliveries;
 use crate::media::Media;
 use crate::session::Sessions;
 
 pub mod field;
+pub mod groups;
 pub mod home;
 pub mod jobs;
 pub mod moments;

@@ -15,13 +15,13 @@ use wapid_core::phone::CountryError;
 use wapid_core::store::StoreError;
 
 use super::field::Field;
+use super::groups::GroupRefusal;
 use super::jobs::JobRefusal;
 use super::once::KEY_MAX;
 use super::send::{ContentRefusal, MessageRefusal};
 use super::webhooks::WebhookRefusal;
 use crate::media::{Refusal as FileRefusal, Unreadable};
 use crate::session::SendRefusal;
-use crate::session::groups::Refused as GroupRefusal;
 
 /// Something that a wish names and that is nobody's, or somebody else's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +94,11 @@ impl Refusal {
             Self::Message(refusal) => refusal.fields(),
             Self::Job(refusal) => refusal.fields(),
             Self::Webhook(refusal) => refusal.fields(),
+            Self::Group(refusal) => refusal.fields(),
             Self::Moment { field, .. } => std::slice::from_ref(field),
             Self::Missing(_)
             | Self::DaySpent { .. }
             | Self::Send(_)
-            | Self::Group(_)
             | Self::File(_)
             | Self::Unreadable(_)
             | Self::Store(_) => &[],

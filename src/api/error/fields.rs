@@ -16,7 +16,7 @@ pub fn place_of(place: &TextPlace) -> String {
 }
 
 /// A field of a field stands behind it.
-fn name_of(field: Field) -> &'static str {
+pub fn name_of(field: Field) -> &'static str {
     match field {
         Field::To => "to",
         Field::DefaultCountry => "defaultCountry",
@@ -68,6 +68,13 @@ fn name_of(field: Field) -> &'static str {
         Field::MaxAttempts => "maxAttempts",
         Field::TimeoutMs => "timeoutMs",
         Field::GraceHours => "graceHours",
+        Field::Subject => "subject",
+        Field::Announce => "announce",
+        Field::Locked => "locked",
+        Field::EphemeralSeconds => "ephemeralSeconds",
+        Field::Action => "action",
+        Field::Participants => "participants",
+        Field::InviteLink => "link",
         Field::Since => "since",
         Field::Until => "until",
         Field::IdempotencyKey => "Idempotency-Key",

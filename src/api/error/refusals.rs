@@ -7,10 +7,11 @@ use wapid_core::people::TYPING_MAX_MS;
 use wapid_core::recipient::RowError;
 use wapid_core::signature::SecretError;
 
-use super::fields::{place_of, told};
+use super::fields::{name_of, place_of, told};
 use super::{ApiError, sentence};
 use crate::recipients::ListError;
 use crate::session::SendRefusal;
+use crate::usecases::groups::GroupRefusal;
 use crate::usecases::jobs::JobRefusal;
 use crate::usecases::refusal::{Missing, Refusal};
 use crate::usecases::send::{ContentRefusal, MessageRefusal};
@@ -41,7 +42,7 @@ impl From<Refusal> for ApiError {
                 }
             }
             Refusal::Send(refusal) => refusal.into(),
-            Refusal::Group(refusal) => refusal.into(),
+            Refusal::Group(refusal) => of_group(refusal, text),
             Refusal::File(refusal) => refusal.into(),
             Refusal::Unreadable(refusal) => refusal.into(),
             Refusal::Store(problem) => problem.into(),
@@ -150,5 +151,20 @@ fn of_webhook(refusal: WebhookRefusal, text: String) -> ApiError {
         WebhookRefusal::EndsBeforeItBegins => invalid("since: must be before until".to_owned()),
         WebhookRefusal::RecoveryRuns => ApiError::bad("RECOVERY_RUNNING", text),
         _ => invalid(text),
+    }
+}
+
+fn of_group(refusal: GroupRefusal, text: String) -> ApiError {
+    match refusal {
+        GroupRefusal::NothingToChange => {
+            let fields = "subject, description, announce, locked or ephemeralSeconds";
+            ApiError::bad("INVALID_REQUEST", format!("The body: name something to change: {fields}"))
+        }
+        GroupRefusal::NotAPerson { place } | GroupRefusal::Person { place, .. } => {
+            ApiError::bad("INVALID_RECIPIENT", format!("participants[{place}]: {refusal}"))
+        }
+        GroupRefusal::Setting { field, refused } => ApiError::from(refused).about(name_of(field)),
+        GroupRefusal::WhatsApp(refused) => refused.into(),
+        _ => ApiError::bad("INVALID_REQUEST", text),
     }
 }

@@ -1,10 +1,8 @@
 //! Groups of a session's number: who is in them, what they are called, who may do what.
 //!
-//! Groups are WhatsApp's; nothing here is answered from rows of ours, so the session must be ready.
-//!
 //! | file | what |
 //! |---|---|
-//! | `given` | what a request says, checked |
+//! | `given` | what a request says |
 //! | `shown` | a group, its people and what became of them, as a caller reads it |
 
 use axum::Json;
@@ -20,7 +18,7 @@ use super::error::ApiError;
 use super::openapi::Refusals;
 use crate::caller::OwnSession;
 use crate::session::groups::Joined;
-use crate::usecases::home::home_of;
+use crate::usecases::{GatewayParts, groups};
 
 mod given;
 mod shown;
@@ -76,13 +74,11 @@ pub async fn list(State(api): State<Api>, session: OwnSession) -> Result<Json<Gr
     responses((status = 200, description = "The group, and what became of each person", body = Made), Refusals)
 )]
 pub async fn create(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     body: Body<NewGroup>,
 ) -> Result<Json<Made>, ApiError> {
-    let home = home_of(&session.caller.store, body.value.default_country.as_deref()).await?;
-    let (subject, people) = body.value.check(home)?;
-    let (group, outcomes) = api.sessions.create_group(&session.row, &subject, &people).await?;
+    let (group, outcomes) = groups::create(&gateway, &session, body.value.into()).await?;
     Ok(Json(Made { success: true, group: Group::of(group), results: shown::results(outcomes, None) }))
 }
 
@@ -108,16 +104,12 @@ pub async fn read(State(api): State<Api>, group: OfGroup) -> Result<Json<Group>,
     responses((status = 200, description = "The group", body = Group), Refusals)
 )]
 pub async fn change(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     group: OfGroup,
     body: Body<ChangeGroup>,
 ) -> Result<Json<Group>, ApiError> {
-    let settings = body.value.check()?;
-    match api.sessions.change_group(&group.session.row, &group.jid, &settings).await {
-        Ok(changed) => Ok(Json(Group::of(changed))),
-        Err((Some(setting), refused)) => Err(ApiError::from(refused).about(given::name_of(&setting))),
-        Err((None, refused)) => Err(refused.into()),
-    }
+    let changed = groups::change(&gateway, &group.session, &group.jid, body.value.into()).await?;
+    Ok(Json(Group::of(changed)))
 }
 
 /// Add, remove, promote or demote people
@@ -131,14 +123,12 @@ pub async fn change(
     responses((status = 200, description = "What became of each", body = Results), Refusals)
 )]
 pub async fn participants(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     group: OfGroup,
     body: Body<ChangeParticipants>,
 ) -> Result<Json<Results>, ApiError> {
-    let home = home_of(&group.session.caller.store, body.value.default_country.as_deref()).await?;
-    let (action, people) = body.value.check(home)?;
-    let row = &group.session.row;
-    let outcomes = api.sessions.change_participants(row, &group.jid, action, &people).await?;
+    let wish = body.value.into();
+    let (action, outcomes) = groups::change_people(&gateway, &group.session, &group.jid, wish).await?;
     Ok(Json(Results { results: shown::results(outcomes, Some(action)) }))
 }
 
@@ -208,15 +198,14 @@ pub struct JoinedGroup {
     responses((status = 200, description = "The group, or that its admins were asked", body = JoinedGroup), Refusals)
 )]
 pub async fn join(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     body: Body<JoinGroup>,
 ) -> Result<Json<JoinedGroup>, ApiError> {
-    let (group_id, pending_approval) =
-        match api.sessions.join_group(&session.row, &body.value.check()?).await? {
-            Joined::In { jid } => (jid, false),
-            Joined::Asked { jid } => (jid, true),
-        };
+    let (group_id, pending_approval) = match groups::join(&gateway, &session, &body.value.link).await? {
+        Joined::In { jid } => (jid, false),
+        Joined::Asked { jid } => (jid, true),
+    };
     Ok(Json(JoinedGroup { success: true, group_id, pending_approval }))
 }
 
@@ -230,10 +219,9 @@ pub async fn join(
     responses((status = 200, description = "The group", body = GroupSummary), Refusals)
 )]
 pub async fn preview(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     body: Body<JoinGroup>,
 ) -> Result<Json<GroupSummary>, ApiError> {
-    let group = api.sessions.invited_to(&session.row, &body.value.check()?).await?;
-    Ok(Json(GroupSummary::of(group)))
+    Ok(Json(GroupSummary::of(groups::invited_to(&gateway, &session, &body.value.link).await?)))
 }

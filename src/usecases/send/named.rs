@@ -17,6 +17,7 @@ use wapid_core::wa_id::WaId;
 use super::refusal::MessageRefusal;
 use crate::caller::OwnSession;
 use crate::usecases::GatewayParts;
+use crate::usecases::groups::GroupRefusal;
 use crate::usecases::refusal::{Missing, Refusal};
 
 /// WhatsApp's apps take an edit for 15 minutes after the message (its own help says so).
@@ -238,7 +239,7 @@ async fn everybody(
     let Recipient::Group(_) = to else {
         return Err(MessageRefusal::EverybodyOfOne.into());
     };
-    let group = gateway.sessions.group(&session.row, &to.jid()).await?;
+    let group = gateway.sessions.group(&session.row, &to.jid()).await.map_err(GroupRefusal::WhatsApp)?;
     let own = gateway.sessions.own_number(&session.caller.store, &session.row.id);
     let others = group.participants.into_iter().filter(|one| own.is_none() || one.person.phone != own);
     Ok(others.filter_map(|one| one.person.jid()).take(MENTIONS_MAX).collect())
