@@ -7,10 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wapid_core::clock::At;
-use wapid_core::id::SessionId;
-use wapid_core::phone::Phone;
 use wapid_core::session::{Offer, State as Standing};
-use wapid_core::store::sessions::{NewSessionError, SessionRow, SessionSettings};
+use wapid_core::store::sessions::{NewSessionError, SessionRow};
 
 use super::Api;
 use super::body::{LenientBody, OptionalBody};
@@ -19,14 +17,11 @@ use super::given_number::GivenNumber;
 use super::openapi::Refusals;
 use super::params::QueryParams;
 use crate::caller::{Caller, OwnSession};
-use crate::link::{Proxy, ProxyError, Timelock};
-use crate::outgoing::Asker;
+use crate::link::Timelock;
 use crate::qr;
 use crate::session::{Removal, View};
-use crate::usecases::home::home_of;
-
-/// The longest label and device name, in characters.
-const NAME_MAX: usize = 100;
+use crate::usecases::GatewayParts;
+use crate::usecases::sessions::{self, SessionWish};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,81 +77,33 @@ type SessionIdText = String;
     responses((status = 200, description = "The session, new or started again", body = Created), Refusals)
 )]
 pub async fn create(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     caller: Caller,
     body: LenientBody<NewSession>,
 ) -> Result<Json<Created>, ApiError> {
     let LenientBody { value: new, notice } = body;
-    let id = SessionId::parse(&new.session_id)
-        .map_err(|problem| ApiError::bad("INVALID_SESSION_ID", problem.to_string()))?;
-    let phone = match &new.phone_number {
-        Some(given) => Some(given.phone(home_of(&caller.store, None).await?)?),
-        None => None,
-    };
-    if let Some(proxy) = new.proxy.as_deref().filter(|proxy| !proxy.is_empty()) {
-        vet_proxy(&api, &caller, proxy).await?;
-    }
-    let settings = SessionSettings {
-        name: short("name", new.name)?,
-        device_name: short("deviceName", new.device_name)?,
-        proxy: new.proxy,
-        daily_limit: new.daily_limit,
-        any_number: new.allow_other_number,
-    };
-    if let Some(phone) = phone.as_ref().filter(|_| new.allow_other_number != Some(true)) {
-        check_number(&caller, &id, phone).await?;
-    }
-    let (row, is_new) = caller.store.ensure_session(&id, settings).await?;
-    let key = row.key.clone();
-    if new.daily_limit.is_some() {
-        api.sessions.wake_jobs(&key).await;
-    }
-    let pairing_code = api.sessions.start(row.clone(), phone.as_ref().map(Phone::digits)).await?;
-    let status = if is_new { "initializing" } else { api.sessions.view_of(&row).state.status().as_str() };
-    Ok(Json(Created { success: true, session_id: id.0, is_new, status, pairing_code, notice }))
+    let started = sessions::create(&gateway, &caller, new.into()).await?;
+    Ok(Json(Created {
+        success: true,
+        session_id: started.id.0,
+        is_new: started.is_new,
+        status: started.status.as_str(),
+        pairing_code: started.pairing_code,
+        notice,
+    }))
 }
 
-/// A proxy is vetted when it is named and again at every connect. A session of the sandbox never dials one.
-async fn vet_proxy(api: &Api, caller: &Caller, proxy: &str) -> Result<(), ApiError> {
-    let refused = |problem: ProxyError| match problem {
-        ProxyError::LocalHost | ProxyError::Address => {
-            ApiError::bad("PROXY_NOT_ALLOWED", problem.to_string())
+impl From<NewSession> for SessionWish {
+    fn from(new: NewSession) -> Self {
+        Self {
+            session_id: new.session_id,
+            name: new.name,
+            phone_number: new.phone_number.map(GivenNumber::into_text),
+            device_name: new.device_name,
+            proxy: new.proxy,
+            daily_limit: new.daily_limit,
+            allow_other_number: new.allow_other_number,
         }
-        _ => ApiError::bad("INVALID_PROXY", problem.to_string()),
-    };
-    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
-    let proxy = Proxy::parse(proxy, api.deliveries.outgoing(), asker).map_err(refused)?;
-    proxy.look_up().await.map_err(refused)
-}
-
-/// Whoever wants a code for another number than the session's hears so before anybody types it.
-async fn check_number(caller: &Caller, id: &SessionId, phone: &Phone) -> Result<(), ApiError> {
-    let row = caller.store.session(id).await?.filter(|row| row.account.is_none());
-    let Some(row) = row else { return Ok(()) };
-    let expected = caller.store.expected_phone(&row.key).await?;
-    let is_other =
-        |expected: &String| !phone.spellings().iter().any(|spelling| spelling.digits() == expected);
-    match expected.filter(is_other) {
-        Some(expected) => Err(ApiError::bad(
-            "OTHER_NUMBER",
-            format!(
-                "phoneNumber: this session belongs to {expected}; with \"allowOtherNumber\": true another number \
-                 may be linked"
-            ),
-        )),
-        None => Ok(()),
-    }
-}
-
-fn short(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
-    match text {
-        Some(text) if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) => {
-            Err(ApiError::bad(
-                "INVALID_REQUEST",
-                format!("{field}: at most {NAME_MAX} characters, and no control characters"),
-            ))
-        }
-        text => Ok(text),
     }
 }
 
@@ -457,14 +404,12 @@ pub struct StartWish {
     responses((status = 200, description = "The session obeys", body = Changed), Refusals)
 )]
 pub async fn start(
-    State(api): State<Api>,
+    State(gateway): State<GatewayParts>,
     session: OwnSession,
     OptionalBody(wish): OptionalBody<StartWish>,
 ) -> Result<Json<Changed>, ApiError> {
-    let settings = SessionSettings { any_number: wish.allow_other_number, ..SessionSettings::default() };
-    let (row, _) = session.caller.store.ensure_session(&session.row.id, settings).await?;
-    api.sessions.start(row.clone(), None).await?;
-    Ok(Json(Changed::of(&row, &api.sessions.view_of(&row))))
+    let view = sessions::start(&gateway, &session, wish.allow_other_number).await?;
+    Ok(Json(Changed::of(&session.row, &view)))
 }
 
 /// Take a session offline and keep its link

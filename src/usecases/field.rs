@@ -57,6 +57,13 @@ pub enum Field {
     /// When it begins, and when its messages may leave.
     ScheduleAt,
     Windows,
+    /// Of a session, its name being a label for people.
+    SessionId,
+    SessionName,
+    /// The number that is linked by a code.
+    PhoneNumber,
+    DeviceName,
+    Proxy,
     /// Of a webhook.
     Url,
     Description,

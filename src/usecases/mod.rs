@@ -21,6 +21,7 @@
 //! | `jobs/` | bulk jobs: new ones, and what their owners want of them |
 //! | `webhooks/` | endpoints of a tenant, and what they missed |
 //! | `groups` | groups of a session's number |
+//! | `sessions` | a number is linked, or brought back up |
 
 use crate::delivery::Deliveries;
 use crate::media::Media;
@@ -34,6 +35,7 @@ pub mod moments;
 pub mod once;
 pub mod refusal;
 pub mod send;
+pub mod sessions;
 pub mod webhooks;
 
 /// The running parts of the gateway that calls work with. Cheap to clone.

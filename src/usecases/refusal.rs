@@ -19,6 +19,7 @@ use super::groups::GroupRefusal;
 use super::jobs::JobRefusal;
 use super::once::KEY_MAX;
 use super::send::{ContentRefusal, MessageRefusal};
+use super::sessions::SessionRefusal;
 use super::webhooks::WebhookRefusal;
 use crate::media::{Refusal as FileRefusal, Unreadable};
 use crate::session::SendRefusal;
@@ -60,6 +61,8 @@ pub enum Refusal {
     #[error(transparent)]
     Message(#[from] MessageRefusal),
     #[error(transparent)]
+    Session(#[from] SessionRefusal),
+    #[error(transparent)]
     Job(#[from] JobRefusal),
     #[error(transparent)]
     Webhook(#[from] WebhookRefusal),
@@ -92,6 +95,7 @@ impl Refusal {
             Self::IdempotencyKey => &[Field::IdempotencyKey],
             Self::Content(refusal) => refusal.fields(),
             Self::Message(refusal) => refusal.fields(),
+            Self::Session(refusal) => refusal.fields(),
             Self::Job(refusal) => refusal.fields(),
             Self::Webhook(refusal) => refusal.fields(),
             Self::Group(refusal) => refusal.fields(),

@@ -15,6 +15,7 @@ use crate::usecases::groups::GroupRefusal;
 use crate::usecases::jobs::JobRefusal;
 use crate::usecases::refusal::{Missing, Refusal};
 use crate::usecases::send::{ContentRefusal, MessageRefusal};
+use crate::usecases::sessions::SessionRefusal;
 use crate::usecases::webhooks::WebhookRefusal;
 
 impl From<Refusal> for ApiError {
@@ -31,6 +32,7 @@ impl From<Refusal> for ApiError {
             Refusal::IdempotencyKey => Self::bad("INVALID_IDEMPOTENCY_KEY", text),
             Refusal::Content(refusal) => of_content(&refusal, text),
             Refusal::Message(refusal) => of_message(&refusal, text),
+            Refusal::Session(refusal) => of_session(refusal, text),
             Refusal::Job(refusal) => of_job(refusal, text),
             Refusal::Webhook(refusal) => of_webhook(refusal, text),
             Refusal::Moment { .. } => Self::bad("INVALID_REQUEST", text),
@@ -166,5 +168,22 @@ fn of_group(refusal: GroupRefusal, text: String) -> ApiError {
         GroupRefusal::Setting { field, refused } => ApiError::from(refused).about(name_of(field)),
         GroupRefusal::WhatsApp(refused) => refused.into(),
         _ => ApiError::bad("INVALID_REQUEST", text),
+    }
+}
+
+fn of_session(refusal: SessionRefusal, text: String) -> ApiError {
+    let own = refusal.to_string();
+    match refusal {
+        SessionRefusal::Id(_) => ApiError::bad("INVALID_SESSION_ID", own),
+        SessionRefusal::Phone(why) => ApiError::bad("INVALID_RECIPIENT", sentence(&why)),
+        SessionRefusal::Name(_) => ApiError::bad("INVALID_REQUEST", text),
+        SessionRefusal::Proxy(_) => ApiError::bad("INVALID_PROXY", own),
+        SessionRefusal::ProxyNotAllowed(_) => ApiError::bad("PROXY_NOT_ALLOWED", own),
+        SessionRefusal::OtherNumber { .. } => ApiError::bad(
+            "OTHER_NUMBER",
+            format!("{text}; with \"allowOtherNumber\": true another number may be linked"),
+        ),
+        SessionRefusal::NotMade(refusal) => refusal.into(),
+        SessionRefusal::NoCode(refusal) => refusal.into(),
     }
 }
