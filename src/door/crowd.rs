@@ -28,6 +28,8 @@ pub(super) struct Crowd {
     idle: HashMap<Group, BTreeMap<u64, SeatNumber>>,
     /// Groups by how many of them are idle, strangers above all tenants.
     sizes: BTreeSet<(bool, usize, Group)>,
+    /// Idle strangers, of all groups.
+    strangers: usize,
     /// Connections that carry a tenant's request.
     busy: usize,
     tenants: HashMap<TenantId, Share>,
@@ -65,6 +67,7 @@ impl Crowd {
             seats: HashMap::new(),
             idle: HashMap::new(),
             sizes: BTreeSet::new(),
+            strangers: 0,
             busy: 0,
             tenants: HashMap::new(),
             streams_of_keys: HashMap::new(),
@@ -84,9 +87,13 @@ impl Crowd {
         Some(number)
     }
 
-    /// Asks the connection to leave that has been idle for longest in the largest group; strangers go first.
+    /// Asks the connection to leave that has been idle for longest in the largest group; strangers go first, unless
+    /// they are few.
     fn send_away(&mut self) -> Option<()> {
-        let (_, _, group) = self.sizes.last()?.clone();
+        let of_tenants = || self.sizes.iter().rev().find(|(is_strangers, ..)| !is_strangers);
+        let few = self.strangers <= self.bounds.strangers;
+        let largest = if few { of_tenants() } else { None };
+        let (_, _, group) = largest.or(self.sizes.last())?.clone();
         let (_, number) = self.idle.get(&group)?.first_key_value()?;
         let number = *number;
         if let Some(gone) = self.remove(number) {
@@ -222,6 +229,9 @@ impl Crowd {
 
     fn resize(&mut self, group: &Group, before: usize, after: usize) {
         let is_strangers = matches!(group, Group::Strangers(_));
+        if is_strangers {
+            self.strangers = self.strangers + after - before;
+        }
         self.sizes.remove(&(is_strangers, before, group.clone()));
         if after > 0 {
             self.sizes.insert((is_strangers, after, group.clone()));
@@ -254,6 +264,7 @@ mod tests {
         requests_when_full: 1,
         streams: 2,
         streams_of_key: 1,
+        strangers: 1,
     };
 
     struct Guest {
@@ -300,6 +311,25 @@ mod tests {
         }
         assert!(!known.leave.is_cancelled(), "strangers go before whom a tenant's key was shown");
         assert!(!alone.leave.is_cancelled(), "and one who came alone goes after a crowd");
+    }
+
+    #[test]
+    fn idle_connections_of_a_tenant_leave_a_few_strangers_their_seats() {
+        let mut crowd = Crowd::new(Bounds { strangers: 2, ..BOUNDS });
+        let mut idle: Vec<Guest> = (0..6).map(|_| enter(&mut crowd, 1).unwrap()).collect();
+        for guest in &mut idle {
+            ask(&mut crowd, guest, "shop", Errand::Other).unwrap();
+            end(&mut crowd, guest);
+        }
+        let health = enter(&mut crowd, 2).unwrap();
+        enter(&mut crowd, 2).unwrap();
+        enter(&mut crowd, 3).unwrap();
+        assert!(!health.leave.is_cancelled(), "it has not been answered yet");
+        let gone = idle.iter().filter(|guest| guest.leave.is_cancelled()).count();
+        assert_eq!(gone, 3);
+        // More of them make room for each other.
+        enter(&mut crowd, 3).unwrap();
+        assert!(health.leave.is_cancelled());
     }
 
     #[test]
@@ -366,6 +396,7 @@ mod tests {
         guests.iter_mut().for_each(|guest| end(&mut crowd, guest));
         guests.iter().for_each(|guest| crowd.leave(guest.number));
         assert!(crowd.seats.is_empty() && crowd.idle.is_empty() && crowd.sizes.is_empty());
+        assert_eq!(crowd.strangers, 0);
         assert!(crowd.tenants.is_empty() && crowd.streams_of_keys.is_empty());
         assert_eq!(crowd.busy, 0);
     }

@@ -1,8 +1,8 @@
 //! Who may be connected, and how much of that one tenant may hold.
 //!
 //! A connection is a *seat*, a request on it a *visit*. When all seats are taken, a connection that carries no
-//! tenant's request leaves for the next one: strangers that never showed a key first, those of the largest crowd
-//! before others, and whoever was silent for longest first. What carries a tenant's request is never closed for
+//! tenant's request leaves for the next one: strangers that never showed a key first, down to an eighth of the
+//! seats, those of the largest crowd before others, and whoever was silent for longest first. What carries a tenant's request is never closed for
 //! somebody else; so each tenant holds a share of requests and of streams, and beyond that is refused in words. The
 //! last seats are left to sends of tenants that hold few, and to whoever asks for no tenant's rows: health and metrics.
 //!
@@ -48,6 +48,9 @@ pub struct Bounds {
     /// Streams and waiting requests of one tenant.
     streams: usize,
     streams_of_key: usize,
+    /// So many connections that never showed a key stay while a tenant has idle ones: a health check among them has
+    /// time to ask.
+    strangers: usize,
 }
 
 impl Bounds {
@@ -62,6 +65,7 @@ impl Bounds {
             requests_when_full: of(16),
             streams: of(8).min(STREAMS),
             streams_of_key: of(8).min(STREAMS_OF_KEY),
+            strangers: of(8),
         }
     }
 }
