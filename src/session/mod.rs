@@ -24,7 +24,6 @@
 //! | `lease` | which process runs which session |
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -116,7 +115,7 @@ struct Inner {
     carriage: carry::Carriage,
     fetched: watch::Sender<u64>,
     /// Had every session of before the start its chance?
-    is_restored: AtomicBool,
+    restored: watch::Sender<bool>,
     closing: watch::Sender<bool>,
 }
 
@@ -169,7 +168,7 @@ impl Sessions {
             receipts,
             carriage: carry::Carriage::default(),
             fetched: watch::Sender::new(0),
-            is_restored: AtomicBool::new(false),
+            restored: watch::Sender::new(false),
             closing: watch::Sender::new(false),
         }));
         tokio::spawn(lease::renew(sessions.clone()));

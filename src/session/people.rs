@@ -139,7 +139,7 @@ impl Sessions {
     /// The link of a session that is ready.
     pub(super) fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, NotReady> {
         let lost = |reason| NotReady { status: Status::Disconnected, reason };
-        let Some(view) = self.view(&row.key) else { return Err(lost("stopped")) };
+        let view = self.view_of(row);
         if !matches!(view.state, State::Ready { .. }) {
             return Err(NotReady { status: view.state.status(), reason: view.state.reason() });
         }

@@ -160,7 +160,10 @@ impl Sessions {
     }
 
     fn ready(&self, row: &SessionRow) -> Result<Standing, SendRefusal> {
-        let handle = self.handle(&row.key).ok_or_else(|| not_ready("stopped"))?;
+        let Some(handle) = self.handle(&row.key) else {
+            let state = self.view_of(row).state;
+            return Err(NotReady { status: state.status(), reason: state.reason() }.into());
+        };
         let (epoch, link) = {
             let view = handle.view.borrow();
             if !matches!(view.state, State::Ready { .. }) {
@@ -324,7 +327,16 @@ impl Sessions {
     /// Waits until a session has taken up what it found without a verdict; `false` where it had done so already, or
     /// does not come to it in time.
     async fn wait_for_take_up(&self, row: &SessionRow, give_up: At) -> bool {
-        let Some(handle) = self.handle(&row.key) else { return false };
+        let known = self.handle(&row.key);
+        if known.is_none() && is_wanted(row) {
+            // The process has just begun, and has not come to it yet.
+            let mut restored = self.0.restored.subscribe();
+            tokio::select! {
+                _ = restored.wait_for(|is_over| *is_over) => {}
+                () = self.store().clock().until(give_up) => return false,
+            }
+        }
+        let Some(handle) = known.or_else(|| self.handle(&row.key)) else { return false };
         let mut view = handle.view.clone();
         let is_coming = |view: &View| {
             let begins = matches!(view.state, State::Stopped { .. }) && is_wanted(row);

@@ -3,7 +3,6 @@
 //! A look reads and starts nothing; [`Sessions::adopt`] alone spawns a task.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -85,7 +84,7 @@ impl Sessions {
     /// says.
     pub fn view_of(&self, row: &SessionRow) -> View {
         self.view(&row.key).unwrap_or_else(|| {
-            let is_restored = self.0.is_restored.load(Ordering::Acquire);
+            let is_restored = *self.0.restored.borrow();
             View::of(task::state_unseen(row, is_restored, self.now()))
         })
     }

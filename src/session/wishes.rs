@@ -1,6 +1,5 @@
 //! What callers and operators want of a session: that it runs, rests or goes, whichever process runs it.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -87,7 +86,7 @@ impl Sessions {
                 }
             })
             .await;
-        self.0.is_restored.store(true, Ordering::Release);
+        self.0.restored.send_replace(true);
         Ok(())
     }
 
