@@ -59,7 +59,7 @@
 
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use wapid_core::id::SessionKey;
 use wapid_core::seal::{Seal, SealError};
 use wapid_core::store::Db;
@@ -69,10 +69,12 @@ mod device;
 mod protocol;
 mod records;
 mod secrets;
+mod sent;
 mod signal;
 mod statement;
 mod writer;
 
+use sent::UnwrittenMessages;
 use statement::{Statement, storable};
 use writer::Writer;
 
@@ -100,6 +102,7 @@ pub struct Keystore {
     /// Of the lease under which it writes.
     epoch: Option<i64>,
     has_ended: Arc<RwLock<bool>>,
+    unwritten: Arc<Mutex<UnwrittenMessages>>,
 }
 
 /// Why a keystore could not do what it was asked.
@@ -149,7 +152,13 @@ impl Keystores {
     }
 
     pub fn of(&self, session: SessionKey) -> Keystore {
-        Keystore { shared: Arc::clone(&self.shared), session, epoch: None, has_ended: Arc::default() }
+        Keystore {
+            shared: Arc::clone(&self.shared),
+            session,
+            epoch: None,
+            has_ended: Arc::default(),
+            unwritten: Arc::default(),
+        }
     }
 }
 
@@ -172,6 +181,10 @@ impl Keystore {
     /// own saver, a send on its way.
     pub fn end(&self) {
         *self.has_ended.write() = true;
+    }
+
+    fn has_ended(&self) -> bool {
+        *self.has_ended.read()
     }
 
     /// Removes everything this session remembered, in one transaction.

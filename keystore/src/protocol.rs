@@ -15,7 +15,6 @@ use crate::statement::{Statement, bound, storable};
 use crate::{Fault, Keystore, Result};
 
 const TC_TOKENS: &str = "keystore_tc_tokens";
-const SENT: &str = "keystore_sent_messages";
 const PENDING: &str = "keystore_pending_inbound";
 
 /// lid, phone, created_at, updated_at, learning_source.
@@ -277,33 +276,11 @@ impl ProtocolStore for Keystore {
     }
 
     async fn store_sent_message(&self, chat_jid: &str, message_id: &str, payload: &[u8]) -> Result<()> {
-        let statement = self
-            .statement(
-                "INSERT INTO keystore_sent_messages (session_key, chat, message_id, payload, stored_at)
-                 VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (session_key, chat, message_id)
-                 DO UPDATE SET payload = excluded.payload, stored_at = excluded.stored_at",
-            )
-            .bind(chat_jid)
-            .bind(message_id)
-            .bind(self.seal(SENT, &[chat_jid, message_id], payload))
-            .bind(now_secs());
-        self.commit(vec![statement]).await?;
-        Ok(())
+        self.keep_sent(chat_jid, message_id, payload, now_secs()).await
     }
 
-    /// Past the shared writer, whose orders only count rows: a retry receipt is rare, and what it
-    /// takes was committed before.
     async fn take_sent_message(&self, chat_jid: &str, message_id: &str) -> Result<Option<Vec<u8>>> {
-        let statement = self
-            .statement(
-                "DELETE FROM keystore_sent_messages WHERE session_key = $1 AND chat = $2 AND message_id = $3
-                 RETURNING payload",
-            )
-            .bind(chat_jid)
-            .bind(message_id);
-        let Some(sealed) = self.take(statement).await? else { return Ok(None) };
-        Ok(Some(self.open(SENT, &[chat_jid, message_id], &sealed)?))
+        self.take_sent(chat_jid, message_id).await
     }
 
     async fn delete_expired_sent_messages(&self, cutoff_timestamp: i64) -> Result<u32> {
@@ -380,7 +357,7 @@ impl Keystore {
         (!token.is_empty()).then(|| self.seal(TC_TOKENS, &[jid], token))
     }
 
-    async fn take(&self, statement: Statement) -> Result<Option<Vec<u8>>, Fault> {
+    pub(crate) async fn take(&self, statement: Statement) -> Result<Option<Vec<u8>>, Fault> {
         Ok(wapid_core::write!(self.db(), |tx| {
             bound!(sqlx::query_scalar(statement.sql()), statement.values()).fetch_optional(&mut *tx).await?
         }))
