@@ -52,7 +52,7 @@ async fn a_gateway_that_wakes_leaves_its_session_to_its_successor() {
     let mut processes = [homes[0].start().await, homes[1].start().await];
     let callers = processes.each_ref().map(|process| Caller::new(process.url.clone(), &key));
     link_main(&callers[0], SHOP).await;
-    let traffic = Traffic::start(sandbox, &tenant, callers.to_vec()).await;
+    let traffic = Traffic::start(sandbox, &tenant, callers.to_vec()).await.with_lost_keys();
 
     // Each freezes in its turn, while it runs the session.
     for round in 0..size(2, 30) {

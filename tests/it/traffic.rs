@@ -1,5 +1,5 @@
 //! A shop that goes on writing and being written to, whatever becomes of its gateways and their database: texts of
-//! its own, answers, receipts, and phones that lose their keys. [`Traffic::settle`] says what must be true after it.
+//! its own, answers, receipts, and a phone that loses its keys. [`Traffic::settle`] says what must be true after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub struct Traffic {
     sends: [JoinHandle<Vec<String>>; 2],
     /// The ids of what Ana wrote.
     answers: JoinHandle<Vec<String>>,
-    others: [JoinHandle<()>; 2],
+    others: Vec<JoinHandle<()>>,
 }
 
 impl Traffic {
@@ -53,8 +53,14 @@ impl Traffic {
         let town = Town { sandbox, book: tenant.to_owned(), callers, is_over: Arc::default() };
         let sends = [ANA, BEA].map(|to| tokio::spawn(town.clone().sends(to)));
         let answers = tokio::spawn(town.clone().answers());
-        let others = [tokio::spawn(town.clone().reads()), tokio::spawn(town.clone().loses_keys())];
+        let others = vec![tokio::spawn(town.clone().reads())];
         Self { town, sends, answers, others }
+    }
+
+    /// Ana's phone loses its keys again and again, and asks for what it cannot read.
+    pub fn with_lost_keys(mut self) -> Self {
+        self.others.push(tokio::spawn(self.town.clone().loses_keys()));
+        self
     }
 
     /// Ends it, and waits until every message is where it belongs, once, and every receipt is told. Returns how many
@@ -164,18 +170,24 @@ impl Town {
         wanted.extend(to_ana.iter().map(|id| (id.clone(), "read")));
         wanted.extend(to_bea.iter().map(|id| (id.clone(), "delivered or read")));
         wanted.extend(answers.iter().map(|id| (id.clone(), "received")));
-        until_within(SETTLED_WITHIN, "all is told", || async {
-            let log = self.log().await?;
-            assert!(log.len() <= wanted.len(), "the log has {} rows of {}", log.len(), wanted.len());
-            let of = |row: &Value| wanted.get(row["messageId"].as_str()?).copied();
-            let is_told = |row: &Value| {
-                let status = row["status"].as_str().unwrap_or_default();
-                of(row).is_some_and(|wanted| wanted.contains(status) && !status.is_empty())
+        let read = || async {
+            let Some(log) = self.log().await else { return json!("no log") };
+            let rows: BTreeMap<&str, &Value> =
+                log.iter().filter_map(|row| Some((row["messageId"].as_str()?, row))).collect();
+            if log.len() > wanted.len() {
+                return json!(format!("{} rows of {} messages", log.len(), wanted.len()));
+            }
+            let is_told = |id: &str, wanted: &str| {
+                let status = rows.get(id).and_then(|row| row["status"].as_str()).unwrap_or_default();
+                wanted.contains(status) && !status.is_empty()
             };
-            let ids: BTreeSet<&str> = log.iter().filter_map(|row| row["messageId"].as_str()).collect();
-            (ids.len() == wanted.len() && log.iter().all(is_told)).then_some(())
-        })
-        .await;
+            let untold = wanted.iter().filter(|(id, wanted)| !is_told(id, wanted));
+            untold
+                .map(|(id, wanted)| json!({"id": id, "wanted": wanted, "row": rows.get(id.as_str())}))
+                .collect()
+        };
+        let is_empty = |untold: &Value| untold.as_array().is_some_and(Vec::is_empty);
+        until_reads(SETTLED_WITHIN, "all is told", read, is_empty).await;
     }
 
     /// The whole of it; `None` while nobody answers.
