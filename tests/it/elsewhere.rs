@@ -7,7 +7,7 @@ use wapid_sandbox::{Sandbox, Storage};
 
 use crate::app::{Caller, Database, Engine, until_within};
 use crate::people::{ANA, SHOP};
-use crate::process::{Home, MASTER_KEY, Process, free_address, home, link_main, serve, until_ready};
+use crate::process::{Process, homes_of_two, link_main, serve, until_ready};
 
 const STATUS: &str = "/api/whatsapp/session/main/status";
 /// Leases are renewed every 5 s, and what is nobody's is looked for every 15 s.
@@ -29,12 +29,7 @@ impl Pair {
         let dirs = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
         let database = Database::new(Engine::Postgres, dirs[0].path()).await;
         let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
-        let served = serve(sandbox.clone()).await;
-        let homes = [0, 1].map(|place| Home {
-            master_key: Some(MASTER_KEY.to_owned()),
-            listen: free_address(),
-            ..home(dirs[place].path(), &database, Some(served.clone()))
-        });
+        let homes = homes_of_two(&dirs, &database, &serve(sandbox.clone()).await);
         let (tenant, key) = homes[0].create_tenant().await;
         let processes = [homes[0].start().await, homes[1].start().await];
         let callers = processes.each_ref().map(|process| Caller::new(process.url.clone(), &key));

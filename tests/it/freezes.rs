@@ -11,7 +11,7 @@ use wapid_sandbox::{Sandbox, Storage};
 use crate::app::{Caller, Database, Engine};
 use crate::jobs::{is_full, size};
 use crate::people::SHOP;
-use crate::process::{Home, MASTER_KEY, free_address, home, link_main, serve, try_get, until_ready};
+use crate::process::{homes_of_two, link_main, serve, try_get, until_ready};
 use crate::traffic::Traffic;
 
 /// It has heard what became of its connection, and of its lease, long before that.
@@ -42,12 +42,7 @@ async fn a_gateway_that_wakes_leaves_its_session_to_its_successor() {
     let dirs = [tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder")];
     let database = Database::new(Engine::Postgres, dirs[0].path()).await;
     let sandbox = Sandbox::open(Storage::Memory).await.expect("a sandbox");
-    let served = serve(sandbox.clone()).await;
-    let homes = [0, 1].map(|place| Home {
-        master_key: Some(MASTER_KEY.to_owned()),
-        listen: free_address(),
-        ..home(dirs[place].path(), &database, Some(served.clone()))
-    });
+    let homes = homes_of_two(&dirs, &database, &serve(sandbox.clone()).await);
     let (tenant, key) = homes[0].create_tenant().await;
     let mut processes = [homes[0].start().await, homes[1].start().await];
     let callers = processes.each_ref().map(|process| Caller::new(process.url.clone(), &key));

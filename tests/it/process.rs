@@ -12,7 +12,7 @@ use wapid_sandbox::{Access, ControlToken, Sandbox, Storage};
 use crate::app::{Caller, Database, until, until_within};
 
 /// Of several gateways on one database.
-pub const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+const MASTER_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// What control calls carry to a sandbox of the tests.
 const SANDBOX_TOKEN: &str = "the-token-of-a-sandbox-of-the-tests";
 
@@ -172,6 +172,18 @@ pub async fn link_main(caller: &Caller, number: &str) {
     .await;
     caller.post(&format!("/api/sandbox/phones/{number}/scan"), json!({"qr": qr})).await.ok();
     until_ready(caller).await;
+}
+
+/// Two gateways on one database, which seal with one key.
+pub fn homes_of_two(
+    dirs: &[tempfile::TempDir; 2],
+    database: &Database,
+    sandbox: &(String, String),
+) -> [Home; 2] {
+    [0, 1].map(|place: usize| Home {
+        master_key: Some(MASTER_KEY.to_owned()),
+        ..home(dirs[place].path(), database, Some(sandbox.clone()))
+    })
 }
 
 pub fn home(dir: &Path, database: &Database, sandbox: Option<(String, String)>) -> Home {
