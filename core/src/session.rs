@@ -21,7 +21,7 @@ pub const PATIENCE_MS: i64 = 90_000;
 /// it allows 180 s.
 pub const LINKING_PATIENCE_MS: i64 = 240_000;
 /// Another process may let go of a session at any moment; looking is cheap.
-pub const HELD_MS: i64 = 5_000;
+const HELD_MS: i64 = 5_000;
 /// The first rest after a link gave up; doubles with each failure in a row.
 const REST_MS: i64 = 2_000;
 /// A client that rotates its offers replaces one before it is this stale.
@@ -361,6 +361,15 @@ impl State {
                     None => (Self::linking(now, failures), vec![Open, patience]),
                 }
             }
+            // Another process still runs it: nothing of it has changed.
+            (
+                Self::Resting { account, why: Rest::HeldElsewhere, since, .. },
+                Input::Gone { why: Rest::HeldElsewhere, jitter, .. },
+            ) => {
+                let until = drawn(HELD_MS, jitter, now);
+                let next = Self::Resting { account, why: Rest::HeldElsewhere, until, since, failures: 0 };
+                (next, vec![WakeAt(until)])
+            }
             (state, Input::Over(why)) if state.is_running() => {
                 let account = state.into_account();
                 Self::end(why, account, now)
@@ -397,8 +406,7 @@ impl State {
             Rest::HeldElsewhere => (HELD_MS, 0),
             _ => ((REST_MS << failures.min(10)).min(REST_MAX_MS), failures.saturating_add(1)),
         };
-        // Half of the pause is fixed, half is drawn.
-        let until = until.unwrap_or_else(|| now.plus_ms(pause / 2 + pause * i64::from(jitter) / 2000));
+        let until = until.unwrap_or_else(|| drawn(pause, jitter, now));
         let next = Self::Resting { account, why, until, since: now, failures };
         let mut effects = vec![Effect::Close, Effect::WakeAt(until)];
         // What another process runs is that one's to tell.
@@ -499,6 +507,11 @@ impl End {
             Self::Replaced | Self::ClientOutdated | Self::AccountBlocked => false,
         }
     }
+}
+
+/// When a pause ends: half of it is fixed, half is drawn.
+fn drawn(pause_ms: i64, jitter: u16, now: At) -> At {
+    now.plus_ms(pause_ms / 2 + pause_ms * i64::from(jitter) / 2000)
 }
 
 #[cfg(test)]
@@ -611,6 +624,18 @@ mod tests {
         let turned_away = [Effect::TurnAway, Effect::Close, Effect::Forget, Effect::Save, Effect::Announce];
         assert_eq!(effects, turned_away);
         assert!(matches!(ended.step(Input::Start, At(2)).0, State::Linking { .. }));
+    }
+
+    #[test]
+    fn what_another_process_still_runs_rests_on_as_before() {
+        let gone = |jitter| Input::Gone { why: Rest::HeldElsewhere, until: None, jitter };
+        let linking = State::Stopped { account: None, since: At(0) }.step(Input::Start, At(0)).0;
+        let (rests, effects) = linking.step(gone(0), At(10));
+        assert_eq!(effects, [Effect::Close, Effect::WakeAt(At(2_510))]);
+        let (rests, effects) = rests.step(gone(1_000), At(2_510));
+        assert_eq!(effects, [Effect::WakeAt(At(7_510))]);
+        assert_eq!((rests.reason(), rests.since()), ("held_by_another_process", At(10)));
+        assert!(matches!(rests.step(Input::Due { jitter: 0 }, At(7_510)).0, State::Linking { .. }));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use tracing::error;
 use wapid_core::clock::At;
 use wapid_core::crash;
-use wapid_core::session::{HELD_MS, Input, Rest, State};
+use wapid_core::session::{Input, Rest, State};
 use wapid_core::store::leases::LEASE_MS;
 use wapid_core::store::sessions::SessionRow;
 
@@ -50,14 +50,14 @@ impl Task {
 
     /// The time to try has come. What another process runs is shown as that until its lease is free.
     pub(super) async fn come_due(&mut self) {
-        if let State::Resting { why: Rest::HeldElsewhere, until, .. } = &mut self.state
-            && self.sessions.is_held_elsewhere(&self.row.key).await.unwrap_or(true)
-        {
-            *until = self.sessions.now().plus_ms(HELD_MS / 2 + HELD_MS * i64::from(jitter()) / 2000);
-            self.wake = Some(*until);
-            return self.show();
-        }
-        self.step(Input::Due { jitter: jitter() }).await;
+        let still_elsewhere = self.is_resting_elsewhere()
+            && self.sessions.is_held_elsewhere(&self.row.key).await.unwrap_or(true);
+        let input = if still_elsewhere {
+            Input::Gone { why: Rest::HeldElsewhere, until: None, jitter: jitter() }
+        } else {
+            Input::Due { jitter: jitter() }
+        };
+        self.step(input).await;
     }
 
     /// Another process runs the session by now: this one waits to be needed again.
