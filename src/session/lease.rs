@@ -90,13 +90,11 @@ async fn sweep(sessions: &Sessions) -> Result<(), StoreError> {
     let wanted: HashSet<_> =
         rows.iter().filter(|row| task::is_wanted(row) || row.removing).map(|row| row.key.clone()).collect();
     for row in rows {
-        let is_known = known.contains_key(&row.key);
-        let is_to_run = task::is_to_run(&row);
-        if is_known {
-            // With the settings that it has by now.
-            let handle = sessions.adopt(row);
+        if known.contains_key(&row.key) {
+            // One that ended meanwhile may be removed by now.
+            let Some(handle) = sessions.refreshed(&row) else { continue };
             let is_running = handle.view.borrow().state.is_running();
-            if is_to_run && !is_running {
+            if task::is_to_run(&row) && !is_running {
                 let _ = handle.commands.send(Command::LookAtRow);
             }
         } else if row.removing {

@@ -27,6 +27,17 @@ pub(super) struct Table {
     pub(super) names: HashMap<(TenantId, Mode, SessionId), SessionKey>,
 }
 
+impl Table {
+    fn refreshed(&mut self, row: &SessionRow) -> Option<Handle> {
+        let handle = self.handles.get_mut(&row.key)?;
+        if *handle.row != *row {
+            handle.row = Arc::new(row.clone());
+            let _ = handle.commands.send(Command::Refresh(Box::new(row.clone())));
+        }
+        Some(handle.clone())
+    }
+}
+
 /// How the rest of the process reaches a session's task.
 #[derive(Clone)]
 pub(super) struct Handle {
@@ -125,15 +136,16 @@ impl Sessions {
         self.handle(key).map(|handle| handle.view.borrow().epoch)
     }
 
+    /// The task of this row where there is one, which hears what the row says by now.
+    pub(super) fn refreshed(&self, row: &SessionRow) -> Option<Handle> {
+        self.0.table.write().refreshed(row)
+    }
+
     /// The task of this row, spawned if it is not running yet.
     pub(super) fn adopt(&self, row: SessionRow) -> Handle {
         let mut table = self.0.table.write();
-        if let Some(handle) = table.handles.get_mut(&row.key) {
-            if *handle.row != row {
-                handle.row = Arc::new(row.clone());
-                let _ = handle.commands.send(Command::Refresh(Box::new(row)));
-            }
-            return handle.clone();
+        if let Some(handle) = table.refreshed(&row) {
+            return handle;
         }
         let (commands, inbox) = mpsc::unbounded_channel();
         let now = self.store().clock().now();

@@ -184,7 +184,7 @@ impl Sessions {
         Ok(owner.is_some_and(|owner| owner != self.0.parts.owner))
     }
 
-    pub(super) async fn until_next_look(&self) {
+    async fn until_next_look(&self) {
         let clock = self.store().clock();
         clock.until(clock.now().plus_ms(LOOK_EVERY_MS)).await;
     }
