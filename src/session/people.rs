@@ -41,6 +41,17 @@ pub struct NotReady {
     pub reason: &'static str,
 }
 
+impl NotReady {
+    pub(super) fn in_state(state: &State) -> Self {
+        Self { status: state.status(), reason: state.reason() }
+    }
+
+    /// The session went away between the question and the answer.
+    pub(super) fn gone(reason: &'static str) -> Self {
+        Self { status: Status::Disconnected, reason }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum AskRefusal {
     #[error(transparent)]
@@ -138,12 +149,11 @@ pub struct OwnProfile {
 impl Sessions {
     /// The link of a session that is ready.
     pub(super) fn ready_link(&self, row: &SessionRow) -> Result<Arc<Link>, NotReady> {
-        let lost = |reason| NotReady { status: Status::Disconnected, reason };
         let view = self.view_of(row);
         if !matches!(view.state, State::Ready { .. }) {
-            return Err(NotReady { status: view.state.status(), reason: view.state.reason() });
+            return Err(NotReady::in_state(&view.state));
         }
-        view.link.and_then(|link| link.upgrade()).ok_or_else(|| lost("connection_lost"))
+        view.link.and_then(|link| link.upgrade()).ok_or_else(|| NotReady::gone("connection_lost"))
     }
 
     fn tenant_of(&self, row: &SessionRow) -> TenantStore {

@@ -12,7 +12,7 @@ use wapid_core::id::{MessageKey, SessionKey};
 use wapid_core::message::{Status as MessageStatus, new_wa_id};
 use wapid_core::people::Typing;
 use wapid_core::phone::Recipient;
-use wapid_core::session::{State, Status};
+use wapid_core::session::State;
 use wapid_core::store::StoreError;
 use wapid_core::store::ledger::{Accepted, Idempotency, Intent, Owner, Refused, Unsettled};
 use wapid_core::store::messages::MessageRow;
@@ -93,10 +93,10 @@ impl From<Refused> for SendRefusal {
         match refused {
             Refused::LimitReached { limit, used } => Self::LimitReached { limit, used },
             Refused::KeyReused => Self::KeyReused,
-            Refused::NoSession => not_ready("removed"),
+            Refused::NoSession => Self::NotReady(NotReady::gone("removed")),
             Refused::OptedOut => Self::OptedOut,
             Refused::NotReleased => unreachable!("only a job's message is released"),
-            Refused::LeaseLost => not_ready("held_by_another_process"),
+            Refused::LeaseLost => Self::NotReady(NotReady::gone("held_by_another_process")),
             Refused::Store(error) => error.into(),
         }
     }
@@ -161,13 +161,12 @@ impl Sessions {
 
     fn ready(&self, row: &SessionRow) -> Result<Standing, SendRefusal> {
         let Some(handle) = self.handle(&row.key) else {
-            let state = self.view_of(row).state;
-            return Err(NotReady { status: state.status(), reason: state.reason() }.into());
+            return Err(NotReady::in_state(&self.view_of(row).state).into());
         };
         let (epoch, link) = {
             let view = handle.view.borrow();
             if !matches!(view.state, State::Ready { .. }) {
-                return Err(NotReady { status: view.state.status(), reason: view.state.reason() }.into());
+                return Err(NotReady::in_state(&view.state).into());
             }
             (view.epoch, view.link.clone())
         };
@@ -265,7 +264,7 @@ impl Sessions {
         if content.file().is_none() {
             return Ok(());
         }
-        let link = link.and_then(|link| link.upgrade()).ok_or_else(|| not_ready("connection_lost"))?;
+        let link = link.and_then(|link| link.upgrade()).ok_or_else(|| NotReady::gone("connection_lost"))?;
         match self.carried(&owner_of(row), content, &link).await {
             Ok(_) => Ok(()),
             Err(SendFailure::FileGone) => Err(SendRefusal::FileGone),
@@ -379,11 +378,6 @@ struct Standing {
     handle: Handle,
     epoch: i64,
     link: Option<Weak<Link>>,
-}
-
-/// The session went away between the question and the answer.
-fn not_ready(reason: &'static str) -> SendRefusal {
-    NotReady { status: Status::Disconnected, reason }.into()
 }
 
 fn answer_of(message: MessageRow) -> Result<Sent, SendRefusal> {

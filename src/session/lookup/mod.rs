@@ -26,7 +26,7 @@ use wapid_core::key::Mode;
 use wapid_core::lookup::Rest;
 use wapid_core::people::Who;
 use wapid_core::phone::{Phone, Recipient};
-use wapid_core::session::{State, Status};
+use wapid_core::session::State;
 use wapid_core::store::ledger::Owner;
 use wapid_core::store::sessions::SessionRow;
 
@@ -334,8 +334,9 @@ async fn drive(sessions: Sessions, owner: Owner) {
     let clock = sessions.store().clock().clone();
     let view = sessions.handle(&owner.session).map(|handle| handle.view);
     let Some(mut view) = view else {
-        return desk
-            .line(&owner.session, |line| line.reply_to_all(&Err(Unanswered::NotReady(gone("stopped")))));
+        return desk.line(&owner.session, |line| {
+            line.reply_to_all(&Err(Unanswered::NotReady(NotReady::gone("stopped"))))
+        });
     };
     loop {
         let opens = desk.line(&owner.session, |line| {
@@ -412,11 +413,11 @@ async fn drive(sessions: Sessions, owner: Owner) {
 /// The link to ask through, or none while a connection is being replaced.
 fn standing(view: &watch::Receiver<View>) -> Result<Option<Arc<Link>>, NotReady> {
     if view.has_changed().is_err() {
-        return Err(gone("removed"));
+        return Err(NotReady::gone("removed"));
     }
     let View { state, link, .. } = &*view.borrow();
     if !matches!(state, State::Ready { .. } | State::Connecting { .. }) {
-        return Err(NotReady { status: state.status(), reason: state.reason() });
+        return Err(NotReady::in_state(state));
     }
     Ok(link.as_ref().and_then(Weak::upgrade))
 }
@@ -428,14 +429,9 @@ async fn ended(view: &mut watch::Receiver<View>) -> Reply {
             return Err(Unanswered::NotReady(why));
         }
         if view.changed().await.is_err() {
-            return Err(Unanswered::NotReady(gone("removed")));
+            return Err(Unanswered::NotReady(NotReady::gone("removed")));
         }
     }
-}
-
-/// The session went away between the question and the answer.
-fn gone(reason: &'static str) -> NotReady {
-    NotReady { status: Status::Disconnected, reason }
 }
 
 /// Where a session's numbers are known: WhatsApp, or one tenant's sandbox.
