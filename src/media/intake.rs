@@ -87,7 +87,7 @@ impl Media {
     ) -> Result<MediaRow, Refusal> {
         // As an address bar takes it: spaces around it are nobody's, and one within is `%20`.
         let url = url.trim().replace(' ', "%20");
-        let asker = Asker { tenant: tenant.tenant_id().clone(), mode: tenant.mode() };
+        let asker = Asker::of(tenant);
         let target = self.0.outgoing.check(&url, asker).map_err(Refusal::Url)?;
         let _turn = self.0.transfers.take(tenant.tenant_id()).await?;
         let room = self.room_left(tenant).await?;

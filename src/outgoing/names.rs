@@ -19,6 +19,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 use wapid_core::id::TenantId;
 use wapid_core::key::Mode;
+use wapid_core::store::TenantStore;
 use wapid_core::turns::Turns;
 
 /// Threads that wait for name servers.
@@ -39,6 +40,12 @@ const KEPT_MAX: usize = 10_000;
 pub struct Asker {
     pub tenant: TenantId,
     pub mode: Mode,
+}
+
+impl Asker {
+    pub fn of(tenant: &TenantStore) -> Self {
+        Self { tenant: tenant.tenant_id().clone(), mode: tenant.mode() }
+    }
 }
 
 /// Nobody knows the name, or nobody could be asked.

@@ -142,7 +142,7 @@ pub async fn start(
 
 /// A proxy is vetted when it is named and again at every connect. A session of the sandbox never dials one.
 async fn vet_proxy(gateway: &GatewayParts, caller: &Caller, proxy: &str) -> Result<(), SessionRefusal> {
-    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
+    let asker = Asker::of(&caller.store);
     let proxy = Proxy::parse(proxy, gateway.deliveries.outgoing(), asker)?;
     Ok(proxy.look_up().await?)
 }

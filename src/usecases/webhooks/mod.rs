@@ -241,7 +241,7 @@ async fn current(store: &TenantStore, id: &EndpointId) -> Result<CurrentWebhook,
 /// May the URL be fetched? A name that nobody knows today may be made tomorrow.
 async fn vet(gateway: &GatewayParts, caller: &Caller, url: &str) -> Result<(), WebhookRefusal> {
     let outgoing = gateway.deliveries.outgoing();
-    let asker = Asker { tenant: caller.store.tenant_id().clone(), mode: caller.mode() };
+    let asker = Asker::of(&caller.store);
     let target = outgoing.check(url, asker)?;
     match outgoing.look_up(&target).await {
         Err(Failure::Refused(refusal)) => Err(refusal.into()),
