@@ -8,8 +8,10 @@ use super::arrival::Asked;
 use super::{NewBulk, NewVariant};
 use crate::api::error::ApiError;
 use crate::recipients::ListOptions;
+use crate::usecases::field::Field;
 use crate::usecases::jobs::{JobWish, VariantWish};
 use crate::usecases::moments::WrittenMoment;
+use crate::usecases::refusal::Refusal;
 use crate::usecases::send::{CardWish, ContentWish};
 
 impl Asked {
@@ -37,10 +39,8 @@ impl Asked {
 
 fn moment_of(value: Option<Value>) -> Result<Option<WrittenMoment>, ApiError> {
     let Some(value) = value.filter(|value| !value.is_null()) else { return Ok(None) };
-    let written = WrittenMoment::deserialize(value);
-    let written = written
-        .map_err(|_| ApiError::bad("INVALID_REQUEST", format!("scheduleAt: {}", MomentError::NotAMoment)))?;
-    Ok(Some(written))
+    let refused = Refusal::Moment { field: Field::ScheduleAt, why: MomentError::NotAMoment };
+    WrittenMoment::deserialize(value).map(Some).map_err(|_| refused.into())
 }
 
 /// What its messages say, taken out of it.
