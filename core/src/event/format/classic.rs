@@ -24,13 +24,13 @@ struct Classic<'a> {
 #[derive(Serialize)]
 struct Message<'a> {
     id: &'a Value,
-    from: &'a Value,
-    body: &'a Value,
-    r#type: &'a Value,
+    from: Value,
+    body: Value,
+    r#type: Value,
     #[serde(rename = "isGroup")]
-    is_group: &'a Value,
+    is_group: Value,
     #[serde(rename = "hasMedia")]
-    has_media: &'a Value,
+    has_media: Value,
     #[serde(flatten)]
     rest: &'a Map<String, Value>,
 }
@@ -52,24 +52,17 @@ fn data(event: &Event) -> Result<Box<RawValue>, serde_json::Error> {
     if !matches!(kind, Some(Kind::MessageReceived | Kind::MessageSent)) {
         return Ok(event.data.clone());
     }
-    let data: Value = serde_json::from_str(event.data.get())?;
-    // What was sent from here is told without its text.
-    if data.get("body").is_none() {
+    let Value::Object(mut rest) = serde_json::from_str(event.data.get())? else {
         return Ok(event.data.clone());
-    }
-    let Value::Object(mut rest) = data.clone() else { return Ok(event.data.clone()) };
-    for field in ["id", "from", "body", "type", "isGroup", "hasMedia"] {
-        rest.remove(field);
-    }
-    to_raw_value(&Message {
-        id: &data["messageId"],
-        from: &data["from"],
-        body: &data["body"],
-        r#type: &data["type"],
-        is_group: &data["isGroup"],
-        has_media: &data["hasMedia"],
-        rest: &rest,
-    })
+    };
+    // What was sent from here is told without its text.
+    let Some(body) = rest.remove("body") else { return Ok(event.data.clone()) };
+    rest.remove("id");
+    let mut take = |field| rest.remove(field).unwrap_or_default();
+    let (from, r#type) = (take("from"), take("type"));
+    let (is_group, has_media) = (take("isGroup"), take("hasMedia"));
+    let id = rest.get("messageId").unwrap_or(&Value::Null);
+    to_raw_value(&Message { id, from, body, r#type, is_group, has_media, rest: &rest })
 }
 
 #[cfg(test)]
