@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use wapid_sandbox::{FaultKind, PhoneMessage, ReceiptKind, Sandbox};
@@ -16,6 +15,8 @@ use crate::people::{ANA, BEA, SHOP};
 
 /// A caller who hears nothing for this long asks again, elsewhere.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// Who reads the whole log waits longer.
+const LOG_PATIENCE: Duration = Duration::from_secs(20);
 const BETWEEN_SENDS: Duration = Duration::from_millis(150);
 const BETWEEN_ANSWERS: Duration = Duration::from_millis(170);
 const BETWEEN_RECEIPTS: Duration = Duration::from_millis(700);
@@ -99,7 +100,6 @@ impl Town {
 
     /// As an app does: with a key, again until it is answered, at whichever gateway.
     async fn sends(self, to: &'static str) -> Vec<String> {
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
         let mut ids = Vec::new();
         while !self.is_over() {
             let number = ids.len();
@@ -108,7 +108,7 @@ impl Town {
             let mut callers = self.callers.iter().cycle();
             let id = until_within(Duration::from_secs(300), "a send is answered", || {
                 let caller = callers.next().expect("a gateway");
-                tried(&client, caller, &key, &text)
+                tried(caller, &key, &text)
             });
             ids.push(id.await);
             tokio::time::sleep(BETWEEN_SENDS).await;
@@ -192,10 +192,10 @@ impl Town {
 
     /// The whole of it; `None` while nobody answers.
     async fn log(&self) -> Option<Vec<Value>> {
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().expect("a client");
         let caller = self.callers.first().expect("a gateway");
         let url = format!("{}/api/whatsapp/messages/export?format=jsonl", caller.url);
-        let lines = client.get(url).header("X-API-Key", &caller.key).send().await.ok()?.text().await.ok()?;
+        let asked = caller.client().get(url).header("X-API-Key", &caller.key).timeout(LOG_PATIENCE);
+        let lines = asked.send().await.ok()?.text().await.ok()?;
         let rows = lines.lines().map(|line| serde_json::from_str(line).expect("JSON"));
         let mut rows: Vec<Value> = rows.collect();
         let end = rows.pop()?;
@@ -204,9 +204,10 @@ impl Town {
 }
 
 /// The message's id; `None` where it must be asked again.
-async fn tried(client: &Client, caller: &Caller, key: &str, body: &Value) -> Option<String> {
-    let request = client.post(format!("{}/api/whatsapp/session/main/send", caller.url));
-    let request = request.header("X-API-Key", &caller.key).header("Idempotency-Key", key).json(body);
+async fn tried(caller: &Caller, key: &str, body: &Value) -> Option<String> {
+    let request = caller.client().post(format!("{}/api/whatsapp/session/main/send", caller.url));
+    let request =
+        request.timeout(PATIENCE).header("X-API-Key", &caller.key).header("Idempotency-Key", key).json(body);
     let answer = request.send().await.ok()?;
     let status = answer.status();
     let told: Value = answer.json().await.ok()?;
